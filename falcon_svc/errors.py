@@ -1,0 +1,61 @@
+"""The exception tree: everything that can be the user's to mend is a `FalconError`.
+
+A message is one sentence that says what was expected, what was found, where, and how to
+mend it. `code` is stable and machine-readable: the command line prints it, the service puts
+it into its problem documents. Bugs of ours are never `FalconError`s: they stay tracebacks.
+"""
+
+from __future__ import annotations
+
+
+class FalconError(Exception):
+    """Base of all errors that a user can mend."""
+
+    code: str = "falcon_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class InputError(FalconError):
+    """The data set cannot be used as it is (bad file, shape, value or label)."""
+
+    code = "bad_input"
+
+
+class ConfigError(FalconError):
+    """A setting is unknown, out of range, or contradicts the data."""
+
+    code = "bad_config"
+
+
+class MissingExtraError(FalconError):
+    """An optional dependency is needed for what was asked."""
+
+    code = "missing_extra"
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed; "
+            f"install it with: pip install 'falcon-svc[{extra}]'."
+        )
+
+
+class StorageError(FalconError):
+    """A file could not be written or is damaged (disk full, checkpoint of another run)."""
+
+    code = "storage"
+
+
+class DeviceError(FalconError):
+    """The device that was asked for is not there, or is out of memory."""
+
+    code = "no_such_device"
+
+
+class DivergedError(FalconError):
+    """Training left the finite numbers and could not be brought back."""
+
+    code = "diverged"

@@ -1,0 +1,171 @@
+"""The nouns of the project: frozen dataclasses that check their shapes.
+
+Data path: `CoarseDataset -> Features (N, D) -> Neighbors (N, K) -> Discovery`.
+Letters used in shape comments: N samples, D feature dimensions, K neighbors, F fine classes,
+C coarse classes, B batch. Fine truth lives in `EvalLabels` only, which nothing but
+`falcon_svc.metrics` and the benchmarks receives: training cannot read what it is not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+ByteArray = NDArray[np.uint8]
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """One vocabulary of coarse labels over the samples.
+
+    Parameters
+    ----------
+    name
+        Name of the source; the default source is called ``"coarse"``.
+    labels
+        (N,) int64 in ``{-1, 0, .., C-1}``; -1 where this source did not label the sample.
+    names
+        (C,) the coarse classes' names, each used by at least one sample.
+    """
+
+    name: str
+    labels: IntArray
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        assert self.labels.ndim == 1 and self.labels.dtype == np.int64, self.labels.dtype
+        if self.labels.size:
+            low, high = int(self.labels.min()), int(self.labels.max())
+            assert UNLABELLED <= low and high < len(self.names), (low, high, len(self.names))
+
+    @property
+    def n_coarse(self) -> int:
+        """C, the number of coarse classes of this source."""
+        return len(self.names)
+
+
+@runtime_checkable
+class Images(Protocol):
+    """Images read in slices, so that a data set larger than memory can be worked on."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, stop: int, *, side: int | None) -> ByteArray:
+        """Return (stop-start, H, W, 3) uint8 RGB.
+
+        `side` resizes the shorter side to `side` pixels and crops the centre, so H = W = side;
+        None keeps the stored size, which must then be the same for all images.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A sample that could not be read and was left out, and why."""
+
+    row: int
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CoarseDataset:
+    """A coarsely labelled data set: exactly what training may see.
+
+    Parameters
+    ----------
+    vectors
+        (N, D) finite float32, or None for an image data set.
+    images
+        N images, or None for a vector data set. Exactly one of the two is given.
+    ids
+        (N,) unique strings.
+    sources
+        At least one `LabelSource`; every sample is labelled by at least one of them.
+    digest
+        sha256 hex of content (vectors or image bytes, labels, names, ids).
+    texts
+        (N,) a line of text per sample, shown in reports; or None.
+    skipped
+        Rows that were left out on reading.
+    """
+
+    vectors: FloatArray | None
+    images: Images | None
+    ids: tuple[str, ...]
+    sources: tuple[LabelSource, ...]
+    digest: str
+    texts: tuple[str, ...] | None = None
+    skipped: tuple[SkippedRow, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        assert (self.vectors is None) != (self.images is None)
+        n = len(self.ids)
+        assert self.sources and all(len(s.labels) == n for s in self.sources)
+        if self.vectors is not None:
+            assert self.vectors.ndim == 2 and self.vectors.dtype == np.float32
+            assert len(self.vectors) == n
+        else:
+            assert self.images is not None and len(self.images) == n
+        assert self.texts is None or len(self.texts) == n
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def coarse(self) -> LabelSource:
+        """The first source: the one that names the graph's coarse nodes."""
+        return self.sources[0]
+
+
+@dataclass(frozen=True)
+class EvalLabels:
+    """Fine truth, for metrics only: never an argument of anything that trains or selects.
+
+    Parameters
+    ----------
+    ids
+        (N,) the samples' ids.
+    fine
+        (N,) int64 >= 0.
+    names
+        Names of the fine classes, index = label.
+    """
+
+    ids: tuple[str, ...]
+    fine: IntArray
+    names: tuple[str, ...]
+
+    def aligned_to(self, ids: Sequence[str]) -> IntArray:
+        """Return fine truth in the order of `ids`; KeyError names the first id without truth."""
+        position = {sample_id: i for i, sample_id in enumerate(self.ids)}
+        return self.fine[[position[sample_id] for sample_id in ids]]
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """Nearest neighbors inside the same coarse class, best first.
+
+    Parameters
+    ----------
+    index
+        (N, K) int64 row numbers; a row's own number never occurs unless its class has one
+        sample only. Rows of classes with fewer than K + 1 samples repeat their neighbors.
+    backend
+        ``"faiss-gpu"``, ``"faiss"`` or ``"torch"``: which search ran.
+    recall
+        Measured recall against exact search; 1.0 for an exact index.
+    """
+
+    index: IntArray
+    backend: str
+    recall: float = 1.0
