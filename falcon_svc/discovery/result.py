@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from falcon_svc.types import BoolArray, FloatArray, IntArray
+from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
 SCHEMA_VERSION = "1.0"
 
@@ -141,6 +141,8 @@ class Discovery:
     ----------
     ids, dataset_digest
         (N,) sample ids and the data set's sha256.
+    sources
+        The samples' coarse labels as they were given, one `LabelSource` per relation, same order.
     assignments, classes, relations, counts
         The answer.
     map_rows, map_xy
@@ -155,6 +157,7 @@ class Discovery:
 
     ids: tuple[str, ...]
     dataset_digest: str
+    sources: tuple[LabelSource, ...]
     assignments: Assignments
     classes: tuple[FineClass, ...]
     relations: tuple[SourceRelation, ...]
