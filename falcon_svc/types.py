@@ -152,6 +152,32 @@ class EvalLabels:
 
 
 @dataclass(frozen=True)
+class Features:
+    """What the feature step made of a data set.
+
+    Parameters
+    ----------
+    vectors
+        (N, D) finite float32, possibly a read-only memory map.
+    spec
+        The encoder in one canonical line, for example ``"none"`` or ``"pixels:side=32,dim=64"``.
+    digest
+        sha256 hex over the data set's digest and the encoder's spec (weights included): equal
+        digests mean equal vectors.
+    """
+
+    vectors: FloatArray
+    spec: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        assert self.vectors.ndim == 2 and self.vectors.dtype == np.float32, self.vectors.dtype
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+@dataclass(frozen=True)
 class Neighbors:
     """Nearest neighbors inside the same coarse class, best first.
 
