@@ -1,0 +1,44 @@
+"""Reading data sets: every format through one door, every bad input one clear sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from falcon_svc.data.assemble import draft, finish, truth
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.registry import open_source
+from falcon_svc.types import CoarseDataset, EvalLabels
+
+__all__ = ["DataConfig", "load_dataset", "load_truth"]
+
+
+def load_dataset(path: Path, config: DataConfig | None = None) -> CoarseDataset:
+    """Read and check a coarsely labelled data set.
+
+    Parameters
+    ----------
+    path
+        File or folder, formats in docs/input-formats.md.
+    config
+        Columns and limits; None = the defaults.
+
+    Returns
+    -------
+    CoarseDataset
+        Finite vectors or readable images with unique ids and at least two coarse classes.
+
+    Raises
+    ------
+    InputError
+        Anything wrong with the data set.
+    MissingExtraError
+        The format needs a package that is not installed.
+    """
+    config = config or DataConfig()
+    return finish(draft(open_source(Path(path), config), config))
+
+
+def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
+    """Read the fine truth of a data set, for metrics only; see `load_dataset` for the errors."""
+    config = config or DataConfig()
+    return truth(open_source(Path(path), config), config)

@@ -1,0 +1,63 @@
+"""Settings of the readers: which columns mean what, and how much a file may claim.
+
+The limits come first from `falcon`'s own use (one machine, data sets up to some millions of
+rows); the service lowers them per tenant.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PILLOW_PIXEL_LIMIT = 89_000_000  # above this Pillow warns of a decompression bomb by itself
+
+
+class DataConfig(BaseModel):
+    """What to read from a data set, and the limits it must keep."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    coarse_column: str | None = Field(
+        None, description="Column of the coarse labels; None = coarse, coarse_label or label."
+    )
+    label_sources: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further label sources, NAME -> COLUMN; empty = every column coarse_NAME.",
+    )
+    fine_column: str = Field("fine", description="Column of the fine truth; read by evaluate only.")
+    id_column: str | None = Field(
+        None, description="Column of the ids; None = id, ids, file_name, file; else row numbers."
+    )
+    text_column: str | None = Field(
+        None, description="Column shown beside each sample in reports; None = text."
+    )
+    vector_column: str | None = Field(
+        None, description="Array or list column with the vectors; None = x, vector, embedding."
+    )
+    obsm_key: str | None = Field(
+        None, description="Key of obsm in .h5ad; None = X_pca, X_scVI, X_scvi, else X and recipe."
+    )
+
+    bad_image_fraction: float = Field(
+        0.01, ge=0, lt=1, description="Share of unreadable images that are skipped, 0 to < 1."
+    )
+    max_bytes: int = Field(
+        32 * 2**30, ge=1, description="Bytes of one array or file after unpacking."
+    )
+    max_entries: int = Field(200_000, ge=1, description="Files in a zip or folder.")
+    max_compression_ratio: float = Field(
+        100.0, ge=1, description="Unpacked / packed size allowed above `ratio_free_bytes`."
+    )
+    ratio_free_bytes: int = Field(
+        64 * 2**20,
+        ge=0,
+        description="Unpacked bytes that may compress any well: sorted labels reach 400 : 1.",
+    )
+    max_rows: int = Field(50_000_000, ge=2, description="Samples.")
+    max_dimensions: int = Field(65_536, ge=2, description="Components of a vector.")
+    max_classes: int = Field(10_000, ge=2, description="Coarse classes of one label source.")
+    max_label_letters: int = Field(1_000, ge=1, description="Letters of a label or an id.")
+    max_text_letters: int = Field(2_000, ge=1, description="Letters kept of a text.")
+    max_image_pixels: int = Field(
+        64_000_000, ge=1, le=PILLOW_PIXEL_LIMIT, description="Width x height of one image."
+    )
+    max_image_bytes: int = Field(100 * 2**20, ge=1, description="Bytes of one image file.")

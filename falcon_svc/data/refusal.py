@@ -1,0 +1,99 @@
+"""How readers say no: one sentence with expected, found, where and remedy.
+
+Everything that comes from a client (file names, labels, column names) enters a message through
+`quoted`, so that control characters and ten-megabyte strings never reach a log or a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from falcon_svc.errors import InputError
+
+SHOWN_LETTERS = 80
+SHOWN_NAMES = 20
+LISTED_ROWS = 1_000
+
+
+def quoted(text: object) -> str:
+    """Return `text` in quotes on one line, escaped and cut to 80 letters."""
+    value = str(text)
+    return ascii(value) if len(value) <= SHOWN_LETTERS else ascii(value[:SHOWN_LETTERS]) + "..."
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return at most 20 quoted names, and how many more there are."""
+    every = list(names)
+    shown = ", ".join(quoted(name) for name in every[:SHOWN_NAMES]) or "none"
+    more = len(every) - SHOWN_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def refusal(
+    expected: str, found: str, *, where: str, remedy: str, code: str = "bad_input"
+) -> InputError:
+    """Return the error to raise, worded as every reader words it."""
+    return InputError(f"Expected {expected}, found {found} in {where}; {remedy}.", code=code)
+
+
+@contextmanager
+def reading(
+    expected: str,
+    *,
+    where: str,
+    errors: tuple[type[BaseException], ...],
+    code: str = "unreadable",
+    remedy: str = "write the file again, or fetch it again if it was cut off",
+) -> Iterator[None]:
+    """Turn a library's `errors` into an `InputError`; anything else stays a traceback."""
+    try:
+        yield
+    except InputError:
+        raise
+    except errors as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise refusal(
+            expected, f"damage ({quoted(reason)})", where=where, remedy=remedy, code=code
+        ) from error
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Rows that break one rule; `load_dataset` raises the first, `inspect_dataset` lists all.
+
+    Parameters
+    ----------
+    rows
+        (row, what was found there) of the first 1,000 such rows, counted from 0, ascending.
+    total
+        How many rows break the rule.
+    """
+
+    code: str
+    expected: str
+    remedy: str
+    rows: tuple[tuple[int, str], ...]
+    total: int
+
+    def error(self, where: str) -> InputError:
+        """Return the sentence about the first row, with the number of the others."""
+        row, found = self.rows[0]
+        others = self.total - 1
+        further = f" (and in {others:,} further row{'s' * (others > 1)})" if others else ""
+        return InputError(
+            f"Expected {self.expected}, found {found} in row {row} (counted from 0) of {where}"
+            f"{further}; {self.remedy}.",
+            code=self.code,
+        )
+
+
+def findings(
+    code: str, expected: str, remedy: str, rows: Sequence[int], describe: Callable[[int], str]
+) -> list[Finding]:
+    """Return one `Finding` about `rows`, or none when `rows` is empty."""
+    if not len(rows):
+        return []
+    told = tuple((int(row), describe(int(row))) for row in rows[:LISTED_ROWS])
+    return [Finding(code, expected, remedy, told, len(rows))]

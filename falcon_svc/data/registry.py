@@ -1,0 +1,128 @@
+"""Which reader opens which file: by suffix, confirmed by the first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.npz import NpzSource
+from falcon_svc.data.refusal import quoted, reading, refusal
+from falcon_svc.data.source import Source
+from falcon_svc.errors import InputError
+
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an archive without files
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format.
+
+    Parameters
+    ----------
+    magic
+        What the file may begin with; empty for text.
+    """
+
+    name: str
+    magic: tuple[bytes, ...]
+    open: Callable[[Path, DataConfig], Source]
+
+
+FORMATS = {
+    ".npz": Format("a numpy .npz archive", ZIP_MAGIC, NpzSource),
+}
+OTHER_MAGIC = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"PK\x03\x04": "a zip archive",
+    b"\x93NUMPY": "a numpy .npy array",
+    b"PAR1": "a Parquet file",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF document",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x02": "a Python pickle",
+    b"\x1f\x8b": "a gzip file",
+}
+
+
+def open_source(path: Path, config: DataConfig) -> Source:
+    """Open a data set of any supported format.
+
+    Raises
+    ------
+    InputError
+        No such file, empty, unknown suffix, or content that is not what the suffix says.
+    """
+    where = quoted(path.name)
+    with reading("a readable file", where=where, errors=(OSError, ValueError)):
+        found = _format(path, where, config)
+    return found.open(path, config)
+
+
+def _format(path: Path, where: str, config: DataConfig) -> Format:
+    if not path.exists():
+        raise refusal(
+            "an existing file or folder",
+            "nothing",
+            where=quoted(path),
+            remedy="check the path",
+            code="not_found",
+        )
+    if not path.is_file():
+        raise refusal(
+            "a regular file",
+            "something else",
+            where=where,
+            remedy="give a file of a supported format",
+            code="wrong_format",
+        )
+    found = FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise refusal(
+            f"one of the formats {', '.join(FORMATS)}",
+            f"the suffix {quoted(path.suffix)}",
+            where=where,
+            remedy="convert the data set, see docs/input-formats.md",
+            code="wrong_format",
+        )
+    _check_start(path, found, where, config)
+    return found
+
+
+def _check_start(path: Path, found: Format, where: str, config: DataConfig) -> None:
+    size = path.stat().st_size
+    if not size:
+        raise refusal(
+            found.name, "an empty file", where=where, remedy="write the file again", code="empty"
+        )
+    if size > config.max_bytes:
+        raise refusal(
+            f"at most {config.max_bytes:,} bytes",
+            f"{size:,}",
+            where=where,
+            remedy="split the data set or raise max_bytes",
+            code="too_large",
+        )
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if not _fits(start, found):
+        raise _wrong_format(start, found, where)
+
+
+def _fits(start: bytes, found: Format) -> bool:
+    if found.magic:
+        return start.startswith(found.magic)
+    return b"\0" not in start and not start.startswith(tuple(OTHER_MAGIC))
+
+
+def _wrong_format(start: bytes, found: Format, where: str) -> InputError:
+    actual = next((name for magic, name in OTHER_MAGIC.items() if start.startswith(magic)), None)
+    return refusal(
+        found.name,
+        actual or f"a file that begins with {quoted(start[:8])}",
+        where=where,
+        remedy="give the file the suffix of its format",
+        code="wrong_format",
+    )

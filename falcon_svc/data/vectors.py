@@ -1,0 +1,75 @@
+"""Judging vectors: plain numbers, two axes, finite, of a magnitude whose square stays finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.refusal import Finding, findings, refusal
+from falcon_svc.types import FloatArray
+
+# Squared lengths are summed in float32 (limit 3.4e38): 65,536 components of 1e15 give 7e34.
+MAX_MAGNITUDE = 1e15
+PIECE_BYTES = 16 * 2**20
+
+
+def to_vectors(values: NDArray[Any], *, where: str, config: DataConfig) -> FloatArray:
+    """Return (N, D) float32; float32 input, memory maps included, is passed on as it is.
+
+    Raises
+    ------
+    InputError
+        Another type than float or integer, not two axes, D < 2 or above the limit.
+    """
+    if values.dtype.kind not in "fiu":
+        raise refusal(
+            "numbers (float or integer) in x",
+            f"the type {values.dtype.name}",
+            where=where,
+            remedy="convert the array with x.astype('float32')",
+            code="bad_dtype",
+        )
+    if values.ndim != 2 or not 2 <= values.shape[1] <= config.max_dimensions:
+        raise refusal(
+            f"one row per sample with 2 to {config.max_dimensions:,} columns",
+            f"shape {values.shape}",
+            where=where,
+            remedy="save x with shape (N, D), or raise max_dimensions",
+            code="bad_shape",
+        )
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def vector_findings(vectors: FloatArray) -> list[Finding]:
+    """Return the rows with NaN, infinity or a magnitude above 1e15."""
+    step = max(1, PIECE_BYTES // (vectors.shape[1] * vectors.itemsize))
+    with np.errstate(invalid="ignore"):
+        bad = [
+            start + np.flatnonzero(~(_magnitude(vectors[start : start + step]) <= MAX_MAGNITUDE))
+            for start in range(0, len(vectors), step)
+        ]
+    return findings(
+        "non_finite",
+        f"finite numbers of at most {MAX_MAGNITUDE:g} in x",
+        "remove or impute these rows",
+        np.concatenate(bad).tolist() if bad else [],
+        lambda row: _describe(vectors[row]),
+    )
+
+
+def _magnitude(piece: FloatArray) -> FloatArray:
+    """Return (B,) the largest absolute value of each row; NaN where there is one."""
+    largest: FloatArray = np.maximum(piece.max(axis=1), -piece.min(axis=1))
+    return largest
+
+
+def _describe(vector: FloatArray) -> str:
+    with np.errstate(invalid="ignore"):
+        column = int(np.flatnonzero(~(np.abs(vector) <= MAX_MAGNITUDE))[0])
+    value = float(vector[column])
+    name = "NaN" if np.isnan(value) else f"{value:g}"
+    return f"{name} in column {column}"

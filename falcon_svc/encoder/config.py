@@ -1,0 +1,36 @@
+"""Settings of the feature step."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EncoderConfig(BaseModel):
+    """Which encoder turns samples into vectors, and how it sees them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(
+        "auto",
+        description="none (vectors as they are), pixels, onnx:FILE; auto = none for vectors, "
+        "pixels for images.",
+    )
+    pixel_side: int = Field(32, ge=2, le=512, description="Side of the images for pixels, px.")
+    pixel_dim: int = Field(64, ge=2, le=4096, description="Principal components of pixels.")
+    side: int | None = Field(
+        None, ge=1, le=2048, description="Input side of a network, px; None = the model's, or 192."
+    )
+    mean: tuple[float, ...] = Field(
+        (127.0,), description="Subtracted from the pixels 0-255: one number, or one per channel."
+    )
+    scale: tuple[float, ...] = Field(
+        (1 / 128,), description="Multiplied afterwards: one number, or one per channel."
+    )
+    layout: Literal["auto", "NCHW", "NHWC"] = Field(
+        "auto", description="Order of the network's input; auto = where the model has 3 channels."
+    )
+    batch: int = Field(64, ge=1, le=4096, description="Images per batch.")
+    threads: int = Field(0, ge=0, description="Threads of onnxruntime; 0 = its own choice.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the randomised PCA.")
