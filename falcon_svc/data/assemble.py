@@ -169,7 +169,7 @@ def _vectors(
     if samples.vectors is None:
         return None, []
     vectors = to_vectors(samples.vectors, where=source.where, config=config)
-    return vectors, vector_findings(vectors)
+    return vectors, vector_findings(vectors, samples.names)
 
 
 def _check_rows(n: int, where: str, config: DataConfig) -> None:

@@ -17,6 +17,7 @@ from falcon_svc.data.source import Column
 from falcon_svc.types import UNLABELLED, IntArray, LabelSource
 
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+MISSING = {"", "-1"}
 WHOLE = re.compile(r"-?[0-9]{1,18}")
 LABEL_REMEDY = "give each row a short label, or -1 or an empty string for none"
 
@@ -70,7 +71,7 @@ def as_strings(values: Column, *, what: str, where: str) -> list[str]:
 
 
 def _encode_strings(texts: list[str], what: str, config: DataConfig) -> Encoded:
-    distinct = set(texts) - {""}
+    distinct = set(texts) - MISSING
     unclean = {text for text in distinct if not _clean(text, config)}
     names = tuple(_in_order(distinct - unclean))
     code = {name: i for i, name in enumerate(names)}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from falcon_svc.errors import InputError
 
 SHOWN_LETTERS = 80
+REASON_LETTERS = 200
 SHOWN_NAMES = 20
 LISTED_ROWS = 1_000
 
@@ -53,10 +54,14 @@ def reading(
     except InputError:
         raise
     except errors as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split())[:REASON_LETTERS] or type(error).__name__
         raise refusal(
-            expected, f"damage ({quoted(reason)})", where=where, remedy=remedy, code=code
+            expected, f"damage ({_printable(reason)})", where=where, remedy=remedy, code=code
         ) from error
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.image_tree import open_folder, open_zip
+from falcon_svc.data.manifest import open_table_csv, open_table_jsonl
+from falcon_svc.data.npy import NpySource
 from falcon_svc.data.npz import NpzSource
+from falcon_svc.data.parquet import open_parquet
 from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.source import Source
 from falcon_svc.errors import InputError
@@ -32,6 +36,11 @@ class Format:
 
 FORMATS = {
     ".npz": Format("a numpy .npz archive", ZIP_MAGIC, NpzSource),
+    ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), NpySource),
+    ".csv": Format("a CSV table (text)", (), open_table_csv),
+    ".jsonl": Format("a JSONL table (text)", (), open_table_jsonl),
+    ".parquet": Format("a Parquet file", (b"PAR1",), open_parquet),
+    ".zip": Format("a zip archive of images", ZIP_MAGIC, open_zip),
 }
 OTHER_MAGIC = {
     b"\x89PNG": "a PNG image",
@@ -56,12 +65,15 @@ def open_source(path: Path, config: DataConfig) -> Source:
         No such file, empty, unknown suffix, or content that is not what the suffix says.
     """
     where = quoted(path.name)
-    with reading("a readable file", where=where, errors=(OSError, ValueError)):
+    with reading("a readable file", where=where, errors=(OSError,)):
+        _check_exists(path)
+        if path.is_dir():
+            return open_folder(path, config)
         found = _format(path, where, config)
     return found.open(path, config)
 
 
-def _format(path: Path, where: str, config: DataConfig) -> Format:
+def _check_exists(path: Path) -> None:
     if not path.exists():
         raise refusal(
             "an existing file or folder",
@@ -70,6 +82,9 @@ def _format(path: Path, where: str, config: DataConfig) -> Format:
             remedy="check the path",
             code="not_found",
         )
+
+
+def _format(path: Path, where: str, config: DataConfig) -> Format:
     if not path.is_file():
         raise refusal(
             "a regular file",

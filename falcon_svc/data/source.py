@@ -31,6 +31,8 @@ class Samples:
         (rows of the columns,) True where the row became a sample; None when all did.
     skipped
         The rows that did not, and why.
+    names
+        (D,) the vectors' columns, when they have names.
     content
         sha256 hex of the image files' bytes when the reader has it already, else None.
     """
@@ -39,6 +41,7 @@ class Samples:
     images: Images | None = None
     kept: BoolArray | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
+    names: tuple[str, ...] | None = None
     content: str | None = None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.refusal import Finding, findings, refusal
+from falcon_svc.data.refusal import Finding, findings, quoted, refusal
 from falcon_svc.types import FloatArray
 
 # Squared lengths are summed in float32 (limit 3.4e38): 65,536 components of 1e15 give 7e34.
@@ -44,7 +44,7 @@ def to_vectors(values: NDArray[Any], *, where: str, config: DataConfig) -> Float
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def vector_findings(vectors: FloatArray) -> list[Finding]:
+def vector_findings(vectors: FloatArray, names: tuple[str, ...] | None = None) -> list[Finding]:
     """Return the rows with NaN, infinity or a magnitude above 1e15."""
     step = max(1, PIECE_BYTES // (vectors.shape[1] * vectors.itemsize))
     with np.errstate(invalid="ignore"):
@@ -57,7 +57,7 @@ def vector_findings(vectors: FloatArray) -> list[Finding]:
         f"finite numbers of at most {MAX_MAGNITUDE:g} in x",
         "remove or impute these rows",
         np.concatenate(bad).tolist() if bad else [],
-        lambda row: _describe(vectors[row]),
+        lambda row: _describe(vectors[row], names),
     )
 
 
@@ -67,9 +67,9 @@ def _magnitude(piece: FloatArray) -> FloatArray:
     return largest
 
 
-def _describe(vector: FloatArray) -> str:
+def _describe(vector: FloatArray, names: tuple[str, ...] | None) -> str:
     with np.errstate(invalid="ignore"):
         column = int(np.flatnonzero(~(np.abs(vector) <= MAX_MAGNITUDE))[0])
     value = float(vector[column])
     name = "NaN" if np.isnan(value) else f"{value:g}"
-    return f"{name} in column {column}"
+    return f"{name} in column {quoted(names[column]) if names else column}"

@@ -42,7 +42,7 @@ class ZipMember:
 
 
 def read_directory(path: Path, config: DataConfig) -> tuple[ZipMember, ...]:
-    """Return the archive's files in directory order.
+    """Return the archive's files and folders (names with a closing "/"), in directory order.
 
     Raises
     ------
@@ -69,7 +69,6 @@ def read_directory(path: Path, config: DataConfig) -> tuple[ZipMember, ...]:
             entry.CRC,
         )
         for entry, offset in located
-        if not entry.is_dir()
     )
 
 

@@ -17,7 +17,12 @@ class EncoderConfig(BaseModel):
         description="none (vectors as they are), pixels, onnx:FILE; auto = none for vectors, "
         "pixels for images.",
     )
-    pixel_side: int = Field(32, ge=2, le=512, description="Side of the images for pixels, px.")
+    pixel_side: int | None = Field(
+        None,
+        ge=2,
+        le=512,
+        description="Side of the images for pixels, px; None = 32, or a smaller first image's.",
+    )
     pixel_dim: int = Field(64, ge=2, le=4096, description="Principal components of pixels.")
     side: int | None = Field(
         None, ge=1, le=2048, description="Input side of a network, px; None = the model's, or 192."

@@ -1,0 +1,69 @@
+"""`.jsonl`: one JSON object per line; numbers, strings, null, or a list of numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.refusal import quoted, reading, refusal
+from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource
+
+LINE_BYTES = 16 * 2**20
+JSON_ERRORS = (ValueError, RecursionError)
+
+
+def open_jsonl(path: Path, config: DataConfig) -> TableSource:
+    """Open a JSONL file as a table."""
+    with path.open("rb") as stream:
+        return read_jsonl(stream, quoted(path.name), config)
+
+
+def read_jsonl(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
+    """Read a table; a key that a line lacks is null there.
+
+    Raises
+    ------
+    InputError
+        A line that is not one object, repeated keys, a column of mixed types.
+    """
+    rows = [_object(line, i, where) for i, line in enumerate(_lines(stream, where))]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with reading("one type per key", where=where, errors=ARROW_ERRORS, code="bad_dtype"):
+        table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+    return TableSource(where, Columns(table.schema, table.num_rows, table.column), config)
+
+
+def _lines(stream: BinaryIO, where: str) -> list[bytes]:
+    lines = []
+    while line := stream.readline(LINE_BYTES + 1):
+        if len(line) > LINE_BYTES:
+            raise refusal(
+                f"lines of at most {LINE_BYTES:,} bytes",
+                "a longer one",
+                where=where,
+                remedy="write one object per line",
+                code="too_large",
+            )
+        if line.strip():
+            lines.append(line)
+    return lines
+
+
+def _object(line: bytes, number: int, where: str) -> dict[str, Any]:
+    at = f"line {number + 1} of {where}"
+    with reading("a JSON object", where=at, errors=JSON_ERRORS, remedy="mend this line"):
+        value = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_unique)
+        if not isinstance(value, dict):
+            raise ValueError(f"it is a {type(value).__name__}")
+        return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found

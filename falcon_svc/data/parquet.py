@@ -1,0 +1,78 @@
+"""`.parquet`, column by column, with the footer's claims checked first.
+
+Strings are read as dictionaries, so a page that repeats one long string a million times stays
+one string. Columns of other types (nested, decimal, extension) are refused only when needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.refusal import quoted, reading, refusal
+from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
+
+BATCH_ROWS = 65_536
+
+
+def open_parquet(path: Path, config: DataConfig) -> TableSource:
+    """Open a Parquet file; columns are read when asked for."""
+    where = quoted(path.name)
+    with reading("a Parquet file", where=where, errors=ARROW_ERRORS):
+        schema = pq.read_schema(path)
+        metadata = pq.read_metadata(path)
+        check_names(schema.names, where)
+        _check_claims(metadata, path.stat().st_size, where, config)
+    texts = {field.name for field in schema if is_string(field.type)}
+
+    def read(name: str) -> pa.ChunkedArray:
+        return _read(path, name, name in texts, where, config)
+
+    return TableSource(where, Columns(schema, metadata.num_rows, read), config)
+
+
+def is_string(kind: pa.DataType) -> bool:
+    """Return whether a column holds plain strings."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _check_claims(metadata: pq.FileMetaData, size: int, where: str, config: DataConfig) -> None:
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    total = sum(group.total_byte_size for group in groups)
+    ratio = total / max(size, 1)
+    bomb = total > config.ratio_free_bytes and ratio > config.max_compression_ratio
+    if bomb or not 0 <= total <= config.max_bytes or not 0 <= metadata.num_rows <= config.max_rows:
+        raise refusal(
+            f"at most {config.max_rows:,} rows, {config.max_bytes:,} bytes and a compression "
+            f"of {config.max_compression_ratio:g} : 1",
+            f"{metadata.num_rows:,} rows, {total:,} bytes and {ratio:,.0f} : 1",
+            where=where,
+            remedy="split the file or raise the limits",
+            code="too_large",
+        )
+    if sum(group.num_rows for group in groups) != metadata.num_rows:
+        raise ValueError("the row groups do not add up to the rows of the file")
+
+
+def _read(path: Path, name: str, is_text: bool, where: str, config: DataConfig) -> pa.ChunkedArray:
+    chunks: list[pa.Array] = []
+    size = 0
+    with pq.ParquetFile(path, read_dictionary=[name] if is_text else None) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=[name], use_threads=False):
+            chunks.append(batch.column(0))
+            size += batch.nbytes
+            if size > config.max_bytes:
+                raise refusal(
+                    f"at most {config.max_bytes:,} bytes in column {quoted(name)}",
+                    "more",
+                    where=where,
+                    remedy="split the file or raise max_bytes",
+                    code="too_large",
+                )
+        kind = chunks[0].type if chunks else file.schema_arrow.field(name).type
+    for chunk in chunks:
+        chunk.validate(full=True)
+    return pa.chunked_array(chunks, type=kind)

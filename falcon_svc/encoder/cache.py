@@ -1,0 +1,120 @@
+"""Features on disk: KEY.npy, and KEY.json as the mark that it is complete.
+
+The array goes to a temporary file, is synced and renamed; then the mark is, which holds the
+array's sha256. A file that was cut off, changed or left without its mark is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from falcon_svc.errors import StorageError
+from falcon_svc.types import FloatArray
+
+VERSION = 1
+PIECE = 1 << 22
+
+
+def load_or_make(
+    folder: Path, key: str, shape: tuple[int, int], make: Callable[[FloatArray], None]
+) -> FloatArray:
+    """Return the features named `key` as a read-only memory map, computing them if need be.
+
+    Parameters
+    ----------
+    folder
+        Made when it is not there.
+    shape
+        (N, D).
+    make
+        Fills a zeroed (N, D) float32 array.
+
+    Raises
+    ------
+    StorageError
+        The features cannot be written (disk full, no permission).
+    """
+    found = _load(folder, key, shape)
+    if found is not None:
+        return found
+    with _storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder, key, shape, make)
+    made = _load(folder, key, shape)
+    if made is None:
+        raise StorageError(f"The features in {folder} changed while they were written; run again.")
+    return made
+
+
+def _load(folder: Path, key: str, shape: tuple[int, int]) -> FloatArray | None:
+    """Return the array when mark, shape and digest all agree."""
+    path = folder / f"{key}.npy"
+    try:
+        mark = json.loads((folder / f"{key}.json").read_text())
+        if mark != _mark(path, shape):
+            return None
+        array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return array if array.shape == shape and array.dtype == np.float32 else None
+
+
+def _mark(path: Path, shape: tuple[int, int]) -> dict[str, object]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return {"version": VERSION, "shape": list(shape), "sha256": digest.hexdigest()}
+
+
+def _make(
+    folder: Path, key: str, shape: tuple[int, int], make: Callable[[FloatArray], None]
+) -> None:
+    with _renamed(folder / f"{key}.npy") as path:
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        make(array)
+        array.flush()
+        del array
+    mark = _mark(folder / f"{key}.npy", shape)
+    with _renamed(folder / f"{key}.json") as path:
+        path.write_text(json.dumps(mark))
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    """Give a temporary path; sync and rename it to `path` at the end, remove it on an error."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"Expected to write features into {folder}, found: {error.strerror or error}; "
+            "free space or choose another cache folder."
+        ) from error

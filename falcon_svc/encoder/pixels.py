@@ -1,0 +1,61 @@
+"""Pixel PCA: each image resized, flattened and projected on principal components of the set.
+
+No learning beyond the covariance: the plainest feature there is, and the yardstick for others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from falcon_svc.data.pca import BLOCK_ROWS, principal_components
+from falcon_svc.encoder.base import Progress
+from falcon_svc.encoder.config import EncoderConfig
+from falcon_svc.types import ByteArray, FloatArray, Images
+
+DEFAULT_SIDE = 32
+READ_ROWS = 256
+
+
+class PixelEncoder:
+    """Pixels of side x side x 3 reduced to at most `pixel_dim` components."""
+
+    def __init__(self, argument: str, config: EncoderConfig, images: Images) -> None:
+        self._side = config.pixel_side or _fitting_side(images)
+        self._seed = config.seed
+        self._width = 3 * self._side**2
+        self.dim = min(config.pixel_dim, self._width, max(1, len(images) - 1))
+
+    @property
+    def spec(self) -> str:
+        """Name, side, components and seed."""
+        return f"pixels:side={self._side},dim={self.dim},seed={self._seed}"
+
+    def encode(self, images: Images, out: FloatArray, progress: Progress | None) -> None:
+        """Fill `out` (N, D); all resized pixels are held as uint8, N x side x side x 3 bytes."""
+        pixels = self._read(images, progress)
+
+        def read(start: int, stop: int) -> FloatArray:
+            return pixels[start:stop].astype(np.float32) / 255
+
+        shape = (len(images), self._width)
+        found = principal_components(read, shape=shape, dim=self.dim, seed=self._seed)
+        for start in range(0, len(pixels), BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, len(pixels))
+            out[start:stop] = found.apply(read(start, stop))
+
+    def _read(self, images: Images, progress: Progress | None) -> ByteArray:
+        n = len(images)
+        pixels = np.empty((n, self._width), np.uint8)
+        for start in range(0, n, READ_ROWS):
+            stop = min(start + READ_ROWS, n)
+            block = images.read(start, stop, side=self._side)  # (B, side, side, 3)
+            pixels[start:stop] = block.reshape(stop - start, -1)
+            if progress is not None:
+                progress(stop, n)
+        return pixels
+
+
+def _fitting_side(images: Images) -> int:
+    """Return 32, or the first image's shorter side where that is smaller: never enlarge."""
+    first = images.read(0, 1, side=None)
+    return max(2, min(DEFAULT_SIDE, *first.shape[1:3]))
