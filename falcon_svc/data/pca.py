@@ -32,8 +32,7 @@ class Components:
 
     def apply(self, block: FloatArray) -> FloatArray:
         """Return (B, K) coordinates of (B, D) rows."""
-        projected: FloatArray = (block - self.mean) @ self.rows.T
-        return projected
+        return np.asarray((block - self.mean) @ self.rows.T, dtype=np.float32)
 
 
 def principal_components(read: Block, *, shape: tuple[int, int], dim: int, seed: int) -> Components:
@@ -53,7 +52,7 @@ def principal_components(read: Block, *, shape: tuple[int, int], dim: int, seed:
     total = np.zeros(width)
     for block in _blocks(read, n):
         total += block.sum(axis=0, dtype=np.float64)
-    mean = (total / n).astype(np.float32)
+    mean: FloatArray = (total / n).astype(np.float32)
     exact = width <= EXACT_COLUMNS
     basis = np.eye(width, dtype=np.float32) if exact else _subspace(read, shape, mean, dim, seed)
     small = basis.T.astype(np.float64) @ _covariance_times(read, n, mean, basis)

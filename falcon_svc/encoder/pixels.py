@@ -35,7 +35,7 @@ class PixelEncoder:
         pixels = self._read(images, progress)
 
         def read(start: int, stop: int) -> FloatArray:
-            return pixels[start:stop].astype(np.float32) / 255
+            return pixels[start:stop].astype(np.float32) / np.float32(255)
 
         shape = (len(images), self._width)
         found = principal_components(read, shape=shape, dim=self.dim, seed=self._seed)
@@ -57,5 +57,5 @@ class PixelEncoder:
 
 def _fitting_side(images: Images) -> int:
     """Return 32, or the first image's shorter side where that is smaller: never enlarge."""
-    first = images.read(0, 1, side=None)
-    return max(2, min(DEFAULT_SIDE, *first.shape[1:3]))
+    height, width = images.read(0, 1, side=None).shape[1:3]
+    return max(2, min(DEFAULT_SIDE, int(height), int(width)))
