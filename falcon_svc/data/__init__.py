@@ -6,10 +6,19 @@ from pathlib import Path
 
 from falcon_svc.data.assemble import draft, finish, truth
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
 from falcon_svc.data.registry import open_source
 from falcon_svc.types import CoarseDataset, EvalLabels
 
-__all__ = ["DataConfig", "load_dataset", "load_truth"]
+__all__ = [
+    "DataConfig",
+    "Inspection",
+    "RowProblem",
+    "SourceSummary",
+    "inspect_dataset",
+    "load_dataset",
+    "load_truth",
+]
 
 
 def load_dataset(path: Path, config: DataConfig | None = None) -> CoarseDataset:
@@ -42,3 +51,15 @@ def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
     """Read the fine truth of a data set, for metrics only; see `load_dataset` for the errors."""
     config = config or DataConfig()
     return truth(open_source(Path(path), config), config)
+
+
+def inspect_dataset(path: Path, config: DataConfig | None = None) -> Inspection:
+    """Read a data set and list every problem row by row instead of raising the first.
+
+    Raises
+    ------
+    InputError
+        What cannot be put down to single rows: damaged file, unknown column, one class only.
+    """
+    config = config or DataConfig()
+    return inspect_draft(draft(open_source(Path(path), config), config))

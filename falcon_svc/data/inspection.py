@@ -1,0 +1,156 @@
+"""`falcon validate`: everything about a data set that a person should know before a run.
+
+Built from the same draft as loading, so what is found here is what loading would raise, only
+complete: all rows of all rules instead of the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from falcon_svc.data.assemble import Draft
+from falcon_svc.data.files import FileImages
+from falcon_svc.data.images import ArrayImages
+from falcon_svc.types import UNLABELLED, BoolArray, LabelSource
+
+TINY_CLASS = 21  # fewer samples than 20 neighbors and the sample itself
+LISTED_WARNINGS = 1_000
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """One row, what was found in it, and whether it stops a run."""
+
+    row: int
+    id: str
+    code: str
+    what: str
+    severity: Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class SourceSummary:
+    """One label source: its classes with their sizes, and how many samples it does not label."""
+
+    name: str
+    classes: tuple[tuple[str, int], ...]
+    unlabelled: int
+
+    @property
+    def tiny(self) -> tuple[tuple[str, int], ...]:
+        """Classes with fewer than 21 samples, too few for 20 neighbors."""
+        return tuple((name, size) for name, size in self.classes if size < TINY_CLASS)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a data set holds.
+
+    Parameters
+    ----------
+    n_samples
+        N, rows with errors included, skipped images not.
+    n_dims
+        D of vectors, or None for images.
+    duplicates
+        Samples that repeat an earlier one exactly.
+    constant_columns
+        Columns of vectors that hold one value.
+    problems
+        The first 1,000 rows per rule, errors before warnings.
+    n_errors, n_warnings
+        Rows in all, listed or not.
+    """
+
+    where: str
+    kind: Literal["vectors", "images"]
+    n_samples: int
+    n_dims: int | None
+    sources: tuple[SourceSummary, ...]
+    duplicates: int
+    constant_columns: int
+    problems: tuple[RowProblem, ...]
+    n_errors: int
+    n_warnings: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether `load_dataset` accepts the data set."""
+        return not self.n_errors
+
+
+def inspect_draft(found: Draft) -> Inspection:
+    """Summarise what was read."""
+    errors = [
+        RowProblem(row, found.ids[row], finding.code, what, "error")
+        for finding in found.findings
+        for row, what in finding.rows
+    ]
+    skipped = [
+        RowProblem(skip.row, skip.id, "unreadable_image", skip.reason, "warning")
+        for skip in found.samples.skipped
+    ]
+    repeated = list(_repeated(found))
+    zero = [] if found.vectors is None else np.flatnonzero(~found.vectors.any(axis=1)).tolist()
+    warnings = [_duplicate(found, row, first) for row, first in repeated[:LISTED_WARNINGS]]
+    warnings += [
+        RowProblem(row, found.ids[row], "zero_vector", "all numbers are 0", "warning")
+        for row in zero[:LISTED_WARNINGS]
+    ]
+    return Inspection(
+        where=found.where,
+        kind="images" if found.vectors is None else "vectors",
+        n_samples=len(found.ids),
+        n_dims=None if found.vectors is None else found.vectors.shape[1],
+        sources=tuple(_summary(source) for source in found.sources),
+        duplicates=len(repeated),
+        constant_columns=_constant_columns(found),
+        problems=tuple(errors + skipped + warnings),
+        n_errors=sum(finding.total for finding in found.findings),
+        n_warnings=len(skipped) + len(repeated) + len(zero),
+    )
+
+
+def _summary(source: LabelSource) -> SourceSummary:
+    sizes = np.bincount(source.labels[source.labels >= 0], minlength=source.n_coarse)
+    classes = tuple(zip(source.names, sizes.tolist(), strict=True))
+    return SourceSummary(source.name, classes, int((source.labels == UNLABELLED).sum()))
+
+
+def _repeated(found: Draft) -> Iterator[tuple[int, int]]:
+    """Yield (row, first row with the same content)."""
+    first: dict[bytes, int] = {}
+    for row, content in enumerate(_contents(found)):
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        earlier = first.setdefault(digest, row)
+        if earlier != row:
+            yield row, earlier
+
+
+def _contents(found: Draft) -> Iterator[bytes]:
+    images = found.samples.images
+    if found.vectors is not None:
+        yield from (vector.tobytes() for vector in found.vectors)
+    elif isinstance(images, ArrayImages):
+        yield from (pixels.tobytes() for pixels in images.pixels)
+    elif isinstance(images, FileImages):
+        yield from (images.store.read(name) for name in images.files)
+
+
+def _duplicate(found: Draft, row: int, first: int) -> RowProblem:
+    labels = [source.labels[[row, first]] for source in found.sources]
+    differ = any(a != b and UNLABELLED not in (a, b) for a, b in labels)
+    what = f"the same sample as row {first}" + (", under another label" if differ else "")
+    return RowProblem(row, found.ids[row], "duplicate", what, "warning")
+
+
+def _constant_columns(found: Draft) -> int:
+    if found.vectors is None:
+        return 0
+    constant: BoolArray = found.vectors.min(axis=0) == found.vectors.max(axis=0)
+    return int(constant.sum())
