@@ -1,0 +1,145 @@
+"""A result directory appears whole or not at all.
+
+Place: under `result_files`; knows nothing of discoveries. Files are written to a temporary
+sibling (same file system, so that a rename is atomic), each one and then the directory are
+fsynced, and only then the name is taken over. A kill leaves at worst a hidden sibling
+`.NAME.*.tmp`, never a half-written directory.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from falcon_svc.errors import StorageError
+
+FileContent = bytes | Callable[[Path], None]
+"""The bytes of a file, or a function that writes it to the path it is given."""
+
+MARKER = "discovery.json"
+"""The file by which a directory is known as ours; it lists the other files under `files`."""
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None:
+    """Write `files` and let them become `directory`, in place of an earlier result.
+
+    Parameters
+    ----------
+    directory
+        Must not exist, be empty, or hold an earlier result and nothing else.
+    files
+        Names and contents, written in order: a function may read the files before its own.
+
+    Raises
+    ------
+    StorageError
+        The directory is not ours to replace, or could not be written; it is then as before.
+    """
+    directory = Path(directory).resolve()
+    check_replaceable(directory)
+    with _storage_errors(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        fresh = _sibling(directory)
+        try:
+            fresh.mkdir()
+            for name, content in files.items():
+                write_durably(fresh / name, content)
+            _sync(fresh)
+            _take_over(fresh, directory)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_replaceable(directory: Path) -> None:
+    """Raise StorageError unless a result may be written to `directory`. Cheap: call it early."""
+    directory = Path(directory)
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise StorageError(
+            f"The result needs a directory, but {directory} is a file; name another."
+        )
+    foreign = sorted({entry.name for entry in directory.iterdir()} - _own_names(directory))
+    if foreign:
+        raise StorageError(
+            f"A result replaces only an earlier result or an empty directory, but {directory} "
+            f"holds {foreign[0]!r}, which is no part of one; move it or name another directory."
+        )
+
+
+def _own_names(directory: Path) -> set[str]:
+    """Names of the files that an earlier run wrote there; empty if it is no result."""
+    try:
+        listed = json.loads((directory / MARKER).read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {MARKER, *listed}
+
+
+def write_durably(path: Path, content: FileContent) -> None:
+    """Write one new file and wait until it is on the disk."""
+    if callable(content):
+        content(path)
+    else:
+        path.write_bytes(content)
+    _sync(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _take_over(fresh: Path, directory: Path) -> None:
+    """Give `fresh` the name `directory`; on failure the earlier one has it again."""
+    earlier, existed = _sibling(directory), directory.exists()
+    if existed:
+        directory.rename(earlier)
+    try:
+        fresh.rename(directory)
+        _sync(directory.parent)
+    except OSError:
+        if not fresh.exists():
+            directory.rename(fresh)
+        if existed:
+            earlier.rename(directory)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _sibling(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _storage_errors(directory: Path) -> Iterator[None]:
+    """Turn the system's errors into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            why = "the disk is full; free some space or name a directory on another disk"
+        else:
+            why = f"the system says '{error.strerror or error}'"
+        message = (
+            f"The result could not be written to {directory}: {why}; nothing was changed there."
+        )
+        raise StorageError(message) from error

@@ -1,0 +1,268 @@
+"""A result is written whole or not at all, and read back equal."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import math
+import os
+import shutil
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from falcon_svc.errors import InputError, StorageError
+from falcon_svc.pipeline.assignments_table import assignments_parquet, read_assignments
+from falcon_svc.pipeline.atomic_directory import check_replaceable
+from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
+from falcon_svc.pipeline.result_files import read_discovery, write_discovery
+from falcon_svc.types import LabelSource
+from tests.discoveries import blobs, pretend_blobs, pretend_dataset, pretend_discovery
+
+MODEL = {"model.safetensors": b"weights", "model.json": b"{}"}
+FILES = {
+    "discovery.json", "assignments.parquet", "arrays.safetensors", "graph.json", "graph.graphml",
+    "run.jsonl", "report.html", *MODEL,
+}  # fmt: skip
+
+
+@pytest.fixture
+def discovery():
+    return pretend_blobs()[2]
+
+
+def two_source_discovery():
+    x, coarse, fine = blobs(n_coarse=2, n_fine=5)
+    other = np.where(np.arange(len(x)) % 3 == 0, -1, (fine > 2).astype(np.int64))
+    source = LabelSource("étage", other, ("low <&>", "high"))
+    names = ("bird", "fish\x01")
+    dataset = pretend_dataset(x, coarse, names=names, sources=(source,))
+    return pretend_discovery(dataset, x, fine)
+
+
+def write(directory: Path, discovery) -> None:
+    write_discovery(directory, discovery, model_files=MODEL, report_html="<p>hello</p>")
+
+
+def assert_equal(left, right) -> None:
+    """Field by field, as arrays have no plain equality."""
+    if is_dataclass(left):
+        assert type(left) is type(right)
+        for field in fields(left):
+            assert_equal(getattr(left, field.name), getattr(right, field.name))
+    elif isinstance(left, np.ndarray):
+        assert left.dtype == right.dtype
+        np.testing.assert_array_equal(left, right)
+    elif isinstance(left, tuple):
+        assert len(left) == len(right)
+        for a, b in zip(left, right, strict=True):
+            assert_equal(a, b)
+    else:
+        assert left == right
+
+
+@pytest.mark.parametrize("make", [lambda: pretend_blobs()[2], two_source_discovery])
+def test_reading_returns_what_was_written(tmp_path: Path, make) -> None:
+    discovery = make()
+    write(tmp_path / "out", discovery)
+    assert_equal(read_discovery(tmp_path / "out"), discovery)
+
+
+def test_all_files_are_there_and_nothing_else_is_left(tmp_path: Path, discovery) -> None:
+    write(tmp_path / "deep" / "out", discovery)
+    assert {p.name for p in (tmp_path / "deep" / "out").iterdir()} == FILES
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+def test_same_discovery_gives_same_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "a", pretend_blobs()[2])
+    write(tmp_path / "b", pretend_blobs()[2])
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_numbers_that_json_lacks_survive(tmp_path: Path, discovery) -> None:
+    relation = replace(discovery.relations[0], bound=math.inf, gap=math.inf)
+    odd = replace(discovery, relations=(relation,), history=({"epoch": 0.0, "loss": math.nan},))
+    write(tmp_path / "out", odd)
+    back = read_discovery(tmp_path / "out")
+    assert back.relations[0].bound == math.inf
+    assert math.isnan(back.history[0]["loss"])
+
+
+def test_earlier_result_and_empty_directory_are_replaced(tmp_path: Path, discovery) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    write(out, discovery)
+    write(out, replace(discovery, seed=7))
+    assert read_discovery(out).seed == 7
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("foreign", ["thesis.docx", "discovery.json"])
+def test_foreign_directory_is_refused_and_kept(tmp_path: Path, discovery, foreign: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / foreign).write_text("mine")
+    with pytest.raises(StorageError, match=foreign):
+        write(tmp_path / "out", discovery)
+    assert (tmp_path / "out" / foreign).read_text() == "mine"
+    assert len(list(tmp_path.rglob("*"))) == 2
+
+
+def test_users_file_beside_an_earlier_result_is_never_lost(tmp_path: Path, discovery) -> None:
+    write(tmp_path / "out", discovery)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match=r"notes\.txt"):
+        check_replaceable(tmp_path / "out")
+
+
+def test_file_in_place_of_the_directory_is_refused(tmp_path: Path, discovery) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(StorageError, match="is a file"):
+        write(tmp_path / "out", discovery)
+
+
+def fail_at(monkeypatch, function: str, n: int) -> list[int]:
+    """Let the n-th call of an `os` function fail as on a full disk; return the calls so far."""
+    real, calls = getattr(os, function), []
+
+    def full(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == n:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(os, function, full)
+    return calls
+
+
+def is_written(directory: Path, discovery) -> bool:
+    try:
+        write(directory, discovery)
+    except StorageError as error:
+        return "disk is full" not in str(error)
+    return True
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize("function", ["fsync", "rename", "mkdir"])
+def test_full_disk_at_any_point_changes_nothing(
+    tmp_path: Path, discovery, function: str, earlier: bool
+) -> None:
+    out, old, failures = tmp_path / "out", replace(discovery, seed=7), 0
+    for n in range(1, 40):
+        shutil.rmtree(out, ignore_errors=True)
+        if earlier:
+            write(out, old)
+        with pytest.MonkeyPatch.context() as patch:
+            calls = fail_at(patch, function, n)
+            written = is_written(out, discovery)
+        if len(calls) < n:
+            break
+        if not written:
+            failures += 1
+            assert [p.name for p in tmp_path.iterdir()] == (["out"] if earlier else [])
+            assert not earlier or read_discovery(out).seed == 7
+    assert failures >= (len(FILES) + 2 if function == "fsync" else 1)
+    assert read_discovery(out).seed == 0
+
+
+@pytest.mark.parametrize("n", range(2))
+def test_failing_writer_leaves_nothing(tmp_path: Path, discovery, n: int) -> None:
+    def full(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    model = {**MODEL, sorted(MODEL)[n]: full}
+    with pytest.raises(StorageError, match="disk is full"):
+        write_discovery(tmp_path / "out", discovery, model_files=model, report_html="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bug_in_a_writer_stays_a_traceback_and_leaves_nothing(tmp_path: Path, discovery) -> None:
+    def broken(path: Path) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_discovery(tmp_path / "o", discovery, model_files={"m": broken}, report_html="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_writer_function_gets_a_path_to_write(tmp_path: Path, discovery) -> None:
+    model = {"model.json": lambda path: path.write_text("{}") and None}
+    write_discovery(tmp_path / "out", discovery, model_files=model, report_html="")
+    assert (tmp_path / "out" / "model.json").read_text() == "{}"
+
+
+def test_directory_without_result_is_told_apart_from_a_damaged_one(tmp_path, discovery) -> None:
+    with pytest.raises(InputError, match="has none"):
+        read_discovery(tmp_path)
+    write(tmp_path / "out", discovery)
+    table = tmp_path / "out" / "assignments.parquet"
+    table.write_bytes(table.read_bytes()[:-7])
+    with pytest.raises(StorageError, match=r"assignments\.parquet"):
+        read_discovery(tmp_path / "out")
+    (tmp_path / "out" / "discovery.json").write_text("{")
+    with pytest.raises(StorageError, match=r"discovery\.json"):
+        read_discovery(tmp_path / "out")
+
+
+def test_later_schema_is_refused_by_name(tmp_path: Path, discovery) -> None:
+    write(tmp_path / "out", discovery)
+    path = tmp_path / "out" / "discovery.json"
+    path.write_text(path.read_text().replace('"schema_version": "1.0"', '"schema_version": "2.0"'))
+    with pytest.raises(InputError, match=r"2\.0"):
+        read_discovery(tmp_path / "out")
+
+
+def test_assignments_table_speaks_in_names_and_nulls() -> None:
+    table = read_assignments(assignments_parquet(two_source_discovery()))
+    assert table.column_names == [
+        "id", "coarse", "coarse_étage", "fine", "confidence", "margin", "runner_up",
+        "fine_unmasked",
+    ]  # fmt: skip
+    first = table.slice(0, 1).to_pylist()[0]
+    assert first["id"] == "s00000"
+    assert first["coarse"] == "bird"
+    assert first["coarse_étage"] is None
+
+
+def test_only_child_has_no_runner_up(tmp_path: Path) -> None:
+    _, _, discovery = pretend_blobs(n_coarse=3, n_fine=3)
+    table = read_assignments(assignments_parquet(discovery))
+    assert table.column("runner_up").null_count == discovery.n_samples
+    write(tmp_path / "out", discovery)
+    assert (read_discovery(tmp_path / "out").assignments.runner_up == -1).all()
+
+
+@pytest.mark.parametrize("make", [lambda: pretend_blobs()[2], two_source_discovery])
+def test_graph_files_are_read_by_networkx_and_hold_the_relation(make) -> None:
+    discovery = make()
+    linked = nx.node_link_graph(graph_node_link(discovery), edges="edges")
+    read = nx.read_graphml(io.BytesIO(graph_graphml(discovery)))
+    for graph in (linked, read):
+        found = {(u, v) for u, v in graph.edges}
+        assert found == {
+            (f"coarse/{r.source}/{r.relation[i].argmax()}", f"fine/{i}")
+            for r in discovery.relations
+            for i in range(discovery.n_fine)
+        }
+        assert graph.nodes["fine/0"]["size"] == discovery.classes[0].size
+
+
+def test_cytoscape_edges_join_nodes_that_exist() -> None:
+    elements = graph_cytoscape(two_source_discovery())["elements"]
+    ids = {node["data"]["id"] for node in elements["nodes"]}
+    assert len(elements["edges"]) == 10
+    assert all({e["data"]["source"], e["data"]["target"]} <= ids for e in elements["edges"])
+    json.dumps(elements, allow_nan=False)
+
+
+def test_run_file_has_one_line_per_epoch(tmp_path: Path, discovery) -> None:
+    write(tmp_path / "out", discovery)
+    lines = (tmp_path / "out" / "run.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == list(discovery.history)
