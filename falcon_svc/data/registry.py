@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.h5ad import open_h5ad
 from falcon_svc.data.image_tree import open_folder, open_zip
 from falcon_svc.data.manifest import open_table_csv, open_table_jsonl
 from falcon_svc.data.npy import NpySource
@@ -40,6 +41,7 @@ FORMATS = {
     ".csv": Format("a CSV table (text)", (), open_table_csv),
     ".jsonl": Format("a JSONL table (text)", (), open_table_jsonl),
     ".parquet": Format("a Parquet file", (b"PAR1",), open_parquet),
+    ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), open_h5ad),
     ".zip": Format("a zip archive of images", ZIP_MAGIC, open_zip),
 }
 OTHER_MAGIC = {

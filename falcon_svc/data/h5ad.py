@@ -1,0 +1,150 @@
+"""`.h5ad` (AnnData): labels from ``obs``, vectors from ``obsm`` or by the recipe from ``X``.
+
+Read with h5py alone, by the on-disk specification of anndata 0.7 and later, not through anndata:
+it follows links and external storage and builds sparse matrices before their indices are
+checked (scipy can crash on them), and h5py is what it would need in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.refusal import listed, quoted, reading, refusal
+from falcon_svc.data.source import Column, Samples
+from falcon_svc.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from falcon_svc.data.hdf5_guard import Guard
+
+OBSM_KEYS = ("X_pca", "X_scVI", "X_scvi")
+LEGACY_CATEGORIES = "__categories"
+INDEX = "id"
+
+
+def open_h5ad(path: Path, config: DataConfig) -> H5adSource:
+    """Open an AnnData file."""
+    try:
+        import h5py  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("h5py", extra="singlecell", purpose=".h5ad") from error
+    return H5adSource(path, config)
+
+
+class H5adSource:
+    """An AnnData file, opened anew for each read."""
+
+    def __init__(self, path: Path, config: DataConfig) -> None:
+        self.where = quoted(path.name)
+        self._path = path
+        self._config = config
+        with self._open() as guard:
+            obs = self._obs(guard)
+            hidden = (LEGACY_CATEGORIES, _index_name(obs))
+            own = tuple(name for name in guard.names(obs) if name not in hidden)
+        self._columns = own if INDEX in own else (INDEX, *own)
+        self._own = own
+
+    @contextmanager
+    def _open(self) -> Iterator[Guard]:
+        import h5py
+
+        from falcon_svc.data.hdf5_guard import HDF5_ERRORS, Guard
+
+        with (
+            reading("an AnnData file", where=self.where, errors=HDF5_ERRORS),
+            h5py.File(self._path, "r") as file,
+        ):
+            yield Guard(file, self._path.stat().st_size, self.where, self._config)
+
+    def _obs(self, guard: Guard) -> Any:
+        return guard.group(guard.root, "obs")
+
+    def columns(self) -> tuple[str, ...]:
+        """Return obs' columns; `id` is its index unless there is a column of this name."""
+        return self._columns
+
+    def column(self, name: str) -> Column:
+        """Return one column of obs, categories as their names."""
+        with self._open() as guard:
+            obs = self._obs(guard)
+            return _column(guard, obs, name if name in self._own else _index_name(obs))
+
+    def class_names(self, column: str) -> tuple[str, ...] | None:
+        """Return None: categories are resolved by `column`."""
+        return None
+
+    def samples(self) -> Samples:
+        """Read `obsm_key`, else the first of X_pca, X_scVI, else the recipe on X."""
+        with self._open() as guard:
+            there = guard.names(guard.group(guard.root, "obsm")) if "obsm" in guard.root else ()
+            key = self._config.obsm_key or next((k for k in OBSM_KEYS if k in there), "X")
+            if key == "X":
+                return Samples(vectors=self._from_counts(guard))
+            self._check_key(key, there)
+            found = guard.dataset(guard.group(guard.root, "obsm"), key)
+            return Samples(vectors=guard.read(found))
+
+    def _check_key(self, key: str, there: tuple[str, ...]) -> None:
+        if key not in there:
+            raise refusal(
+                f"the embedding {quoted(key)}",
+                f"{listed(there)} in obsm",
+                where=self.where,
+                remedy="name one of them, or X for the recipe on counts, with obsm_key",
+                code="no_such_column",
+            )
+
+    def _from_counts(self, guard: Guard) -> NDArray[Any]:
+        from falcon_svc.data.singlecell import count_features
+        from falcon_svc.data.sparse import read_matrix
+
+        has_counts = "layers" in guard.root and "counts" in guard.group(guard.root, "layers")
+        parent = guard.group(guard.root, "layers") if has_counts else guard.root
+        matrix = read_matrix(guard, parent, "counts" if has_counts else "X", where=self.where)
+        return count_features(matrix, where=self.where)
+
+
+def _index_name(obs: Any) -> str:
+    name = obs.attrs.get("_index", "_index")
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _column(guard: Guard, obs: Any, name: str) -> Column:
+    found = guard.child(obs, name)
+    if not hasattr(found, "shape"):  # a group
+        return _coded(guard, found) if "codes" in found else _nullable(guard, found)
+    values = guard.read(found)
+    if LEGACY_CATEGORIES in obs and name in guard.group(obs, LEGACY_CATEGORIES):
+        return _looked_up(values, guard.read(guard.dataset(obs[LEGACY_CATEGORIES], name)))
+    return values
+
+
+def _coded(guard: Guard, group: Any) -> Column:
+    codes = guard.read(guard.dataset(group, "codes"))
+    categories = guard.child(group, "categories")
+    words = guard.read(categories) if hasattr(categories, "shape") else _nullable(guard, categories)
+    return _looked_up(codes, words)
+
+
+def _looked_up(codes: Column, words: Column) -> Column:
+    """Return the categories of the codes, None for -1."""
+    if codes.dtype.kind not in "iu" or codes.ndim != 1 or words.ndim != 1:
+        raise ValueError("codes or categories of another type than the specification's")
+    if codes.size and not -1 <= int(codes.min()) <= int(codes.max()) < len(words):
+        raise ValueError(f"codes outside its {len(words)} categories")
+    return np.array([*words.tolist(), None], dtype=object)[codes.astype(np.int64)]
+
+
+def _nullable(guard: Guard, group: Any) -> Column:
+    values = guard.read(guard.dataset(group, "values"))
+    mask = guard.read(guard.dataset(group, "mask"))
+    if mask.shape != values.shape or mask.dtype.kind not in "biu":
+        raise ValueError("a mask that does not fit its values")
+    return np.where(mask.astype(np.bool_), None, values.astype(object))

@@ -1,0 +1,101 @@
+"""The matrix of an AnnData file, dense or compressed sparse, as a checked scipy CSR matrix.
+
+scipy trusts `indptr` and `indices` and reads outside its memory when they are wrong, so they are
+checked first. Specification: anndata "On-disk format", csr_matrix and csc_matrix.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from falcon_svc.data.hdf5_guard import Guard
+from falcon_svc.data.refusal import refusal
+
+BLOCK_BYTES = 64 * 2**20
+
+
+def read_matrix(guard: Guard, parent: Any, name: str, *, where: str) -> Any:
+    """Return (N, genes) float32 CSR.
+
+    Raises
+    ------
+    InputError
+        A shape, index or value that cannot be.
+    """
+    found = guard.child(parent, name)
+    if hasattr(found, "shape"):
+        return _from_dense(found, where)
+    rows, columns = _shape(found)
+    by_row = _is_by_row(found)
+    data, indices, indptr = (
+        guard.read(guard.dataset(found, part)) for part in ("data", "indices", "indptr")
+    )
+    major, minor = (rows, columns) if by_row else (columns, rows)
+    problem = _problem(data, indices, indptr, major, minor)
+    if problem:
+        raise refusal(
+            "a sound sparse matrix",
+            problem,
+            where=f"{name} of {where}",
+            remedy="write the file again with anndata",
+            code="bad_sparse",
+        )
+    kind = sparse.csr_matrix if by_row else sparse.csc_matrix
+    matrix = kind((data.astype(np.float32), indices, indptr), shape=(rows, columns))
+    return matrix.tocsr()
+
+
+def _shape(group: Any) -> tuple[int, int]:
+    shape = np.asarray(group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
+    if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 0).any():
+        raise ValueError("a sparse matrix without shape")
+    return int(shape[0]), int(shape[1])
+
+
+def _is_by_row(group: Any) -> bool:
+    kind = group.attrs.get("encoding-type", group.attrs.get("h5sparse_format", ""))
+    name = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if name not in ("csr_matrix", "csr", "csc_matrix", "csc"):
+        raise ValueError(f"a matrix of encoding {name[:40]!r}, not csr_matrix or csc_matrix")
+    return name.startswith("csr")
+
+
+def _problem(
+    data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], major: int, minor: int
+) -> str | None:
+    if any(part.ndim != 1 for part in (data, indices, indptr)):
+        return "parts that are not lists"
+    if (
+        data.dtype.kind not in "iuf"
+        or indices.dtype.kind not in "iu"
+        or indptr.dtype.kind not in "iu"
+    ):
+        return "parts of another type than numbers"
+    if len(indptr) != major + 1 or int(indptr[0]) != 0 or (indptr[1:] < indptr[:-1]).any():
+        return f"an indptr that does not rise from 0 over {major:,} rows"
+    if not int(indptr[-1]) == len(indices) == len(data):
+        return f"{len(data):,} values, {len(indices):,} indices and indptr up to {indptr[-1]:,}"
+    if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < minor:
+        return f"indices outside 0 to {minor - 1:,}"
+    return None
+
+
+def _from_dense(dataset: Any, where: str) -> Any:
+    if dataset.ndim != 2 or dataset.dtype.kind not in "iuf":
+        raise refusal(
+            "a matrix of numbers (cells, genes)",
+            f"{dataset.dtype} of shape {dataset.shape}",
+            where=f"X of {where}",
+            remedy="write the file again with anndata",
+            code="bad_shape",
+        )
+    step = max(1, BLOCK_BYTES // max(4 * dataset.shape[1], 1))
+    blocks = [
+        sparse.csr_matrix(np.asarray(dataset[start : start + step], dtype=np.float32))
+        for start in range(0, dataset.shape[0], step)
+    ]
+    return sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix(dataset.shape)
