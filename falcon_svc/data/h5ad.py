@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
+from falcon_svc.data.singlecell import count_features
 from falcon_svc.data.source import Column, Samples
 from falcon_svc.errors import MissingExtraError
 
@@ -85,11 +85,12 @@ class H5adSource:
         with self._open() as guard:
             there = guard.names(guard.group(guard.root, "obsm")) if "obsm" in guard.root else ()
             key = self._config.obsm_key or next((k for k in OBSM_KEYS if k in there), "X")
-            if key == "X":
-                return Samples(vectors=self._from_counts(guard))
-            self._check_key(key, there)
-            found = guard.dataset(guard.group(guard.root, "obsm"), key)
-            return Samples(vectors=guard.read(found))
+            if key != "X":
+                self._check_key(key, there)
+                found = guard.dataset(guard.group(guard.root, "obsm"), key)
+                return Samples(vectors=guard.read(found))
+            counts = self._counts(guard)
+        return Samples(vectors=count_features(counts, where=self.where))
 
     def _check_key(self, key: str, there: tuple[str, ...]) -> None:
         if key not in there:
@@ -101,14 +102,12 @@ class H5adSource:
                 code="no_such_column",
             )
 
-    def _from_counts(self, guard: Guard) -> NDArray[Any]:
-        from falcon_svc.data.singlecell import count_features
+    def _counts(self, guard: Guard) -> Any:
         from falcon_svc.data.sparse import read_matrix
 
         has_counts = "layers" in guard.root and "counts" in guard.group(guard.root, "layers")
         parent = guard.group(guard.root, "layers") if has_counts else guard.root
-        matrix = read_matrix(guard, parent, "counts" if has_counts else "X", where=self.where)
-        return count_features(matrix, where=self.where)
+        return read_matrix(guard, parent, "counts" if has_counts else "X", where=self.where)
 
 
 def _index_name(obs: Any) -> str:
@@ -147,4 +146,6 @@ def _nullable(guard: Guard, group: Any) -> Column:
     mask = guard.read(guard.dataset(group, "mask"))
     if mask.shape != values.shape or mask.dtype.kind not in "biu":
         raise ValueError("a mask that does not fit its values")
-    return np.where(mask.astype(np.bool_), None, values.astype(object))
+    found = values.astype(object)
+    found[mask.astype(np.bool_)] = None
+    return found
