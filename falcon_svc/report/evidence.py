@@ -1,0 +1,94 @@
+"""What a reader needs to believe a class or to doubt it: exemplars, border samples, the rival.
+
+Place: between `Discovery` and the drawings; pure numpy, one sort for all classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from falcon_svc.discovery.result import Assignments, Discovery, FineClass
+from falcon_svc.types import IntArray
+
+N_BORDER = 3
+BORDER_MARGIN = 0.2
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The sibling that a class is most easily mistaken for.
+
+    `pull` in [0, 0.5] is the mean probability that the class's samples give to it as their
+    runner-up: 0 = never in doubt, 0.5 = a coin toss.
+    """
+
+    fine: int
+    pull: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One class's card.
+
+    Parameters
+    ----------
+    fine
+        The class as it was found.
+    border
+        Rows of its least certain samples, those with margin under `BORDER_MARGIN` only.
+    share_border
+        Share of its samples whose margin is under `BORDER_MARGIN`.
+    rival
+        None where it has no sibling.
+    """
+
+    fine: FineClass
+    border: tuple[int, ...]
+    share_border: float
+    rival: Rival | None
+
+
+def collect_evidence(discovery: Discovery) -> tuple[Evidence, ...]:
+    """Return every class's evidence, index = fine class id."""
+    found = discovery.assignments
+    order = np.lexsort((found.margin, found.fine))
+    starts = np.searchsorted(found.fine[order], np.arange(discovery.n_fine + 1))
+    return tuple(
+        _evidence(fine, order[starts[fine.id] : starts[fine.id + 1]], found)
+        for fine in discovery.classes
+    )
+
+
+def share_of_border_samples(discovery: Discovery) -> float:
+    """Share of all samples whose margin is under `BORDER_MARGIN`."""
+    return float((discovery.assignments.margin < BORDER_MARGIN).mean())
+
+
+def share_of_strangers(discovery: Discovery) -> float:
+    """Share of labelled samples that look most like a fine class of another coarse class."""
+    coarse = discovery.sources[0].labels
+    parent = discovery.relations[0].relation.argmax(axis=1)
+    labelled = coarse >= 0
+    likely = parent[discovery.assignments.fine_unmasked]
+    return float((likely != coarse)[labelled].mean()) if labelled.any() else 0.0
+
+
+def _evidence(fine: FineClass, rows: IntArray, found: Assignments) -> Evidence:
+    """`rows` are the class's samples, least certain first."""
+    unsure = rows[found.margin[rows] < BORDER_MARGIN]
+    return Evidence(
+        fine=fine,
+        border=tuple(unsure[:N_BORDER].tolist()),
+        share_border=len(unsure) / max(len(rows), 1),
+        rival=_rival(rows, found),
+    )
+
+
+def _rival(rows: IntArray, found: Assignments) -> Rival | None:
+    rows = rows[found.runner_up[rows] >= 0]
+    if not len(rows):
+        return None
+    pull = np.bincount(found.runner_up[rows], found.confidence[rows] - found.margin[rows])
+    return Rival(int(pull.argmax()), float(pull.max() / len(rows)))

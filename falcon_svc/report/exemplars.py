@@ -1,0 +1,123 @@
+"""Samples made visible: thumbnails of images, lines of text, or fingerprints of vectors.
+
+Place: used by the cards. All classes share one budget of exemplars, so that the page stays
+small for a thousand classes too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from falcon_svc.report.html import Html, data_uri, element, join
+from falcon_svc.report.words import shortened
+from falcon_svc.types import CoarseDataset, FloatArray, Images
+
+SIDE = 56  # stored pixels; shown at 48, sharp enough on dense screens
+BUDGET = 2400  # thumbnails on the page: about 3 MB
+MAX_COLUMNS = 64  # of a fingerprint
+SPREAD = 2.5  # standard deviations at which a fingerprint's colour is full
+
+
+@dataclass(frozen=True)
+class Exemplars:
+    """Draws samples of one data set.
+
+    Parameters
+    ----------
+    dataset
+        Gives images or texts, where it has them.
+    features
+        (N, D) what is drawn otherwise.
+    per_class
+        Central samples shown per class.
+    center, spread
+        (D,) mean and standard deviation of the features, over a sample of rows.
+    """
+
+    dataset: CoarseDataset
+    features: FloatArray
+    per_class: int
+    center: FloatArray
+    spread: FloatArray
+
+    @classmethod
+    def of(cls, dataset: CoarseDataset, features: FloatArray, n_fine: int) -> Exemplars:
+        """Return the drawer for `n_fine` classes, with each class's share of the budget."""
+        rows = np.linspace(0, len(features) - 1, min(len(features), 10_000)).astype(np.int64)
+        seen = np.asarray(features[rows], np.float32)
+        most = 8 if dataset.images is not None else 3 if dataset.texts is not None else 5
+        per_class = int(np.clip(BUDGET // max(n_fine, 1) - 3, 1, most))
+        return cls(dataset, features, per_class, seen.mean(axis=0), seen.std(axis=0) + 1e-6)
+
+    def central(self, rows: Sequence[int]) -> Html:
+        """Draw a class's most central samples."""
+        return self._draw(rows[: self.per_class])
+
+    def border(self, rows: Sequence[int]) -> Html:
+        """Draw border samples."""
+        return self._draw(rows)
+
+    def _draw(self, rows: Sequence[int]) -> Html:
+        if not rows:
+            return element("p", "no samples", class_="quiet")
+        if self.dataset.images is not None:
+            return _gallery(self.dataset.images, rows, self.dataset.ids)
+        if self.dataset.texts is not None:
+            return _quotes([self.dataset.texts[row] for row in rows])
+        return self._fingerprints(rows)
+
+    def _fingerprints(self, rows: Sequence[int]) -> Html:
+        """One strip of colour per sample: feature by feature, below or above the mean."""
+        values = (self.features[list(rows)] - self.center) / self.spread
+        ids = ", ".join(self.dataset.ids[row] for row in rows)
+        picture = element(
+            "img",
+            src=data_uri("image/png", _diverging_png(_binned(values))),
+            alt=f"Feature values of samples {ids}",
+            class_="fingerprint",
+            style=f"height:{9 * len(rows)}px",
+        )
+        return join((picture, element("p", shortened(ids, 80), class_="ids")))
+
+
+def _gallery(images: Images, rows: Sequence[int], ids: Sequence[str]) -> Html:
+    return element("div", (_thumbnail(images, row, ids[row]) for row in rows), class_="gallery")
+
+
+def _thumbnail(images: Images, row: int, name: str) -> Html:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    pixels = images.read(row, row + 1, side=SIDE)[0]
+    Image.fromarray(pixels).save(buffer, "webp", quality=72, method=2)
+    source = data_uri("image/webp", buffer.getvalue())
+    return element("img", src=source, alt=f"sample {name}", title=name, width=48, height=48)
+
+
+def _quotes(texts: Sequence[str]) -> Html:
+    return element("ul", (element("li", shortened(text)) for text in texts), class_="quotes")
+
+
+def _binned(values: FloatArray) -> FloatArray:
+    """Average neighboring features until at most `MAX_COLUMNS` are left."""
+    width = values.shape[1]
+    edges = np.linspace(0, width, min(width, MAX_COLUMNS) + 1).astype(np.int64)[:-1]
+    counts = np.diff([*edges, width])
+    binned = np.add.reduceat(values, edges, axis=1) / np.sqrt(counts)
+    return binned.astype(np.float32)
+
+
+def _diverging_png(values: FloatArray) -> bytes:
+    """Blue below the mean, grey at it, orange above it."""
+    from PIL import Image
+
+    low, middle, high = (np.array(c) for c in ((58, 110, 165), (225, 225, 222), (208, 112, 40)))
+    level = np.clip(values / SPREAD, -1, 1)[..., None]
+    colors = middle + np.where(level < 0, (middle - low) * level, (high - middle) * level)
+    buffer = io.BytesIO()
+    Image.fromarray(colors.round().astype(np.uint8)).save(buffer, "png", optimize=True)
+    return buffer.getvalue()

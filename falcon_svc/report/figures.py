@@ -1,0 +1,198 @@
+"""The report's plots, drawn by matplotlib to SVG that needs no other file.
+
+Place: used by the sections. Backgrounds are clear and lines are mid-grey, so that a plot reads
+on a light and on a dark page; points are rasterised, so that a map stays small.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_svc.discovery.result import Discovery, SourceRelation
+from falcon_svc.report.html import Html, data_uri, element
+from falcon_svc.report.words import color_of, shortened
+from falcon_svc.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Axes = Any  # matplotlib's stubs are stricter than its documentation
+
+GREY, ACCENT = "#7b828a", "#4e79a7"
+MAX_PANELS = 12
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": GREY,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": GREY,
+    "axes.titlecolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "axes.linewidth": 0.7,
+    "text.parse_math": False,  # a dollar in a label is a dollar
+    "svg.fonttype": "none",
+    "svg.hashsalt": "falcon",  # the same plot gives the same bytes
+}
+
+
+def size_plot(discovery: Discovery) -> Html:
+    """Return the sizes of all classes, largest first, coloured by coarse class."""
+    ranked = sorted(discovery.classes, key=lambda fine: -fine.size)
+    source = discovery.sources[0].name
+    with _figure(6.2, 2.7) as (figure, [axes]):
+        colors = [color_of(fine.coarse[source]) for fine in ranked]
+        axes.bar(range(len(ranked)), [fine.size for fine in ranked], color=colors, width=0.9)
+        axes.set(xlabel="fine classes, largest first", ylabel="samples")
+        axes.margins(x=0.01)
+        return _picture(figure, "Bar chart of the fine classes' sizes, largest first")
+
+
+def confidence_plot(discovery: Discovery) -> Html:
+    """Return how confident the assignments are."""
+    confidence = discovery.assignments.confidence
+    with _figure(6.2, 2.7) as (figure, [axes]):
+        weights = np.full(len(confidence), 100 / max(len(confidence), 1))
+        axes.hist(confidence, np.linspace(0, 1, 41), weights=weights, color=ACCENT)
+        axes.set(xlabel="confidence of a sample's fine class", ylabel="% of samples", xlim=(0, 1))
+        return _picture(figure, "Histogram of the samples' confidence")
+
+
+def coarse_map(discovery: Discovery) -> Html:
+    """Return the 2-D map, coloured by coarse class, a ring at the centre of each fine class."""
+    xy, coarse, fine = _map_data(discovery)
+    with _figure(8.2, 6.2) as (figure, [axes]):
+        _bare(axes)
+        axes.scatter(*xy.T, s=7, c=_colors(coarse), linewidths=0, alpha=0.55, rasterized=True)
+        centres = _centres(xy, fine)
+        parents = _parents(discovery)[list(centres)]
+        rings = np.array(list(centres.values())).reshape(-1, 2)
+        axes.scatter(*rings.T, s=16, c="#ffffff", edgecolors=_colors(parents), linewidths=1.2)
+        for k, place in _centres(xy, coarse).items():
+            _label(axes, discovery.relations[0].coarse_names[k], place)
+        return _picture(figure, "Map of samples in two dimensions, coloured by coarse class")
+
+
+def class_maps(discovery: Discovery) -> Html:
+    """Return a small map per coarse class, coloured by fine class; the largest come first."""
+    xy, coarse, fine = _map_data(discovery)
+    sizes = np.bincount(coarse[coarse >= 0], minlength=len(discovery.relations[0].coarse_names))
+    largest = np.argsort(-sizes, kind="stable")[:MAX_PANELS]
+    columns = min(4, len(largest))
+    with _figure(8.2, 2.1 * -(-len(largest) // columns), len(largest), columns) as (figure, panels):
+        for panel, k in zip(panels, largest, strict=True):
+            _class_map(panel, xy, coarse == k, fine)
+            panel.set_title(shortened(discovery.relations[0].coarse_names[k], 26))
+        return _picture(figure, "The same map, one coarse class each, coloured by fine class")
+
+
+def relation_heat_map(relation: SourceRelation) -> Html:
+    """Return fine by coarse classes: the parent, and how nearly another one would do."""
+    order = np.argsort(relation.relation.argmax(axis=1), kind="stable")
+    closeness = _closeness(relation)[order].T
+    rows = len(relation.coarse_names)
+    with _figure(8.2, 0.9 + min(max(0.2 * rows, 1.0), 9)) as (figure, [axes]):
+        image = axes.imshow(closeness, cmap="PuBu", vmin=0, vmax=1, aspect="auto")
+        image.set_interpolation("nearest")
+        if rows <= 45:
+            axes.set_yticks(range(rows), [shortened(n, 22) for n in relation.coarse_names])
+        axes.set(xlabel="fine classes, in the order of their parents")
+        axes.tick_params(length=0)
+        return _picture(figure, f"Heat map of the relation to source {relation.source}")
+
+
+def training_curves(history: Sequence[Mapping[str, float]]) -> Html:
+    """Return one small plot per metric that changes over the epochs."""
+    names = _changing(history)
+    if not names:
+        return element("p", "No epoch was recorded.", class_="quiet")
+    columns = min(4, len(names))
+    with _figure(8.2, 1.75 * -(-len(names) // columns), len(names), columns) as (figure, panels):
+        for panel, name in zip(panels, names, strict=True):
+            panel.plot([epoch.get(name, np.nan) for epoch in history], color=ACCENT, lw=1.4)
+            panel.set_title(shortened(name.replace("_", " "), 26))
+            panel.locator_params(nbins=4)
+        return _picture(figure, f"Training curves of {', '.join(names)} over the epochs")
+
+
+def _changing(history: Sequence[Mapping[str, float]]) -> list[str]:
+    names = [name for name in (history[0] if history else {}) if name != "epoch"]
+    return [n for n in names if len({epoch.get(n) for epoch in history}) > 1][:MAX_PANELS]
+
+
+def _closeness(relation: SourceRelation) -> FloatArray:
+    """(F, C) in [0, 1]: 1 for the parent, near 0 for a parent that would cost much."""
+    regret = np.where(np.isfinite(relation.regret), np.maximum(relation.regret, 0), np.inf)
+    others = regret[~relation.relation & np.isfinite(regret)]
+    scale = float(np.median(others)) if others.size else 1.0
+    closeness = 0.75 * np.exp(-2 * regret / max(scale, 1e-9))
+    return np.where(relation.relation, 1.0, closeness).astype(np.float32)
+
+
+def _map_data(discovery: Discovery) -> tuple[FloatArray, IntArray, IntArray]:
+    rows = discovery.map_rows
+    return discovery.map_xy, discovery.sources[0].labels[rows], discovery.assignments.fine[rows]
+
+
+def _parents(discovery: Discovery) -> IntArray:
+    return np.asarray(discovery.relations[0].relation.argmax(axis=1), np.int64)
+
+
+def _centres(xy: FloatArray, groups: IntArray) -> dict[int, FloatArray]:
+    """Return the median place of every group that is on the map."""
+    return {int(g): np.median(xy[groups == g], axis=0) for g in np.unique(groups[groups >= 0])}
+
+
+def _colors(coarse: IntArray) -> list[str]:
+    return [color_of(k) if k >= 0 else "#b9bec4" for k in coarse.tolist()]
+
+
+def _class_map(axes: Axes, xy: FloatArray, inside: IntArray, fine: IntArray) -> None:
+    _bare(axes)
+    axes.scatter(*xy[~inside].T, s=1.5, c=GREY, linewidths=0, alpha=0.18, rasterized=True)
+    ranks = np.unique(fine[inside], return_inverse=True)[1]
+    axes.scatter(*xy[inside].T, s=6, c=ranks * 0.618 % 1, cmap="hsv", linewidths=0, rasterized=True)
+
+
+def _label(axes: Axes, name: str, place: FloatArray) -> None:
+    """A name on the map, readable over points of any colour."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.5, foreground="#ffffff")]
+    text = shortened(name, 22)
+    axes.text(*place, text, ha="center", color="#22262b", fontsize=9, path_effects=halo)
+
+
+def _bare(axes: Axes) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+@contextmanager
+def _figure(
+    width: float, height: float, panels: int = 1, columns: int = 1
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), dpi=170, layout="constrained")
+        grid = figure.subplots(-(-panels // columns), columns, squeeze=False).ravel()
+        for unused in grid[panels:]:
+            unused.set_axis_off()
+        yield figure, list(grid[:panels])
+
+
+def _picture(figure: Figure, description: str) -> Html:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", buffer.getvalue().decode())
+    return element("img", src=data_uri("image/svg+xml", svg.encode()), alt=description)

@@ -1,0 +1,66 @@
+"""The report: one HTML page that needs nothing else, for a person who must decide.
+
+Place: the last but one stage of a run; `falcon_svc.pipeline.result_files` writes the page. It
+loads nothing, runs no script (its own policy forbids both) and escapes every word of the data.
+"""
+
+from __future__ import annotations
+
+from falcon_svc.discovery.result import Discovery
+from falcon_svc.report import sections
+from falcon_svc.report.cards import class_groups
+from falcon_svc.report.evidence import collect_evidence
+from falcon_svc.report.exemplars import Exemplars
+from falcon_svc.report.html import Html, element
+from falcon_svc.report.style import CSS
+from falcon_svc.types import CoarseDataset, FloatArray
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+
+
+def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatArray) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    discovery
+        What was found.
+    dataset
+        The data set it was found in: its images or texts are the exemplars.
+    features
+        (N, D) float: the exemplars of a data set without images and texts.
+    """
+    evidence = collect_evidence(discovery)
+    exemplars = Exemplars.of(dataset, features, discovery.n_fine)
+    body = element(
+        "main",
+        sections.headline(discovery),
+        sections.graph(discovery),
+        sections.section(
+            "The classes",
+            "Per coarse class: its fine classes as a bar, as wide as they are large, pale where "
+            "they are doubtful. Unfold it for a card per class: its most central samples, and "
+            "below the line those at its border.",
+            class_groups(discovery, evidence, exemplars),
+        ),
+        sections.first_looks(discovery, evidence),
+        sections.distributions(discovery),
+        sections.maps(discovery),
+        sections.counts(discovery),
+        sections.relation(discovery),
+        sections.training(discovery),
+        sections.making(discovery, dataset.skipped),
+    )
+    return _document(f"{discovery.n_fine} fine classes", body)
+
+
+def _document(title: str, body: Html) -> str:
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title),
+        element("style", Html(CSS)),
+    )
+    return f"<!doctype html>\n{element('html', head, element('body', body), lang='en')}\n"

@@ -1,0 +1,275 @@
+"""The report's sections: each a pure function from a discovery to HTML.
+
+Place: composed by `page`. Every section says in words what it shows before it shows it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
+from falcon_svc.report import figures
+from falcon_svc.report.cards import class_link
+from falcon_svc.report.evidence import (
+    BORDER_MARGIN,
+    Evidence,
+    share_of_border_samples,
+    share_of_strangers,
+)
+from falcon_svc.report.graph_drawing import is_drawable, radial_tree
+from falcon_svc.report.html import Html, element
+from falcon_svc.report.words import count_of, duration, memory, number, percent, verdict
+from falcon_svc.types import SkippedRow
+
+N_DOUBTFUL = 8
+N_SKIPPED = 20
+
+
+def headline(discovery: Discovery) -> Html:
+    """Return the title, the answer in words, and the key figures."""
+    n_coarse = len(discovery.relations[0].coarse_names)
+    fine, coarse = count_of(discovery.n_fine, "fine class"), count_of(n_coarse, "coarse class")
+    return element(
+        "header",
+        element("p", "FALCON discovery report", class_="eyebrow"),
+        element("h1", f"{fine} inside {coarse}"),
+        element("p", _answer(discovery), class_="lead"),
+        element("dl", _key_figures(discovery), class_="figures"),
+    )
+
+
+def graph(discovery: Discovery) -> Html | None:
+    """Return the drawing of the graph, where it is legible; the groups show it anyway."""
+    if not is_drawable(discovery):
+        return None
+    text = (
+        "Each branch is a coarse class, each dot a fine class found inside it: as large as the "
+        "class, and stronger the more confident its samples are. A dot leads to its card."
+    )
+    return section("The coarse-fine graph", text, radial_tree(discovery), class_="wide-only")
+
+
+def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
+    """Return the most doubtful classes, with the reason."""
+    text = "The classes that most deserve a look before they are used, most doubtful first."
+    doubtful = sorted(evidence, key=_doubt, reverse=True)[:N_DOUBTFUL]
+    names = discovery.relations[0].coarse_names
+    source = discovery.relations[0].source
+    rows = ((class_link(e.fine.id), names[e.fine.coarse[source]], _reason(e)) for e in doubtful)
+    return section("Where to look first", text, table(("class", "inside", "why"), rows))
+
+
+def distributions(discovery: Discovery) -> Html:
+    """Return sizes and confidence."""
+    text = "How evenly the samples share the classes, and how sure the assignments are."
+    plots = element(
+        "div",
+        figure(figures.size_plot(discovery), "Class sizes; colours are the coarse classes."),
+        figure(figures.confidence_plot(discovery), "Confidence among the coarse label's classes."),
+        class_="pair",
+    )
+    return section("Sizes and confidence", text, plots)
+
+
+def maps(discovery: Discovery) -> Html | None:
+    """Return the 2-D maps."""
+    if not len(discovery.map_rows):
+        return None
+    text = (
+        f"{count_of(len(discovery.map_rows), 'sample')} laid out in two dimensions, so that "
+        "near means alike. Distances between far groups mean little."
+    )
+    whole = figure(figures.coarse_map(discovery), "By coarse class; rings are fine classes.")
+    single = figure(figures.class_maps(discovery), "One coarse class each, by fine class.")
+    return section("Map", text, whole, single)
+
+
+def relation(discovery: Discovery) -> Html:
+    """Return each source's relation as a heat map, and how it was solved."""
+    text = (
+        "Every fine class has one parent: the darkest cell of its column. The paler a cell, the "
+        "more the solution would lose if the class hung there instead."
+    )
+    parts = [
+        (
+            figure(figures.relation_heat_map(r), f"Label source “{r.source}”."),
+            element("p", _certified(r)),
+            _solve_record(r),
+        )
+        for r in discovery.relations
+    ]
+    return section("The relation and its certificate", text, parts)
+
+
+def counts(discovery: Discovery) -> Html:
+    """Return the number of fine classes per coarse class."""
+    text = "How many fine classes each coarse class holds, and how many would be plausible too."
+    names = discovery.sources[0].names
+    top = max((count.high for count in discovery.counts), default=1)
+    rows = (
+        (names[c.coarse], c.n_fine, _range(c), _range_bar(c, top), _origin(c))
+        for c in discovery.counts
+    )
+    heads = ("coarse class", "fine classes", "plausible", "", "how known")
+    return section("Number of classes", text, table(heads, rows, numeric=(1, 2)))
+
+
+def training(discovery: Discovery) -> Html:
+    """Return the training curves."""
+    text = f"{count_of(len(discovery.history), 'epoch')} of training; the figure per epoch."
+    return section("Training", text, figure(figures.training_curves(discovery.history), None))
+
+
+def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
+    """Return all that is needed to run it again, and what it took."""
+    text = f"Seed {discovery.seed}; data set sha256 {discovery.dataset_digest}."
+    stages = ((s.name, duration(s.seconds), memory(s.peak_rss_bytes)) for s in discovery.stages)
+    costs = table(("stage", "time", "peak memory"), stages, numeric=(1, 2))
+    config = table(("setting", "value"), flattened(discovery.config))
+    versions = table(("package", "version"), sorted(discovery.versions.items()))
+    return section(
+        "How it was made",
+        text,
+        costs,
+        folded("Settings", config),
+        folded("Versions", versions),
+        _skipped_rows(skipped) if skipped else None,
+    )
+
+
+def section(title: str, text: str, *content: object, class_: str | None = None) -> Html:
+    """Return a section with its heading and a sentence on what it shows."""
+    return element("section", element("h2", title), element("p", text), content, class_=class_)
+
+
+def figure(picture: Html, caption: str | None) -> Html:
+    """Return a picture with its caption."""
+    words = element("figcaption", caption) if caption else None
+    return element("figure", picture, words)
+
+
+def folded(title: str, *content: object) -> Html:
+    """Return content that the reader unfolds."""
+    return element("details", element("summary", title), content, class_="plain")
+
+
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Sequence[int] = ()
+) -> Html:
+    """Return a table; `numeric` columns are set to the right."""
+    kinds = ["number" if i in numeric else None for i in range(len(heads))]
+    head = (element("th", h, scope="col", class_=k) for h, k in zip(heads, kinds, strict=True))
+    body = (
+        element("tr", (element("td", c, class_=k) for c, k in zip(row, kinds, strict=True)))
+        for row in rows
+    )
+    inner = element("table", element("thead", element("tr", head)), element("tbody", body))
+    return element("div", inner, class_="scroll")
+
+
+def flattened(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested settings as ``section.name`` and value."""
+    rows: list[tuple[str, str]] = []
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            rows += flattened(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", json.dumps(value, ensure_ascii=False, default=str)))
+    return rows
+
+
+def _answer(discovery: Discovery) -> str:
+    """The result in three sentences."""
+    border, strangers = share_of_border_samples(discovery), share_of_strangers(discovery)
+    stable = [c.stability for c in discovery.classes if c.stability is not None]
+    solid = sum(verdict(s) == "solid" for s in stable)
+    stability = (
+        f" {solid} of {len(stable)} classes come back solidly on resamples." if stable else ""
+    )
+    return (
+        f"{count_of(discovery.n_samples, 'sample')} carried coarse labels only.{stability} "
+        f"{percent(border)} of the samples lie at a border between two classes (margin under "
+        f"{BORDER_MARGIN}), and {percent(strangers)} look most like a class of another coarse "
+        "label, which may be a labelling error."
+    )
+
+
+def _key_figures(discovery: Discovery) -> list[Html]:
+    low, high = sum(c.low for c in discovery.counts), sum(c.high for c in discovery.counts)
+    confidence = float(np.median(discovery.assignments.confidence))
+    optimal = all(r.gap <= 1e-6 for r in discovery.relations)
+    return [
+        _key_figure("samples", f"{discovery.n_samples:,}"),
+        _key_figure("coarse classes", f"{len(discovery.relations[0].coarse_names):,}"),
+        _key_figure("fine classes", f"{discovery.n_fine:,}"),
+        _key_figure("plausible number", f"{low:,}–{high:,}" if low < high else "given"),
+        _key_figure("median confidence", percent(confidence)),
+        _key_figure("relation", "proven optimal" if optimal else "not proven"),
+        _key_figure("time", duration(sum(s.seconds for s in discovery.stages))),
+    ]
+
+
+def _key_figure(name: str, value: str) -> Html:
+    return element("div", element("dt", name), element("dd", value))
+
+
+def _doubt(evidence: Evidence) -> float:
+    stability = 0.7 if evidence.fine.stability is None else evidence.fine.stability
+    pull = evidence.rival.pull if evidence.rival else 0.0
+    return (1 - stability) + evidence.share_border + pull + (evidence.fine.size == 0)
+
+
+def _reason(evidence: Evidence) -> list[object]:
+    """Why a class is doubtful, in words."""
+    fine, reasons = evidence.fine, []
+    if fine.size == 0:
+        return ["holds no sample"]
+    if fine.stability is not None:
+        reasons.append(f"stability {fine.stability:.2f} ({verdict(fine.stability)}), ")
+    reasons.append(f"{percent(evidence.share_border)} border samples")
+    if evidence.rival is None:
+        return [*reasons]
+    return [*reasons, ", nearest ", class_link(evidence.rival.fine)]
+
+
+def _certified(solved: SourceRelation) -> str:
+    proven = "is proven optimal" if solved.gap <= 1e-6 else "is not proven optimal"
+    return (
+        f"The relation {proven}: objective {number(solved.objective)}, bound "
+        f"{number(solved.bound)}, gap {number(solved.gap)}; solved by {solved.method} in "
+        f"{duration(solved.seconds)} with status “{solved.status}”."
+    )
+
+
+def _solve_record(solved: SourceRelation) -> Html:
+    text = json.dumps(dict(solved.certificate), indent=1, ensure_ascii=False, default=str)
+    shown = text if len(text) <= 4000 else f"{text[:4000]}\n… whole in discovery.json"
+    return folded("Certificate", element("pre", shown))
+
+
+def _range(count: CountEstimate) -> str:
+    return f"{count.low}–{count.high}" if count.low < count.high else f"{count.low}"
+
+
+def _range_bar(count: CountEstimate, top: int) -> Html:
+    """The interval on a line from 0 to the largest number, with the number used."""
+    left, width = 100 * count.low / top, 100 * (count.high - count.low) / top
+    span = element("i", style=f"left:{left:.1f}%;width:{width:.1f}%")
+    mark = element("b", style=f"left:{100 * count.n_fine / top:.1f}%")
+    return element("span", span, mark, class_="range")
+
+
+def _origin(count: CountEstimate) -> str:
+    return {"given": "given", "allocated": "share of the given total"}.get(
+        count.origin, count.origin
+    )
+
+
+def _skipped_rows(skipped: Sequence[SkippedRow]) -> Html:
+    rows = ((s.row, s.id, s.reason) for s in skipped[:N_SKIPPED])
+    title = f"{count_of(len(skipped), 'row')} left out on reading"
+    return folded(title, table(("row", "id", "reason"), rows, numeric=(0,)))
