@@ -1,0 +1,48 @@
+"""Exact, certified solver of the coarse-fine relation program; needs numpy and ortools only.
+
+Place: the discrete step of discovery, usable on its own. Reading order: `problem` (what is
+solved), `program` (the same in whole numbers), `exchange` (the flow), `relaxation` (prices as a
+proof), `cp_sat` (the solver of record), `solve`.
+"""
+
+from .constraints import (
+    CannotLink,
+    Constraint,
+    Constraints,
+    ExtraParents,
+    Forbid,
+    GroupBounds,
+    MassCapacity,
+    MustLink,
+    Pin,
+    SizeBounds,
+    SizeTarget,
+    SourceTie,
+    StayClose,
+    UnusedAllowed,
+)
+from .errors import ProblemError
+from .problem import RelationProblem
+from .solution import Solution
+from .solve import solve
+
+__all__ = [
+    "CannotLink",
+    "Constraint",
+    "Constraints",
+    "ExtraParents",
+    "Forbid",
+    "GroupBounds",
+    "MassCapacity",
+    "MustLink",
+    "Pin",
+    "ProblemError",
+    "RelationProblem",
+    "SizeBounds",
+    "SizeTarget",
+    "Solution",
+    "SourceTie",
+    "StayClose",
+    "UnusedAllowed",
+    "solve",
+]
