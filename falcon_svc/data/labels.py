@@ -14,6 +14,7 @@ import numpy as np
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, refusal
 from falcon_svc.data.source import Column
+from falcon_svc.errors import InputError
 from falcon_svc.types import UNLABELLED, IntArray, LabelSource
 
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -141,12 +142,22 @@ def to_source(name: str, encoded: Encoded, *, where: str, config: DataConfig) ->
     Raises
     ------
     InputError
-        Fewer than two classes, too many, or a class without samples.
+        Fewer than two classes, too many, or a class without samples; where wrong rows may be
+        the cause, the sentence about them.
     """
+    problem = _class_problem(name, encoded, where, config)
+    if problem is not None:
+        raise encoded.findings[0].error(where) if encoded.findings else problem
+    return LabelSource(name, encoded.codes, encoded.names)
+
+
+def _class_problem(
+    name: str, encoded: Encoded, where: str, config: DataConfig
+) -> InputError | None:
     counts = np.bincount(encoded.codes[encoded.codes >= 0], minlength=len(encoded.names))
     empty = [n for n, count in zip(encoded.names, counts, strict=True) if not count]
     if empty:
-        raise refusal(
+        return refusal(
             f"at least one sample in every class of {quoted(name)}",
             f"none in {listed(empty)}",
             where=where,
@@ -154,14 +165,14 @@ def to_source(name: str, encoded: Encoded, *, where: str, config: DataConfig) ->
             code="empty_class",
         )
     if not 2 <= len(encoded.names) <= config.max_classes:
-        raise refusal(
+        return refusal(
             f"2 to {config.max_classes:,} coarse classes in {quoted(name)}",
             f"{len(encoded.names):,} ({listed(encoded.names[:3])})",
             where=where,
             remedy="choose the column with the coarse labels, see coarse_column",
             code="one_class" if len(encoded.names) < 2 else "too_many_classes",
         )
-    return LabelSource(name, encoded.codes, encoded.names)
+    return None
 
 
 def id_findings(ids: list[str], config: DataConfig) -> list[Finding]:
@@ -174,5 +185,5 @@ def id_findings(ids: list[str], config: DataConfig) -> list[Finding]:
         "every id once",
         "make the ids unique, or leave the column out",
         again,
-        lambda row: f"{quoted(ids[row])} again, first used in row {first[ids[row]]}",
+        lambda row: f"{quoted(ids[row])} (first used in row {first[ids[row]]})",
     )

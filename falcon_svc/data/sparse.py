@@ -45,7 +45,8 @@ def read_matrix(guard: Guard, parent: Any, name: str, *, where: str) -> Any:
             code="bad_sparse",
         )
     kind = sparse.csr_matrix if by_row else sparse.csc_matrix
-    matrix = kind((data.astype(np.float32), indices, indptr), shape=(rows, columns))
+    parts = (data.astype(np.float32), indices.astype(np.int64), indptr.astype(np.int64))
+    matrix = kind(parts, shape=(rows, columns))
     return matrix.tocsr()
 
 
@@ -69,11 +70,7 @@ def _problem(
 ) -> str | None:
     if any(part.ndim != 1 for part in (data, indices, indptr)):
         return "parts that are not lists"
-    if (
-        data.dtype.kind not in "iuf"
-        or indices.dtype.kind not in "iu"
-        or indptr.dtype.kind not in "iu"
-    ):
+    if data.dtype.kind not in "iuf" or not {indices.dtype.kind, indptr.dtype.kind} <= {"i", "u"}:
         return "parts of another type than numbers"
     if len(indptr) != major + 1 or int(indptr[0]) != 0 or (indptr[1:] < indptr[:-1]).any():
         return f"an indptr that does not rise from 0 over {major:,} rows"

@@ -72,4 +72,4 @@ def _describe(vector: FloatArray, names: tuple[str, ...] | None) -> str:
         column = int(np.flatnonzero(~(np.abs(vector) <= MAX_MAGNITUDE))[0])
     value = float(vector[column])
     name = "NaN" if np.isnan(value) else f"{value:g}"
-    return f"{name} in column {quoted(names[column]) if names else column}"
+    return f"{name} (column {quoted(names[column]) if names else column})"
