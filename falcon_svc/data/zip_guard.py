@@ -14,6 +14,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -50,14 +51,13 @@ def read_directory(path: Path, config: DataConfig) -> tuple[ZipMember, ...]:
         With a code ``zip_*`` if anything about the directory is unsafe.
     """
     where = quoted(path.name)
-    with (
-        reading("a complete zip archive", where=where, errors=ZIP_ERRORS, code="zip_damaged"),
-        path.open("rb") as file,
-        zipfile.ZipFile(file) as archive,
-    ):
+    with path.open("rb") as file:
+        with _damage(where):
+            archive = zipfile.ZipFile(file)
         entries = archive.infolist()
         _check_entries(entries, where, config)
-        located = [(entry, _data_offset(file, entry, where)) for entry in entries]
+        with _damage(where):
+            located = [(entry, _data_offset(file, entry)) for entry in entries]
         _check_overlaps(located, archive.start_dir, where)
     return tuple(
         ZipMember(
@@ -70,6 +70,10 @@ def read_directory(path: Path, config: DataConfig) -> tuple[ZipMember, ...]:
         )
         for entry, offset in located
     )
+
+
+def _damage(where: str) -> AbstractContextManager[None]:
+    return reading("a complete zip archive", where=where, errors=ZIP_ERRORS, code="zip_damaged")
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], where: str, config: DataConfig) -> None:
@@ -156,7 +160,7 @@ def _check_sizes(entries: list[zipfile.ZipInfo], where: str, config: DataConfig)
         )
 
 
-def _data_offset(file: BinaryIO, entry: zipfile.ZipInfo, where: str) -> int:
+def _data_offset(file: BinaryIO, entry: zipfile.ZipInfo) -> int:
     file.seek(entry.header_offset)
     magic, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     if magic != b"PK\x03\x04":
@@ -166,8 +170,8 @@ def _data_offset(file: BinaryIO, entry: zipfile.ZipInfo, where: str) -> int:
 
 def _check_overlaps(located: list[tuple[zipfile.ZipInfo, int]], directory: int, where: str) -> None:
     spans = sorted((e.header_offset, offset + e.compress_size) for e, offset in located)
-    starts = [start for start, _ in spans[1:]] + [directory]
-    for (_, end), following in zip(spans, starts, strict=True):
+    starts = [start for start, _ in spans] + [directory]
+    for (_, end), following in zip(spans, starts[1:], strict=True):
         if end > following:
             raise refusal(
                 "files that lie one after another",

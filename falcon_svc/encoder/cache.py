@@ -80,12 +80,20 @@ def _make(
 ) -> None:
     with _renamed(folder / f"{key}.npy") as path:
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        _reserve(path)
         make(array)
         array.flush()
         del array
     mark = _mark(folder / f"{key}.npy", shape)
     with _renamed(folder / f"{key}.json") as path:
         path.write_text(json.dumps(mark))
+
+
+def _reserve(path: Path) -> None:
+    """Take the disk space now: a full disk found through a memory map kills the process."""
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 @contextmanager

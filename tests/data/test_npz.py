@@ -233,9 +233,7 @@ CANARY = Path("canary")
 
 
 @pytest.mark.parametrize("name", ["x", "coarse", "ids", "coarse_names"])
-def test_a_pickle_never_runs(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pickle_never_runs(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = write_npz(tmp_path, **{name: np.array([Canary()] * 6, dtype=object)})
     refused(path, "pickle_refused", "pickle")

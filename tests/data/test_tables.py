@@ -15,9 +15,10 @@ import pytest
 from falcon_svc.data import DataConfig, load_dataset, load_truth
 from tests.data.builders import COARSE, FINE, refused, vectors, write_npz
 
+PAIRS = list(zip(COARSE, FINE, strict=True))
 CSV_LINES = [
     "id,coarse,fine,height,width,text",
-    *(f"s{i},{c},{f},{i}.5,{-i},says {i}" for i, (c, f) in enumerate(zip(COARSE, FINE, strict=True))),
+    *(f"s{i},{c},{f},{i}.5,{-i},says {i}" for i, (c, f) in enumerate(PAIRS)),
 ]
 
 
@@ -46,7 +47,7 @@ def test_csv_columns_of_numbers_are_the_vectors(tmp_path: Path) -> None:
     assert data.ids == tuple(f"s{i}" for i in range(6))
     assert data.texts[2] == "says 2"
     assert data.coarse.labels.tolist() == [0, 0, 1, 1, 1, 0]
-    assert [t for t in load_truth(write_csv(tmp_path)).names] == sorted(set(FINE))
+    assert list(load_truth(write_csv(tmp_path)).names) == sorted(set(FINE))
 
 
 def test_formats_with_equal_content_have_equal_digests(tmp_path: Path) -> None:
@@ -203,7 +204,8 @@ def test_a_long_string_repeated_stays_one_string(tmp_path: Path) -> None:
 
 
 def test_a_parquet_bomb_is_refused_by_its_footer(tmp_path: Path) -> None:
-    table = pa.table({"x": pa.array(np.zeros(10_000_000)), "coarse": pa.array(np.zeros(10_000_000))})
+    zeros = pa.array(np.zeros(10_000_000))
+    table = pa.table({"x": zeros, "coarse": zeros})
     path = tmp_path / "data.parquet"
     pq.write_table(table, path, use_dictionary=False, compression="zstd")
     refused(path, "too_large")
