@@ -14,6 +14,7 @@ from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import children_of, class_strip, fine_anchor
 from falcon_svc.report.html import Html, element
 from falcon_svc.report.words import color_of, count_of, percent, verdict
+from falcon_svc.types import CoarseDataset
 
 OPEN_ALL = 40  # up to so many fine classes, every group is unfolded
 
@@ -35,6 +36,18 @@ def class_groups(discovery: Discovery, evidence: Sequence[Evidence], exemplars: 
     return element("div", groups, class_="groups")
 
 
+def how_to_read(dataset: CoarseDataset) -> str:
+    """Return what the bars and the cards show."""
+    text = (
+        "Per coarse class: its fine classes as a bar, as wide as they are large, pale where they "
+        "are doubtful. Unfold it for a card per class: its most central samples, and below the "
+        "line those at its border to another class."
+    )
+    if dataset.images is not None or dataset.texts is not None:
+        return text
+    return f"{text} A strip is a sample, feature by feature: blue below the mean, orange above."
+
+
 def class_link(fine: int) -> Html:
     """Return the name of a class, leading to its card."""
     return element("a", f"class {fine}", href=fine_anchor(fine))
@@ -52,7 +65,7 @@ def _group_head(
 def _interval(count: CountEstimate | None) -> str:
     if count is None or count.low == count.high:
         return ""
-    return f" (plausible {count.low}–{count.high})"
+    return f" ({count.low}–{count.high})"
 
 
 def _card(evidence: Evidence, exemplars: Exemplars) -> Html:
@@ -77,7 +90,7 @@ def _confidence(fine: FineClass) -> Html:
 
 def _stability(fine: FineClass) -> Html:
     if fine.stability is None:
-        return _gauge("stability", 0.0, "not measured")
+        return _gauge("stability", 0.0, verdict(None))
     return _gauge("stability", fine.stability, f"{fine.stability:.2f} {verdict(fine.stability)}")
 
 
@@ -88,8 +101,10 @@ def _gauge(name: str, level: float, value: str) -> Html:
     return element("div", words, bar, class_="gauge")
 
 
-def _doubts(evidence: Evidence, exemplars: Exemplars) -> Html | None:
+def _doubts(evidence: Evidence, exemplars: Exemplars) -> Html:
     """Where the class blurs: its rival, and the samples at the border."""
+    if not evidence.fine.size:
+        return element("p", "Holds no sample of this data set.", class_="doubt")
     if evidence.rival is None:
         return element("p", "The only class of its kind: no rival.", class_="doubt")
     share = f" · {percent(evidence.share_border)} border samples"

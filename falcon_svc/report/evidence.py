@@ -12,7 +12,7 @@ import numpy as np
 from falcon_svc.discovery.result import Assignments, Discovery, FineClass
 from falcon_svc.types import IntArray
 
-N_BORDER = 3
+N_BORDER = 6
 BORDER_MARGIN = 0.2
 
 

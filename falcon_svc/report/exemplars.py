@@ -18,6 +18,7 @@ from falcon_svc.types import CoarseDataset, FloatArray, Images
 
 SIDE = 56  # stored pixels; shown at 48, sharp enough on dense screens
 BUDGET = 2400  # thumbnails on the page: about 3 MB
+PER_ROW = 6  # thumbnails
 MAX_COLUMNS = 64  # of a fingerprint
 SPREAD = 2.5  # standard deviations at which a fingerprint's colour is full
 
@@ -32,15 +33,16 @@ class Exemplars:
         Gives images or texts, where it has them.
     features
         (N, D) what is drawn otherwise.
-    per_class
-        Central samples shown per class.
+    n_central, n_border
+        Samples shown per class, at most.
     center, spread
         (D,) mean and standard deviation of the features, over a sample of rows.
     """
 
     dataset: CoarseDataset
     features: FloatArray
-    per_class: int
+    n_central: int
+    n_border: int
     center: FloatArray
     spread: FloatArray
 
@@ -49,17 +51,19 @@ class Exemplars:
         """Return the drawer for `n_fine` classes, with each class's share of the budget."""
         rows = np.linspace(0, len(features) - 1, min(len(features), 10_000)).astype(np.int64)
         seen = np.asarray(features[rows], np.float32)
-        most = 8 if dataset.images is not None else 3 if dataset.texts is not None else 5
-        per_class = int(np.clip(BUDGET // max(n_fine, 1) - 3, 1, most))
-        return cls(dataset, features, per_class, seen.mean(axis=0), seen.std(axis=0) + 1e-6)
+        n_central, n_border = _shares(dataset, BUDGET // max(n_fine, 1))
+        center, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
+        return cls(dataset, features, n_central, n_border, center, spread)
 
     def central(self, rows: Sequence[int]) -> Html:
         """Draw a class's most central samples."""
-        return self._draw(rows[: self.per_class])
+        whole_rows = self.dataset.images is not None and len(rows) > PER_ROW
+        n_central = len(rows) // PER_ROW * PER_ROW if whole_rows else len(rows)
+        return self._draw(rows[: min(n_central, self.n_central)])
 
     def border(self, rows: Sequence[int]) -> Html:
-        """Draw border samples."""
-        return self._draw(rows)
+        """Draw a class's border samples."""
+        return self._draw(rows[: self.n_border])
 
     def _draw(self, rows: Sequence[int]) -> Html:
         if not rows:
@@ -84,6 +88,14 @@ class Exemplars:
         return join((picture, element("p", shortened(ids, 80), class_="ids")))
 
 
+def _shares(dataset: CoarseDataset, per_class: int) -> tuple[int, int]:
+    """Return how many central and border samples a class shows; images in whole rows."""
+    if dataset.images is not None:
+        rows = min(per_class // PER_ROW, 3)
+        return (PER_ROW * max(rows - 1, 1), PER_ROW) if rows > 1 else (min(PER_ROW, per_class), 2)
+    return (3, 3) if dataset.texts is not None and per_class >= 6 else (min(5, per_class), 2)
+
+
 def _gallery(images: Images, rows: Sequence[int], ids: Sequence[str]) -> Html:
     return element("div", (_thumbnail(images, row, ids[row]) for row in rows), class_="gallery")
 
@@ -95,7 +107,7 @@ def _thumbnail(images: Images, row: int, name: str) -> Html:
     pixels = images.read(row, row + 1, side=SIDE)[0]
     Image.fromarray(pixels).save(buffer, "webp", quality=72, method=2)
     source = data_uri("image/webp", buffer.getvalue())
-    return element("img", src=source, alt=f"sample {name}", title=name, width=48, height=48)
+    return element("img", src=source, alt=f"sample {name}", title=name)
 
 
 def _quotes(texts: Sequence[str]) -> Html:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 Axes = Any  # matplotlib's stubs are stricter than its documentation
 
-GREY, ACCENT = "#7b828a", "#4e79a7"
-MAX_PANELS = 12
+GREY, ACCENT, FAINT, DEEP = "#70777f", "#4e79a7", "#eceeef", "#1d4468"
+SMALL, WIDE = (3.9, 2.6), 9.5  # inches; text is legible where a small one fills a third
+MAX_PANELS, MAX_ROWS = 12, 60
+LABEL_BOX = np.array((0.17, 0.036))  # a name's width and height, in widths of the map
 STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.titlesize": 9.5,
+    "font.size": 8.5,
+    "axes.titlesize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "text.color": GREY,
@@ -45,39 +47,49 @@ STYLE: dict[Any, Any] = {
 
 
 def size_plot(discovery: Discovery) -> Html:
-    """Return the sizes of all classes, largest first, coloured by coarse class."""
-    ranked = sorted(discovery.classes, key=lambda fine: -fine.size)
-    source = discovery.sources[0].name
-    with _figure(6.2, 2.7) as (figure, [axes]):
-        colors = [color_of(fine.coarse[source]) for fine in ranked]
-        axes.bar(range(len(ranked)), [fine.size for fine in ranked], color=colors, width=0.9)
-        axes.set(xlabel="fine classes, largest first", ylabel="samples")
-        axes.margins(x=0.01)
-        return _picture(figure, "Bar chart of the fine classes' sizes, largest first")
+    """Return the sizes of all classes, largest first."""
+    sizes = sorted((fine.size for fine in discovery.classes), reverse=True)
+    with _figure(*SMALL) as (figure, [axes]):
+        axes.stairs(sizes, np.arange(len(sizes) + 1), fill=True, color=ACCENT)
+        axes.set(xlabel="fine classes", ylabel="samples", xlim=(0, len(sizes)), ylim=(0, None))
+        return _picture(figure, "The fine classes' sizes, largest first")
 
 
 def confidence_plot(discovery: Discovery) -> Html:
     """Return how confident the assignments are."""
     confidence = discovery.assignments.confidence
-    with _figure(6.2, 2.7) as (figure, [axes]):
+    with _figure(*SMALL) as (figure, [axes]):
         weights = np.full(len(confidence), 100 / max(len(confidence), 1))
         axes.hist(confidence, np.linspace(0, 1, 41), weights=weights, color=ACCENT)
-        axes.set(xlabel="confidence of a sample's fine class", ylabel="% of samples", xlim=(0, 1))
+        axes.set(xlabel="confidence of a sample", ylabel="% of samples", xlim=(0, 1))
         return _picture(figure, "Histogram of the samples' confidence")
+
+
+def size_confidence_plot(discovery: Discovery) -> Html:
+    """Return each class's mean confidence over its size."""
+    with _figure(*SMALL) as (figure, [axes]):
+        sizes = [max(fine.size, 1) for fine in discovery.classes]
+        confidence = [fine.mean_confidence for fine in discovery.classes]
+        axes.scatter(sizes, confidence, c=_colors(_parents(discovery)), s=14, linewidths=0)
+        axes.set(xlabel="samples in the class", ylabel="mean confidence", ylim=(0, 1.03))
+        if max(sizes, default=1) > 8 * min(sizes, default=1):
+            axes.set_xscale("log")
+        return _picture(figure, "Mean confidence of each fine class over its size")
 
 
 def coarse_map(discovery: Discovery) -> Html:
     """Return the 2-D map, coloured by coarse class, a ring at the centre of each fine class."""
     xy, coarse, fine = _map_data(discovery)
-    with _figure(8.2, 6.2) as (figure, [axes]):
+    with _figure(WIDE, 6) as (figure, [axes]):
         _bare(axes)
         axes.scatter(*xy.T, s=7, c=_colors(coarse), linewidths=0, alpha=0.55, rasterized=True)
         centres = _centres(xy, fine)
         parents = _parents(discovery)[list(centres)]
         rings = np.array(list(centres.values())).reshape(-1, 2)
         axes.scatter(*rings.T, s=16, c="#ffffff", edgecolors=_colors(parents), linewidths=1.2)
-        for k, place in _centres(xy, coarse).items():
+        for k, place in _apart(_centres(xy, coarse), xy).items():
             _label(axes, discovery.relations[0].coarse_names[k], place)
+        axes.set_aspect("equal", "datalim")
         return _picture(figure, "Map of samples in two dimensions, coloured by coarse class")
 
 
@@ -87,7 +99,10 @@ def class_maps(discovery: Discovery) -> Html:
     sizes = np.bincount(coarse[coarse >= 0], minlength=len(discovery.relations[0].coarse_names))
     largest = np.argsort(-sizes, kind="stable")[:MAX_PANELS]
     columns = min(4, len(largest))
-    with _figure(8.2, 2.1 * -(-len(largest) // columns), len(largest), columns) as (figure, panels):
+    with _figure(WIDE, 2.3 * -(-len(largest) // columns), len(largest), columns) as (
+        figure,
+        panels,
+    ):
         for panel, k in zip(panels, largest, strict=True):
             _class_map(panel, xy, coarse == k, fine)
             panel.set_title(shortened(discovery.relations[0].coarse_names[k], 26))
@@ -96,16 +111,19 @@ def class_maps(discovery: Discovery) -> Html:
 
 def relation_heat_map(relation: SourceRelation) -> Html:
     """Return fine by coarse classes: the parent, and how nearly another one would do."""
+    from matplotlib.colors import LinearSegmentedColormap
+
     order = np.argsort(relation.relation.argmax(axis=1), kind="stable")
     closeness = _closeness(relation)[order].T
     rows = len(relation.coarse_names)
-    with _figure(8.2, 0.9 + min(max(0.2 * rows, 1.0), 9)) as (figure, [axes]):
-        image = axes.imshow(closeness, cmap="PuBu", vmin=0, vmax=1, aspect="auto")
-        image.set_interpolation("nearest")
-        if rows <= 45:
-            axes.set_yticks(range(rows), [shortened(n, 22) for n in relation.coarse_names])
-        axes.set(xlabel="fine classes, in the order of their parents")
+    with _figure(WIDE, 0.9 + min(max(0.2 * rows, 1.0), 9)) as (figure, [axes]):
+        colors = LinearSegmentedColormap.from_list("closeness", (FAINT, ACCENT, DEEP))
+        axes.imshow(closeness, colors, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        _bare(axes)
+        if rows <= MAX_ROWS:
+            axes.set_yticks(range(rows), [shortened(n, 24) for n in relation.coarse_names])
         axes.tick_params(length=0)
+        axes.set_xlabel("fine classes, in the order of their parents")
         return _picture(figure, f"Heat map of the relation to source {relation.source}")
 
 
@@ -115,7 +133,7 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Html:
     if not names:
         return element("p", "No epoch was recorded.", class_="quiet")
     columns = min(4, len(names))
-    with _figure(8.2, 1.75 * -(-len(names) // columns), len(names), columns) as (figure, panels):
+    with _figure(WIDE, 1.9 * -(-len(names) // columns), len(names), columns) as (figure, panels):
         for panel, name in zip(panels, names, strict=True):
             panel.plot([epoch.get(name, np.nan) for epoch in history], color=ACCENT, lw=1.4)
             panel.set_title(shortened(name.replace("_", " "), 26))
@@ -151,28 +169,39 @@ def _centres(xy: FloatArray, groups: IntArray) -> dict[int, FloatArray]:
     return {int(g): np.median(xy[groups == g], axis=0) for g in np.unique(groups[groups >= 0])}
 
 
+def _apart(places: Mapping[int, FloatArray], xy: FloatArray) -> dict[int, FloatArray]:
+    """Move labels up, lowest first, until none lies on another."""
+    width, height = LABEL_BOX * np.ptp(xy, axis=0)
+    settled: dict[int, FloatArray] = {}
+    for k, place in sorted(places.items(), key=lambda item: float(item[1][1])):
+        spot = place.astype(np.float32)
+        for other in settled.values():
+            if abs(other[0] - spot[0]) < width and abs(other[1] - spot[1]) < height:
+                spot[1] = other[1] + height
+        settled[k] = spot
+    return settled
+
+
 def _colors(coarse: IntArray) -> list[str]:
     return [color_of(k) if k >= 0 else "#b9bec4" for k in coarse.tolist()]
 
 
 def _class_map(axes: Axes, xy: FloatArray, inside: IntArray, fine: IntArray) -> None:
     _bare(axes)
+    axes.set_aspect("equal", "datalim")
     axes.scatter(*xy[~inside].T, s=1.5, c=GREY, linewidths=0, alpha=0.18, rasterized=True)
     ranks = np.unique(fine[inside], return_inverse=True)[1]
-    axes.scatter(*xy[inside].T, s=6, c=ranks * 0.618 % 1, cmap="hsv", linewidths=0, rasterized=True)
+    axes.scatter(*xy[inside].T, s=7, c=_colors(ranks), linewidths=0, rasterized=True)
 
 
 def _label(axes: Axes, name: str, place: FloatArray) -> None:
-    """A name on the map, readable over points of any colour."""
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=2.5, foreground="#ffffff")]
-    text = shortened(name, 22)
-    axes.text(*place, text, ha="center", color="#22262b", fontsize=9, path_effects=halo)
+    """A name on the map, readable over points of any colour and on a dark page."""
+    plate = {"facecolor": "#ffffff", "alpha": 0.82, "linewidth": 0, "pad": 1.6}
+    axes.text(*place, shortened(name, 22), ha="center", va="center", color="#22262b", bbox=plate)
 
 
 def _bare(axes: Axes) -> None:
-    axes.set(xticks=[], yticks=[])
+    axes.set(xticks=[], yticks=[], facecolor="none")
     axes.spines[:].set_visible(False)
 
 

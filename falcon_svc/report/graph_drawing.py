@@ -15,8 +15,9 @@ from falcon_svc.report.html import Html, element
 from falcon_svc.report.words import color_of, count_of, percent, shortened, tint
 
 MAX_LEAVES, MAX_BRANCHES = 240, 36
-WIDTH, HEIGHT = 960, 760
-BRANCH, LEAF, NUMBER, NAME = 130.0, 272.0, 284.0, 318.0  # radii
+WIDTH, HEIGHT = 1080, 740
+BRANCH, LEAF, NUMBER, NAME = 140.0, 286.0, 297.0, 332.0  # radii
+ROOMY = 26.0  # distance of leaves from which numbers stand upright
 GAP = 1.6  # angle between two coarse classes, in leaves
 
 
@@ -80,14 +81,14 @@ def radial_tree(discovery: Discovery) -> Html:
     """Return the graph of the first source as an SVG drawing with links to the cards."""
     branches = _placed(discovery)
     typical = max(discovery.n_samples / discovery.n_fine, 1)
-    largest = 0.48 * LEAF * 2 * math.pi / (discovery.n_fine + GAP * len(branches))
+    spacing = 2 * math.pi * LEAF / (discovery.n_fine + GAP * len(branches))
     return element(
         "svg",
         element("title", f"Tree of {len(branches)} coarse and {discovery.n_fine} fine classes"),
-        (_branch(branch, typical, largest) for branch in branches),
+        (_branch(branch, typical, spacing) for branch in branches),
         element("circle", r=4, fill="currentColor"),
         viewBox=f"{-WIDTH / 2:g} {-HEIGHT / 2:g} {WIDTH} {HEIGHT}",
-        role="img",
+        role="group",
         class_="tree",
     )
 
@@ -104,30 +105,31 @@ def _placed(discovery: Discovery) -> list[_Branch]:
     return branches
 
 
-def _branch(branch: _Branch, typical: float, largest: float) -> Html:
+def _branch(branch: _Branch, typical: float, spacing: float) -> Html:
     x, y = _point(BRANCH, branch.middle)
     stem = _curve((0.0, branch.middle), (BRANCH, branch.middle), branch.color, 2.0)
     leaves = (
-        _leaf(fine, branch, angle, min(4.5 * math.sqrt(fine.size / typical), largest))
+        _leaf(fine, branch, angle, math.sqrt(fine.size / typical), spacing)
         for fine, angle in zip(branch.classes, branch.angles, strict=False)
     )
     node = element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=6, fill=branch.color)
     return element("g", stem, leaves, node, _branch_name(branch.name, branch.middle))
 
 
-def _leaf(fine: FineClass, branch: _Branch, angle: float, radius: float) -> Html:
+def _leaf(fine: FineClass, branch: _Branch, angle: float, scale: float, spacing: float) -> Html:
     """A link from the branch, a dot as large as the class, and its number outside."""
+    radius = min(max(scale * min(0.42 * spacing, 9), 1.5), 0.48 * spacing, 16)
     x, y = _point(LEAF, angle)
     dot = element(
         "circle",
         cx=f"{x:.1f}",
         cy=f"{y:.1f}",
-        r=f"{min(max(radius, 1.5), 10):.1f}",
+        r=f"{radius:.1f}",
         fill=branch.color,
         fill_opacity=f"{_strength(fine) + 0.25:.2f}",
     )
     link = _curve((BRANCH, branch.middle), (LEAF, angle), branch.color, 1.0)
-    parts = (element("title", tooltip(fine)), link, dot, _leaf_number(fine.id, angle))
+    parts = (element("title", tooltip(fine)), link, dot, _leaf_number(fine.id, angle, spacing))
     return element("a", parts, href=fine_anchor(fine.id))
 
 
@@ -138,9 +140,11 @@ def _branch_name(name: str, angle: float) -> Html:
     return element("text", text, x=f"{x:.1f}", y=f"{y + 5:.1f}", text_anchor=anchor, class_="name")
 
 
-def _leaf_number(fine: int, angle: float) -> Html:
-    """The class number, turned so that it is never upside down."""
-    x, y = _point(NUMBER, angle)
+def _leaf_number(fine: int, angle: float, spacing: float) -> Html:
+    """The class number; turned, but never upside down, where leaves are close."""
+    x, y = _point(NUMBER + (spacing > ROOMY) * 8, angle)
+    if spacing > ROOMY:
+        return element("text", fine, x=f"{x:.1f}", y=f"{y + 4:.1f}", class_="roomy")
     degrees = math.degrees(angle)
     flipped = math.cos(angle) < 0
     turn = f"translate({x:.1f} {y:.1f}) rotate({degrees + 180 * flipped:.1f})"

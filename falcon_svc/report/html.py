@@ -11,7 +11,7 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
-VOID = frozenset({"img", "meta", "br", "col", "circle", "path", "rect", "line"})
+VOID = frozenset({"img", "meta"})  # SVG elements are closed like any other
 
 
 class Html(str):

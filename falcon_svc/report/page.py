@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from falcon_svc.discovery.result import Discovery
 from falcon_svc.report import sections
-from falcon_svc.report.cards import class_groups
+from falcon_svc.report.cards import class_groups, how_to_read
 from falcon_svc.report.evidence import collect_evidence
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.html import Html, element
@@ -38,9 +38,7 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         sections.graph(discovery),
         sections.section(
             "The classes",
-            "Per coarse class: its fine classes as a bar, as wide as they are large, pale where "
-            "they are doubtful. Unfold it for a card per class: its most central samples, and "
-            "below the line those at its border.",
+            how_to_read(dataset),
             class_groups(discovery, evidence, exemplars),
         ),
         sections.first_looks(discovery, evidence),

@@ -27,16 +27,17 @@ from falcon_svc.types import SkippedRow
 
 N_DOUBTFUL = 8
 N_SKIPPED = 20
+PROVEN = 1e-6  # largest gap of a proven optimum: rounding
 
 
 def headline(discovery: Discovery) -> Html:
     """Return the title, the answer in words, and the key figures."""
-    n_coarse = len(discovery.relations[0].coarse_names)
-    fine, coarse = count_of(discovery.n_fine, "fine class"), count_of(n_coarse, "coarse class")
+    fine = count_of(discovery.n_fine, "fine class")
+    coarse = count_of(len(discovery.relations[0].coarse_names), "coarse one")
     return element(
         "header",
         element("p", "FALCON discovery report", class_="eyebrow"),
-        element("h1", f"{fine} inside {coarse}"),
+        element("h1", f"{fine} in {coarse}"),
         element("p", _answer(discovery), class_="lead"),
         element("dl", _key_figures(discovery), class_="figures"),
     )
@@ -65,12 +66,16 @@ def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
 
 def distributions(discovery: Discovery) -> Html:
     """Return sizes and confidence."""
-    text = "How evenly the samples share the classes, and how sure the assignments are."
+    text = (
+        "How evenly the samples share the classes, how sure the assignments are, and whether "
+        "small classes are the doubtful ones."
+    )
     plots = element(
         "div",
-        figure(figures.size_plot(discovery), "Class sizes; colours are the coarse classes."),
+        figure(figures.size_plot(discovery), "Class sizes, largest first."),
         figure(figures.confidence_plot(discovery), "Confidence among the coarse label's classes."),
-        class_="pair",
+        figure(figures.size_confidence_plot(discovery), "Each dot a class, by coarse class."),
+        class_="plots",
     )
     return section("Sizes and confidence", text, plots)
 
@@ -83,8 +88,12 @@ def maps(discovery: Discovery) -> Html | None:
         f"{count_of(len(discovery.map_rows), 'sample')} laid out in two dimensions, so that "
         "near means alike. Distances between far groups mean little."
     )
-    whole = figure(figures.coarse_map(discovery), "By coarse class; rings are fine classes.")
-    single = figure(figures.class_maps(discovery), "One coarse class each, by fine class.")
+    whole = figure(
+        figures.coarse_map(discovery), "By coarse class; rings are fine classes.", wide=True
+    )
+    single = figure(
+        figures.class_maps(discovery), "One coarse class each, by fine class.", wide=True
+    )
     return section("Map", text, whole, single)
 
 
@@ -96,7 +105,7 @@ def relation(discovery: Discovery) -> Html:
     )
     parts = [
         (
-            figure(figures.relation_heat_map(r), f"Label source “{r.source}”."),
+            figure(figures.relation_heat_map(r), f"Label source “{r.source}”.", wide=True),
             element("p", _certified(r)),
             _solve_record(r),
         )
@@ -121,7 +130,9 @@ def counts(discovery: Discovery) -> Html:
 def training(discovery: Discovery) -> Html:
     """Return the training curves."""
     text = f"{count_of(len(discovery.history), 'epoch')} of training; the figure per epoch."
-    return section("Training", text, figure(figures.training_curves(discovery.history), None))
+    return section(
+        "Training", text, figure(figures.training_curves(discovery.history), None, wide=True)
+    )
 
 
 def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
@@ -146,10 +157,11 @@ def section(title: str, text: str, *content: object, class_: str | None = None) 
     return element("section", element("h2", title), element("p", text), content, class_=class_)
 
 
-def figure(picture: Html, caption: str | None) -> Html:
-    """Return a picture with its caption."""
+def figure(picture: Html, caption: str | None, *, wide: bool = False) -> Html:
+    """Return a picture with its caption; a wide one scrolls on a narrow screen."""
     words = element("figcaption", caption) if caption else None
-    return element("figure", picture, words)
+    frame = element("div", picture, class_="wide") if wide else picture
+    return element("figure", frame, words)
 
 
 def folded(title: str, *content: object) -> Html:
@@ -201,14 +213,14 @@ def _answer(discovery: Discovery) -> str:
 def _key_figures(discovery: Discovery) -> list[Html]:
     low, high = sum(c.low for c in discovery.counts), sum(c.high for c in discovery.counts)
     confidence = float(np.median(discovery.assignments.confidence))
-    optimal = all(r.gap <= 1e-6 for r in discovery.relations)
+    gap = max(r.gap for r in discovery.relations)
     return [
         _key_figure("samples", f"{discovery.n_samples:,}"),
         _key_figure("coarse classes", f"{len(discovery.relations[0].coarse_names):,}"),
         _key_figure("fine classes", f"{discovery.n_fine:,}"),
         _key_figure("plausible number", f"{low:,}–{high:,}" if low < high else "given"),
         _key_figure("median confidence", percent(confidence)),
-        _key_figure("relation", "proven optimal" if optimal else "not proven"),
+        _key_figure("relation", "optimal" if gap <= PROVEN else f"gap {number(gap)}"),
         _key_figure("time", duration(sum(s.seconds for s in discovery.stages))),
     ]
 
@@ -237,7 +249,7 @@ def _reason(evidence: Evidence) -> list[object]:
 
 
 def _certified(solved: SourceRelation) -> str:
-    proven = "is proven optimal" if solved.gap <= 1e-6 else "is not proven optimal"
+    proven = "is proven optimal" if solved.gap <= PROVEN else "is not proven optimal"
     return (
         f"The relation {proven}: objective {number(solved.objective)}, bound "
         f"{number(solved.bound)}, gap {number(solved.gap)}; solved by {solved.method} in "

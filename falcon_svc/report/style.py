@@ -11,14 +11,15 @@ body{margin:0;background:var(--page);color:var(--ink);
 font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 main{max-width:1080px;margin:0 auto;padding:56px 24px 96px}
 h1,h2,h3,h4{line-height:1.2;font-weight:600;margin:0;overflow-wrap:anywhere}
-h1{font-size:40px;letter-spacing:-.02em;max-width:20em}
+h1{font-size:40px;letter-spacing:-.02em;max-width:20em;text-wrap:balance}
 h2{font-size:23px;letter-spacing:-.01em}
 h3{font-size:16px}h4{font-size:15px}
 p{margin:8px 0 16px;max-width:42em}
 a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}
 a:focus-visible,summary:focus-visible{outline:2px solid var(--link);outline-offset:2px}
 small,.quiet,figcaption,.ids{color:var(--soft);font-size:13px;font-weight:400}
-.eyebrow{color:var(--soft);font-size:13px;letter-spacing:.06em;text-transform:uppercase;margin:0 0 12px}
+.eyebrow{color:var(--soft);font-size:13px;letter-spacing:.06em;text-transform:uppercase;
+margin:0 0 12px}
 .lead{font-size:18px;margin:18px 0 28px}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(128px,1fr));margin:0;
 border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
@@ -28,14 +29,15 @@ font-variant-numeric:tabular-nums}
 section{margin-top:64px}section>p{color:var(--soft)}
 figure{margin:20px 0 0}figure img{display:block;width:100%;height:auto}
 figcaption{margin-top:6px}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:0 32px}
-.tree{display:block;width:100%;height:auto;font-size:10.5px;fill:var(--soft)}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:0 24px}
+.tree{display:block;width:100%;height:auto;font-size:10px;fill:var(--soft)}
 .tree .name{font-size:14px;font-weight:600;fill:var(--ink)}
+.tree .roomy{font-size:13px;text-anchor:middle}
 .tree .link{fill:none;stroke-opacity:.45}
 .tree a:hover text{fill:var(--ink);font-weight:600}
 .groups{border-top:1px solid var(--line)}
 .groups>details{border-bottom:1px solid var(--line)}
-.groups>details>summary{display:grid;grid-template-columns:250px 1fr;gap:20px;align-items:center;
+.groups>details>summary{display:grid;grid-template-columns:270px 1fr;gap:20px;align-items:center;
 padding:12px 0;cursor:pointer;list-style:none}
 .groups summary::-webkit-details-marker{display:none}
 .words{display:block;padding-left:18px;position:relative}
@@ -51,7 +53,8 @@ font-size:12px;line-height:34px;text-align:center;font-variant-numeric:tabular-n
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,310px),1fr));gap:14px;
 padding:6px 0 26px}
 article{background:var(--card);border:1px solid var(--line);border-top:3px solid var(--hue);
-border-radius:6px;padding:12px 14px 12px;min-width:0;scroll-margin-top:16px}
+border-radius:6px;padding:12px 14px 12px;min-width:0;display:flex;flex-direction:column;
+scroll-margin-top:16px}
 article:target{outline:2px solid var(--hue)}
 article header{display:flex;justify-content:space-between;align-items:baseline;gap:8px}
 .gauges{display:grid;grid-template-columns:1fr 1fr;gap:14px;margin:8px 0 12px;font-size:13px;
@@ -59,20 +62,23 @@ color:var(--soft)}
 .gauge b{color:var(--ink);font-weight:600}
 .bar{display:block;height:3px;border-radius:2px;background:var(--line);margin-top:4px}
 .bar i{display:block;height:3px;border-radius:2px;background:var(--hue)}
-.gallery{display:flex;flex-wrap:wrap;gap:4px}
-.gallery img{border-radius:3px;display:block;object-fit:cover;background:var(--line)}
+.gallery{display:grid;grid-template-columns:repeat(6,1fr);gap:4px}
+.gallery img{border-radius:3px;display:block;width:100%;aspect-ratio:1;object-fit:cover;
+background:var(--line)}
 .quotes{list-style:none;margin:0;padding:0;font-size:14px;line-height:1.4}
 .quotes li{padding:3px 0;overflow-wrap:anywhere}
 .fingerprint{display:block;width:100%;image-rendering:pixelated;border-radius:3px}
 .ids{margin:4px 0 0;overflow-wrap:anywhere}
 .doubt{font-size:13px;color:var(--soft);margin:10px 0 6px;padding-top:8px;
 border-top:1px solid var(--line)}
+article>:last-child{margin-top:auto}
+article>.doubt,.border{padding-top:10px}.border .doubt{margin-top:0}
 .border .quotes{color:var(--soft)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:14px;min-width:50%}
 th{color:var(--soft);font-weight:500;text-align:left;font-size:13px}
 th,td{padding:6px 20px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
-td{overflow-wrap:anywhere}
+td{overflow-wrap:break-word;max-width:42em}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .range{display:block;position:relative;width:200px;height:18px;border-left:1px solid var(--line)}
 .range i,.range b{position:absolute;display:block;background:#4e79a7}
@@ -84,6 +90,8 @@ border-radius:6px}
 footer{margin-top:72px;color:var(--soft);font-size:13px}
 @media(max-width:640px){main{padding:32px 16px 64px}h1{font-size:29px}.lead{font-size:16px}
 .wide-only{display:none}.groups>details>summary{grid-template-columns:1fr;gap:8px}
-section{margin-top:48px}.figures{grid-template-columns:1fr 1fr}.range{width:90px}}
+section{margin-top:48px}
+.wide{overflow-x:auto}.wide img{width:720px;max-width:none}
+.figures{grid-template-columns:1fr 1fr}.range{width:90px}}
 @media print{.groups>details{break-inside:auto}article{break-inside:avoid}}
 """

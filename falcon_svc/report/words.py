@@ -33,6 +33,8 @@ def count_of(number: int, noun: str) -> str:
 
 def percent(share: float) -> str:
     """Return a share as a percentage with as many digits as matter."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
     return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
 
 
@@ -56,8 +58,9 @@ def memory(size: int) -> str:
 def verdict(stability: float | None) -> str:
     """Return what a stability means, in a word."""
     if stability is None:
-        return "not measured"
-    return "solid" if stability >= 0.75 else "fair" if stability >= 0.6 else "shaky"
+        return "unknown"
+    shown = round(stability, 2)  # so that the word fits the figure beside it
+    return "solid" if shown >= 0.75 else "fair" if shown >= 0.6 else "shaky"
 
 
 def shortened(text: str, length: int = 110) -> str:
