@@ -187,7 +187,8 @@ def _counts(relation: SourceRelation) -> tuple[CountEstimate, ...]:
 def _plane(x: FloatArray) -> FloatArray:
     centred = x - x.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    return (centred @ axes[:2].T).astype(np.float32)
+    plane = centred @ axes[:2].T
+    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1]))).astype(np.float32)
 
 
 def _epoch(i: int) -> dict[str, float]:

@@ -14,10 +14,11 @@ import numpy as np
 
 from falcon_svc.report.html import Html, data_uri, element, join
 from falcon_svc.report.words import shortened
-from falcon_svc.types import CoarseDataset, FloatArray, Images
+from falcon_svc.types import ByteArray, CoarseDataset, FloatArray, Images
 
 SIDE = 56  # stored pixels; shown at 48, sharp enough on dense screens
-BUDGET = 2400  # thumbnails on the page: about 3 MB
+MAX_THUMBNAILS, MAX_LINES = 2400, 6000  # on the page: together with the rest under 8 MB
+MAX_BYTES, QUALITIES = 1500, (72, 40, 10)  # of a thumbnail
 PER_ROW = 6  # thumbnails
 MAX_COLUMNS = 64  # of a fingerprint
 SPREAD = 2.5  # standard deviations at which a fingerprint's colour is full
@@ -51,7 +52,7 @@ class Exemplars:
         """Return the drawer for `n_fine` classes, with each class's share of the budget."""
         rows = np.linspace(0, len(features) - 1, min(len(features), 10_000)).astype(np.int64)
         seen = np.asarray(features[rows], np.float32)
-        n_central, n_border = _shares(dataset, BUDGET // max(n_fine, 1))
+        n_central, n_border = _shares(dataset, n_fine)
         center, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
         return cls(dataset, features, n_central, n_border, center, spread)
 
@@ -88,12 +89,16 @@ class Exemplars:
         return join((picture, element("p", shortened(ids, 80), class_="ids")))
 
 
-def _shares(dataset: CoarseDataset, per_class: int) -> tuple[int, int]:
+def _shares(dataset: CoarseDataset, n_fine: int) -> tuple[int, int]:
     """Return how many central and border samples a class shows; images in whole rows."""
-    if dataset.images is not None:
-        rows = min(per_class // PER_ROW, 3)
-        return (PER_ROW * max(rows - 1, 1), PER_ROW) if rows > 1 else (min(PER_ROW, per_class), 2)
-    return (3, 3) if dataset.texts is not None and per_class >= 6 else (min(5, per_class), 2)
+    images = dataset.images is not None
+    budget = max((MAX_THUMBNAILS if images else MAX_LINES) // max(n_fine, 1), 1)
+    if images:
+        wanted = PER_ROW * min(max(budget // PER_ROW - 1, 1), 2), PER_ROW
+    else:
+        wanted = (3, 3) if dataset.texts is not None else (5, 2)
+    n_central = min(wanted[0], budget)
+    return n_central, min(wanted[1], budget - n_central)
 
 
 def _gallery(images: Images, rows: Sequence[int], ids: Sequence[str]) -> Html:
@@ -101,13 +106,20 @@ def _gallery(images: Images, rows: Sequence[int], ids: Sequence[str]) -> Html:
 
 
 def _thumbnail(images: Images, row: int, name: str) -> Html:
+    source = data_uri("image/webp", _small_webp(images.read(row, row + 1, side=SIDE)[0]))
+    return element("img", src=source, alt=f"sample {name}", title=name)
+
+
+def _small_webp(pixels: ByteArray) -> bytes:
+    """Encode as well as `MAX_BYTES` allows."""
     from PIL import Image
 
-    buffer = io.BytesIO()
-    pixels = images.read(row, row + 1, side=SIDE)[0]
-    Image.fromarray(pixels).save(buffer, "webp", quality=72, method=2)
-    source = data_uri("image/webp", buffer.getvalue())
-    return element("img", src=source, alt=f"sample {name}", title=name)
+    for quality in QUALITIES:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "webp", quality=quality, method=2)
+        if buffer.tell() <= MAX_BYTES:
+            break
+    return buffer.getvalue()
 
 
 def _quotes(texts: Sequence[str]) -> Html:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ Axes = Any  # matplotlib's stubs are stricter than its documentation
 
 GREY, ACCENT, FAINT, DEEP = "#70777f", "#4e79a7", "#eceeef", "#1d4468"
 SMALL, WIDE = (3.9, 2.6), 9.5  # inches; text is legible where a small one fills a third
-MAX_PANELS, MAX_ROWS = 12, 60
+MAX_PANELS, MAX_ROWS, MAX_NAMES = 12, 60, 30
 LABEL_BOX = np.array((0.17, 0.036))  # a name's width and height, in widths of the map
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
@@ -70,7 +71,7 @@ def size_confidence_plot(discovery: Discovery) -> Html:
     with _figure(*SMALL) as (figure, [axes]):
         sizes = [max(fine.size, 1) for fine in discovery.classes]
         confidence = [fine.mean_confidence for fine in discovery.classes]
-        axes.scatter(sizes, confidence, c=_colors(_parents(discovery)), s=14, linewidths=0)
+        axes.scatter(sizes, confidence, c=_colors(_parents(discovery)), s=14, lw=0, rasterized=True)
         axes.set(xlabel="samples in the class", ylabel="mean confidence", ylim=(0, 1.03))
         if max(sizes, default=1) > 8 * min(sizes, default=1):
             axes.set_xscale("log")
@@ -80,14 +81,14 @@ def size_confidence_plot(discovery: Discovery) -> Html:
 def coarse_map(discovery: Discovery) -> Html:
     """Return the 2-D map, coloured by coarse class, a ring at the centre of each fine class."""
     xy, coarse, fine = _map_data(discovery)
-    with _figure(WIDE, 6) as (figure, [axes]):
+    with _figure(WIDE, 6, bare=True) as (figure, [axes]):
         _bare(axes)
         axes.scatter(*xy.T, s=7, c=_colors(coarse), linewidths=0, alpha=0.55, rasterized=True)
         centres = _centres(xy, fine)
         parents = _parents(discovery)[list(centres)]
         rings = np.array(list(centres.values())).reshape(-1, 2)
         axes.scatter(*rings.T, s=16, c="#ffffff", edgecolors=_colors(parents), linewidths=1.2)
-        for k, place in _apart(_centres(xy, coarse), xy).items():
+        for k, place in _apart(_most_common(_centres(xy, coarse), coarse), xy).items():
             _label(axes, discovery.relations[0].coarse_names[k], place)
         axes.set_aspect("equal", "datalim")
         return _picture(figure, "Map of samples in two dimensions, coloured by coarse class")
@@ -99,10 +100,8 @@ def class_maps(discovery: Discovery) -> Html:
     sizes = np.bincount(coarse[coarse >= 0], minlength=len(discovery.relations[0].coarse_names))
     largest = np.argsort(-sizes, kind="stable")[:MAX_PANELS]
     columns = min(4, len(largest))
-    with _figure(WIDE, 2.3 * -(-len(largest) // columns), len(largest), columns) as (
-        figure,
-        panels,
-    ):
+    size = WIDE, 2.3 * -(-len(largest) // columns), len(largest), columns
+    with _figure(*size, bare=True) as (figure, panels):
         for panel, k in zip(panels, largest, strict=True):
             _class_map(panel, xy, coarse == k, fine)
             panel.set_title(shortened(discovery.relations[0].coarse_names[k], 26))
@@ -118,13 +117,13 @@ def relation_heat_map(relation: SourceRelation) -> Html:
     rows = len(relation.coarse_names)
     with _figure(WIDE, 0.9 + min(max(0.2 * rows, 1.0), 9)) as (figure, [axes]):
         colors = LinearSegmentedColormap.from_list("closeness", (FAINT, ACCENT, DEEP))
-        axes.imshow(closeness, colors, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axes.imshow(closeness, colors, vmin=0, vmax=1, aspect="auto", interpolation="none")
         _bare(axes)
         if rows <= MAX_ROWS:
             axes.set_yticks(range(rows), [shortened(n, 24) for n in relation.coarse_names])
         axes.tick_params(length=0)
         axes.set_xlabel("fine classes, in the order of their parents")
-        return _picture(figure, f"Heat map of the relation to source {relation.source}")
+        return _picture(figure, f"Heat map of the relation to {relation.source}", sharp=True)
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> Html:
@@ -169,6 +168,13 @@ def _centres(xy: FloatArray, groups: IntArray) -> dict[int, FloatArray]:
     return {int(g): np.median(xy[groups == g], axis=0) for g in np.unique(groups[groups >= 0])}
 
 
+def _most_common(places: Mapping[int, FloatArray], groups: IntArray) -> dict[int, FloatArray]:
+    """Keep the places of the `MAX_NAMES` largest groups."""
+    sizes = np.bincount(groups[groups >= 0])
+    ranked = sorted(places, key=lambda k: -int(sizes[k]))
+    return {k: places[k] for k in ranked[:MAX_NAMES]}
+
+
 def _apart(places: Mapping[int, FloatArray], xy: FloatArray) -> dict[int, FloatArray]:
     """Move labels up, lowest first, until none lies on another."""
     width, height = LABEL_BOX * np.ptp(xy, axis=0)
@@ -197,7 +203,8 @@ def _class_map(axes: Axes, xy: FloatArray, inside: IntArray, fine: IntArray) -> 
 def _label(axes: Axes, name: str, place: FloatArray) -> None:
     """A name on the map, readable over points of any colour and on a dark page."""
     plate = {"facecolor": "#ffffff", "alpha": 0.82, "linewidth": 0, "pad": 1.6}
-    axes.text(*place, shortened(name, 22), ha="center", va="center", color="#22262b", bbox=plate)
+    text = axes.text(*place, shortened(name, 22), ha="center", va="center", color="#22262b")
+    text.set(bbox=plate, in_layout=False)
 
 
 def _bare(axes: Axes) -> None:
@@ -207,21 +214,28 @@ def _bare(axes: Axes) -> None:
 
 @contextmanager
 def _figure(
-    width: float, height: float, panels: int = 1, columns: int = 1
+    width: float, height: float, panels: int = 1, columns: int = 1, *, bare: bool = False
 ) -> Iterator[tuple[Figure, list[Axes]]]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), dpi=170, layout="constrained")
+        figure = Figure((width, height), dpi=170, layout=None if bare else "constrained")
         grid = figure.subplots(-(-panels // columns), columns, squeeze=False).ravel()
         for unused in grid[panels:]:
             unused.set_axis_off()
+        if bare:  # no ticks to make room for
+            figure.subplots_adjust(0, 0, 1, 0.95, wspace=0.06, hspace=0.2)
         yield figure, list(grid[:panels])
 
 
-def _picture(figure: Figure, description: str) -> Html:
+def _picture(figure: Figure, description: str, *, sharp: bool = False) -> Html:
+    """Save a figure; a `sharp` one keeps the edges of the cells that it embeds."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    with warnings.catch_warnings():
+        # The browser sets the text and has the letters that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", buffer.getvalue().decode())
+    svg = svg.replace("<image ", '<image style="image-rendering:pixelated" ') if sharp else svg
     return element("img", src=data_uri("image/svg+xml", svg.encode()), alt=description)

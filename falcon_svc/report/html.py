@@ -11,6 +11,8 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
+from falcon_svc.report.words import printable
+
 VOID = frozenset({"img", "meta"})  # SVG elements are closed like any other
 
 
@@ -65,5 +67,4 @@ def _attribute(name: str, value: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape markup, and replace what UTF-8 cannot hold (odd file names have such characters)."""
-    return escape(text.encode("utf-8", "replace").decode("utf-8"), quote=True)
+    return escape(printable(text), quote=True)

@@ -78,7 +78,7 @@ article>.doubt,.border{padding-top:10px}.border .doubt{margin-top:0}
 table{border-collapse:collapse;font-size:14px;min-width:50%}
 th{color:var(--soft);font-weight:500;text-align:left;font-size:13px}
 th,td{padding:6px 20px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
-td{overflow-wrap:break-word;max-width:42em}
+td{overflow-wrap:break-word;max-width:42em}td:first-child{white-space:nowrap}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .range{display:block;position:relative;width:200px;height:18px;border-left:1px solid var(--line)}
 .range i,.range b{position:absolute;display:block;background:#4e79a7}

@@ -63,7 +63,12 @@ def verdict(stability: float | None) -> str:
     return "solid" if shown >= 0.75 else "fair" if shown >= 0.6 else "shaky"
 
 
+def printable(text: str) -> str:
+    """Replace what UTF-8 cannot hold; file names that were not UTF-8 have such characters."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def shortened(text: str, length: int = 110) -> str:
     """Return one line of at most `length` characters."""
-    line = " ".join(text.split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"

@@ -1,0 +1,174 @@
+"""Laws of the report's parts: markup, words, evidence, drawings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from falcon_svc.report.evidence import BORDER_MARGIN, collect_evidence, share_of_strangers
+from falcon_svc.report.exemplars import MAX_COLUMNS, MAX_LINES, Exemplars, _binned
+from falcon_svc.report.figures import _apart, _closeness
+from falcon_svc.report.graph_drawing import children_of, class_strip, is_drawable, radial_tree
+from falcon_svc.report.html import Html, data_uri, element
+from falcon_svc.report.sections import flattened
+from falcon_svc.report.words import count_of, duration, memory, percent, shortened, verdict
+from tests.discoveries import blobs, pretend_blobs, pretend_dataset
+from tests.report.pages import Page
+
+
+@pytest.fixture(scope="module")
+def discovery():
+    return pretend_blobs()[2]
+
+
+def test_plain_text_is_escaped_and_markup_is_not() -> None:
+    inner = element("b", "<i>")
+    assert element("p", inner, "&", None, ["<", 3]) == "<p><b>&lt;i&gt;</b>&amp;&lt;3</p>"
+    assert element("p", f"{inner}") == "<p>&lt;b&gt;&amp;lt;i&amp;gt;&lt;/b&gt;</p>"
+
+
+def test_attributes_are_escaped_and_named_as_in_html() -> None:
+    made = element("a", "x", class_="k", text_anchor='"><', open=True, title=None)
+    assert made == '<a class="k" text-anchor="&quot;&gt;&lt;" open>x</a>'
+    assert element("img", alt="") == '<img alt="">'
+
+
+def test_embedded_data_is_base64() -> None:
+    assert data_uri("image/png", b"\x00\xff") == "data:image/png;base64,AP8="
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (count_of(1, "class"), "1 class"),
+        (count_of(2000, "class"), "2,000 classes"),
+        (count_of(0, "sample"), "0 samples"),
+        (percent(0), "0 %"),
+        (percent(0.0312), "3.1 %"),
+        (percent(0.00001), "under 0.1 %"),
+        (percent(1), "100 %"),
+        (duration(0.41), "0.4 s"),
+        (duration(119), "119 s"),
+        (duration(600), "10 min"),
+        (duration(9000), "2.5 h"),
+        (memory(3 * 2**20), "3 MiB"),
+        (memory(3 * 2**30), "3.0 GiB"),
+        (verdict(None), "unknown"),
+        (verdict(0.7499), "solid"),
+        (verdict(0.6), "fair"),
+        (verdict(0.1), "shaky"),
+        (shortened("a\n b", 10), "a b"),
+        (shortened("abcdef", 4), "abc…"),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(made: str, words: str) -> None:
+    assert made == words
+
+
+def test_border_samples_are_the_least_certain_of_their_class(discovery) -> None:
+    for evidence in collect_evidence(discovery):
+        rows = np.flatnonzero(discovery.assignments.fine == evidence.fine.id)
+        margin = discovery.assignments.margin
+        assert set(evidence.border) <= set(rows.tolist())
+        assert (margin[list(evidence.border)] < BORDER_MARGIN).all()
+        assert evidence.share_border == pytest.approx((margin[rows] < BORDER_MARGIN).mean())
+
+
+def test_rival_is_the_sibling_with_most_probability(discovery) -> None:
+    found = discovery.assignments
+    fine, confidence = np.array([0, 0, 0]), np.array([0.6, 0.5, 0.7], np.float32)
+    hand = replace(
+        found,
+        fine=fine,
+        confidence=confidence,
+        margin=np.array([0.3, 0.15, 0.6], np.float32),
+        runner_up=np.array([3, 6, 3]),  # with probabilities 0.3, 0.35, 0.1
+    )
+    rival = collect_evidence(replace(discovery, assignments=hand))[0].rival
+    assert (rival.fine, rival.pull) == (3, pytest.approx((0.3 + 0.1) / 3))
+
+
+def test_only_child_has_no_rival() -> None:
+    assert all(e.rival is None for e in collect_evidence(pretend_blobs(n_fine=3)[2]))
+
+
+def test_strangers_are_samples_that_look_like_another_coarse_class(discovery) -> None:
+    parent = discovery.relations[0].relation.argmax(axis=1)
+    own = discovery.assignments.fine
+    moved = own.copy()
+    moved[0] = np.flatnonzero(parent != parent[own[0]])[0]
+    changed = replace(discovery.assignments, fine_unmasked=moved)
+    share = share_of_strangers(replace(discovery, assignments=changed))
+    assert share == pytest.approx(1 / discovery.n_samples)
+
+
+def test_every_fine_class_is_the_child_of_one_coarse_class(discovery) -> None:
+    children = [fine.id for group in children_of(discovery) for fine in group]
+    assert sorted(children) == list(range(discovery.n_fine))
+
+
+def test_tree_has_a_leaf_per_fine_and_a_name_per_coarse_class(discovery) -> None:
+    page = Page(radial_tree(discovery))
+    assert sorted(page.values("href")) == [f"#class-{i}" for i in range(7)]
+    assert sum(attrs.get("class") == "name" for _, attrs in page.elements) == 3
+    assert "nan" not in page.html
+
+
+def test_strip_segments_are_as_wide_as_classes_are_large(discovery) -> None:
+    fine = [replace(c, size=s) for c, s in zip(discovery.classes, (30, 10), strict=False)]
+    styles = Page(class_strip(fine, "#4e79a7")).values("style")
+    assert [style.split()[0] for style in styles] == ["flex:30", "flex:10"]
+
+
+def test_tree_is_drawn_only_where_it_is_legible(discovery) -> None:
+    assert is_drawable(discovery)
+    assert not is_drawable(pretend_blobs(n_coarse=50, n_fine=100, per_fine=1)[2])
+    assert not is_drawable(pretend_blobs(n_coarse=5, n_fine=300, per_fine=1)[2])
+
+
+@pytest.mark.parametrize("width", [1, 63, 64, 65, 500])
+def test_fingerprints_have_few_columns_and_use_every_feature(width: int) -> None:
+    binned = _binned(np.ones((2, width), np.float32))
+    assert binned.shape == (2, min(width, MAX_COLUMNS))
+    assert (binned >= 1).all()
+
+
+@pytest.mark.parametrize("n_fine", [1, 150, 1000, 5000])
+def test_classes_share_one_budget_of_exemplars(n_fine: int) -> None:
+    x, coarse, _ = blobs()
+    for texts in (None, ("t",) * len(x)):
+        shown = Exemplars.of(pretend_dataset(x, coarse, texts=texts), x, n_fine)
+        assert shown.n_central >= 1
+        assert (shown.n_central + shown.n_border) * n_fine <= max(MAX_LINES, n_fine)
+
+
+def test_closeness_is_one_at_the_parent_and_falls_with_the_price(discovery) -> None:
+    relation = discovery.relations[0]
+    closeness = _closeness(relation)
+    assert (closeness[relation.relation] == 1).all()
+    others = ~relation.relation
+    order = np.argsort(relation.regret[others])
+    assert (np.diff(closeness[others][order]) <= 0).all()
+    unknown = replace(relation, regret=np.full_like(relation.regret, np.inf))
+    assert (_closeness(unknown)[others] == 0).all()
+
+
+def test_labels_on_the_map_do_not_cover_each_other() -> None:
+    xy = np.array([[0, 0], [10, 10]], np.float32)
+    places = {k: np.array([5, 5], np.float32) for k in range(4)}
+    heights = sorted(float(place[1]) for place in _apart(places, xy).values())
+    assert min(np.diff(heights)) > 0.3
+
+
+def test_nested_settings_are_flattened() -> None:
+    assert flattened({"a": {"b": 1, "c": {"d": None}}, "e": "x"}) == [
+        ("a.b", "1"),
+        ("a.c.d", "null"),
+        ("e", '"x"'),
+    ]
+
+
+def test_markup_type_is_text() -> None:
+    assert isinstance(element("p"), Html)
