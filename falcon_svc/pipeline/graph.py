@@ -10,17 +10,15 @@ price of its best alternative, where there is one.
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from falcon_svc.discovery.result import Discovery, FineClass, SourceRelation
+from falcon_svc.report.words import printable
 from falcon_svc.types import LabelSource
 
 Record = dict[str, Any]
-
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Alternative(NamedTuple):
@@ -75,8 +73,7 @@ def graph_graphml(discovery: Discovery) -> bytes:
 
 def _xml_ready(record: Record) -> Record:
     return {
-        key: _NOT_IN_XML.sub("\ufffd", value) if isinstance(value, str) else value
-        for key, value in record.items()
+        key: printable(value) if isinstance(value, str) else value for key, value in record.items()
     }
 
 

@@ -27,7 +27,7 @@ Axes = Any  # matplotlib's stubs are stricter than its documentation
 
 GREY, ACCENT, FAINT, DEEP = "#70777f", "#4e79a7", "#eceeef", "#1d4468"
 SMALL, WIDE = (3.9, 2.6), 9.5  # inches; text is legible where a small one fills a third
-MAX_PANELS, MAX_ROWS, MAX_NAMES = 12, 60, 30
+MAX_PANELS, MAX_ROWS, MAX_NAMES = 12, 60, 20
 LABEL_BOX = np.array((0.17, 0.036))  # a name's width and height, in widths of the map
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
@@ -75,6 +75,8 @@ def size_confidence_plot(discovery: Discovery) -> Html:
         axes.set(xlabel="samples in the class", ylabel="mean confidence", ylim=(0, 1.03))
         if max(sizes, default=1) > 8 * min(sizes, default=1):
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("")
         return _picture(figure, "Mean confidence of each fine class over its size")
 
 
@@ -117,13 +119,14 @@ def relation_heat_map(relation: SourceRelation) -> Html:
     rows = len(relation.coarse_names)
     with _figure(WIDE, 0.9 + min(max(0.2 * rows, 1.0), 9)) as (figure, [axes]):
         colors = LinearSegmentedColormap.from_list("closeness", (FAINT, ACCENT, DEEP))
+        # "none" embeds the cells as they are: small, and drawn with sharp edges.
         axes.imshow(closeness, colors, vmin=0, vmax=1, aspect="auto", interpolation="none")
         _bare(axes)
         if rows <= MAX_ROWS:
             axes.set_yticks(range(rows), [shortened(n, 24) for n in relation.coarse_names])
         axes.tick_params(length=0)
         axes.set_xlabel("fine classes, in the order of their parents")
-        return _picture(figure, f"Heat map of the relation to {relation.source}", sharp=True)
+        return _picture(figure, f"Heat map of the relation to {relation.source}")
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> Html:
@@ -229,13 +232,11 @@ def _figure(
         yield figure, list(grid[:panels])
 
 
-def _picture(figure: Figure, description: str, *, sharp: bool = False) -> Html:
-    """Save a figure; a `sharp` one keeps the edges of the cells that it embeds."""
+def _picture(figure: Figure, description: str) -> Html:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The browser sets the text and has the letters that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", buffer.getvalue().decode())
-    svg = svg.replace("<image ", '<image style="image-rendering:pixelated" ') if sharp else svg
     return element("img", src=data_uri("image/svg+xml", svg.encode()), alt=description)

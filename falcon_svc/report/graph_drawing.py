@@ -16,7 +16,7 @@ from falcon_svc.report.words import color_of, count_of, percent, shortened, tint
 
 MAX_LEAVES, MAX_BRANCHES = 240, 36
 WIDTH, HEIGHT = 1080, 740
-BRANCH, LEAF, NUMBER, NAME = 140.0, 286.0, 297.0, 332.0  # radii
+BRANCH, LEAF, NAME = 140.0, 286.0, 332.0  # radii
 ROOMY = 26.0  # distance of leaves from which numbers stand upright
 GAP = 1.6  # angle between two coarse classes, in leaves
 
@@ -129,7 +129,12 @@ def _leaf(fine: FineClass, branch: _Branch, angle: float, scale: float, spacing:
         fill_opacity=f"{_strength(fine) + 0.25:.2f}",
     )
     link = _curve((BRANCH, branch.middle), (LEAF, angle), branch.color, 1.0)
-    parts = (element("title", tooltip(fine)), link, dot, _leaf_number(fine.id, angle, spacing))
+    parts = (
+        element("title", tooltip(fine)),
+        link,
+        dot,
+        _leaf_number(fine.id, LEAF + radius, angle, spacing > ROOMY),
+    )
     return element("a", parts, href=fine_anchor(fine.id))
 
 
@@ -140,10 +145,10 @@ def _branch_name(name: str, angle: float) -> Html:
     return element("text", text, x=f"{x:.1f}", y=f"{y + 5:.1f}", text_anchor=anchor, class_="name")
 
 
-def _leaf_number(fine: int, angle: float, spacing: float) -> Html:
+def _leaf_number(fine: int, radius: float, angle: float, roomy: bool) -> Html:
     """The class number; turned, but never upside down, where leaves are close."""
-    x, y = _point(NUMBER + (spacing > ROOMY) * 8, angle)
-    if spacing > ROOMY:
+    x, y = _point(radius + (14 if roomy else 6), angle)
+    if roomy:
         return element("text", fine, x=f"{x:.1f}", y=f"{y + 4:.1f}", class_="roomy")
     degrees = math.degrees(angle)
     flipped = math.cos(angle) < 0

@@ -7,11 +7,14 @@ cluster stability": from 0.75 a class is real, under 0.6 it should not be truste
 from __future__ import annotations
 
 import math
+import re
 
 PALETTE = (
     "#4e79a7", "#e08a2e", "#59a14f", "#d9575b", "#4fa5a0", "#9d6b9a", "#94705a", "#c9a227",
     "#c9658b", "#77808a",
 )  # fmt: skip
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def color_of(index: int) -> str:
@@ -64,8 +67,8 @@ def verdict(stability: float | None) -> str:
 
 
 def printable(text: str) -> str:
-    """Replace what UTF-8 cannot hold; file names that were not UTF-8 have such characters."""
-    return text.encode("utf-8", "replace").decode()
+    """Replace what XML or UTF-8 cannot hold: control characters, halves of odd file names."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def shortened(text: str, length: int = 110) -> str:

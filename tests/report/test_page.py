@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;$x_$"
 REFERENCES = ("src", "href", "action", "data", "srcset", "poster")
 
 
+@cache
 def text_page() -> Page:
     x, coarse, fine = blobs()
     texts = tuple(f"line {i}" for i in range(len(x)))
@@ -31,6 +35,7 @@ def text_page() -> Page:
     return Page(render_report(pretend_discovery(dataset, x, fine), dataset, x))
 
 
+@cache
 def image_page(n_coarse: int = 3, n_fine: int = 7, per_fine: int = 12) -> Page:
     x, coarse, fine = blobs(n_coarse=n_coarse, n_fine=n_fine, per_fine=per_fine)
     noise = np.random.default_rng(0).integers(0, 256, (len(x), 24, 24, 3), np.uint8)
@@ -38,7 +43,12 @@ def image_page(n_coarse: int = 3, n_fine: int = 7, per_fine: int = 12) -> Page:
     return Page(render_report(pretend_discovery(dataset, x, fine), dataset, x))
 
 
+@cache
 def vector_page() -> Page:
+    return fresh_page()
+
+
+def fresh_page() -> Page:
     dataset, x, discovery = pretend_blobs()
     return Page(render_report(discovery, dataset, x))
 
@@ -72,6 +82,16 @@ def test_every_picture_is_described(page: Page) -> None:
     pictures = [attrs for tag, attrs in page.elements if tag == "img"]
     assert pictures
     assert all(attrs["alt"] for attrs in pictures)
+
+
+def test_every_drawing_is_well_formed(page: Page) -> None:
+    drawings = [v for v in page.values("src") if v.startswith("data:image/svg+xml;base64,")]
+    assert len(drawings) == 7
+    for drawing in drawings:
+        svg = ElementTree.fromstring(base64.b64decode(drawing.split(",")[1]))
+        assert "mathdefault" not in "".join(svg.itertext())
+        links = [v for node in svg.iter() for k, v in node.attrib.items() if k.endswith("href")]
+        assert all(link.startswith(("#", "data:")) for link in links)
 
 
 def test_headings_skip_no_level(page: Page) -> None:
@@ -132,14 +152,23 @@ def test_words_of_the_data_never_become_markup() -> None:
     assert ATTACK in page.text
 
 
+def test_unequal_classes_are_drawn_on_a_logarithmic_scale() -> None:
+    x, coarse, fine = blobs()
+    fine = np.where(np.arange(len(x)) % 12 < 11, coarse, fine)
+    dataset = pretend_dataset(x, coarse)
+    test_every_drawing_is_well_formed(
+        Page(render_report(pretend_discovery(dataset, x, fine), dataset, x))
+    )
+
+
 def test_names_of_any_script_or_undecodable_do_not_break_the_page() -> None:
     x, coarse, fine = blobs()
-    dataset = pretend_dataset(x, coarse, names=("caf\udce9", "鳥", "$c_"))
+    dataset = pretend_dataset(x, coarse, names=("caf\udce9\x01", "鳥", "$c_"))
     render_report(pretend_discovery(dataset, x, fine), dataset, x).encode()
 
 
 def test_same_discovery_gives_the_same_page() -> None:
-    assert vector_page().html == vector_page().html
+    assert fresh_page().html == vector_page().html
 
 
 def bare(discovery):
