@@ -66,9 +66,13 @@ class Exemplars:
         """Draw a class's border samples."""
         return self._draw(rows[: self.n_border])
 
+    def examples(self, rows: Sequence[int]) -> Html:
+        """Draw a few samples, whatever the number of classes."""
+        return self._draw(rows[: PER_ROW if self.dataset.images is not None else 3])
+
     def _draw(self, rows: Sequence[int]) -> Html:
         if not rows:
-            return element("p", "no samples", class_="quiet")
+            return element("p", "none shown", class_="quiet")
         if self.dataset.images is not None:
             return _gallery(self.dataset.images, rows, self.dataset.ids)
         if self.dataset.texts is not None:

@@ -42,6 +42,7 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
             class_groups(discovery, evidence, exemplars),
         ),
         sections.first_looks(discovery, evidence),
+        sections.label_doubts(discovery, exemplars),
         sections.distributions(discovery),
         sections.maps(discovery),
         sections.counts(discovery),

@@ -17,15 +17,17 @@ from falcon_svc.report.cards import class_link
 from falcon_svc.report.evidence import (
     BORDER_MARGIN,
     Evidence,
+    mixups,
     share_of_border_samples,
     share_of_strangers,
 )
+from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import is_drawable, radial_tree
 from falcon_svc.report.html import Html, element
 from falcon_svc.report.words import count_of, duration, memory, number, percent, verdict
 from falcon_svc.types import SkippedRow
 
-N_DOUBTFUL = 8
+N_DOUBTFUL, N_MIXUPS = 8, 6
 N_SKIPPED = 20
 PROVEN = 1e-6  # largest gap of a proven optimum: rounding
 
@@ -62,6 +64,24 @@ def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
     source = discovery.relations[0].source
     rows = ((class_link(e.fine.id), names[e.fine.coarse[source]], _reason(e)) for e in doubtful)
     return section("Where to look first", text, table(("class", "inside", "why"), rows))
+
+
+def label_doubts(discovery: Discovery, exemplars: Exemplars) -> Html | None:
+    """Return samples whose coarse label may be wrong, by pairs of classes."""
+    found = mixups(discovery, N_MIXUPS)
+    if not found:
+        return None
+    text = (
+        "Samples that look most like a fine class of another coarse class. A few are "
+        "likely labelling errors to mend; many mean that the two coarse classes overlap."
+    )
+    names = discovery.relations[0].coarse_names
+    rows = (
+        (names[m.coarse], names[m.likely], f"{len(m.rows):,}", exemplars.examples(m.rows))
+        for m in found
+    )
+    heads = ("labelled", "looks like", "samples", "for example")
+    return section("Coarse labels in doubt", text, table(heads, rows, numeric=(2,)))
 
 
 def distributions(discovery: Discovery) -> Html:

@@ -67,6 +67,8 @@ color:var(--soft)}
 background:var(--line)}
 .quotes{list-style:none;margin:0;padding:0;font-size:14px;line-height:1.4}
 .quotes li{padding:3px 0;overflow-wrap:anywhere}
+td .gallery{width:300px}td .quotes li{padding:0 0 3px}
+td .fingerprint{width:300px}
 .fingerprint{display:block;width:100%;image-rendering:pixelated;border-radius:3px}
 .ids{margin:4px 0 0;overflow-wrap:anywhere}
 .doubt{font-size:13px;color:var(--soft);margin:10px 0 6px;padding-top:8px;

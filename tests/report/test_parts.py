@@ -7,7 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from falcon_svc.report.evidence import BORDER_MARGIN, collect_evidence, share_of_strangers
+from falcon_svc.report.evidence import (
+    BORDER_MARGIN,
+    collect_evidence,
+    mixups,
+    share_of_strangers,
+)
 from falcon_svc.report.exemplars import MAX_COLUMNS, MAX_LINES, Exemplars, _binned
 from falcon_svc.report.figures import _apart, _closeness
 from falcon_svc.report.graph_drawing import children_of, class_strip, is_drawable, radial_tree
@@ -102,6 +107,19 @@ def test_strangers_are_samples_that_look_like_another_coarse_class(discovery) ->
     changed = replace(discovery.assignments, fine_unmasked=moved)
     share = share_of_strangers(replace(discovery, assignments=changed))
     assert share == pytest.approx(1 / discovery.n_samples)
+
+
+def test_mixups_are_the_strangers_by_pair_of_classes(discovery) -> None:
+    parent = discovery.relations[0].relation.argmax(axis=1)
+    moved = discovery.assignments.fine.copy()
+    strangers = np.flatnonzero(parent[moved] == 0)[:3]
+    moved[strangers] = np.flatnonzero(parent == 1)[0]
+    changed = replace(discovery.assignments, fine_unmasked=moved)
+    (mixup,) = mixups(replace(discovery, assignments=changed), 5)
+    assert (mixup.coarse, mixup.likely) == (0, 1)
+    assert sorted(mixup.rows) == strangers.tolist()
+    homely = replace(discovery.assignments, fine_unmasked=discovery.assignments.fine)
+    assert mixups(replace(discovery, assignments=homely), 5) == ()
 
 
 def test_every_fine_class_is_the_child_of_one_coarse_class(discovery) -> None:
