@@ -1,0 +1,33 @@
+"""Pure torch maths: losses, schedules, heads, teacher; knows nothing of data, files or loops."""
+
+from __future__ import annotations
+
+from falcon_svc.core.ema import make_teacher
+from falcon_svc.core.heads import HEAD_KINDS, HeadKind, make_head
+from falcon_svc.core.losses import (
+    balance_loss,
+    coarse_loss,
+    confidence_loss,
+    confidence_target,
+    neighbor_loss,
+)
+from falcon_svc.core.relation_ops import Children, children_of, take_children
+from falcon_svc.core.schedules import ema_momentum, make_scheduler, soft_weight
+
+__all__ = [
+    "HEAD_KINDS",
+    "Children",
+    "HeadKind",
+    "balance_loss",
+    "children_of",
+    "coarse_loss",
+    "confidence_loss",
+    "confidence_target",
+    "ema_momentum",
+    "make_head",
+    "make_scheduler",
+    "make_teacher",
+    "neighbor_loss",
+    "soft_weight",
+    "take_children",
+]

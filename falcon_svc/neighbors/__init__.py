@@ -1,0 +1,7 @@
+"""Nearest neighbors inside coarse classes; the only place that imports faiss."""
+
+from __future__ import annotations
+
+from falcon_svc.neighbors.search import search_neighbors
+
+__all__ = ["search_neighbors"]

@@ -1,0 +1,40 @@
+"""The teacher: an exponential moving average of the student with a warm-up of its momentum.
+
+Place: `torch.optim.swa_utils.AveragedModel` with our averaging function, as in its `get_ema_*`
+family. Buffers (running statistics, where an encoder has them) are copied from the student.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from falcon_svc.core.schedules import ema_momentum
+
+
+def make_teacher(student: nn.Module, momentum: float) -> AveragedModel:
+    """Return a teacher equal to the student; `update_parameters(student)` after every step.
+
+    Parameters
+    ----------
+    student
+        The module to follow.
+    momentum
+        g in [0, 1); the first update copies, the n-th moves by ``1 - min(g, (1+n)/(10+n))``.
+    """
+    teacher = AveragedModel(student, multi_avg_fn=_warm_ema(momentum))
+    teacher.requires_grad_(False)
+    return teacher
+
+
+def _warm_ema(momentum: float) -> Callable[[Any, Any, Any], None]:
+    @torch.no_grad()
+    def average(averaged: list[Tensor], current: list[Tensor], n_updates: Tensor | int) -> None:
+        share = 1 - ema_momentum(int(n_updates), momentum)
+        torch._foreach_lerp_(averaged, current, share)
+
+    return average

@@ -1,0 +1,96 @@
+"""Heads on frozen features: linear, MLP and prototype, all startable from given class vectors.
+
+Place: what `falcon_svc.discovery.trainer` trains. Every head is a module whose state is plain
+tensors (safetensors holds it) and which, before the first step, scores a class by the class
+vector and bias it was given, so that one warm start serves all of them.
+
+Shapes: B batch, D feature dimensions, F fine classes, H hidden units.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HeadKind = Literal["linear", "mlp", "prototype"]
+HEAD_KINDS: tuple[str, ...] = get_args(HeadKind)
+
+
+class LinearHead(nn.Module):
+    """``W x + b``: the head of the paper."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight.clone())  # (F, D)
+        self.bias = nn.Parameter(bias.clone())  # (F,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, F) logits of (B, D) features."""
+        return F.linear(x, self.weight, self.bias)
+
+
+class MLPHead(LinearHead):
+    """``W (x + V relu(U x + u)) + b``: linear at first (V = 0), curved by training."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, *, hidden: int, generator: torch.Generator):
+        super().__init__(weight, bias)
+        dim = weight.shape[1]
+        draw = torch.randn(hidden, dim, generator=generator) * (2 / dim) ** 0.5
+        self.inner = nn.Parameter(draw.to(weight))  # U (H, D)
+        self.inner_bias = nn.Parameter(weight.new_zeros(hidden))  # u (H,)
+        self.outer = nn.Parameter(weight.new_zeros(dim, hidden))  # V (D, H)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, F) logits of (B, D) features."""
+        curved = F.linear(F.relu(F.linear(x, self.inner, self.inner_bias)), self.outer)
+        return super().forward(x + curved)
+
+
+class PrototypeHead(LinearHead):
+    """``(cos(W, x) + b) / temperature``, the temperature learned as its logarithm or fixed."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, *, temperature: float, learned: bool) -> None:
+        super().__init__(weight, bias)
+        log_temperature = weight.new_tensor(temperature).log()
+        self.log_temperature = nn.Parameter(log_temperature, requires_grad=learned)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, F) logits of (B, D) features."""
+        prototypes = F.normalize(self.weight, dim=1)
+        cosine = F.linear(F.normalize(x, dim=1), prototypes, self.bias)
+        return cosine * torch.exp(-self.log_temperature)
+
+
+def make_head(
+    kind: HeadKind,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    hidden: int,
+    temperature: float,
+    learned_temperature: bool,
+    generator: torch.Generator,
+) -> nn.Module:
+    """Return a head that starts from class vectors.
+
+    Parameters
+    ----------
+    kind
+        ``"linear"``, ``"mlp"`` or ``"prototype"``.
+    weight, bias
+        (F, D) and (F,) floats, copied.
+    hidden
+        H of the MLP.
+    temperature, learned_temperature
+        Of the prototype head, > 0.
+    generator
+        Draws the hidden layer of the MLP.
+    """
+    if kind == "mlp":
+        return MLPHead(weight, bias, hidden=hidden, generator=generator)
+    if kind == "prototype":
+        return PrototypeHead(weight, bias, temperature=temperature, learned=learned_temperature)
+    return LinearHead(weight, bias)

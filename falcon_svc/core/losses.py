@@ -1,0 +1,140 @@
+r"""The losses of FALCON (ICML 2024), equations 3 to 10, as pure functions.
+
+Place: the equations that `falcon_svc.discovery.trainer` adds up. All but `balance_loss` return
+one number per sample, so that a batch with several label sources can be averaged over its
+(sample, source) pairs. All work on log-probabilities of the children of the sample's coarse
+class y, as `take_children(log_softmax(logits), y, children)` gives them.
+
+Shapes: B batch, F fine classes, M most children of one coarse class, L neighbors.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_PRIOR_FLOOR = 1e-6
+"""Least prior of a fine class: an unused class is discouraged, not infinitely expensive."""
+
+
+def coarse_loss(child_log_prob: Tensor) -> Tensor:
+    r"""Return the cross-entropy of the coarse label, equation 3.
+
+    .. math:: -\log \sum_{i: M[i, y]} p_i = -\mathrm{logsumexp}_{i: M[i, y]} \log p_i
+
+    Parameters
+    ----------
+    child_log_prob
+        (B, M) student's log-probabilities of the children of y.
+
+    Returns
+    -------
+    Tensor
+        (B,), >= 0; 0 where all mass lies on the children of y. Every child gets the same push,
+        so this loss alone cannot tell siblings apart (appendix B of the paper).
+    """
+    return -torch.logsumexp(child_log_prob, dim=1)
+
+
+def neighbor_loss(child_log_prob: Tensor, neighbor_log_prob: Tensor) -> Tensor:
+    r"""Return how much a sample and its neighbors disagree on the fine class, equation 4.
+
+    .. math:: -\frac{1}{L} \sum_{l} \log \sum_i p_i(x) \, p^{teacher}_i(x_l)
+
+    taken as a log-sum-exp of summed log-probabilities, which cannot underflow to log 0 as the
+    logarithm of the dot product does.
+
+    Parameters
+    ----------
+    child_log_prob
+        (B, M) student's log-probabilities of the children of y.
+    neighbor_log_prob
+        (B, L, M) teacher's log-probabilities of the neighbors over the same children. No
+        gradient is meant to reach them. Their scale shifts the loss but not its gradient.
+
+    Returns
+    -------
+    Tensor
+        (B,), >= 0; 0 where sample and neighbors are sure of the same class.
+
+    Notes
+    -----
+    The paper sums over all F classes; neighbors share y, so mass outside of the children of y
+    is mass on a class that the sample cannot have, and is left out here. With columns for all F
+    classes the function is equation 4 to the letter.
+    """
+    agreement = torch.logsumexp(child_log_prob[:, None, :] + neighbor_log_prob, dim=2)  # (B, L)
+    return -agreement.mean(dim=1)
+
+
+def confidence_target(
+    teacher_child_log_prob: Tensor, *, temperature: float, soft_weight: float
+) -> Tensor:
+    r"""Return sharpened pseudo-labels among the children of y, equation 7.
+
+    .. math:: q = w \, \mathrm{softmax}(s^{teacher} / T) + (1 - w) \, \mathrm{onehot}(\arg\max)
+
+    Parameters
+    ----------
+    teacher_child_log_prob
+        (B, M) teacher's logits or log-probabilities of the children of y, padded.
+    temperature
+        T > 0; below 1 sharpens. The paper: 0.9.
+    soft_weight
+        w in [0, 1], annealed 1 -> 0 by `falcon_svc.core.schedules.soft_weight` (in the released
+        code only).
+
+    Returns
+    -------
+    Tensor
+        (B, M), rows sum to 1, 0 on padding.
+    """
+    soft = torch.softmax(teacher_child_log_prob / temperature, dim=1)
+    hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
+    return torch.lerp(hard, soft, soft_weight)
+
+
+def confidence_loss(child_log_prob: Tensor, target: Tensor) -> Tensor:
+    r"""Return the cross-entropy with the pseudo-labels, equation 6: ``-sum_i q_i log p_i``.
+
+    Parameters
+    ----------
+    child_log_prob
+        (B, M) student's log-probabilities of the children of y.
+    target
+        (B, M) from `confidence_target`.
+
+    Returns
+    -------
+    Tensor
+        (B,), >= the entropy of `target`.
+    """
+    return -(target * child_log_prob).sum(dim=1)
+
+
+def balance_loss(log_prob: Tensor, prior: Tensor | None = None) -> Tensor:
+    r"""Return how far the batch's mean prediction is from the expected class sizes, equation 9.
+
+    .. math:: \mathrm{KL}(\bar p \,\|\, \pi) = \sum_i \bar p_i \log (\bar p_i / \pi_i)
+
+    With a uniform prior this is ``sum_i pbar_i log pbar_i + log F``, the entropy term of the
+    paper. A prior of estimated sizes is the remedy that the paper names for long tails.
+
+    Parameters
+    ----------
+    log_prob
+        (B, F) student's log-probabilities.
+    prior
+        (F,) expected shares of the fine classes, >= 0; None = uniform. It is normalised here.
+
+    Returns
+    -------
+    Tensor
+        Scalar >= 0; 0 where the mean prediction equals the prior.
+    """
+    mean_prob = log_prob.exp().mean(dim=0)  # (F,)
+    if prior is None:
+        prior = torch.ones_like(mean_prob)
+    prior = prior.clamp_min(_PRIOR_FLOOR / len(prior))
+    log_prior = (prior / prior.sum()).log()
+    return (torch.xlogy(mean_prob, mean_prob) - mean_prob * log_prior).sum()

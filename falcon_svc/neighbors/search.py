@@ -1,0 +1,102 @@
+"""Nearest neighbors of every sample among the samples with the same coarse label.
+
+Place: second arrow of the data path, `Features -> Neighbors`. Source: FALCON (ICML 2024),
+section 4.1: inner product of unit features, the sample itself left out, searched once.
+Deviations: none in method; the released code searches features of random crops, we the features
+as they are given.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable
+
+import numpy as np
+
+from falcon_svc.neighbors.backend import choose_backend, top_k
+from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
+
+Progress = Callable[[int, int], None]
+_log = logging.getLogger(__name__)
+
+
+def search_neighbors(
+    features: FloatArray,
+    labels: LabelSource,
+    k: int,
+    *,
+    seed: int,
+    exact_limit: int = 200_000,
+    progress: Progress | None = None,
+) -> Neighbors:
+    """Find the k nearest neighbors of every sample inside its coarse class.
+
+    Parameters
+    ----------
+    features
+        (N, D) float32, possibly a memory map; rows are scaled to unit length here.
+    labels
+        One source of coarse labels.
+    k
+        K >= 1 neighbors per sample.
+    seed
+        Used by the inverted file only.
+    exact_limit
+        Classes with more samples are searched approximately (faiss only).
+    progress
+        Called with (samples done, N).
+
+    Returns
+    -------
+    Neighbors
+        A row's own number occurs only where it is alone in its class, or where this source did
+        not label it (the row is then K times itself). `recall` is the lowest of all classes.
+    """
+    backend = choose_backend()
+    _log.info("neighbor search: %s, %d x %d, k = %d", backend, *features.shape, k)
+    index: IntArray = np.repeat(np.arange(len(features)), k).reshape(-1, k)
+    recall, done = 1.0, int((labels.labels < 0).sum())
+    for members in _members(labels):
+        if len(members) > 1:
+            rows = _unit_rows(features, members)
+            found, share = _inside_class(rows, k, backend, exact_limit, seed)
+            index[members] = members[found]
+            recall = min(recall, share)
+        done += len(members)
+        if progress is not None:
+            progress(done, len(features))
+    return Neighbors(index=index, backend=backend, recall=recall)
+
+
+def _members(labels: LabelSource) -> list[IntArray]:
+    """Rows of every coarse class, ascending."""
+    order = np.argsort(labels.labels, kind="stable")
+    starts = np.searchsorted(labels.labels[order], np.arange(labels.n_coarse + 1))
+    return [order[a:b] for a, b in itertools.pairwise(starts)]
+
+
+def _unit_rows(features: FloatArray, members: IntArray) -> FloatArray:
+    """Copy rows and scale them to unit length; a zero row stays zero."""
+    rows = np.ascontiguousarray(features[members])
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+    rows /= np.where(lengths > 0, lengths, 1.0).astype(np.float32)[:, None]
+    return rows
+
+
+def _inside_class(
+    rows: FloatArray, k: int, backend: str, exact_limit: int, seed: int
+) -> tuple[IntArray, float]:
+    """Neighbors (n, k) in numbers of the class; a small class repeats its neighbors."""
+    wanted = min(k, len(rows) - 1)
+    found, recall = top_k(rows, wanted + 1, backend=backend, exact_limit=exact_limit, seed=seed)
+    others = _without_self(found)
+    return others[:, np.arange(k) % wanted], recall
+
+
+def _without_self(found: IntArray) -> IntArray:
+    """Drop each row's own number, or the last where it is missing: ties with duplicates."""
+    is_self = found == np.arange(len(found))[:, None]
+    is_self[~is_self.any(axis=1), -1] = True
+    others: IntArray = found[~is_self].reshape(len(found), -1)
+    return others
