@@ -57,6 +57,12 @@ class DataConfig(BaseModel):
     max_classes: int = Field(10_000, ge=2, description="Coarse classes of one label source.")
     max_label_letters: int = Field(1_000, ge=1, description="Letters of a label or an id.")
     max_text_letters: int = Field(2_000, ge=1, description="Letters kept of a text.")
+    probe_hdf5: bool = Field(
+        True, description="Read .h5ad in a child process first; false inside a sandbox."
+    )
+    hdf5_time_limit_s: float = Field(
+        30.0, gt=0, description="Seconds for that child, and one more per 10 MiB."
+    )
     max_image_pixels: int = Field(
         64_000_000, ge=1, le=PILLOW_PIXEL_LIMIT, description="Width x height of one image."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from pathlib import Path
@@ -45,6 +46,7 @@ def read_csv(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
 
 
 def _header(stream: BinaryIO) -> list[str]:
-    start = stream.read(HEADER_BYTES).decode("utf-8-sig", errors="ignore")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    start = decoder.decode(stream.read(HEADER_BYTES))
     stream.seek(0)
     return next(csv.reader(io.StringIO(start)), [])

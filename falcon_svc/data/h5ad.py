@@ -8,17 +8,18 @@ checked (scipy can crash on them), and h5py is what it would need in any case.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.hdf5_probe import probe
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
 from falcon_svc.data.singlecell import count_features
 from falcon_svc.data.source import Column, Samples
-from falcon_svc.errors import MissingExtraError
+from falcon_svc.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from falcon_svc.data.hdf5_guard import Guard
@@ -34,6 +35,8 @@ def open_h5ad(path: Path, config: DataConfig) -> H5adSource:
         import h5py  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("h5py", extra="singlecell", purpose=".h5ad") from error
+    if config.probe_hdf5:
+        probe(path, config)
     return H5adSource(path, config)
 
 
@@ -83,14 +86,25 @@ class H5adSource:
     def samples(self) -> Samples:
         """Read `obsm_key`, else the first of X_pca, X_scVI, else the recipe on X."""
         with self._open() as guard:
-            there = guard.names(guard.group(guard.root, "obsm")) if "obsm" in guard.root else ()
-            key = self._config.obsm_key or next((k for k in OBSM_KEYS if k in there), "X")
-            if key != "X":
-                self._check_key(key, there)
-                found = guard.dataset(guard.group(guard.root, "obsm"), key)
-                return Samples(vectors=guard.read(found))
-            counts = self._counts(guard)
-        return Samples(vectors=count_features(counts, where=self.where))
+            values, are_counts = self._values(guard)
+        return Samples(vectors=count_features(values, where=self.where) if are_counts else values)
+
+    def read_everything(self) -> None:
+        """Read every column and the samples, for nothing but to see that it can be done."""
+        for name in self._columns:
+            with suppress(InputError):
+                self.column(name)
+        with self._open() as guard:
+            self._values(guard)
+
+    def _values(self, guard: Guard) -> tuple[Any, bool]:
+        """Return vectors or counts, and whether they are counts."""
+        there = guard.names(guard.group(guard.root, "obsm")) if "obsm" in guard.root else ()
+        key = self._config.obsm_key or next((k for k in OBSM_KEYS if k in there), "X")
+        if key == "X":
+            return self._counts(guard), True
+        self._check_key(key, there)
+        return guard.read(guard.dataset(guard.group(guard.root, "obsm"), key)), False
 
     def _check_key(self, key: str, there: tuple[str, ...]) -> None:
         if key not in there:

@@ -44,7 +44,7 @@ class Guard:
         """Return the names in a group."""
         if len(group) > MAX_CHILDREN:
             raise self._refusal(f"at most {MAX_CHILDREN:,} members", f"{len(group):,}", group.name)
-        return tuple(group.keys())
+        return tuple(name for name in group if isinstance(name, str))  # bytes: not UTF-8
 
     def child(self, group: h5py.Group, name: str) -> Any:
         """Return the member `name`, a group or a checked data set; KeyError if there is none."""

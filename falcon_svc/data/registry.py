@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.h5ad import open_h5ad
-from falcon_svc.data.image_tree import open_folder, open_zip
-from falcon_svc.data.manifest import open_table_csv, open_table_jsonl
-from falcon_svc.data.npy import NpySource
-from falcon_svc.data.npz import NpzSource
-from falcon_svc.data.parquet import open_parquet
 from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.source import Source
 from falcon_svc.errors import InputError
@@ -28,22 +22,32 @@ class Format:
     ----------
     magic
         What the file may begin with; empty for text.
+    reader
+        ``module:function`` inside this package, imported when the format is met (pyarrow and
+        h5py are heavy).
     """
 
     name: str
     magic: tuple[bytes, ...]
-    open: Callable[[Path, DataConfig], Source]
+    reader: str
+
+    def open(self, path: Path, config: DataConfig) -> Source:
+        """Open a file of this format."""
+        module, _, function = self.reader.partition(":")
+        source: Source = getattr(import_module(f"falcon_svc.data.{module}"), function)(path, config)
+        return source
 
 
 FORMATS = {
-    ".npz": Format("a numpy .npz archive", ZIP_MAGIC, NpzSource),
-    ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), NpySource),
-    ".csv": Format("a CSV table (text)", (), open_table_csv),
-    ".jsonl": Format("a JSONL table (text)", (), open_table_jsonl),
-    ".parquet": Format("a Parquet file", (b"PAR1",), open_parquet),
-    ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), open_h5ad),
-    ".zip": Format("a zip archive of images", ZIP_MAGIC, open_zip),
+    ".npz": Format("a numpy .npz archive", ZIP_MAGIC, "npz:NpzSource"),
+    ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), "npy:NpySource"),
+    ".csv": Format("a CSV table (text)", (), "manifest:open_table_csv"),
+    ".jsonl": Format("a JSONL table (text)", (), "manifest:open_table_jsonl"),
+    ".parquet": Format("a Parquet file", (b"PAR1",), "parquet:open_parquet"),
+    ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), "h5ad:open_h5ad"),
+    ".zip": Format("a zip archive of images", ZIP_MAGIC, "image_tree:open_zip"),
 }
+FOLDER = Format("a folder of images", (), "image_tree:open_folder")
 OTHER_MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -70,7 +74,7 @@ def open_source(path: Path, config: DataConfig) -> Source:
     with reading("a readable file", where=where, errors=(OSError,)):
         _check_exists(path)
         if path.is_dir():
-            return open_folder(path, config)
+            return FOLDER.open(path, config)
         found = _format(path, where, config)
     return found.open(path, config)
 
