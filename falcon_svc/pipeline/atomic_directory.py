@@ -3,7 +3,8 @@
 Place: under `result_files`; knows nothing of discoveries. Files are written to a temporary
 sibling (same file system, so that a rename is atomic), each one and then the directory are
 fsynced, and only then the name is taken over. A kill leaves at worst a hidden sibling
-`.NAME.*.tmp`, never a half-written directory.
+`.NAME.*.tmp`, never a half-written directory. Replacing takes two renames: a kill right between
+them leaves no NAME, and both the earlier and the new result whole in such siblings.
 """
 
 from __future__ import annotations
