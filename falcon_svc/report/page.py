@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from falcon_svc.discovery.result import Discovery
 from falcon_svc.report import sections
+from falcon_svc.report.blocks import section
 from falcon_svc.report.cards import class_groups, how_to_read
 from falcon_svc.report.evidence import collect_evidence
 from falcon_svc.report.exemplars import Exemplars
@@ -36,7 +37,7 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         "main",
         sections.headline(discovery),
         sections.graph(discovery),
-        sections.section(
+        section(
             "The classes",
             how_to_read(dataset),
             class_groups(discovery, evidence, exemplars),

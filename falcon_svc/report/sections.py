@@ -6,13 +6,14 @@ Place: composed by `page`. Every section says in words what it shows before it s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
 from falcon_svc.report import figures
+from falcon_svc.report.blocks import figure, folded, section, table
 from falcon_svc.report.cards import class_link
 from falcon_svc.report.evidence import (
     BORDER_MARGIN,
@@ -170,37 +171,6 @@ def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
         folded("Versions", versions),
         _skipped_rows(skipped) if skipped else None,
     )
-
-
-def section(title: str, text: str, *content: object, class_: str | None = None) -> Html:
-    """Return a section with its heading and a sentence on what it shows."""
-    return element("section", element("h2", title), element("p", text), content, class_=class_)
-
-
-def figure(picture: Html, caption: str | None, *, wide: bool = False) -> Html:
-    """Return a picture with its caption; a wide one scrolls on a narrow screen."""
-    words = element("figcaption", caption) if caption else None
-    frame = element("div", picture, class_="wide") if wide else picture
-    return element("figure", frame, words)
-
-
-def folded(title: str, *content: object) -> Html:
-    """Return content that the reader unfolds."""
-    return element("details", element("summary", title), content, class_="plain")
-
-
-def table(
-    heads: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Sequence[int] = ()
-) -> Html:
-    """Return a table; `numeric` columns are set to the right."""
-    kinds = ["number" if i in numeric else None for i in range(len(heads))]
-    head = (element("th", h, scope="col", class_=k) for h, k in zip(heads, kinds, strict=True))
-    body = (
-        element("tr", (element("td", c, class_=k) for c, k in zip(row, kinds, strict=True)))
-        for row in rows
-    )
-    inner = element("table", element("thead", element("tr", head)), element("tbody", body))
-    return element("div", inner, class_="scroll")
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
