@@ -23,7 +23,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from .prices import paid_sizes, sink_price, smooth_prices
+from .network import network_prices
+from .prices import even_prices, greedy_prices, imbalance, paid_sizes, smooth_prices
 from .program import Floats, IntegerProgram, Ints
 
 
@@ -66,7 +67,7 @@ def solve_flow(
     if not np.isfinite(program.profit.max(axis=1)).all():
         nowhere = np.zeros(len(program.profit), dtype=np.int64)
         return Flow(nowhere, np.zeros(len(program.weight)), "infeasible", 0)
-    graph = ExchangeGraph(program, smooth_prices(program) if prices is None else prices)
+    graph = ExchangeGraph(program, first_prices(program) if prices is None else prices)
     rounds = 0
     while not graph.balanced:
         rounds += 1
@@ -77,19 +78,39 @@ def solve_flow(
     return graph.flow("optimal" if graph.within_bounds else "infeasible", rounds)
 
 
+def first_prices(program: IntegerProgram) -> Floats:
+    """Return prices to start from, nearly balanced.
+
+    When every row takes its best cell and pays what the last unit costs, little is wrong if
+    the balance is small; one price for all is right if it is large and the columns are alike.
+    Otherwise the smoothed dual points at the cells that matter and a sparse flow on these
+    settles the prices.
+    """
+    few, tried = len(program.weight) // 8, []
+    for guess in (greedy_prices, even_prices, _network_guess):
+        prices = np.rint(guess(program))
+        tried.append((imbalance(program, prices), len(tried), prices))
+        if tried[-1][0] <= few:
+            return prices
+    return min(tried)[2]
+
+
+def _network_guess(program: IntegerProgram) -> Floats:
+    return network_prices(program, np.rint(smooth_prices(program)))
+
+
 class ExchangeGraph:
     """Assignment, prices and cheapest moves; node K, the last one, is the sink."""
 
     def __init__(self, program: IntegerProgram, prices: Floats, parent: Ints | None = None) -> None:
         self.program = program
         n_columns = len(program.weight)
-        self.prices = np.append(np.rint(prices), 0.0)
+        self.prices = np.append(np.rint(np.clip(prices, -program.penalty, program.penalty)), 0.0)
         best = (program.profit - self.prices[:-1]).argmax(axis=1) if parent is None else parent
         self.parent: Ints = best.astype(np.int64)
         self.sizes: Ints = np.bincount(self.parent, minlength=n_columns)
-        if parent is None:
-            self.prices[-1] = sink_price(program, self.prices[:-1])
-        self.passed: Ints = paid_sizes(program, self.prices[:-1] - self.prices[-1], self.sizes)
+        self.passed: Ints = paid_sizes(program, self.prices[:-1], self.sizes)
+        self.tight: dict[tuple[int, int], list[int]] = {}
         self.moves = np.full((n_columns + 1, n_columns + 1), np.inf)
         self._refresh_rows(np.arange(n_columns))
         self._refresh_sink()
@@ -130,12 +151,14 @@ class ExchangeGraph:
         ends = ends[np.argsort(reduced[ends], kind="stable")]
         self.prices -= np.minimum(reduced, reduced[np.isfinite(reduced)].max())
         touched: set[int] = set()
-        for path in self._paths(before, ends.tolist()):
+        self.tight.clear()
+        for path in self._paths(before.tolist(), ends.tolist()):
             first, last = path[0], path[-1]
             while excess[first] > 0 and excess[last] < 0 and self._push(path):
                 excess[first] -= 1
                 excess[last] += 1
                 touched.update(path)
+        assert touched, "a shortest path must be tight"
         touched.discard(len(self.sizes))
         self._refresh_rows(np.array(sorted(touched)))
         self._refresh_sink()
@@ -155,7 +178,7 @@ class ExchangeGraph:
             active = shorter
         return distance, before
 
-    def _paths(self, before: Ints, ends: list[int]) -> Iterator[list[int]]:
+    def _paths(self, before: list[int], ends: list[int]) -> Iterator[list[int]]:
         """Yield a tight path to each end; to the sink one through every column that has one."""
         sink = len(self.sizes)
         for end in ends:
@@ -170,44 +193,45 @@ class ExchangeGraph:
 
     def _push(self, path: list[int]) -> bool:
         """Move one unit along a tight path; False if one of its arcs is used up."""
-        steps = [(a, b, self._tight_row(a, b)) for a, b in pairwise(path)]
-        if any(row is None for _, _, row in steps):
+        arcs = list(pairwise(path))
+        if not all(self._is_tight(a, b) for a, b in arcs):
             return False
         sink = len(self.sizes)
-        for a, b, row in steps:
+        for a, b in arcs:
             if b == sink:
                 self.passed[a] += 1
             elif a == sink:
                 self.passed[b] -= 1
-            elif row is not None:
-                self.parent[row] = b
+            else:
+                self.parent[self.tight[a, b].pop()] = b
                 self.sizes[a] -= 1
                 self.sizes[b] += 1
         return True
 
-    def _tight_row(self, a: int, b: int) -> int | None:
-        """Return a row of `a` whose move to `b` is tight (-1 at the sink), None if none is."""
-        sink = len(self.sizes)
-        if sink in (a, b):
-            self._refresh_sink_arc(b if a == sink else a)
-            return -1 if self.moves[a, b] == self.prices[a] - self.prices[b] else None
-        rows = np.flatnonzero(self.parent == a)
-        loss = self.program.profit[rows, a] - self.program.profit[rows, b]
-        tight = np.flatnonzero(loss == self.prices[a] - self.prices[b])
-        return int(rows[tight[0]]) if tight.size else None
+    def _is_tight(self, a: int, b: int) -> bool:
+        """Whether a unit can still go from `a` to `b` at exactly the difference of prices."""
+        sink, gain = len(self.sizes), self.prices[a] - self.prices[b]
+        if b == sink:
+            more = self.passed[a] < self.program.upper[a]
+            return bool(more and self.program.marginal(self.passed[a], a) == gain)
+        if a == sink:
+            less = self.passed[b] > self.program.lower[b]
+            return bool(less and self.program.marginal(self.passed[b] - 1, b) == -gain)
+        if (a, b) not in self.tight:
+            rows = (self.parent == a).nonzero()[0]
+            loss = self.program.profit[rows, a] - self.program.profit[rows, b]
+            self.tight[a, b] = rows[loss == gain].tolist()
+        rows_left = self.tight[a, b]
+        while rows_left and self.parent[rows_left[-1]] != a:
+            rows_left.pop()
+        return bool(rows_left)
 
-    def _refresh_sink_arc(self, column: int) -> None:
-        self._refresh_sink(np.array([column]))
-
-    def _refresh_sink(self, columns: Ints | slice = slice(None, -1)) -> None:
+    def _refresh_sink(self) -> None:
         """Recompute the arcs between columns and sink: next unit's cost, last unit's refund."""
         program, passed = self.program, self.passed
-        within = columns if isinstance(columns, np.ndarray) else slice(None)
-        amount = passed[within]
-        more = program.marginal(amount, within)
-        less = -program.marginal(amount - 1, within)
-        self.moves[columns, -1] = np.where(amount < program.upper[within], more, np.inf)
-        self.moves[-1, columns] = np.where(amount > program.lower[within], less, np.inf)
+        more, less = program.marginal(passed), -program.marginal(passed - 1)
+        self.moves[:-1, -1] = np.where(passed < program.upper, more, np.inf)
+        self.moves[-1, :-1] = np.where(passed > program.lower, less, np.inf)
 
     def _refresh_rows(self, columns: Ints) -> None:
         """Recompute the cheapest moves out of `columns`."""
@@ -227,8 +251,8 @@ class ExchangeGraph:
         self.moves[owners[starts], :-1] = np.minimum.reduceat(loss, starts, axis=0)
 
 
-def _climb(before: Ints, end: int) -> list[int]:
+def _climb(before: list[int], end: int) -> list[int]:
     path = [end]
     while before[path[-1]] >= 0:
-        path.append(int(before[path[-1]]))
+        path.append(before[path[-1]])
     return path[::-1]

@@ -102,10 +102,11 @@ class IntegerProgram:
         parents = self.profit.shape[0] + (self.extra.budget if self.extra else 0)
         return float(2 * 2 * 0.51 * parents / self.scale)
 
-    def marginal(self, sizes: Ints, columns: Ints | slice = slice(None)) -> Floats:
+    def marginal(self, sizes: Ints | np.int64, columns: Ints | slice | int = slice(None)) -> Floats:
         """Cost of the next unit in columns that hold `sizes`: `G(n + 1) - G(n)`, scaled."""
         step = self.weight[columns] * (2 * sizes + 1 - 2 * self.target[columns])
-        return np.rint(self.scale * step)
+        rounded: Floats = np.rint(self.scale * step)
+        return rounded
 
     def size_costs(self, sizes: Ints) -> Ints:
         """`G_k(n_k)` for each column, exact, int64 (K,)."""
