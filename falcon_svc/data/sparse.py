@@ -15,6 +15,7 @@ from scipy import sparse
 from falcon_svc.data.hdf5_guard import Guard
 from falcon_svc.data.refusal import refusal
 
+MAX_AXIS = 50_000_000  # cells or genes; arrays of this length are made per axis
 BLOCK_BYTES = 64 * 2**20
 
 
@@ -52,8 +53,10 @@ def read_matrix(guard: Guard, parent: Any, name: str, *, where: str) -> Any:
 
 def _shape(group: Any) -> tuple[int, int]:
     shape = np.asarray(group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
-    if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 0).any():
+    if shape.shape != (2,) or shape.dtype.kind not in "iu":
         raise ValueError("a sparse matrix without shape")
+    if not 0 <= int(shape.min()) <= int(shape.max()) <= MAX_AXIS:
+        raise ValueError(f"a sparse matrix of shape {tuple(shape.tolist())}")
     return int(shape[0]), int(shape[1])
 
 
