@@ -86,7 +86,8 @@ def first_prices(program: IntegerProgram) -> Floats:
     Otherwise the smoothed dual points at the cells that matter and a sparse flow on these
     settles the prices.
     """
-    few, tried = len(program.weight) // 8, []
+    few = len(program.weight) // 8
+    tried: list[tuple[int, int, Floats]] = []
     for guess in (greedy_prices, even_prices, _network_guess):
         prices = np.rint(guess(program))
         tried.append((imbalance(program, prices), len(tried), prices))

@@ -25,9 +25,8 @@ PASSES = 20
 
 def network_prices(program: IntegerProgram, prices: Floats) -> Floats:
     """Return the column prices of the sparse flow around `prices`; these if it is infeasible."""
-    rows, columns = _best_cells(program, prices)
-    held = np.bincount((program.profit - prices).argmax(axis=1), minlength=len(prices))
-    window = _window(program, paid_sizes(program, prices, held), held)
+    rows, columns = best_cells(program, prices)
+    window = size_range(program, prices)
     for _ in range(PASSES):
         parent = _sparse_flow(program, rows, columns, window)
         if parent is None:
@@ -53,7 +52,7 @@ def _missed_cells(program: IntegerProgram, prices: Floats, parent: Ints) -> tupl
     return np.repeat(rows, kept)[wanted.ravel()], best[wanted]
 
 
-def _best_cells(program: IntegerProgram, prices: Floats) -> tuple[Ints, Ints]:
+def best_cells(program: IntegerProgram, prices: Floats) -> tuple[Ints, Ints]:
     """The cheapest cells of each row, and of each column so that it can be filled."""
     cost = prices - program.profit
     cost -= cost.min(axis=1, keepdims=True)
@@ -70,8 +69,10 @@ def _best_cells(program: IntegerProgram, prices: Floats) -> tuple[Ints, Ints]:
     return rows[allowed], columns[allowed]
 
 
-def _window(program: IntegerProgram, paid: Ints, held: Ints) -> tuple[Ints, Ints]:
-    """Column sums that the sparse network can hold; all of them where sums cost nothing."""
+def size_range(program: IntegerProgram, prices: Floats) -> tuple[Ints, Ints]:
+    """Column sums worth considering at these prices; all of them where sums cost nothing."""
+    held = np.bincount((program.profit - prices).argmax(axis=1), minlength=len(prices))
+    paid = paid_sizes(program, prices, held)
     free = program.weight == 0
     low = np.maximum(np.minimum(paid, held) - WINDOW, program.lower)
     high = np.minimum(np.maximum(paid, held) + WINDOW, program.upper)
@@ -128,7 +129,8 @@ def _potentials(moves: Floats, prices: Floats) -> Floats:
         shorter = np.minimum(distance, (moves[active] + distance[active, None]).min(axis=0))
         active = np.flatnonzero(shorter < distance)
         distance = shorter
-    return distance[-1] - distance[:-1]
+    found: Floats = distance[-1] - distance[:-1]
+    return found
 
 
 def _sparse_moves(

@@ -114,7 +114,7 @@ def _spreads(profit: Floats) -> tuple[float, float]:
     return spread, max(float(filled.std()), 1e-3 * spread)
 
 
-def _newton_step(
+def _newton_step(  # noqa: PLR0917 - the state of one loop
     program: IntegerProgram,
     profit: Floats,
     ratio: float,
@@ -134,7 +134,8 @@ def _newton_step(
     step = np.linalg.solve(hessian, paid - load)
     common = float(np.median(step))
     bounded = np.clip(step - common, -3 * temperature, 3 * temperature)
-    return bounded + np.clip(common, -4 * spread, 4 * spread)
+    moved: Floats = bounded + np.clip(common, -4 * spread, 4 * spread)
+    return moved
 
 
 def _soft_paid(

@@ -19,10 +19,13 @@ from .certificate import certify
 from .cp_sat import Answer, solve_restricted, value_of
 from .errors import ProblemError
 from .exchange import Flow, solve_flow
+from .multipliers import price_rows
 from .problem import RelationProblem
 from .program import Floats, IntegerProgram, compile_program
 from .relaxation import Multipliers, Relaxation, relax
 from .solution import Method, Solution, Status
+
+WIDEST = 2**61  # a slack that keeps every cell
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +132,12 @@ def _cp_sat_outcome(
     program: IntegerProgram, flow: Flow, deadline: float, deterministic: bool
 ) -> Outcome:
     """Climb the ladder of slacks until the answer is within the slack."""
-    multipliers = Multipliers(flow.prices, np.zeros(len(program.rows), dtype=np.int64))
-    relaxation = relax(program, multipliers)
+    relaxation = price_rows(program, flow.prices, deadline)
     chosen = _chosen(program, flow) if program.is_flow and flow.status == "optimal" else None
     slack = relaxation.bound - value_of(program, chosen) if chosen is not None else None
     best: Answer | None = None
-    widest = _widest(relaxation)
-    slack = _first_slack(relaxation) if slack is None else slack
+    widest = WIDEST
+    slack = _wider_slack(relaxation, -1) if slack is None else slack
     while True:
         answer = solve_restricted(
             program,
@@ -147,7 +149,7 @@ def _cp_sat_outcome(
         )
         best = _better(best, answer)
         if answer.status == "INFEASIBLE" and slack < widest:
-            slack = min(slack * 8 + 1, widest)
+            slack = _wider_slack(relaxation, slack)
             continue
         if answer.status == "OPTIMAL" and relaxation.bound - answer.value > slack:
             slack = relaxation.bound - answer.value
@@ -155,17 +157,14 @@ def _cp_sat_outcome(
         return _ladder_end(best, answer, relaxation, slack, widest)
 
 
-def _first_slack(relaxation: Relaxation) -> int:
-    """Slack that keeps about three cells in a typical row."""
-    costs = relaxation.cell_costs
-    third = np.partition(costs, min(2, costs.shape[1] - 1), axis=1)[:, min(2, costs.shape[1] - 1)]
-    third = third[np.isfinite(third)]
-    return int(np.median(third)) if third.size else 0
-
-
-def _widest(relaxation: Relaxation) -> int:
-    """Slack beyond which nothing more can be kept."""
-    return 2**61
+def _wider_slack(relaxation: Relaxation, slack: int) -> int:
+    """Slack that keeps twice the cells of `slack`, or two cells per row to begin with."""
+    costs = relaxation.cell_costs.ravel()
+    wanted = 2 * max(int((costs <= slack).sum()), len(relaxation.cell_costs))
+    if wanted >= costs.size:
+        return WIDEST
+    wider = np.partition(costs, wanted)[wanted]
+    return max(int(wider), slack + 1) if np.isfinite(wider) else WIDEST
 
 
 def _better(best: Answer | None, answer: Answer) -> Answer:
