@@ -42,7 +42,7 @@ def read_csv(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(column_types=strings),
         )
-    return TableSource(where, Columns(table.schema, table.num_rows, table.column), config)
+    return TableSource(where, Columns.of(table), config)
 
 
 def _header(stream: BinaryIO) -> list[str]:

@@ -34,7 +34,7 @@ def read_jsonl(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
     names = list(dict.fromkeys(name for row in rows for name in row))
     with reading("one type per key", where=where, errors=ARROW_ERRORS, code="bad_dtype"):
         table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
-    return TableSource(where, Columns(table.schema, table.num_rows, table.column), config)
+    return TableSource(where, Columns.of(table), config)
 
 
 def _lines(stream: BinaryIO, where: str) -> list[bytes]:

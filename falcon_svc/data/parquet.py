@@ -6,6 +6,7 @@ one string. Columns of other types (nested, decimal, extension) are refused only
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
 
 BATCH_ROWS = 65_536
+BUFFER_BYTES = 2**20  # else a whole row group is held beside the batch
 
 
 def open_parquet(path: Path, config: DataConfig) -> TableSource:
@@ -28,10 +30,10 @@ def open_parquet(path: Path, config: DataConfig) -> TableSource:
         _check_claims(metadata, path.stat().st_size, where, config)
     texts = {field.name for field in schema if is_string(field.type)}
 
-    def read(name: str) -> pa.ChunkedArray:
-        return _read(path, name, name in texts, where, config)
+    def pieces(name: str) -> Iterator[pa.Array]:
+        return _pieces(path, name, name in texts, where, config)
 
-    return TableSource(where, Columns(schema, metadata.num_rows, read), config)
+    return TableSource(where, Columns(schema, metadata.num_rows, pieces), config)
 
 
 def is_string(kind: pa.DataType) -> bool:
@@ -57,13 +59,16 @@ def _check_claims(metadata: pq.FileMetaData, size: int, where: str, config: Data
         raise ValueError("the row groups do not add up to the rows of the file")
 
 
-def _read(path: Path, name: str, is_text: bool, where: str, config: DataConfig) -> pa.ChunkedArray:
-    chunks: list[pa.Array] = []
+def _pieces(
+    path: Path, name: str, is_text: bool, where: str, config: DataConfig
+) -> Iterator[pa.Array]:
     size = 0
-    with pq.ParquetFile(path, read_dictionary=[name] if is_text else None) as file:
+    coded = [name] if is_text else None
+    with pq.ParquetFile(path, read_dictionary=coded, buffer_size=BUFFER_BYTES) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=[name], use_threads=False):
-            chunks.append(batch.column(0))
-            size += batch.nbytes
+            piece = batch.column(0)
+            piece.validate(full=True)
+            size += piece.nbytes
             if size > config.max_bytes:
                 raise refusal(
                     f"at most {config.max_bytes:,} bytes in column {quoted(name)}",
@@ -72,7 +77,4 @@ def _read(path: Path, name: str, is_text: bool, where: str, config: DataConfig) 
                     remedy="split the file or raise max_bytes",
                     code="too_large",
                 )
-        kind = chunks[0].type if chunks else file.schema_arrow.field(name).type
-    for chunk in chunks:
-        chunk.validate(full=True)
-    return pa.chunked_array(chunks, type=kind)
+            yield piece

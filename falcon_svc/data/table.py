@@ -6,34 +6,40 @@ numbers that are not labels, ids, texts, ``split`` or the fine truth. Other colu
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from falcon_svc.data.arrow_numpy import floats, from_lists, from_texts, to_numpy
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
 from falcon_svc.data.source import Column, Samples
-from falcon_svc.types import FloatArray
 
 VECTOR_NAMES = ("x", "vector", "embedding")
 NEVER_FEATURES = ("id", "ids", "file_name", "file", "path", "text", "texts", "split", "label")
-SEPARATORS = re.compile(r"[\s,;]+")
 ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns by name: what they are, and how to read one."""
+    """Columns by name: what they are, and how to read one in pieces."""
 
     schema: pa.Schema
     rows: int
-    read: Callable[[str], pa.ChunkedArray]
+    pieces: Callable[[str], Iterator[pa.Array]]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Columns:
+        """Return the columns of a table in memory."""
+        return cls(table.schema, table.num_rows, lambda name: iter(table.column(name).chunks))
+
+    def read(self, name: str) -> pa.ChunkedArray:
+        """Return a whole column."""
+        pieces = list(self.pieces(name))
+        kind = pieces[0].type if pieces else self.schema.field(name).type
+        return pa.chunked_array(pieces, type=kind)
 
 
 def is_reserved(name: str, config: DataConfig) -> bool:
@@ -92,10 +98,11 @@ class TableSource:
         if name is None:
             return self._number_columns()
         with reading(f"vectors in {quoted(name)}", where=self.where, errors=ARROW_ERRORS):
-            values = self._columns.read(name)
-            if _is_list(values.type):
-                return Samples(vectors=_from_lists(values, name, self.where))
-            return Samples(vectors=_from_texts(to_numpy(values), name, self.where))
+            if _is_list(self._columns.schema.field(name).type):
+                pieces, rows = self._columns.pieces(name), self._columns.rows
+                return Samples(vectors=from_lists(pieces, rows, name=name, where=self.where))
+            texts = to_numpy(self._columns.read(name))
+            return Samples(vectors=from_texts(texts, name=name, where=self.where))
 
     def _vector_column(self) -> str | None:
         wanted, schema = self._config.vector_column, self._columns.schema
@@ -138,7 +145,7 @@ class TableSource:
             reading("columns of numbers", where=self.where, errors=ARROW_ERRORS),
         ):
             for j, name in enumerate(names):
-                out[:, j] = _floats(self._columns.read(name))
+                out[:, j] = floats(self._columns.read(name))
         return Samples(vectors=out, names=tuple(names))
 
     def _check_width(self, width: int) -> None:
@@ -178,74 +185,3 @@ def _is_text(kind: pa.DataType) -> bool:
 def _is_list(kind: pa.DataType) -> bool:
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     return any(is_kind(kind) for is_kind in lists) and _is_number(kind.value_type)
-
-
-def to_numpy(values: pa.ChunkedArray) -> Column:
-    """Return (rows,) numpy; strings repeated by a dictionary share their memory."""
-    if pa.types.is_dictionary(values.type):
-        return np.concatenate([_decoded(chunk) for chunk in values.chunks] or [np.empty(0, object)])
-    if pa.types.is_integer(values.type):
-        return np.asarray(values.fill_null(-1).to_numpy())
-    if pa.types.is_null(values.type):
-        return np.full(len(values), "", dtype=object)
-    return np.asarray(values.to_numpy())
-
-
-def _decoded(chunk: pa.DictionaryArray) -> Column:
-    words = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
-    codes = chunk.indices.fill_null(len(words) - 1).to_numpy()
-    return np.asarray(words[codes])
-
-
-def _floats(values: pa.ChunkedArray) -> NDArray[Any]:
-    """Return (rows,) numbers with null as NaN."""
-    return np.asarray(pc.cast(values, pa.float64(), safe=False).to_numpy())
-
-
-def _from_lists(values: pa.ChunkedArray, name: str, where: str) -> FloatArray:
-    lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy()
-    width = int(lengths[0]) if len(lengths) else 0
-    _check_equal(lengths, width, name, where)
-    out = np.empty((len(values), width), np.float32)
-    start = 0
-    with np.errstate(over="ignore"):
-        for chunk in values.chunks:
-            flat = _floats(pa.chunked_array([chunk.flatten()]))
-            out[start : start + len(chunk)] = flat.reshape(len(chunk), width)
-            start += len(chunk)
-    return out
-
-
-def _check_equal(lengths: NDArray[Any], width: int, name: str, where: str) -> None:
-    other = np.flatnonzero(lengths != width)
-    if other.size:
-        raise refusal(
-            f"{width:,} numbers in {quoted(name)} as in row 0",
-            f"{int(lengths[other[0]]):,} in row {int(other[0])} (and {other.size - 1:,} further "
-            "rows of another length)",
-            where=where,
-            remedy="give all vectors the same length",
-            code="ragged",
-        )
-
-
-def _from_texts(texts: Column, name: str, where: str) -> FloatArray:
-    """Parse vectors written as "[1, 2, 3]" or "1 2 3" or "1;2;3"."""
-    rows = [SEPARATORS.split(str(text or "").strip("[]() \t\r\n")) for text in texts.tolist()]
-    lengths = np.array([len(row) for row in rows])
-    width = int(lengths[0]) if len(lengths) else 0
-    _check_equal(lengths, width, name, where)
-    out = np.empty((len(rows), width), np.float32)
-    with np.errstate(over="ignore"):
-        for i, row in enumerate(rows):
-            try:
-                out[i] = [float(number) for number in row]
-            except ValueError as error:
-                raise refusal(
-                    f"numbers in {quoted(name)}",
-                    f"{quoted(error)} in row {i}",
-                    where=where,
-                    remedy="write vectors as [1.5, 2, 3]",
-                    code="bad_dtype",
-                ) from error
-    return out
