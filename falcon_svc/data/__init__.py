@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from falcon_svc.data.assemble import draft, finish, truth
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
+from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
 from falcon_svc.types import CoarseDataset, EvalLabels
 
@@ -44,13 +47,15 @@ def load_dataset(path: Path, config: DataConfig | None = None) -> CoarseDataset:
         The format needs a package that is not installed.
     """
     config = config or DataConfig()
-    return finish(draft(open_source(Path(path), config), config))
+    with _fits_in_memory(path):
+        return finish(draft(open_source(Path(path), config), config))
 
 
 def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
     """Read the fine truth of a data set, for metrics only; see `load_dataset` for the errors."""
     config = config or DataConfig()
-    return truth(open_source(Path(path), config), config)
+    with _fits_in_memory(path):
+        return truth(open_source(Path(path), config), config)
 
 
 def inspect_dataset(path: Path, config: DataConfig | None = None) -> Inspection:
@@ -62,4 +67,19 @@ def inspect_dataset(path: Path, config: DataConfig | None = None) -> Inspection:
         What cannot be put down to single rows: damaged file, unknown column, one class only.
     """
     config = config or DataConfig()
-    return inspect_draft(draft(open_source(Path(path), config), config))
+    with _fits_in_memory(path):
+        return inspect_draft(draft(open_source(Path(path), config), config))
+
+
+@contextmanager
+def _fits_in_memory(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise refusal(
+            "a data set that fits in memory",
+            "one that does not",
+            where=quoted(Path(path).name),
+            remedy="reduce it, save it as .npy (which stays on disk), or use a larger machine",
+            code="too_large",
+        ) from error

@@ -56,7 +56,7 @@ def from_lists(chunks: Iterable[pa.Array], rows: int, *, name: str, where: str) 
         if not start and len(lengths):
             out = np.empty((rows, int(lengths[0])), np.float32)
         _check_equal(lengths, out.shape[1], start, name, where)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             out[start : start + len(chunk)] = floats(chunk.flatten()).reshape(len(chunk), -1)
         start += len(chunk)
     return out[:start]
@@ -82,7 +82,7 @@ def from_texts(texts: Column, *, name: str, where: str) -> FloatArray:
     width = int(lengths[0]) if len(lengths) else 0
     _check_equal(lengths, width, 0, name, where)
     out = np.empty((len(rows), width), np.float32)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         for i, row in enumerate(rows):
             try:
                 out[i] = [float(number) for number in row]

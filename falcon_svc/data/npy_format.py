@@ -99,7 +99,8 @@ def read_array(stream: BinaryIO, header: ArrayHeader) -> NDArray[Any]:
     target = np.dtype(np.float32) if header.dtype.kind == "f" else header.dtype.newbyteorder("=")
     flat = np.empty(math.prod(header.shape), target)
     step = max(1, PIECE_BYTES // max(header.dtype.itemsize, 1))
-    with np.errstate(over="ignore"):  # overflow becomes inf, which the vector check reports
+    # Overflow becomes inf, which the vector check reports.
+    with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, flat.size, step):
             count = min(step, flat.size - start)
             piece = stream.read(count * header.dtype.itemsize)

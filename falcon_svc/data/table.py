@@ -141,7 +141,7 @@ class TableSource:
         self._check_width(len(names))
         out = np.empty((self._columns.rows, len(names)), np.float32)
         with (
-            np.errstate(over="ignore"),
+            np.errstate(over="ignore", invalid="ignore"),
             reading("columns of numbers", where=self.where, errors=ARROW_ERRORS),
         ):
             for j, name in enumerate(names):

@@ -40,7 +40,7 @@ def to_vectors(values: NDArray[Any], *, where: str, config: DataConfig) -> Float
             remedy="save x with shape (N, D), or raise max_dimensions",
             code="bad_shape",
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
