@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
 from .program import IntegerProgram
-from .relaxation import Relaxation, size_window
+from .relaxation import Relaxation, reduced_profit, size_window
 from .rows import LinearRow
 
 SEED = 1
@@ -66,24 +66,29 @@ def solve_restricted(
 
 
 class RestrictedModel:
-    """The CP-SAT model: variables, constraints, objective, in this order."""
+    """The CP-SAT model: variables, constraints, objective, in this order.
+
+    The objective is what a relation loses against the bound: reduced costs of its cells, of its
+    column sums and of the room it leaves in priced rows. All are >= 0 and most are zero, which
+    CP-SAT handles far better than large profits that nearly cancel. (With several parents per
+    row the plain objective is used.)
+    """
 
     def __init__(self, program: IntegerProgram, relaxation: Relaxation, slack: int) -> None:
-        self.program = program
+        self.program, self.relaxation = program, relaxation
         self.model = cp_model.CpModel()
         self.low, self.high = size_window(program, relaxation, slack)
         self.keep = relaxation.cell_costs <= slack
+        self.reduced = reduced_profit(program, relaxation.multipliers) if program.extra else None
         self.terms: list[cp_model.IntVar] = []
         self.prices: list[int] = []
-        self.constant = 0
         self._add_cells()
         self._add_rows()
         self._add_columns()
-        for row in program.rows:
-            self._add_linear_row(row)
-        self.model.maximize(
-            cp_model.LinearExpr.weighted_sum(self.terms, self.prices) + self.constant
-        )
+        multipliers = relaxation.multipliers.rows.tolist()
+        for row, multiplier in zip(program.rows, multipliers, strict=True):
+            self._add_linear_row(row, multiplier)
+        self.model.minimize(cp_model.LinearExpr.weighted_sum(self.terms, self.prices))
 
     def add_hint(self, chosen: NDArray[np.bool_]) -> None:
         """Tell CP-SAT a relation to start from."""
@@ -93,13 +98,14 @@ class RestrictedModel:
     def answer(self, solver: cp_model.CpSolver, status: str) -> Answer:
         """Translate CP-SAT's result back to the matrix."""
         if status not in ("OPTIMAL", "FEASIBLE"):
-            return Answer(status, None, 0, _whole(solver.best_objective_bound), len(self.cells))
+            return Answer(status, None, 0, self.relaxation.bound, len(self.cells))
         chosen = np.zeros(self.keep.shape, dtype=np.bool_)
         chosen[self.fixed] = True
         for position, cell in self.cells.items():
             chosen[position] = solver.boolean_value(cell)
         value = value_of(self.program, chosen)
-        bound = value if status == "OPTIMAL" else _whole(solver.best_objective_bound)
+        room = solver.objective_value - solver.best_objective_bound
+        bound = value if status == "OPTIMAL" else value + int(np.ceil(room))
         return Answer(status, chosen, value, max(bound, value), len(self.cells))
 
     def _add_cells(self) -> None:
@@ -109,7 +115,6 @@ class RestrictedModel:
             single[: self.program.n_fine] = False
         rows = np.flatnonzero(single)
         self.fixed = (rows, self.keep[rows].argmax(axis=1))
-        self.constant += int(self.program.profit[self.fixed].sum())
         open_cells = np.argwhere(self.keep & ~single[:, None]).tolist()
         self.cells = {(fine, coarse): self.model.new_bool_var("") for fine, coarse in open_cells}
         self.by_row: dict[int, list[cp_model.IntVar]] = {
@@ -117,7 +122,7 @@ class RestrictedModel:
         }
         for (fine, coarse), cell in self.cells.items():
             self.by_row[fine].append(cell)
-            self._pay(cell, int(self.program.profit[fine, coarse]))
+            self._pay(cell, self._cell_cost(fine, coarse))
 
     def _add_rows(self) -> None:
         """Each row has one parent, or several where `ExtraParents` says so."""
@@ -130,7 +135,7 @@ class RestrictedModel:
         beyond = []
         for fine in range(self.program.n_fine):
             beyond.append(self._add_several(fine, extra.per_class))
-            self._pay(beyond[-1], -extra.price)
+            self._pay(beyond[-1], extra.price)
         self.model.add(cp_model.LinearExpr.sum(beyond) <= extra.budget)
 
     def _add_several(self, fine: int, per_class: int) -> cp_model.IntVar:
@@ -150,7 +155,6 @@ class RestrictedModel:
         for (_, coarse), cell in self.cells.items():
             columns[coarse].append(cell)
         low = np.maximum(self.low, held)
-        self.constant -= int(self.program.size_costs(low).sum())
         for coarse, cells in enumerate(columns):
             high = min(int(self.high[coarse]), int(held[coarse]) + len(cells))
             self._add_column(coarse, cells, int(held[coarse]), int(low[coarse]), high)
@@ -162,6 +166,7 @@ class RestrictedModel:
             return
         total = cp_model.LinearExpr.sum(cells) + held
         costs = self.program.marginal(np.arange(low, high), np.full(max(high - low, 0), coarse))
+        costs -= self.relaxation.multipliers.columns[coarse]
         if not costs.any():
             self.model.add_linear_constraint(total, low, high)
             return
@@ -170,9 +175,15 @@ class RestrictedModel:
         for unit, following in pairwise(units):
             self.model.add_implication(following, unit)
         for unit, cost in zip(units, costs.tolist(), strict=True):
-            self._pay(unit, -int(cost))
+            self._pay(unit, int(cost))
 
-    def _add_linear_row(self, row: LinearRow) -> None:
+    def _cell_cost(self, fine: int, coarse: int) -> int:
+        """Reduced cost; against zero rather than the row's best where it may take several."""
+        if self.reduced is None or fine >= self.program.n_fine:
+            return int(self.relaxation.cell_costs[fine, coarse])
+        return -int(self.reduced[fine, coarse])
+
+    def _add_linear_row(self, row: LinearRow, multiplier: int) -> None:
         constant, cells, signs = 0, [], []
         settled = set(zip(self.fixed[0].tolist(), self.fixed[1].tolist(), strict=True))
         for position, sign in zip(
@@ -187,6 +198,13 @@ class RestrictedModel:
                 constant += sign
         expression = cp_model.LinearExpr.weighted_sum(cells, signs) + constant
         self.model.add_linear_constraint(expression, row.lower, row.upper)
+        if multiplier and row.lower < row.upper:
+            limit = row.upper if multiplier > 0 else row.lower
+            left = limit - expression if multiplier > 0 else expression - limit
+            most = abs(limit) + int(np.abs(row.coefficient).sum())
+            room = self.model.new_int_var(0, most, "")
+            self.model.add(room == left)
+            self._pay(room, abs(multiplier))
 
     def _pay(self, variable: cp_model.IntVar, amount: int) -> None:
         self.terms.append(variable)
@@ -201,7 +219,3 @@ def value_of(program: IntegerProgram, chosen: NDArray[np.bool_]) -> int:
         real = chosen[: program.n_fine, : program.n_coarse].sum(axis=1)
         value -= program.extra.price * int(np.maximum(real - 1, 0).sum())
     return value
-
-
-def _whole(bound: float) -> int:
-    return int(np.ceil(np.clip(bound, -(2.0**62), 2.0**62)))

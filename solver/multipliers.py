@@ -19,6 +19,7 @@ from ortools.linear_solver import pywraplp
 from .network import best_cells, size_range
 from .program import Floats, IntegerProgram, Ints
 from .relaxation import Multipliers, Relaxation, relax
+from .rows import NO_LIMIT
 
 PASSES = 12
 SMALL_ROW = 4  # linear rows of so few cells name fine classes that need every cell
@@ -64,7 +65,8 @@ def _missed(found: Relaxation, kept: np.ndarray) -> np.ndarray:
     """Cells outside that a row likes as well as the best it has inside."""
     outside = np.where(kept, np.inf, found.cell_costs)
     inside = np.where(kept, found.cell_costs, np.inf).min(axis=1, keepdims=True)
-    return outside < inside
+    missed: np.ndarray = outside < inside
+    return missed
 
 
 class _LinearProgram:
@@ -91,11 +93,21 @@ class _LinearProgram:
         if self.solver.Solve() != pywraplp.Solver.OPTIMAL:
             return None
         dual = [row.dual_value() * self.unit for row in self.columns]
-        rows = [row.dual_value() * self.unit if row is not None else 0.0 for row in self.rows]
+        rows = [self._multiplier(index) for index in range(len(self.rows))]
         budget = max(self.budget.dual_value(), 0.0) * self.unit if self.budget else 0.0
         return Multipliers(
             np.rint(np.array(dual)), np.rint(np.array(rows)).astype(np.int64), round(budget)
         )
+
+    def _multiplier(self, index: int) -> float:
+        """Dual value of a linear row, with the sign that its open side allows."""
+        row, constraint = self.program.rows[index], self.rows[index]
+        if constraint is None:
+            return 0.0
+        dual = float(constraint.dual_value()) * self.unit
+        least = 0.0 if row.lower <= -NO_LIMIT else -np.inf
+        most = 0.0 if row.upper >= NO_LIMIT else np.inf
+        return float(np.clip(dual, least, most))
 
     def _variable(self, most: float, profit: float) -> pywraplp.Variable:
         variable = self.solver.NumVar(0.0, most, "")
