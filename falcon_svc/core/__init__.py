@@ -12,7 +12,7 @@ from falcon_svc.core.losses import (
     neighbor_loss,
 )
 from falcon_svc.core.relation_ops import Children, children_of, take_children
-from falcon_svc.core.schedules import ema_momentum, make_scheduler, soft_weight
+from falcon_svc.core.schedules import ema_momentum, learning_rate_share, soft_weight
 
 __all__ = [
     "HEAD_KINDS",
@@ -24,8 +24,8 @@ __all__ = [
     "confidence_loss",
     "confidence_target",
     "ema_momentum",
+    "learning_rate_share",
     "make_head",
-    "make_scheduler",
     "make_teacher",
     "neighbor_loss",
     "soft_weight",

@@ -1,16 +1,14 @@
 """What changes over training: softness of pseudo-labels, momentum of the teacher, learning rate.
 
-Place: numbers for `falcon_svc.discovery.trainer`. Source: FALCON (ICML 2024), section 4 and its
-released code, from which the first two are known.
+Place: numbers for `falcon_svc.discovery.trainer`; pure functions of time, so that a resumed run
+has no schedule to restore. Source: FALCON (ICML 2024), section 4 and its released code, from
+which the first two are known. The learning rates equal those of `torch.optim.lr_scheduler`.
 """
 
 from __future__ import annotations
 
 import math
 from typing import Literal
-
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 Decay = Literal["step", "cosine"]
 
@@ -40,22 +38,23 @@ def ema_momentum(n_updates: int, momentum: float) -> float:
     return min(momentum, (1 + n_updates) / (10 + n_updates))
 
 
-def make_scheduler(
-    optimizer: Optimizer, *, decay: Decay, epochs: int, milestones: tuple[float, ...]
-) -> LRScheduler:
-    """Return the learning rate schedule, stepped once an epoch.
+def learning_rate_share(
+    epoch: int, epochs: int, *, decay: Decay, milestones: tuple[float, ...]
+) -> float:
+    """Return the learning rate of an epoch as a share of the first.
 
     Parameters
     ----------
-    optimizer
-        Whose learning rate is moved.
-    decay
-        ``"step"``: x 0.1 at each milestone (the paper); ``"cosine"``: down to 0.
+    epoch
+        In ``[0, epochs)``.
     epochs
         Length of training.
+    decay
+        ``"step"``: x 0.1 at each milestone (the paper); ``"cosine"``: half a cosine from 1 to 0.
     milestones
         Shares of training in (0, 1), used by ``"step"``.
     """
     if decay == "cosine":
-        return CosineAnnealingLR(optimizer, T_max=epochs)
-    return MultiStepLR(optimizer, [round(share * epochs) for share in milestones], gamma=0.1)
+        return 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+    passed = sum(epoch >= round(share * epochs) for share in milestones)
+    return float(0.1**passed)

@@ -8,6 +8,7 @@ lists is raised until its recall, measured against exact search on a sample, is 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,10 @@ def _exact(queries: FloatArray, rows: FloatArray, k: int, backend: str) -> IntAr
         return _torch_exact(torch.from_numpy(queries), torch.from_numpy(rows), k)
     import faiss
 
-    if backend == "faiss":
-        found: IntArray = faiss.knn(queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
-        return found
-    resources = faiss.StandardGpuResources()
-    found = faiss.knn_gpu(resources, queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
+    knn: Any = faiss.knn
+    if backend == "faiss-gpu":
+        knn = partial(faiss.knn_gpu, faiss.StandardGpuResources())
+    found: IntArray = knn(queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
     return found
 
 
@@ -108,9 +108,10 @@ def _inverted_file(rows: FloatArray, backend: str, random: np.random.Generator) 
     """Return a filled index and the most lists that it can visit."""
     import faiss
 
-    n_lists = max(1, round(2 * len(rows) ** 0.5))
+    n_lists = max(1, min(round(2 * len(rows) ** 0.5), len(rows) // _TRAIN_ROWS_PER_LIST))
     quantizer = faiss.IndexFlatIP(rows.shape[1])
-    index = faiss.IndexIVFFlat(quantizer, rows.shape[1], n_lists, faiss.METRIC_INNER_PRODUCT)
+    metric = faiss.METRIC_INNER_PRODUCT
+    index: Any = faiss.IndexIVFFlat(quantizer, rows.shape[1], n_lists, metric)
     index.cp.seed = int(random.integers(2**31))
     if backend == "faiss-gpu":
         index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)

@@ -1,0 +1,160 @@
+"""Everything that head training carries from one step to the next, and its form at rest.
+
+Place: made, stepped and saved by `falcon_svc.discovery.trainer`. At an epoch's boundary
+`TrainState.save` gives tensors and JSON-ready numbers from which `TrainState.load` goes on as if
+nothing had happened: weights, teacher, optimiser, random generator, relations, windows. The
+learning rate follows from the epoch, and teacher memories are renewed when an epoch starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from falcon_svc.core import children_of, learning_rate_share
+from falcon_svc.discovery.relation_step import AffinityWindow
+from falcon_svc.discovery.teacher_memory import TeacherMemory
+from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
+
+
+class SourceState:
+    """One label source in training: its labels, neighbors, relation, memory and window.
+
+    Parameters
+    ----------
+    labels, neighbors
+        The source and the neighbors that were searched with its labels.
+    relation
+        (F, C) bool to begin with.
+    size_targets
+        (C,) wanted numbers of fine classes, or None.
+    device
+        Where tensors live.
+    """
+
+    def __init__(
+        self,
+        labels: LabelSource,
+        neighbors: Neighbors,
+        relation: BoolArray,
+        size_targets: IntArray | None,
+        device: torch.device,
+    ) -> None:
+        self.coarse = torch.from_numpy(labels.labels.copy()).to(device)  # (N,)
+        self.neighbors = torch.from_numpy(neighbors.index).to(device)  # (N, K)
+        self.complete = bool((labels.labels >= 0).all())
+        self.size_targets = size_targets
+        self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
+        self.children = children_of(self.relation)
+        self.memory = TeacherMemory(len(labels.labels), self.children)
+        self.window = AffinityWindow(labels.n_coarse, len(relation), device)
+
+    def labelled(self, rows: Tensor) -> Tensor | slice:
+        """Return which of `rows` this source labels: positions, or a slice for all."""
+        if self.complete:
+            return slice(None)
+        return (self.coarse[rows] >= 0).nonzero()[:, 0]
+
+    def change_relation(self, relation: Tensor) -> bool:
+        """Take over a relation, the memory's columns following; return whether it is another."""
+        changed = not torch.equal(relation, self.relation)
+        if changed:
+            self.relation = relation
+            self.children = children_of(relation)
+            self.memory.change_children(self.children, self.coarse)
+        return changed
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A state at rest: tensors by name, and JSON-ready numbers."""
+
+    tensors: dict[str, Tensor]
+    numbers: dict[str, Any]
+
+
+@dataclass
+class TrainState:
+    """Student, teacher and what moves them, at `epoch` epochs and `step` steps done.
+
+    `retries` counts how often training left the finite numbers and its rate was halved;
+    `history` holds one row of numbers per epoch.
+    """
+
+    student: nn.Module
+    teacher: AveragedModel
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    sources: tuple[SourceState, ...]
+    epoch: int = 0
+    step: int = 0
+    retries: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def set_learning_rate(self, config: TrainConfig) -> float:
+        """Set and return the epoch's learning rate, halved once per retry."""
+        share = learning_rate_share(
+            self.epoch, config.epochs, decay=config.decay, milestones=config.milestones
+        )
+        rate = config.learning_rate * share * 0.5**self.retries
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def save(self) -> Saved:
+        """Return a copy of the state; only meaningful at the boundary of an epoch."""
+        tensors = {"generator": self.generator.get_state()}
+        tensors |= _prefixed("student", self.student.state_dict())
+        tensors |= _prefixed("teacher", self.teacher.state_dict())
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= _prefixed(f"optimizer.{number}", moments)
+        for i, source in enumerate(self.sources):
+            tensors |= {f"source.{i}.relation": source.relation}
+            tensors |= {f"source.{i}.window": source.window.sums}
+        numbers = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "retries": self.retries,
+            "window_counts": [source.window.count for source in self.sources],
+            "history": [dict(row) for row in self.history],
+        }
+        copies = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+        return Saved(copies, numbers)
+
+    def load(self, saved: Saved) -> None:
+        """Become the state that was saved; the memories' content is not restored."""
+        tensors, numbers = saved.tensors, saved.numbers
+        self.generator.set_state(tensors["generator"])
+        self.student.load_state_dict(_under("student", tensors))
+        self.teacher.load_state_dict(_under("teacher", tensors))
+        self._load_optimizer(_under("optimizer", tensors))
+        for i, source in enumerate(self.sources):
+            device = source.coarse.device
+            source.change_relation(tensors[f"source.{i}.relation"].to(device))
+            source.window.sums = tensors[f"source.{i}.window"].clone().to(device)
+            source.window.count = numbers["window_counts"][i]
+        self.epoch, self.step = numbers["epoch"], numbers["step"]
+        self.retries = numbers["retries"]
+        self.history = [dict(row) for row in numbers["history"]]
+
+    def _load_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            number, key = name.split(".", 1)
+            moments.setdefault(int(number), {})[key] = tensor.clone()
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

@@ -1,0 +1,100 @@
+"""Settings of head training; every default is the CIFAR-100 row of the paper.
+
+Place: a frozen section of the configuration. Sources: "paper" is FALCON (ICML 2024), table of
+hyper-parameters; "code" its released code where the paper is silent.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from falcon_svc.core.heads import HeadKind
+from falcon_svc.core.schedules import Decay
+
+
+class TrainConfig(BaseModel):
+    """How the head is trained; `paper()` and `warm()` are the two settings in use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: HeadKind = Field("linear", description="linear (paper), mlp or prototype.")
+    hidden_units: int = Field(256, ge=1, le=65_536, description="Hidden units of the mlp head.")
+    head_temperature: float = Field(
+        0.1, gt=0, le=10, description="Temperature of the prototype head's cosines, at first."
+    )
+    learn_head_temperature: bool = Field(
+        False, description="Whether the prototype head's temperature is trained."
+    )
+
+    epochs: int = Field(100, ge=0, le=10_000, description="Passes over the data. Paper: 100.")
+    batch_size: int = Field(
+        256, ge=1, le=1_000_000, description="Samples per step; batches are evened out. Paper: 256."
+    )
+    optimizer: Literal["sgd", "adam"] = Field(
+        "sgd", description="sgd with momentum 0.9 (paper) or adam."
+    )
+    learning_rate: float = Field(0.1, gt=0, le=100, description="At first. Paper: 0.1.")
+    decay: Decay = Field(
+        "step", description="step: x 0.1 at `milestones` (paper); cosine: to 0 at the end."
+    )
+    milestones: tuple[float, ...] = Field(
+        (0.6, 0.8), description="Shares of the epochs at which step decays. Paper: 60 and 80 %."
+    )
+
+    weight_coarse: float = Field(0.5, ge=0, description="Of the coarse loss. Paper: 0.5.")
+    weight_neighbor: float = Field(0.5, ge=0, description="Of neighbor consistency. Paper: 0.5.")
+    weight_confidence: float = Field(0.5, ge=0, description="Of the confidence loss. Paper: 0.5.")
+    weight_balance: float = Field(2.0, ge=0, description="Of the balance term. Paper: 2.")
+    sampled_neighbors: int = Field(
+        5, ge=1, description="Neighbors drawn per sample and step, without replacement. Code: 5."
+    )
+    label_temperature: float = Field(
+        0.9, gt=0, le=10, description="T that sharpens pseudo-labels. Paper: 0.9."
+    )
+    soft_epochs: int = Field(
+        30,
+        ge=0,
+        description="Epochs until pseudo-labels are hard and the relation's balance "
+        "is `late_relation_balance`. Code: 30.",
+    )
+    teacher_momentum: float = Field(
+        0.99, ge=0, lt=1, description="Of the moving average of weights. Paper: 0.99."
+    )
+
+    solve_every: int = Field(
+        20, ge=1, description="Steps between solves of the relation. Paper: 20."
+    )
+    relation_balance: float = Field(
+        1.0,
+        ge=0,
+        le=1_000,
+        description="rho: price of moving one fine class off an even share (or off its target), "
+        "in units of an average fine class's mass; lambda_M = rho C / (2 F). From 1 on the sizes "
+        "are as good as forced. Paper: lambda_M = 0.1, which is 1 on CIFAR-100.",
+    )
+    late_relation_balance: float = Field(
+        0.0, ge=0, le=1_000, description="rho after `soft_epochs`. Code: 0."
+    )
+    solve_limit_s: float = Field(30.0, gt=0, description="Time limit of a solve, s. Code: 30.")
+
+    @classmethod
+    def paper(cls) -> TrainConfig:
+        """Return the paper's schedule on CIFAR-100, from a random start."""
+        return cls()
+
+    @classmethod
+    def warm(cls) -> TrainConfig:
+        """Return a short training from a warm start, whose relation is already good."""
+        return cls(
+            epochs=20,
+            batch_size=1024,
+            optimizer="adam",
+            learning_rate=5e-3,
+            decay="cosine",
+            weight_confidence=0.0,
+            weight_balance=1.0,
+            soft_epochs=0,
+            late_relation_balance=1.0,
+        )

@@ -1,0 +1,100 @@
+"""What training leaves: a classifier to predict with, certified relations, and a history.
+
+Place: made by `falcon_svc.discovery.trainer` at its end, used by `falcon_svc.discovery.prediction`.
+The last relation is solved once more with the solver of record, on the teacher's predictions for
+all samples instead of a window's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from falcon_svc.discovery.relation_step import AffinityWindow, solve_relation
+from falcon_svc.discovery.state import TrainState
+from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.types import BoolArray
+from solver import Solution
+
+_CHUNK_CELLS = 1 << 23  # cells of (rows, F): 32 MB
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """The result of head training.
+
+    Parameters
+    ----------
+    student, teacher
+        The heads, on the CPU.
+    relations
+        Per source (F, C) bool, of `solutions`.
+    solutions
+        Per source the certified solve of the last relation.
+    history
+        One mapping of metric name -> number per epoch.
+    """
+
+    student: nn.Module
+    teacher: nn.Module
+    relations: tuple[BoolArray, ...]
+    solutions: tuple[Solution, ...]
+    history: tuple[Mapping[str, float], ...]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all weights and relations by name, as safetensors wants them."""
+        named = {f"student.{name}": t for name, t in self.student.state_dict().items()}
+        named |= {f"teacher.{name}": t for name, t in self.teacher.state_dict().items()}
+        for i, relation in enumerate(self.relations):
+            named[f"relation.{i}"] = torch.from_numpy(relation.copy())
+        return named
+
+
+def finish(state: TrainState, features: Tensor, config: TrainConfig) -> TrainedHead:
+    """Solve the last relations and return what was trained.
+
+    Parameters
+    ----------
+    state
+        After the last epoch.
+    features
+        (N, D).
+    config
+        Of the training.
+    """
+    solutions = _last_solutions(state, features, config)
+    teacher: nn.Module = state.teacher.module
+    return TrainedHead(
+        student=state.student.cpu().requires_grad_(False).eval(),
+        teacher=teacher.cpu().requires_grad_(False).eval(),
+        relations=tuple(solution.relation for solution in solutions),
+        solutions=solutions,
+        history=tuple(state.history),
+    )
+
+
+@torch.no_grad()
+def _last_solutions(
+    state: TrainState, features: Tensor, config: TrainConfig
+) -> tuple[Solution, ...]:
+    windows = [AffinityWindow.like(source.window) for source in state.sources]
+    every = torch.arange(len(features), device=features.device)
+    for rows in torch.split(every, max(1, _CHUNK_CELLS // windows[0].sums.shape[1])):
+        prob = torch.softmax(state.teacher(features[rows]), dim=1)  # (chunk, F)
+        for source, window in zip(state.sources, windows, strict=True):
+            part = source.labelled(rows)
+            window.add(prob[part], source.coarse[rows[part]])
+    late = config.epochs > config.soft_epochs
+    return tuple(
+        solve_relation(
+            window.affinity(),
+            balance=config.late_relation_balance if late else config.relation_balance,
+            size_targets=source.size_targets,
+            method="auto",
+            time_limit_s=config.solve_limit_s,
+        )
+        for source, window in zip(state.sources, windows, strict=True)
+    )

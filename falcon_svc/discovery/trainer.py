@@ -1,0 +1,301 @@
+r"""The loop: student, teacher, neighbors and relation in turn, on cached features.
+
+Place: after `core.losses` this is the file to read; `_train_epoch` is the method. Source: FALCON
+(ICML 2024), algorithm 1. Each step moves the student by
+
+.. math:: w_c L_{coarse} + w_n L_{neighbor} + w_f L_{confidence} + w_b L_{balance},
+
+moves the teacher after it, and every few steps solves for each source's relation.
+
+Deviations from the paper: neighbors' teacher predictions come from a memory at most one epoch old
+(`teacher_memory`); features are cached, so there are no views; batches are evened out rather than
+the last one being short; the window of affinities goes on over epochs.
+
+Shapes: B batch, D feature dimensions, F fine classes, M most children, L sampled neighbors.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from falcon_svc.core import (
+    balance_loss,
+    coarse_loss,
+    confidence_loss,
+    confidence_target,
+    neighbor_loss,
+    soft_weight,
+    take_children,
+)
+from falcon_svc.discovery.checkpoint import CheckpointStore
+from falcon_svc.discovery.head_start import HeadStart
+from falcon_svc.discovery.relation_step import solve_relation
+from falcon_svc.discovery.setup import TrainInputs, make_state, on_device, run_digest
+from falcon_svc.discovery.state import Saved, SourceState, TrainState
+from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.discovery.trained_head import TrainedHead, finish
+from falcon_svc.errors import DivergedError
+from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
+
+MOST_RETRIES = 2
+_REFRESH_CELLS = 1 << 23  # cells of (rows, F) in one chunk: 32 MB
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """Means over an epoch, for progress and `run.jsonl`; losses before weighting."""
+
+    epoch: int
+    coarse_loss: float
+    neighbor_loss: float
+    confidence_loss: float
+    balance_loss: float
+    learning_rate: float
+    soft_weight: float
+    relation_changes: int
+    seconds: float
+    samples_per_s: float
+
+
+class _NotFiniteError(ArithmeticError):
+    """A loss or an affinity is NaN or infinite."""
+
+
+def train_head(
+    features: FloatArray,
+    sources: tuple[LabelSource, ...],
+    neighbors: tuple[Neighbors, ...],
+    start: HeadStart,
+    config: TrainConfig,
+    *,
+    seed: int,
+    device: str = "cpu",
+    fine_prior: FloatArray | None = None,
+    size_targets: tuple[IntArray | None, ...] | None = None,
+    checkpoints: CheckpointStore | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> TrainedHead:
+    """Train a head that tells fine classes apart, from coarse labels alone.
+
+    Parameters
+    ----------
+    features
+        (N, D) float32, possibly a read-only memory map.
+    sources, neighbors
+        Label sources and the neighbors searched with each; every sample has a label somewhere.
+    start
+        First class vectors and relations.
+    config
+        Losses, weights, schedule.
+    seed
+        Of batches and sampled neighbors. Same seed, same machine, same bytes.
+    device
+        A torch device that features, labels and neighbors fit on.
+    fine_prior
+        (F,) expected shares of the fine classes; None = equal.
+    size_targets
+        Per source (C,) wanted numbers of fine classes, or None for an even share.
+    checkpoints
+        Where to save after every epoch and to go on from; None = nowhere.
+    on_epoch
+        Called with the report of every epoch that is trained here.
+
+    Raises
+    ------
+    DivergedError
+        The loss stopped being finite and twice halving the learning rate did not help.
+    StorageError
+        The checkpoints cannot be written or belong to another run.
+    """
+    targets = size_targets or (None,) * len(sources)
+    inputs = TrainInputs(features, sources, neighbors, start, config, fine_prior, targets, seed)
+    digest = run_digest(inputs) if checkpoints is not None else ""
+    state, table = make_state(inputs, device), on_device(features, device)
+    prior = None if fine_prior is None else torch.from_numpy(fine_prior.copy()).to(device)
+    if checkpoints is not None and (saved := checkpoints.load(digest)) is not None:
+        state.load(saved)
+    good = state.save()
+    while state.epoch < config.epochs:
+        try:
+            report = _train_epoch(state, table, config, prior)
+        except _NotFiniteError:
+            _retry(state, good)
+            continue
+        good = state.save()
+        if checkpoints is not None:
+            checkpoints.save(digest, state.epoch, good)
+        if on_epoch is not None:
+            on_epoch(report)
+    return finish(state, table, config)
+
+
+def _train_epoch(
+    state: TrainState, features: Tensor, config: TrainConfig, prior: Tensor | None
+) -> EpochReport:
+    """Train on every sample once."""
+    began, changes = time.perf_counter(), 0
+    rate = state.set_learning_rate(config)
+    soft = soft_weight(state.epoch, config.soft_epochs)
+    sums = torch.zeros(4, device=features.device)
+    _renew_memories(state, features)
+    batches = _batches(features, state.generator, config.batch_size)
+    for rows in batches:
+        x = features.index_select(0, rows)  # (B, D)
+        log_prob = torch.log_softmax(state.student(x), dim=1)  # (B, F)
+        with torch.no_grad():
+            teacher_log_prob = torch.log_softmax(state.teacher(x), dim=1)  # (B, F)
+
+        losses = _source_losses(state, rows, log_prob, teacher_log_prob, config, soft=soft)
+        balance = balance_loss(log_prob, prior)
+        loss = (
+            config.weight_coarse * losses[0]
+            + config.weight_neighbor * losses[1]
+            + config.weight_confidence * losses[2]
+            + config.weight_balance * balance
+        )
+        state.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        state.teacher.update_parameters(state.student)
+
+        state.step += 1
+        if state.step % config.solve_every == 0:
+            changes += sum(_solve(source, state.epoch, config) for source in state.sources)
+        sums += torch.cat([losses, balance[None]]).detach()
+    means = sums / len(batches)
+    return _end_epoch(state, means, rate=rate, soft=soft, changes=changes, began=began)
+
+
+def _source_losses(
+    state: TrainState,
+    rows: Tensor,
+    log_prob: Tensor,
+    teacher_log_prob: Tensor,
+    config: TrainConfig,
+    *,
+    soft: float,
+) -> Tensor:
+    """Return the means (3,) of coarse, neighbor and confidence loss over (sample, source) pairs."""
+    parts = []
+    for source in state.sources:
+        part = source.labelled(rows)
+        mine = rows[part]  # (B',) samples that this source labels
+        coarse = source.coarse[mine]
+        child = take_children(log_prob[part], coarse, source.children)  # (B', M)
+        teacher_child = take_children(teacher_log_prob[part], coarse, source.children)
+        source.memory.write(mine, teacher_child)
+        source.window.add(teacher_log_prob[part].exp(), coarse)
+        near = _sample_neighbors(source, mine, config.sampled_neighbors, state.generator)
+        target = confidence_target(
+            teacher_child, temperature=config.label_temperature, soft_weight=soft
+        )
+        parts.append(
+            torch.stack(
+                [
+                    coarse_loss(child),
+                    neighbor_loss(child, source.memory.read(near)),
+                    confidence_loss(child, target),
+                ]
+            )
+        )
+    return torch.cat(parts, dim=1).mean(dim=1)
+
+
+def _sample_neighbors(
+    source: SourceState, rows: Tensor, count: int, generator: torch.Generator
+) -> Tensor:
+    """Draw `count` of the K neighbors of every row, uniformly without replacement: (B, L)."""
+    every = source.neighbors[rows]  # (B, K)
+    keys = torch.rand(every.shape, generator=generator)
+    drawn = keys.topk(min(count, every.shape[1]), dim=1, sorted=False).indices
+    return every.gather(1, drawn.to(every.device))
+
+
+def _batches(features: Tensor, generator: torch.Generator, size: int) -> tuple[Tensor, ...]:
+    """Shuffle the N rows into batches of about `size`, all of nearly the same length."""
+    order = torch.randperm(len(features), generator=generator).to(features.device)
+    return order.tensor_split(max(1, round(len(features) / size)))
+
+
+@torch.no_grad()
+def _renew_memories(state: TrainState, features: Tensor) -> None:
+    """Write the teacher's present predictions of all samples into every source's memory."""
+    n_fine = len(state.sources[0].relation)
+    every = torch.arange(len(features), device=features.device)
+    for rows in torch.split(every, max(1, _REFRESH_CELLS // n_fine)):
+        scores = state.teacher(features[rows])  # (chunk, F)
+        for source in state.sources:
+            part = source.labelled(rows)
+            mine = rows[part]
+            child = take_children(scores[part], source.coarse[mine], source.children)
+            source.memory.write(mine, child)
+
+
+def _solve(source: SourceState, epoch: int, config: TrainConfig) -> bool:
+    """Solve for a source's relation and open the next window; return whether it changed."""
+    affinity = source.window.affinity()
+    _demand_finite(float(affinity.sum()))
+    late = epoch >= config.soft_epochs
+    solution = solve_relation(
+        affinity,
+        balance=config.late_relation_balance if late else config.relation_balance,
+        size_targets=source.size_targets,
+        method="min_cost_flow",
+        time_limit_s=config.solve_limit_s,
+    )
+    source.window.clear()
+    if not solution.relation.any():
+        _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
+        return False
+    return source.change_relation(torch.from_numpy(solution.relation).to(source.coarse.device))
+
+
+def _demand_finite(value: float) -> None:
+    if not math.isfinite(value):
+        raise _NotFiniteError
+
+
+def _end_epoch(
+    state: TrainState, means: Tensor, *, rate: float, soft: float, changes: int, began: float
+) -> EpochReport:
+    """Count the epoch and report it, if its losses are finite."""
+    coarse, neighbor, confidence, balance = means.tolist()
+    _demand_finite(coarse + neighbor + confidence + balance)
+    state.epoch += 1
+    seconds = time.perf_counter() - began
+    report = EpochReport(
+        epoch=state.epoch,
+        coarse_loss=coarse,
+        neighbor_loss=neighbor,
+        confidence_loss=confidence,
+        balance_loss=balance,
+        learning_rate=rate,
+        soft_weight=soft,
+        relation_changes=changes,
+        seconds=seconds,
+        samples_per_s=len(state.sources[0].coarse) / seconds,
+    )
+    state.history.append(asdict(report))
+    return report
+
+
+def _retry(state: TrainState, good: Saved) -> None:
+    """Go back to the last finite epoch and halve the learning rate, at most twice."""
+    retries = state.retries + 1
+    if retries > MOST_RETRIES:
+        raise DivergedError(
+            f"Training needs finite losses, but they were not in epoch {state.epoch + 1}, and "
+            f"halving the learning rate {MOST_RETRIES} times did not help; lower learning_rate "
+            "or scale the features down."
+        )
+    _log.warning("epoch %d: loss not finite; back, with half the rate", state.epoch + 1)
+    state.load(good)
+    state.retries = retries
