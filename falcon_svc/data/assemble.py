@@ -143,6 +143,7 @@ def _further(there: tuple[str, ...], main: str | None) -> dict[str, str]:
         column.removeprefix("coarse_"): column
         for column in there
         if column.startswith("coarse_")
+        and column != "coarse_"
         and not column.endswith("_names")
         and column not in (main, "coarse_label")
     }

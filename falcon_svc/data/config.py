@@ -6,9 +6,14 @@ rows); the service lowers them per tenant.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 PILLOW_PIXEL_LIMIT = 89_000_000  # above this Pillow warns of a decompression bomb by itself
+
+
+SourceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,100}$")]
 
 
 class DataConfig(BaseModel):
@@ -19,7 +24,7 @@ class DataConfig(BaseModel):
     coarse_column: str | None = Field(
         None, description="Column of the coarse labels; None = coarse, coarse_label or label."
     )
-    label_sources: dict[str, str] = Field(
+    label_sources: dict[SourceName, str] = Field(
         default_factory=dict,
         description="Further label sources, NAME -> COLUMN; empty = every column coarse_NAME.",
     )

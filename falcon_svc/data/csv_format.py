@@ -16,6 +16,7 @@ from falcon_svc.data.refusal import quoted, reading
 from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names, is_reserved
 
 HEADER_BYTES = 4 * 2**20
+BLOCK_BYTES = 16 * 2**20  # no row may be longer
 
 
 def open_csv(path: Path, config: DataConfig) -> TableSource:
@@ -38,7 +39,7 @@ def read_csv(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
         strings = {name: pa.string() for name in names if is_reserved(name, config)}
         table = arrow_csv.read_csv(
             stream,
-            read_options=arrow_csv.ReadOptions(use_threads=False),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(column_types=strings),
         )

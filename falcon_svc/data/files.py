@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,7 +131,8 @@ class FolderStore:
         return stat.S_ISDIR(mode)
 
     def _inside(self, entry: Path) -> bool:
-        return entry.resolve().is_relative_to(self.root.resolve())
+        # realpath, since Path.resolve raises on loops of links
+        return Path(os.path.realpath(entry)).is_relative_to(os.path.realpath(self.root))
 
     def size(self, name: str) -> int | None:
         """Return the file's size; None for names that leave the folder too."""
@@ -207,12 +209,8 @@ def survey(store: FileStore, files: tuple[str, ...], config: DataConfig) -> Samp
 
 
 def _checked(store: FileStore, name: str, config: DataConfig) -> bytes:
-    size = store.size(name)
-    if size is None:
-        raise UnreadableImageError("no such file")
-    if size > config.max_image_bytes:
-        raise UnreadableImageError(f"{size:,} bytes, more than {config.max_image_bytes:,}")
     try:
+        _check_size(store.size(name), config)
         data = store.read(name)
         decode(data, max_pixels=config.max_image_pixels, side=SURVEY_SIDE)
     except OversizedImageError as error:
@@ -223,9 +221,18 @@ def _checked(store: FileStore, name: str, config: DataConfig) -> bytes:
             remedy="scale the image down, or raise max_image_pixels",
             code="image_too_large",
         ) from error
-    except (OSError, InputError) as error:
+    except OSError as error:
+        raise UnreadableImageError(error.strerror or type(error).__name__) from error
+    except InputError as error:
         raise UnreadableImageError(str(error)) from error
     return data
+
+
+def _check_size(size: int | None, config: DataConfig) -> None:
+    if size is None:
+        raise UnreadableImageError("no such file")
+    if size > config.max_image_bytes:
+        raise UnreadableImageError(f"{size:,} bytes, more than {config.max_image_bytes:,}")
 
 
 def _check_fraction(skipped: list[SkippedRow], total: int, where: str, config: DataConfig) -> None:

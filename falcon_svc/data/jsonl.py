@@ -32,7 +32,13 @@ def read_jsonl(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
     """
     rows = [_object(line, i, where) for i, line in enumerate(_lines(stream, where))]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with reading("one type per key", where=where, errors=ARROW_ERRORS, code="bad_dtype"):
+    with reading(
+        "values of one type under each key",
+        where=where,
+        errors=ARROW_ERRORS,
+        code="bad_dtype",
+        remedy="give each key numbers, strings, or lists of numbers throughout",
+    ):
         table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
     return TableSource(where, Columns.of(table), config)
 

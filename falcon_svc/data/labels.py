@@ -7,6 +7,7 @@ Names are sorted, numerically when all of them are whole numbers.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,11 +53,34 @@ def encode(
             remedy="convert the labels to int64 or str",
             code="bad_dtype",
         )
+    if names is not None:
+        _check_names(names, what, where, config)
     return _encode_numbers(values, names, what)
+
+
+def _check_names(names: tuple[str, ...], what: str, where: str, config: DataConfig) -> None:
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    unfit = [name for name in names if not name or name in repeated or not _clean(name, config)]
+    if unfit:
+        raise refusal(
+            f"different, plain names for the classes of {quoted(what)}",
+            listed(unfit),
+            where=where,
+            remedy="give every class a name of its own without control characters",
+            code="bad_label",
+        )
 
 
 def as_strings(values: Column, *, what: str, where: str) -> list[str]:
     """Return the values as strings; None becomes "", bytes must be UTF-8."""
+    if values.dtype.kind not in "OUSiuf":
+        raise refusal(
+            f"strings or numbers in column {quoted(what)}",
+            f"the type {values.dtype.name}",
+            where=where,
+            remedy="convert the column to str",
+            code="bad_dtype",
+        )
     if values.dtype.kind != "S":
         return ["" if value is None else str(value) for value in values.tolist()]
     try:

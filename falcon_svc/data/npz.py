@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.images import ArrayImages
+from falcon_svc.data.labels import as_strings
 from falcon_svc.data.npy_format import read_array, read_header
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.data.source import Column, Samples
@@ -64,7 +65,7 @@ class NpzSource:
                 remedy=f"save {name} as a 1-D array of strings",
                 code="bad_dtype",
             )
-        return tuple(str(value) for value in values)
+        return tuple(as_strings(values, what=name, where=self.where))
 
     def samples(self) -> Samples:
         """Read `x`: two axes are vectors, uint8 with three or four are images."""

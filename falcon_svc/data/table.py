@@ -49,7 +49,8 @@ def is_reserved(name: str, config: DataConfig) -> bool:
         name in NEVER_FEATURES
         or name in chosen
         or name in config.label_sources.values()
-        or name.startswith(("coarse", "fine"))
+        or name in ("coarse", "fine")
+        or name.startswith(("coarse_", "fine_"))
     )
 
 

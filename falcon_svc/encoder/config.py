@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Value = Annotated[float, Field(allow_inf_nan=False)]
+Channels = tuple[Value] | tuple[Value, Value, Value]
 
 
 class EncoderConfig(BaseModel):
@@ -27,10 +30,10 @@ class EncoderConfig(BaseModel):
     side: int | None = Field(
         None, ge=1, le=2048, description="Input side of a network, px; None = the model's, or 192."
     )
-    mean: tuple[float, ...] = Field(
+    mean: Channels = Field(
         (127.0,), description="Subtracted from the pixels 0-255: one number, or one per channel."
     )
-    scale: tuple[float, ...] = Field(
+    scale: Channels = Field(
         (1 / 128,), description="Multiplied afterwards: one number, or one per channel."
     )
     layout: Literal["auto", "NCHW", "NHWC"] = Field(

@@ -45,7 +45,12 @@ def test_every_code_is_documented() -> None:
 
 
 def test_unknown_settings_are_refused() -> None:
-    for wrong in ({"colour": 1}, {"bad_image_fraction": 2}, {"max_image_pixels": 10**9}):
+    for wrong in (
+        {"colour": 1},
+        {"bad_image_fraction": 2},
+        {"max_image_pixels": 10**9},
+        {"label_sources": {"": "a"}},
+    ):
         with pytest.raises(ValidationError):
             DataConfig(**wrong)
 

@@ -138,6 +138,9 @@ def test_links_may_not_leave_the_folder(tmp_path: Path) -> None:
     (folder / "loop").symlink_to(folder)
     refused(folder, "unsafe_link")
     (folder / "loop").unlink()
+    (folder / "bird" / "self.png").symlink_to(folder / "bird" / "self.png")
+    refused(folder, "unsafe_link", "self.png")
+    (folder / "bird" / "self.png").unlink()
     os.mkfifo(folder / "bird" / "pipe.png")
     refused(folder, "unsafe_link")
 
@@ -267,6 +270,9 @@ def test_images_that_a_manifest_misses_are_unreadable(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, image_files())
     (folder / "list.csv").write_text(f"{MANIFEST}bird/none.png,b,x\n")
     refused(folder / "list.csv", "unreadable_images", "no such file")
+    for name in ("bird", "bird/", ".", "a" * 3000):
+        (folder / "list.csv").write_text(f"{MANIFEST}{name},b,x\n")
+        refused(folder / "list.csv", "unreadable_images")
     (folder / "list.csv").write_text(f"{MANIFEST}bird/0.png,b,x\n")
     refused(folder / "list.csv", "duplicate_id")
     (folder / "metadata.csv").write_text("name,coarse\na,b\n")

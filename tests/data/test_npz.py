@@ -207,11 +207,15 @@ def test_a_label_beyond_its_names_and_a_name_without_samples_are_refused(tmp_pat
     refused(write_npz(tmp_path, coarse=labels, coarse_names=names), "empty_class", "whale")
     refused(write_npz(tmp_path, coarse=labels, coarse_names=names[:1]), "bad_label", "0 to 0")
     refused(write_npz(tmp_path, coarse=labels, coarse_names=np.zeros(2)), "bad_dtype")
+    for wrong in (["a", "a"], ["a", ""], ["a", "b\x07"], [b"a", b"\xff"], ["a", "b" * 2000]):
+        refused(write_npz(tmp_path, coarse=labels, coarse_names=np.array(wrong)), "bad_label")
 
 
 def test_repeated_or_empty_ids_are_refused(tmp_path: Path) -> None:
     refused(write_npz(tmp_path, ids=np.array(list("abcdea"))), "duplicate_id", "'a'", "row 0")
     refused(write_npz(tmp_path, ids=np.array(["", *"bcdef"])), "bad_label")
+    refused(write_npz(tmp_path, ids=np.arange(6) * 1j), "bad_dtype")
+    refused(write_npz(tmp_path, ids=np.array(["\ud800", *"bcdef"])), "bad_label")
 
 
 def test_unknown_columns_are_answered_with_the_columns_there_are(tmp_path: Path) -> None:

@@ -132,7 +132,14 @@ def test_unfit_encoders_are_refused(tmp_path: Path) -> None:
 
 
 def test_settings_are_checked() -> None:
-    for wrong in ({"batch": 0}, {"pixel_side": 1}, {"colour": 1}, {"layout": "CHWN"}):
+    for wrong in (
+        {"batch": 0},
+        {"pixel_side": 1},
+        {"colour": 1},
+        {"layout": "CHWN"},
+        {"mean": (1, 2)},
+        {"scale": (np.nan,)},
+    ):
         with pytest.raises(ValidationError):
             EncoderConfig(**wrong)
 
