@@ -22,14 +22,17 @@ from .constraints import (
     UnusedAllowed,
 )
 from .errors import ProblemError
+from .explain import Explanation, explain_infeasible
 from .problem import RelationProblem
 from .solution import Solution
 from .solve import solve
+from .verify import Verification, verify
 
 __all__ = [
     "CannotLink",
     "Constraint",
     "Constraints",
+    "Explanation",
     "ExtraParents",
     "Forbid",
     "GroupBounds",
@@ -44,5 +47,8 @@ __all__ = [
     "SourceTie",
     "StayClose",
     "UnusedAllowed",
+    "Verification",
+    "explain_infeasible",
     "solve",
+    "verify",
 ]

@@ -1,0 +1,239 @@
+"""Which wishes cannot hold together, as a smallest set and as a sentence.
+
+A feasibility model (assumptions and an objective exclude each other in CP-SAT) gives every wish
+a switch. CP-SAT names a set of switches that cannot all be on; wishes are then left out one at a
+time, and those that turn out to be needed for the conflict remain. The set is minimal: without
+any one of its members the rest can hold. Where column bounds and forbidden pairs alone clash,
+this is the min cut of the flow in terms of wishes.
+
+Source: CP-SAT assumptions; deletion filter (Chinneck and Dravnieks 1991).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from .constraints import (
+    CannotLink,
+    Constraint,
+    ExtraParents,
+    Forbid,
+    GroupBounds,
+    MassCapacity,
+    MustLink,
+    Pin,
+    SizeBounds,
+    SourceTie,
+    StayClose,
+    UnusedAllowed,
+)
+from .cp_sat import SEED
+from .problem import RelationProblem
+from .rows import LinearRow, wish_rows
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a problem has no relation.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        A minimal set of constraint ids that cannot hold together; empty if the problem is
+        feasible, if time ran out, or if it fails without any constraint.
+    sentence : str
+        The same in words.
+    status : str
+        "infeasible", "feasible", or "unknown" when time ran out.
+    """
+
+    ids: tuple[str, ...]
+    sentence: str
+    status: str
+
+
+def explain_infeasible(problem: RelationProblem, *, time_limit_s: float = 30.0) -> Explanation:
+    """Name a minimal set of constraints that cannot hold together.
+
+    Parameters
+    ----------
+    problem : RelationProblem
+    time_limit_s : float > 0
+        Limit of each of the feasibility solves.
+
+    Returns
+    -------
+    Explanation
+    """
+    status, core = _conflict(problem, problem.constraints, time_limit_s)
+    if status == cp_model.UNKNOWN:
+        return Explanation((), "Time ran out before the wishes were decided.", "unknown")
+    if status != cp_model.INFEASIBLE:
+        return Explanation((), "All wishes can hold together.", "feasible")
+    core = _minimal(problem, core, time_limit_s)
+    return Explanation(tuple(item.id for item in core), _sentence(problem, core), "infeasible")
+
+
+def _minimal(
+    problem: RelationProblem, core: list[Constraint], time_limit_s: float
+) -> list[Constraint]:
+    """Leave out one wish at a time as long as the rest still clashes."""
+    for item in list(core):
+        rest = [other for other in core if other is not item]
+        status, smaller = _conflict(problem, rest, time_limit_s)
+        if status == cp_model.INFEASIBLE and item in core:
+            core = smaller
+    return core
+
+
+def _conflict(
+    problem: RelationProblem, wishes: Iterable[Constraint], time_limit_s: float
+) -> tuple[cp_model.CpSolverStatus, list[Constraint]]:
+    """Decide a set of wishes; returns the status and, if infeasible, a clashing subset."""
+    asked = list(wishes)
+    model = _FeasibilityModel(problem)
+    for item in asked:
+        model.add_wish(item)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = SEED
+    solver.parameters.max_time_in_seconds = time_limit_s
+    status = solver.solve(model.model)
+    if status != cp_model.INFEASIBLE:
+        return status, []
+    named = set(solver.sufficient_assumptions_for_infeasibility())
+    return status, [item for item in asked if model.switches[item.id].index in named]
+
+
+class _FeasibilityModel:
+    """All cells, the program's own rules, and a switch per wish."""
+
+    def __init__(self, problem: RelationProblem) -> None:
+        self.problem = problem
+        self.model = cp_model.CpModel()
+        self.switches: dict[str, cp_model.IntVar] = {}
+        ties = problem.constraints.of(SourceTie)
+        self.blocks = [(problem.n_fine, 0, problem.n_coarse)]
+        for tie in ties:
+            first = self.blocks[-1][2]
+            self.blocks.append((problem.n_fine, first, first + tie.matrix.shape[1]))
+        self.cells = {
+            (number * problem.n_fine + fine, coarse): self.model.new_bool_var("")
+            for number, (rows, first, last) in enumerate(self.blocks)
+            for fine in range(rows)
+            for coarse in range(first, last)
+        }
+        self._add_parents()
+        self._add_columns()
+
+    def add_wish(self, item: Constraint) -> None:
+        """State one wish under a switch of its own, and assume the switch."""
+        switch = self.switches[item.id] = self.model.new_bool_var(item.id)
+        self.model.add_assumption(switch)
+        rows: Iterable[LinearRow] = wish_rows(self.problem, item)
+        for row in rows:
+            places = zip(row.fine.tolist(), row.coarse.tolist(), strict=True)
+            total = cp_model.LinearExpr.weighted_sum(
+                [self.cells[place] for place in places], row.coefficient.tolist()
+            )
+            self.model.add_linear_constraint(total, row.lower, row.upper).only_enforce_if(switch)
+        if isinstance(item, SourceTie):
+            block = 1 + self.problem.constraints.of(SourceTie).index(item)
+            for coarse in range(*self.blocks[block][1:]):
+                self.model.add_bool_or(self._column(block, coarse)).only_enforce_if(switch)
+        if isinstance(item, UnusedAllowed) and item.at_most is not None:
+            unused = cp_model.LinearExpr.sum(self.unused)
+            self.model.add(unused <= item.at_most).only_enforce_if(switch)
+        if isinstance(item, ExtraParents):
+            beyond = cp_model.LinearExpr.sum(self.beyond)
+            self.model.add(beyond <= item.budget).only_enforce_if(switch)
+
+    def _add_parents(self) -> None:
+        constraints, per_class = self.problem.constraints, 1
+        for extra in constraints.of(ExtraParents):
+            per_class = extra.per_class
+        self.unused, self.beyond = [], []
+        for fine in range(len(self.blocks) * self.problem.n_fine):
+            _, first, last = self.blocks[fine // self.problem.n_fine]
+            cells = [self.cells[fine, coarse] for coarse in range(first, last)]
+            free = fine < self.problem.n_fine
+            if not free or (per_class == 1 and not constraints.of(UnusedAllowed)):
+                self.model.add_exactly_one(cells)
+                continue
+            none = self.model.new_bool_var("")
+            beyond = self.model.new_int_var(0, per_class - 1, "")
+            self.model.add(cp_model.LinearExpr.sum(cells) + none == 1 + beyond)
+            self.model.add(beyond == 0).only_enforce_if(none)
+            if not constraints.of(UnusedAllowed):
+                self.model.add(none == 0)
+            self.unused.append(none)
+            self.beyond.append(beyond)
+
+    def _add_columns(self) -> None:
+        """No coarse class is empty unless a wish says that it may be."""
+        free = {
+            item.coarse for item in self.problem.constraints.of(SizeBounds) if not item.at_least
+        }
+        for coarse in set(range(self.problem.n_coarse)) - free:
+            self.model.add_at_least_one(self._column(0, coarse))
+
+    def _column(self, block: int, coarse: int) -> list[cp_model.IntVar]:
+        start = block * self.problem.n_fine
+        return [self.cells[start + fine, coarse] for fine in range(self.problem.n_fine)]
+
+
+def _sentence(problem: RelationProblem, core: list[Constraint]) -> str:
+    if not core:
+        return (
+            f"{problem.n_fine} fine classes cannot give each of {problem.n_coarse} coarse classes "
+            "a child; ask for more fine classes or allow empty coarse classes with SizeBounds."
+        )
+    parts = [f"{item.id} ({describe(item)})" for item in core]
+    if len(parts) == 1:
+        return f"{parts[0]} cannot hold with {problem.n_fine} fine classes; drop or loosen it."
+    listed = ", ".join(parts[:-1]) + " and " + parts[-1]
+    return f"{listed} cannot hold together; drop or loosen one of them."
+
+
+def describe(item: Constraint) -> str:  # noqa: PLR0911 - one sentence per kind
+    """Return one constraint in words."""
+    match item:
+        case Pin():
+            return f"fine {item.fine} hangs on coarse {item.coarse}"
+        case Forbid():
+            return f"fine {item.fine} never hangs on coarse {item.coarse}"
+        case MustLink():
+            return f"fine {item.fine} and {item.other} have the same parent"
+        case CannotLink():
+            return f"fine {item.fine} and {item.other} have different parents"
+        case SizeBounds():
+            return f"coarse {item.coarse} has {_range(item.at_least, item.at_most)} fine classes"
+        case GroupBounds():
+            members = ", ".join(map(str, item.coarse))
+            held = _range(item.at_least, item.at_most)
+            return f"coarse {members} together have {held} fine classes"
+    return _describe_other(item)
+
+
+def _describe_other(item: Constraint) -> str:
+    match item:
+        case UnusedAllowed():
+            return f"at most {item.at_most} fine classes are unused"
+        case ExtraParents():
+            return f"at most {item.budget} parents beyond the first"
+        case StayClose():
+            return f"at most {item.at_most} fine classes leave their previous parent"
+        case MassCapacity():
+            caps = np.asarray(item.at_most)
+            return f"sample capacities of coarse {np.flatnonzero(caps >= 0).tolist()}"
+        case SourceTie():
+            return "parents in the second source are compatible"
+    return type(item).__name__
+
+
+def _range(least: int, most: int | None) -> str:
+    return f"at least {least}" if most is None else f"{least} to {most}"

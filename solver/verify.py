@@ -1,0 +1,185 @@
+"""Check a solution without trusting the method that made it.
+
+Three questions, each answered from the problem's own numbers in plain numpy: does the relation
+keep every wish (judged by its words, not by the model's rows), is the objective right, and is
+the bound right? The prices in the certificate prove the bound by weak duality; no solver is
+involved. Where prices cannot close the gap, because the wishes are no flow, a second solver,
+HiGHS through SciPy where it is installed, searches for anything better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constraints import (
+    CannotLink,
+    Constraint,
+    ExtraParents,
+    Forbid,
+    GroupBounds,
+    MassCapacity,
+    MustLink,
+    Pin,
+    SizeBounds,
+    SourceTie,
+    StayClose,
+    UnusedAllowed,
+)
+from .duality import priced_bound
+from .problem import RelationProblem
+from .program import compile_program
+from .second_solver import second_opinion
+from .solution import Solution
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of `verify`.
+
+    Attributes
+    ----------
+    ok : bool
+        Nothing that was checked is wrong, and everything that the status claims was checked.
+    problems : tuple of str
+        One sentence per fault; empty when `ok`.
+    bound_by : str
+        What confirmed the bound: "prices", "highs", or "nothing".
+    """
+
+    ok: bool
+    problems: tuple[str, ...]
+    bound_by: str
+
+
+def verify(
+    problem: RelationProblem, solution: Solution, *, time_limit_s: float = 60.0
+) -> Verification:
+    """Check feasibility, objective and bound of a solution.
+
+    Parameters
+    ----------
+    problem : RelationProblem
+        What the solution claims to solve; its digest is compared.
+    solution : Solution
+    time_limit_s : float > 0
+        Limit of the second solver, where one is needed.
+
+    Returns
+    -------
+    Verification
+    """
+    faults: list[str] = []
+    if solution.certificate["problem_digest"] != problem.digest:
+        faults.append("The certificate belongs to another problem (its digest differs).")
+    if solution.status in ("optimal", "feasible"):
+        faults += violations(problem, solution.relation, solution.tied)
+        faults += _objective_faults(problem, solution)
+    bound_by, more = _bound_check(problem, solution, time_limit_s)
+    faults += more
+    return Verification(not faults, tuple(faults), bound_by)
+
+
+def violations(
+    problem: RelationProblem,
+    relation: NDArray[np.bool_],
+    tied: tuple[NDArray[np.bool_], ...] = (),
+) -> list[str]:
+    """Return one sentence for each rule or wish that a relation breaks.
+
+    Parameters
+    ----------
+    problem : RelationProblem
+    relation : bool (F, C)
+    tied : tuple of bool (F, C2), relations of the `SourceTie` constraints
+    """
+    if relation.shape != problem.matrix.shape or relation.dtype != np.bool_:
+        return [f"Expected a bool relation {problem.matrix.shape}, found {relation.shape}."]
+    found = _shape_of_rows(problem, relation)
+    sizes = relation.sum(axis=0)
+    lower, upper = problem.size_bounds()
+    for coarse in np.flatnonzero((sizes < lower) | (sizes > upper)).tolist():
+        found.append(f"Coarse {coarse} holds {sizes[coarse]} fine classes, out of bounds.")
+    for item in problem.constraints:
+        if not _holds(item, relation):
+            found.append(f"Constraint {item.id!r} does not hold.")
+    for tie, other in zip(problem.constraints.of(SourceTie), tied, strict=True):
+        found += violations(RelationProblem(tie.matrix), other)
+        if (relation.astype(int) @ ~tie.pairs & other).any():
+            found.append(f"Constraint {tie.id!r} does not hold.")
+    return found
+
+
+def _shape_of_rows(problem: RelationProblem, relation: NDArray[np.bool_]) -> list[str]:
+    parents = relation.sum(axis=1)
+    least = 0 if problem.constraints.of(UnusedAllowed) else 1
+    most = max((item.per_class for item in problem.constraints.of(ExtraParents)), default=1)
+    wrong = np.flatnonzero((parents < least) | (parents > most)).tolist()
+    return [f"Fine {fine} has {parents[fine]} parents." for fine in wrong]
+
+
+def _holds(  # noqa: PLR0911 - one line per kind
+    item: Constraint, relation: NDArray[np.bool_]
+) -> bool:
+    sizes, parents = relation.sum(axis=0), relation.sum(axis=1)
+    match item:
+        case Pin():
+            return bool(relation[item.fine, item.coarse])
+        case Forbid():
+            return not relation[item.fine, item.coarse]
+        case MustLink():
+            return bool((relation[item.fine] == relation[item.other]).all())
+        case CannotLink():
+            return not (relation[item.fine] & relation[item.other]).any()
+        case SizeBounds():
+            return _within(int(sizes[item.coarse]), item.at_least, item.at_most)
+        case GroupBounds():
+            return _within(int(sizes[list(item.coarse)].sum()), item.at_least, item.at_most)
+        case UnusedAllowed():
+            return _within(int((parents == 0).sum()), 0, item.at_most)
+        case ExtraParents():
+            return _within(int(np.maximum(parents - 1, 0).sum()), 0, item.budget)
+        case StayClose():
+            known = np.flatnonzero(item.parents >= 0)
+            moved = len(known) - int(relation[known, item.parents[known]].sum())
+            return _within(moved, 0, item.at_most)
+        case MassCapacity():
+            loads, caps = np.asarray(item.mass) @ relation, np.asarray(item.at_most)
+            return bool(((caps < 0) | (loads <= caps)).all())
+    return True
+
+
+def _within(value: int, least: int, most: int | None) -> bool:
+    return least <= value and (most is None or value <= most)
+
+
+def _objective_faults(problem: RelationProblem, solution: Solution) -> list[str]:
+    value = problem.objective(solution.relation, solution.tied)
+    found = []
+    if abs(value - solution.objective) > 1e-9 * (1 + abs(value)):
+        found.append(f"The objective is {value!r}, the solution says {solution.objective!r}.")
+    if solution.bound < solution.objective:
+        found.append("The bound lies below the objective.")
+    return found
+
+
+def _bound_check(
+    problem: RelationProblem, solution: Solution, time_limit_s: float
+) -> tuple[str, list[str]]:
+    """Confirm the bound by the prices, else by a second solver."""
+    program = compile_program(problem)
+    tolerance = program.rounding_bound + 1e-9 * (1 + abs(solution.bound))
+    if solution.status in ("optimal", "feasible", "unknown"):
+        proven = priced_bound(problem, solution.certificate)
+        if proven is not None and proven <= solution.bound + tolerance:
+            return "prices", []
+    best = second_opinion(program, time_limit_s)
+    if best is None:
+        return "nothing", ["The prices do not prove the bound, and no second solver could."]
+    if solution.status == "infeasible":
+        return "highs", [] if best == -np.inf else ["A second solver found a relation."]
+    if best > solution.bound + tolerance + 1e-7 * (1 + abs(best)):
+        return "highs", [f"A second solver's bound is {best!r}, above {solution.bound!r}."]
+    return "highs", []
