@@ -17,6 +17,7 @@ from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
 
 BATCH_ROWS = 65_536
+NUMBER_BYTES = 4
 BUFFER_BYTES = 2**20  # else a whole row group is held beside the batch
 
 
@@ -43,7 +44,7 @@ def is_string(kind: pa.DataType) -> bool:
 
 def _check_claims(metadata: pq.FileMetaData, size: int, where: str, config: DataConfig) -> None:
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    total = sum(group.total_byte_size for group in groups)
+    total = max(sum(group.total_byte_size for group in groups), _list_bytes(metadata))
     ratio = total / max(size, 1)
     bomb = total > config.ratio_free_bytes and ratio > config.max_compression_ratio
     if bomb or not 0 <= total <= config.max_bytes or not 0 <= metadata.num_rows <= config.max_rows:
@@ -57,6 +58,14 @@ def _check_claims(metadata: pq.FileMetaData, size: int, where: str, config: Data
         )
     if sum(group.num_rows for group in groups) != metadata.num_rows:
         raise ValueError("the row groups do not add up to the rows of the file")
+
+
+def _list_bytes(metadata: pq.FileMetaData) -> int:
+    """Return the bytes that all lists unpack to: run lengths hide them from the page sizes."""
+    schema = metadata.schema
+    lists = [j for j in range(metadata.num_columns) if schema.column(j).max_repetition_level]
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    return sum(NUMBER_BYTES * group.column(j).num_values for group in groups for j in lists)
 
 
 def _pieces(

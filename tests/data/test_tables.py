@@ -211,6 +211,24 @@ def test_a_parquet_bomb_is_refused_by_its_footer(tmp_path: Path) -> None:
     refused(path, "too_large")
 
 
+def test_a_list_that_runs_on_is_refused_by_its_footer(tmp_path: Path) -> None:
+    run = pa.LargeListArray.from_arrays([0, 10, 20_000_000], np.zeros(20_000_000, np.float32))
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"x": run, "coarse": ["a", "b"]}), path)
+    assert path.stat().st_size < 100_000
+    refused(path, "too_large", ": 1")
+
+
+def test_a_deep_schema_is_refused(tmp_path: Path) -> None:
+    kind = pa.float32()
+    for _ in range(500):
+        kind = pa.struct([("a", kind)])
+    path = tmp_path / "data.parquet"
+    schema = pa.schema([("x", kind), ("coarse", pa.string())])
+    pq.write_table(schema.empty_table(), path, store_schema=False)
+    refused(path, "unreadable", "nested")
+
+
 def test_npy_stays_on_disk(tmp_path: Path) -> None:
     data = load_dataset(write_npy(tmp_path, vectors()))
     base = data.vectors
