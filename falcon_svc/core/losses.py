@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_TINY = 1e-30
 _PRIOR_FLOOR = 1e-6
 """Least prior of a fine class: an unused class is discouraged, not infinitely expensive."""
 
@@ -137,4 +138,5 @@ def balance_loss(log_prob: Tensor, prior: Tensor | None = None) -> Tensor:
         prior = torch.ones_like(mean_prob)
     prior = prior.clamp_min(_PRIOR_FLOOR / len(prior))
     log_prior = (prior / prior.sum()).log()
-    return (torch.xlogy(mean_prob, mean_prob) - mean_prob * log_prior).sum()
+    log_mean = mean_prob.clamp_min(_TINY).log()  # a class may have died out: 0 log 0 = 0
+    return (mean_prob * (log_mean - log_prior)).sum()

@@ -80,5 +80,5 @@ def take_children(scores: Tensor, coarse: Tensor, children: Children) -> Tensor:
     Tensor
         (B, M), `PAD` on padding.
     """
-    taken = scores.gather(1, children.index[coarse])  # (B, M)
-    return taken.masked_fill(~children.valid[coarse], PAD)
+    taken = scores.gather(1, children.index.index_select(0, coarse))  # (B, M)
+    return taken.masked_fill(~children.valid.index_select(0, coarse), PAD)

@@ -41,7 +41,8 @@ class TeacherMemory:
 
     def read(self, rows: Tensor) -> Tensor:
         """Return log-probabilities (*rows.shape, M)."""
-        return self.log_prob[rows]
+        kept = self.log_prob.index_select(0, rows.flatten())
+        return kept.view(*rows.shape, -1)
 
     def change_children(self, children: Children, coarse: Tensor) -> None:
         """Move the columns to those of a new relation; new children start at `FLOOR`.

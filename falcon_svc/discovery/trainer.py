@@ -213,7 +213,7 @@ def _sample_neighbors(
     source: SourceState, rows: Tensor, count: int, generator: torch.Generator
 ) -> Tensor:
     """Draw `count` of the K neighbors of every row, uniformly without replacement: (B, L)."""
-    every = source.neighbors[rows]  # (B, K)
+    every = source.neighbors.index_select(0, rows)  # (B, K)
     keys = torch.rand(every.shape, generator=generator)
     drawn = keys.topk(min(count, every.shape[1]), dim=1, sorted=False).indices
     return every.gather(1, drawn.to(every.device))
