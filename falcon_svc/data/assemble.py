@@ -46,6 +46,12 @@ class Draft:
     texts: list[str] | None
     findings: list[Finding]
 
+    @property
+    def origin(self) -> list[int]:
+        """(N,) the samples' row numbers in the file."""
+        kept = self.samples.kept
+        return list(range(len(self.ids))) if kept is None else np.flatnonzero(kept).tolist()
+
 
 def draft(source: Source, config: DataConfig) -> Draft:
     """Read everything that training may see.
@@ -81,7 +87,7 @@ def draft(source: Source, config: DataConfig) -> Draft:
 def finish(found: Draft) -> CoarseDataset:
     """Return the data set, or raise the first finding."""
     if found.findings:
-        raise found.findings[0].error(found.where)
+        raise found.findings[0].error(found.where, found.origin)
     return CoarseDataset(
         vectors=found.vectors,
         images=found.samples.images if found.vectors is None else None,

@@ -86,8 +86,9 @@ class Inspection:
 
 def inspect_draft(found: Draft) -> Inspection:
     """Summarise what was read."""
+    origin = found.origin
     errors = [
-        RowProblem(row, found.ids[row], finding.code, what, "error")
+        RowProblem(origin[row], found.ids[row], finding.code, what, "error")
         for finding in found.findings
         for row, what in finding.rows
     ]
@@ -97,9 +98,9 @@ def inspect_draft(found: Draft) -> Inspection:
     ]
     repeated = list(_repeated(found))
     zero = [] if found.vectors is None else np.flatnonzero(~found.vectors.any(axis=1)).tolist()
-    warnings = [_duplicate(found, row, first) for row, first in repeated[:LISTED_WARNINGS]]
+    warnings = [_duplicate(found, origin, row, first) for row, first in repeated[:LISTED_WARNINGS]]
     warnings += [
-        RowProblem(row, found.ids[row], "zero_vector", "all numbers are 0", "warning")
+        RowProblem(origin[row], found.ids[row], "zero_vector", "all numbers are 0", "warning")
         for row in zero[:LISTED_WARNINGS]
     ]
     return Inspection(
@@ -142,11 +143,11 @@ def _contents(found: Draft) -> Iterator[bytes]:
         yield from (images.store.read(name) for name in images.files)
 
 
-def _duplicate(found: Draft, row: int, first: int) -> RowProblem:
+def _duplicate(found: Draft, origin: list[int], row: int, first: int) -> RowProblem:
     labels = [source.labels[[row, first]] for source in found.sources]
     differ = any(a != b and UNLABELLED not in (a, b) for a, b in labels)
-    what = f"the same sample as row {first}" + (", under another label" if differ else "")
-    return RowProblem(row, found.ids[row], "duplicate", what, "warning")
+    what = f"the same sample as row {origin[first]}" + (", under another label" if differ else "")
+    return RowProblem(origin[row], found.ids[row], "duplicate", what, "warning")
 
 
 def _constant_columns(found: Draft) -> int:

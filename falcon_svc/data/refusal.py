@@ -82,9 +82,13 @@ class Finding:
     rows: tuple[tuple[int, str], ...]
     total: int
 
-    def error(self, where: str) -> InputError:
-        """Return the sentence about the first row, with the number of the others."""
+    def error(self, where: str, origin: Sequence[int] | None = None) -> InputError:
+        """Return the sentence about the first row, with the number of the others.
+
+        `origin` gives the rows' numbers in the file, where some were skipped.
+        """
         row, found = self.rows[0]
+        row = row if origin is None else int(origin[row])
         others = self.total - 1
         further = f" (and in {others:,} further row{'s' * (others > 1)})" if others else ""
         return InputError(

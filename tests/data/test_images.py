@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from falcon_svc.data import DataConfig, load_dataset, load_truth
+from falcon_svc.data import DataConfig, inspect_dataset, load_dataset, load_truth
 from falcon_svc.data.decode import (
     OversizedImageError,
     UnreadableImageError,
@@ -286,3 +286,18 @@ def test_array_images_are_resized_like_files(tmp_path: Path) -> None:
     files = {f"{n}.png": encoded(Image.fromarray(p)) for n, p in zip(names, pixels, strict=True)}
     stored = load_dataset(write_zip(tmp_path, files)).images
     assert np.array_equal(array.read(0, 6, side=5), stored.read(0, 6, side=5))
+
+
+def test_rows_are_counted_as_in_the_file_also_behind_skipped_ones(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, {**image_files(), "bird/0.png": b"nothing"})
+    names = [*sorted(image_files()), "fish/1.png"]
+    rows = [f"{name},{name[:4]}" for name in names]
+    (folder / "list.csv").write_text("\n".join(["file_name,coarse", *rows]) + "\n")
+    refused(folder / "list.csv", "duplicate_id", "in row 6 ", bad_image_fraction=0.5)
+    found = inspect_dataset(folder / "list.csv", DataConfig(bad_image_fraction=0.5))
+    assert [(problem.row, problem.id) for problem in found.problems] == [
+        (6, "fish/1.png"),
+        (0, "bird/0.png"),
+        (6, "fish/1.png"),
+    ]
+    assert found.problems[2].what == "the same sample as row 4"
