@@ -29,10 +29,10 @@ SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """CP-SAT's word on one restricted model.
+    """A method's word on a program or on a restricted model.
 
-    `chosen` is bool (R, K) or None; `value` and `bound` are whole numbers about the restricted
-    model; `status` is CP-SAT's ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "UNKNOWN").
+    `chosen` is bool (R, K) or None; `value` and `bound` are whole numbers; `status` is one of
+    CP-SAT's ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "UNKNOWN"); `cells` were left to search.
     """
 
     status: str
@@ -40,6 +40,7 @@ class Answer:
     value: int
     bound: int
     cells: int
+    method: str = "cp_sat"
 
 
 def solve_restricted(
@@ -62,6 +63,7 @@ def solve_restricted(
         solver.parameters.num_workers = 1
         solver.parameters.max_deterministic_time = max(time_limit_s, 1e-3)
     status = solver.status_name(solver.solve(model.model))
+    assert status != "MODEL_INVALID", model.model.validate()
     return model.answer(solver, status)
 
 

@@ -117,7 +117,10 @@ def _several_parents(
     last = ranked[np.arange(len(ranked)), taken - 1]
     full = taken == ranked.shape[1] if ranked.shape[1] < most else taken == most
     threshold = np.where(full, last, np.minimum(last, 0.0))
-    loss = np.maximum(threshold[:, None] - real, 0.0)
+    loss = np.full(real.shape, np.inf)
+    open_cells = np.isfinite(real)
+    np.subtract(threshold[:, None], real, out=loss, where=open_cells)
+    np.maximum(loss, 0.0, out=loss)
     top = value if program.unused is None else np.maximum(value, reduced[: len(value), -1])
     best[: len(value)] = top
     costs[: len(value), : program.n_coarse] = loss + (top - value)[:, None]

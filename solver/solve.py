@@ -1,44 +1,36 @@
 """`solve`: from a problem to a relation with its proof.
 
 The flow is solved first in every method: it is the answer where no linear rows exist, and its
-prices are what makes CP-SAT's model small. Method "cp_sat" has CP-SAT confirm or improve on it
-and is the solver of record; "min_cost_flow" returns the flow itself, proven by its prices;
-"auto", the default of the training loop, is "cp_sat" with one difference: where the prices
-already prove the flow and the time limit ends CP-SAT, it answers with the flow.
+prices are what makes CP-SAT's model small. "cp_sat" has CP-SAT confirm or improve on it and is
+the solver of record; "min_cost_flow" returns the flow itself, proven by its prices; "auto", the
+default of the training loop, means "cp_sat" for every problem. When the time limit ends CP-SAT,
+the flow's relation is returned where it keeps all wishes, and `Solution.method` says so.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .certificate import certify
-from .cp_sat import Answer, solve_restricted, value_of
+from .cp_sat import Answer, value_of
 from .errors import ProblemError
 from .exchange import Flow, solve_flow
+from .ladder import climb
 from .multipliers import price_rows
 from .problem import RelationProblem
 from .program import Floats, IntegerProgram, compile_program
-from .relaxation import Multipliers, Relaxation, relax
+from .relaxation import Multipliers, relax
 from .solution import Method, Solution, Status
 
-WIDEST = 2**61  # a slack that keeps every cell
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """A method's result in whole numbers, before it is translated into a `Solution`."""
-
-    status: Status
-    chosen: NDArray[np.bool_] | None
-    value: int
-    bound: int
-    method: str
-    multipliers: Multipliers
-    cells: int = 0
+STATUS: dict[str, Status] = {
+    "OPTIMAL": "optimal",
+    "FEASIBLE": "feasible",
+    "INFEASIBLE": "infeasible",
+    "UNKNOWN": "unknown",
+}
 
 
 def solve(
@@ -82,11 +74,20 @@ def solve(
         )
     deadline = began + time_limit_s
     flow = solve_flow(program, prices=_start_prices(program, start), deadline=deadline)
+    multipliers = flow_multipliers(program, flow)
     if flow.status == "infeasible" or method == "min_cost_flow":
-        outcome = _flow_outcome(program, flow)
-    else:
-        outcome = _cp_sat_outcome(program, flow, deadline, deterministic)
-    return _solution(problem, program, outcome, began)
+        return _solution(problem, program, _flow_answer(program, flow), multipliers, began)
+    relaxation = price_rows(program, flow.prices, deadline)
+    known = _flow_answer(program, flow) if program.is_flow else None
+    answer = climb(
+        program,
+        relaxation,
+        incumbent=known if known is not None and known.chosen is not None else None,
+        hint=_chosen(program, flow),
+        deadline=deadline,
+        deterministic=deterministic,
+    )
+    return _solution(problem, program, answer, relaxation.multipliers, began)
 
 
 def _check_arguments(method: str, time_limit_s: float) -> None:
@@ -110,16 +111,23 @@ def _start_prices(program: IntegerProgram, start: Solution | None) -> Floats | N
     return rescaled
 
 
-def _flow_outcome(program: IntegerProgram, flow: Flow) -> Outcome:
-    multipliers = Multipliers(flow.prices, np.zeros(len(program.rows), dtype=np.int64))
-    if flow.status in ("infeasible", "unknown"):
-        status: Status = "infeasible" if flow.status == "infeasible" else "unknown"
-        return Outcome(status, None, 0, 0, "min_cost_flow", multipliers)
+def _flow_answer(program: IntegerProgram, flow: Flow) -> Answer:
+    """The flow's relation with the bound that its prices prove."""
+    if flow.status == "infeasible":
+        return Answer("INFEASIBLE", None, 0, 0, 0, "min_cost_flow")
+    if flow.status == "unknown":
+        bound = relax(program, flow_multipliers(program, flow)).bound
+        return Answer("UNKNOWN", None, 0, bound, 0, "min_cost_flow")
     chosen = _chosen(program, flow)
     value = value_of(program, chosen)
-    bound = relax(program, multipliers).bound
-    status = "optimal" if bound == value else "feasible"
-    return Outcome(status, chosen, value, bound, "min_cost_flow", multipliers)
+    bound = relax(program, flow_multipliers(program, flow)).bound
+    status = "OPTIMAL" if bound == value else "FEASIBLE"
+    return Answer(status, chosen, value, bound, 0, "min_cost_flow")
+
+
+def flow_multipliers(program: IntegerProgram, flow: Flow) -> Multipliers:
+    """Column prices of the flow, nothing for the linear rows."""
+    return Multipliers(flow.prices, np.zeros(len(program.rows), dtype=np.int64))
 
 
 def _chosen(program: IntegerProgram, flow: Flow) -> NDArray[np.bool_]:
@@ -128,103 +136,37 @@ def _chosen(program: IntegerProgram, flow: Flow) -> NDArray[np.bool_]:
     return chosen
 
 
-def _cp_sat_outcome(
-    program: IntegerProgram, flow: Flow, deadline: float, deterministic: bool
-) -> Outcome:
-    """Climb the ladder of slacks until the answer is within the slack."""
-    relaxation = price_rows(program, flow.prices, deadline)
-    chosen = _chosen(program, flow) if program.is_flow and flow.status == "optimal" else None
-    slack = relaxation.bound - value_of(program, chosen) if chosen is not None else None
-    best: Answer | None = None
-    widest = WIDEST
-    slack = _wider_slack(relaxation, -1) if slack is None else slack
-    while True:
-        answer = solve_restricted(
-            program,
-            relaxation,
-            slack=slack,
-            hint=best.chosen if best is not None else chosen,
-            time_limit_s=deadline - time.perf_counter(),
-            deterministic=deterministic,
-        )
-        best = _better(best, answer)
-        if answer.status == "INFEASIBLE" and slack < widest:
-            slack = _wider_slack(relaxation, slack)
-            continue
-        if answer.status == "OPTIMAL" and relaxation.bound - answer.value > slack:
-            slack = relaxation.bound - answer.value
-            continue
-        return _ladder_end(best, answer, relaxation, slack, widest)
-
-
-def _wider_slack(relaxation: Relaxation, slack: int) -> int:
-    """Slack that keeps twice the cells of `slack`, or two cells per row to begin with."""
-    costs = relaxation.cell_costs.ravel()
-    wanted = 2 * max(int((costs <= slack).sum()), len(relaxation.cell_costs))
-    if wanted >= costs.size:
-        return WIDEST
-    wider = np.partition(costs, wanted)[wanted]
-    return max(int(wider), slack + 1) if np.isfinite(wider) else WIDEST
-
-
-def _better(best: Answer | None, answer: Answer) -> Answer:
-    if best is None or best.chosen is None:
-        return answer
-    return answer if answer.chosen is not None and answer.value >= best.value else best
-
-
-def _ladder_end(
-    best: Answer, answer: Answer, relaxation: Relaxation, slack: int, widest: int
-) -> Outcome:
-    """Bound of the whole program from that of the last restricted model."""
-    outside = relaxation.bound - slack - 1 if slack < widest else -(2**62)
-    inside = answer.bound if answer.status != "UNKNOWN" else relaxation.bound
-    bound = min(relaxation.bound, max(inside, outside))
-    if answer.status == "INFEASIBLE":
-        return Outcome("infeasible", None, 0, 0, "cp_sat", relaxation.multipliers, answer.cells)
-    if best.chosen is None:
-        return Outcome(
-            "unknown", None, 0, relaxation.bound, "cp_sat", relaxation.multipliers, answer.cells
-        )
-    bound = max(bound, best.value)
-    status: Status = "optimal" if bound == best.value else "feasible"
-    return Outcome(
-        status, best.chosen, best.value, bound, "cp_sat", relaxation.multipliers, answer.cells
-    )
-
-
 def _solution(
-    problem: RelationProblem, program: IntegerProgram, outcome: Outcome, began: float
+    problem: RelationProblem,
+    program: IntegerProgram,
+    answer: Answer,
+    multipliers: Multipliers,
+    began: float,
 ) -> Solution:
-    relation = np.zeros(problem.matrix.shape, dtype=np.bool_)
-    tied: tuple[NDArray[np.bool_], ...] = ()
+    relation, tied = _blocks(problem, program, answer.chosen)
     objective, bound = -np.inf, -np.inf
-    if outcome.status == "unknown":
-        bound = program.objective(outcome.bound)
-    elif outcome.chosen is not None:
-        relation = outcome.chosen[: problem.n_fine, : problem.n_coarse].copy()
-        tied = tuple(
-            outcome.chosen[(i + 1) * problem.n_fine : (i + 2) * problem.n_fine, first:last].copy()
-            for i, (first, last) in enumerate(program.blocks)
-        )
+    if answer.chosen is not None:
         objective = problem.objective(relation, tied)
-        bound = objective + (outcome.bound - outcome.value) / program.scale
+        bound = objective + (answer.bound - answer.value) / program.scale
+    elif answer.status == "UNKNOWN":
+        bound = program.objective(answer.bound)
     seconds = time.perf_counter() - began
+    status: Status = STATUS[answer.status]
     return Solution(
         relation=relation,
-        status=outcome.status,
+        status=status,
         objective=objective,
         bound=bound,
-        gap=bound - objective if np.isfinite(objective) else np.inf,
+        gap=bound - objective if answer.chosen is not None else np.inf,
         seconds=seconds,
-        method=outcome.method,
+        method=answer.method,
         certificate=certify(
             problem,
             program,
-            outcome.multipliers,
-            outcome.cells,
-            status=outcome.status,
-            method=outcome.method,
+            multipliers,
+            answer.cells,
+            status=status,
+            method=answer.method,
             objective=objective,
             bound=bound,
             seconds=seconds,
@@ -232,3 +174,16 @@ def _solution(
         problem=problem,
         tied=tied,
     )
+
+
+def _blocks(
+    problem: RelationProblem, program: IntegerProgram, chosen: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.bool_], tuple[NDArray[np.bool_], ...]]:
+    """Cut the chosen cells into the relation and those of the further sources."""
+    n_fine = problem.n_fine
+    whole = np.zeros(program.profit.shape, dtype=np.bool_) if chosen is None else chosen
+    tied = tuple(
+        whole[(place + 1) * n_fine : (place + 2) * n_fine, first:last].copy()
+        for place, (first, last) in enumerate(program.blocks)
+    )
+    return whole[:n_fine, : problem.n_coarse].copy(), tied
