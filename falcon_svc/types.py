@@ -52,6 +52,12 @@ class LabelSource:
         """C, the number of coarse classes of this source."""
         return len(self.names)
 
+    def rows_by_class(self) -> list[IntArray]:
+        """Return the row numbers of each coarse class, ascending; C arrays."""
+        order = np.argsort(self.labels, kind="stable").astype(np.int64)
+        sizes = np.bincount(self.labels + 1, minlength=self.n_coarse + 1)
+        return np.split(order[sizes[0] :], np.cumsum(sizes[1:])[:-1])
+
 
 @runtime_checkable
 class Images(Protocol):

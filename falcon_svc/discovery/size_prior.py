@@ -1,0 +1,85 @@
+"""What the sizes of the coarse classes alone say about how many fine classes each one holds.
+
+Fine classes of mean size m = N/F vary around it with coefficient of variation v (`dispersion`).
+A coarse class of N_q samples with k fine classes then has, by matching the moments of a sum of k
+independent sizes with a log-normal law,
+
+    log N_q ~ Normal(log(k m) - s^2 / 2, s^2),   s^2 = log(1 + v^2 / k).
+
+The dispersion itself is learned from how close the shares F N_q / N come to whole numbers:
+where ten classes all hold fifteen times the mean, sizes are equal and proportional counts can
+be trusted; where the shares are fractions, sizes vary and geometry has to say more. Ours; the
+paper instead assumes equally many fine classes per coarse class (its balance term).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logsumexp
+
+from falcon_svc.types import FloatArray, IntArray
+
+DISPERSIONS = np.array(
+    [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3], np.float64
+)
+TYPICAL_DISPERSION = 0.4  # centre of a log-normal hyper-prior of width 1
+FINEST_VARIANCE = 1e-4  # of log N_q: shares within 1 % of a whole number count as whole
+
+
+def log_size_prior(sizes: IntArray, n_fine: int, dispersion: float, max_count: int) -> FloatArray:
+    """Return (C, max_count): entry [q, k-1] is log p(N_q | k fine classes), up to a constant.
+
+    Parameters
+    ----------
+    sizes
+        (C,) samples per coarse class.
+    n_fine
+        F, which fixes the mean size m = N/F.
+    dispersion
+        v > 0, standard deviation of fine class sizes over their mean.
+    max_count
+        Largest count k considered.
+    """
+    counts = np.arange(1, max_count + 1)
+    mean_size = sizes.sum() / n_fine
+    variance = np.log1p(dispersion**2 / counts) + FINEST_VARIANCE
+    surprise = np.log(sizes[:, None] / (counts * mean_size)) + variance / 2
+    return np.asarray(-0.5 * surprise**2 / variance - 0.5 * np.log(variance))
+
+
+def estimate_dispersion(sizes: IntArray, n_fine: int, max_count: int) -> float:
+    """Return v, the posterior geometric mean over `DISPERSIONS` given the coarse sizes and F."""
+    shares = sizes[:, None] * n_fine / sizes.sum()
+    counts = np.arange(1, max_count + 1)
+    log_count = -0.5 * ((counts - shares) / (1 + np.sqrt(shares))) ** 2
+    log_count -= logsumexp(log_count, axis=1, keepdims=True)
+    evidence = np.array(
+        [
+            logsumexp(log_size_prior(sizes, n_fine, v, max_count) + log_count, axis=1).sum()
+            for v in DISPERSIONS
+        ]
+    )
+    return _posterior_mean(evidence)
+
+
+def dispersion_of_counts(sizes: IntArray, counts: IntArray) -> float:
+    """Return v when the counts are known: the posterior mean given N_q and n_q together."""
+    n_fine, rows = int(counts.sum()), np.arange(len(sizes))
+    evidence = np.array(
+        [
+            log_size_prior(sizes, n_fine, v, int(counts.max()))[rows, counts - 1].sum()
+            for v in DISPERSIONS
+        ]
+    )
+    return _posterior_mean(evidence)
+
+
+def _posterior_mean(evidence: FloatArray) -> float:
+    hyper = -0.5 * (np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) ** 2
+    weight = np.exp(evidence + hyper - logsumexp(evidence + hyper))
+    return float(np.exp((weight * np.log(DISPERSIONS)).sum()))
+
+
+def size_exponent(dispersion: float) -> float:
+    """Return the merge tree's exponent: 1 for equal sizes (v <= 0.2), 0 for unequal (v >= 0.5)."""
+    return float(np.clip((0.5 - dispersion) / 0.3, 0.0, 1.0))

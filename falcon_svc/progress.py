@@ -1,0 +1,28 @@
+"""How long work tells of itself: stages, and how much of each is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives what a run is doing; calls may raise to cancel the run."""
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a stage of `total` units: images, rows, views or epochs."""
+        ...
+
+    def advance(self, done: int, metrics: Mapping[str, float]) -> None:
+        """Tell that `done` units of the present stage are done, with numbers to show."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def stage(self, name: str, total: int) -> None:
+        """Ignore."""
+
+    def advance(self, done: int, metrics: Mapping[str, float]) -> None:
+        """Ignore."""
