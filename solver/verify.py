@@ -34,6 +34,8 @@ from .program import compile_program
 from .second_solver import second_opinion
 from .solution import Solution
 
+HIGHS_TOLERANCE = 1e-9  # of the largest sum; HiGHS works in floating point
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -151,6 +153,20 @@ def _holds(  # noqa: PLR0911 - one line per kind
     return True
 
 
+def _magnitude(problem: RelationProblem) -> float:
+    """Largest number that an objective of this problem is summed from, times their count."""
+    weight, target = problem.column_costs()
+    largest = float(np.abs(problem.matrix).max())
+    size_cost = float((weight * (problem.n_fine + target) ** 2).max())
+    for tie in problem.constraints.of(SourceTie):
+        largest += float(np.abs(tie.matrix).max()) + tie.balance * problem.n_fine
+    return problem.n_fine * largest + size_cost + abs(problem.size_constant())
+
+
+def _float_error(problem: RelationProblem) -> float:
+    return 1e-13 * _magnitude(problem)
+
+
 def _within(value: int, least: int, most: int | None) -> bool:
     return least <= value and (most is None or value <= most)
 
@@ -158,7 +174,7 @@ def _within(value: int, least: int, most: int | None) -> bool:
 def _objective_faults(problem: RelationProblem, solution: Solution) -> list[str]:
     value = problem.objective(solution.relation, solution.tied)
     found = []
-    if abs(value - solution.objective) > 1e-9 * (1 + abs(value)):
+    if abs(value - solution.objective) > _float_error(problem):
         found.append(f"The objective is {value!r}, the solution says {solution.objective!r}.")
     if solution.bound < solution.objective:
         found.append("The bound lies below the objective.")
@@ -170,7 +186,7 @@ def _bound_check(
 ) -> tuple[str, list[str]]:
     """Confirm the bound by the prices, else by a second solver."""
     program = compile_program(problem)
-    tolerance = program.rounding_bound + 1e-9 * (1 + abs(solution.bound))
+    tolerance = program.rounding_bound + _float_error(problem)
     if solution.status in ("optimal", "feasible", "unknown"):
         proven = priced_bound(problem, solution.certificate)
         if proven is not None and proven <= solution.bound + tolerance:
@@ -180,6 +196,6 @@ def _bound_check(
         return "nothing", ["The prices do not prove the bound, and no second solver could."]
     if solution.status == "infeasible":
         return "highs", [] if best == -np.inf else ["A second solver found a relation."]
-    if best > solution.bound + tolerance + 1e-7 * (1 + abs(best)):
+    if best > solution.bound + tolerance + HIGHS_TOLERANCE * _magnitude(problem):
         return "highs", [f"A second solver's bound is {best!r}, above {solution.bound!r}."]
     return "highs", []
