@@ -25,6 +25,7 @@ from .relaxation import Relaxation, reduced_profit, size_window
 from .rows import LinearRow
 
 SEED = 1
+TIES_PER_ROW = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +50,16 @@ def solve_restricted(
     *,
     slack: int,
     hint: NDArray[np.bool_] | None,
+    proven: NDArray[np.bool_] | None,
     time_limit_s: float,
     deterministic: bool,
 ) -> Answer:
-    """Solve the program over the cells and column sums that cost at most `slack`."""
-    model = RestrictedModel(program, relaxation, slack)
+    """Solve the program over the cells and column sums that cost at most `slack`.
+
+    `hint`, bool (R, K), is where CP-SAT starts. `proven` is a relation worth exactly the bound:
+    with ties by the thousand, a few tied cells per row beside it are plenty to search.
+    """
+    model = RestrictedModel(program, relaxation, slack, proven)
     if hint is not None:
         model.add_hint(hint)
     solver = cp_model.CpSolver()
@@ -76,11 +82,17 @@ class RestrictedModel:
     row the plain objective is used.)
     """
 
-    def __init__(self, program: IntegerProgram, relaxation: Relaxation, slack: int) -> None:
+    def __init__(
+        self,
+        program: IntegerProgram,
+        relaxation: Relaxation,
+        slack: int,
+        proven: NDArray[np.bool_] | None,
+    ) -> None:
         self.program, self.relaxation = program, relaxation
         self.model = cp_model.CpModel()
         self.low, self.high = size_window(program, relaxation, slack)
-        self.keep = relaxation.cell_costs <= slack
+        self.keep = _kept(relaxation, slack, proven)
         self.reduced = reduced_profit(program, relaxation.multipliers) if program.extra else None
         self.terms: list[cp_model.IntVar] = []
         self.prices: list[int] = []
@@ -166,6 +178,9 @@ class RestrictedModel:
     ) -> None:
         if not cells and held == low <= high:
             return
+        if low > high:
+            self.model.add_bool_or([])  # too few cells for the least sum: false
+            return
         total = cp_model.LinearExpr.sum(cells) + held
         costs = self.program.marginal(np.arange(low, high), np.full(max(high - low, 0), coarse))
         costs -= self.relaxation.multipliers.columns[coarse]
@@ -211,6 +226,15 @@ class RestrictedModel:
     def _pay(self, variable: cp_model.IntVar, amount: int) -> None:
         self.terms.append(variable)
         self.prices.append(amount)
+
+
+def _kept(
+    relaxation: Relaxation, slack: int, proven: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    keep: NDArray[np.bool_] = relaxation.cell_costs <= slack
+    if proven is not None and keep.sum() > TIES_PER_ROW * len(keep):
+        keep = (keep & (np.cumsum(keep, axis=1) <= TIES_PER_ROW)) | proven
+    return keep
 
 
 def value_of(program: IntegerProgram, chosen: NDArray[np.bool_]) -> int:

@@ -64,7 +64,7 @@ def solve_flow(
     Flow
         Optimal over all assignments within the column bounds, unless its status differs.
     """
-    if not np.isfinite(program.profit.max(axis=1)).all():
+    if not program.has_cells:
         nowhere = np.zeros(len(program.profit), dtype=np.int64)
         return Flow(nowhere, np.zeros(len(program.weight)), "infeasible", 0)
     graph = ExchangeGraph(program, first_prices(program) if prices is None else prices)

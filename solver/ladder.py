@@ -56,6 +56,7 @@ def climb(
             relaxation,
             slack=slack,
             hint=hint if best is None or best.chosen is None else best.chosen,
+            proven=best.chosen if best is not None and best.value == relaxation.bound else None,
             time_limit_s=left,
             deterministic=deterministic,
         )

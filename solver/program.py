@@ -88,6 +88,11 @@ class IntegerProgram:
         return not self.rows and self.extra is None
 
     @property
+    def has_cells(self) -> bool:
+        """Whether every row has a cell that is not forbidden."""
+        return bool(np.isfinite(self.profit.max(axis=1)).all())
+
+    @property
     def penalty(self) -> float:
         """Price of one unit of violated column bound: above any path without one."""
         return 2.0**50

@@ -123,7 +123,8 @@ def _several_parents(
     np.maximum(loss, 0.0, out=loss)
     top = value if program.unused is None else np.maximum(value, reduced[: len(value), -1])
     best[: len(value)] = top
-    costs[: len(value), : program.n_coarse] = loss + (top - value)[:, None]
+    lost = np.subtract(top, value, out=np.zeros_like(top), where=np.isfinite(value))
+    costs[: len(value), : program.n_coarse] = loss + lost[:, None]
     if program.unused is not None:
         costs[: len(value), -1] = top - reduced[: len(value), -1]
     return best, costs

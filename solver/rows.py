@@ -25,6 +25,7 @@ from .constraints import (
     SizeBounds,
     SourceTie,
     StayClose,
+    UnusedAllowed,
 )
 from .problem import RelationProblem
 
@@ -101,12 +102,19 @@ def tie_rows(problem: RelationProblem, item: SourceTie) -> Iterator[LinearRow]:
     place = ties.index(item)
     first_column = problem.n_coarse + sum(tie.matrix.shape[1] for tie in ties[:place])
     first_row = problem.n_fine * (place + 1)
-    for coarse, partners in enumerate(item.pairs):
-        others = first_column + np.flatnonzero(partners)
-        for fine in range(problem.n_fine):
-            rows = np.r_[fine, np.full(len(others), first_row + fine)]
+    first = (0, 0, item.pairs)
+    second = (first_row, first_column, item.pairs.T)
+    ways = [(first, second)]
+    if not problem.constraints.of(UnusedAllowed):  # an unused fine class meets any parent there
+        ways.append((second, first))
+    for (row, column, pairs), (other_row, other_column, _) in ways:
+        for coarse, partners in enumerate(pairs):
+            others = other_column + np.flatnonzero(partners)
             signs = np.r_[1, -np.ones(len(others), dtype=np.int64)]
-            yield _row(item.id, rows, np.r_[coarse, others], signs, -NO_LIMIT, 0)
+            columns = np.r_[column + coarse, others]
+            for fine in range(problem.n_fine):
+                rows = np.r_[row + fine, np.full(len(others), other_row + fine)]
+                yield _row(item.id, rows, columns, signs, -NO_LIMIT, 0)
 
 
 def _sum(

@@ -75,7 +75,8 @@ def solve(
     deadline = began + time_limit_s
     flow = solve_flow(program, prices=_start_prices(program, start), deadline=deadline)
     multipliers = flow_multipliers(program, flow)
-    if flow.status == "infeasible" or method == "min_cost_flow":
+    hopeless = flow.status == "infeasible" and (program.extra is None or not program.has_cells)
+    if hopeless or method == "min_cost_flow":
         return _solution(problem, program, _flow_answer(program, flow), multipliers, began)
     relaxation = price_rows(program, flow.prices, deadline)
     known = _flow_answer(program, flow) if program.is_flow else None

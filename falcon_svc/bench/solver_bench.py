@@ -144,6 +144,7 @@ def _plain(problem: RelationProblem, limit: float) -> bool:
         relax(program, none),
         slack=ALL_CELLS,
         hint=None,
+        proven=None,
         time_limit_s=limit,
         deterministic=True,
     )
