@@ -295,7 +295,7 @@ def _retry(state: TrainState, good: Saved) -> None:
             f"Training needs finite losses, but they were not in epoch {state.epoch + 1}, and "
             f"halving the learning rate {MOST_RETRIES} times did not help; lower learning_rate "
             "or scale the features down."
-        )
+        ) from None
     _log.warning("epoch %d: loss not finite; back, with half the rate", state.epoch + 1)
     state.load(good)
     state.retries = retries

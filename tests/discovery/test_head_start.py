@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_svc.discovery.head_start import HeadStart, random_start
+from falcon_svc.discovery.train_config import TrainConfig
+from tests.discovery.planted import planted
+
+
+def test_random_start_is_reproducible_and_seeded() -> None:
+    data = planted()
+    starts = [random_start(9, 12, data.sources, seed=seed) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(starts[0].weight, starts[1].weight)
+    assert (starts[0].weight != starts[2].weight).any()
+    assert np.abs(starts[0].weight).max() <= 12**-0.5
+    assert starts[0].relations[0].sum(axis=0).tolist() == [3, 3, 3]
+
+
+def test_a_start_whose_coarse_class_has_no_child_is_a_bug() -> None:
+    childless = np.array([[1, 0], [1, 0]], dtype=np.bool_)
+    with pytest.raises(AssertionError, match="no child"):
+        HeadStart(np.zeros((2, 3), np.float32), np.zeros(2, np.float32), (childless,))
+
+
+def test_settings_refuse_what_they_do_not_know() -> None:
+    with pytest.raises(ValueError, match="tau"):
+        TrainConfig(tau=1.0)
+    with pytest.raises(ValueError, match="learning_rate"):
+        TrainConfig(learning_rate=-1)
+
+
+def test_defaults_are_the_papers() -> None:
+    paper = TrainConfig.paper()
+    assert paper == TrainConfig()
+    assert (paper.epochs, paper.batch_size, paper.learning_rate) == (100, 256, 0.1)
+    assert TrainConfig.warm() != paper
