@@ -13,7 +13,7 @@ from falcon_svc.discovery.result import Assignments
 from falcon_svc.discovery.setup import on_device
 from falcon_svc.types import BoolArray, FloatArray, LabelSource
 
-_CHUNK_CELLS = 1 << 23  # cells of (rows, F): 32 MB
+_CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
 
 
 @torch.no_grad()
@@ -43,37 +43,45 @@ def predict(
     """
     device = next(head.parameters()).device
     table = on_device(features, "cpu")
-    tables = [torch.from_numpy(relation.T.copy()).to(device) for relation in relations]  # (C, F)
+    tables = [_children_table(relation, device) for relation in relations]
     labels = [torch.from_numpy(source.labels.copy()).to(device) for source in sources]
-    n_fine = len(head(table[:1].to(device))[0])
+    n_fine = head(table[:1].to(device)).shape[1]
     step = max(1, _CHUNK_CELLS // n_fine)
     parts = []
     for first in range(0, len(table), step):
         scores = head(table[first : first + step].to(device))  # (chunk, F)
         mine = [label[first : first + step] for label in labels]
-        parts.append(_assign(scores, _allowed(scores, mine, tables)))
+        parts.append(_assign(_masked(scores, mine, tables), scores))
     return _joined(parts)
 
 
-def _allowed(scores: Tensor, labels: list[Tensor], tables: list[Tensor]) -> Tensor:
-    """Which classes (chunk, F) each sample may have."""
-    allowed = torch.ones_like(scores, dtype=torch.bool)
+def _children_table(relation: BoolArray, device: torch.device) -> Tensor:
+    """Which classes each label allows: (C + 1, F), the last row, all, for label -1."""
+    rows = np.concatenate([relation.T, np.ones((1, len(relation)), np.bool_)])
+    return torch.from_numpy(rows).to(device)
+
+
+def _masked(scores: Tensor, labels: list[Tensor], tables: list[Tensor]) -> Tensor:
+    """Scores (chunk, F), -inf where a sample's labels do not allow the class."""
+    allowed: Tensor | None = None
     for label, table in zip(labels, tables, strict=True):
-        children = table[label] | (label < 0)[:, None]
-        both = allowed & children
-        allowed = torch.where(both.any(dim=1, keepdim=True), both, allowed)
-    return allowed
+        children = table[label]  # (chunk, F)
+        if allowed is None:
+            allowed = children
+        else:
+            both = allowed & children
+            allowed = torch.where(both.any(dim=1, keepdim=True), both, allowed)
+    return scores if allowed is None else torch.where(allowed, scores, -torch.inf)
 
 
-def _assign(scores: Tensor, allowed: Tensor) -> tuple[Tensor, ...]:
+def _assign(masked: Tensor, scores: Tensor) -> tuple[Tensor, ...]:
     """Class, confidence, margin, runner-up, plain argmax: (chunk,) each."""
-    prob = torch.softmax(scores.masked_fill(~allowed, -torch.inf), dim=1)
-    best = prob.topk(min(2, prob.shape[1]), dim=1)
-    fine, confidence = best.indices[:, 0], best.values[:, 0]
-    alone = allowed.sum(dim=1) == 1
+    best = masked.topk(min(2, masked.shape[1]), dim=1)
+    prob = torch.exp(best.values - torch.logsumexp(masked, dim=1, keepdim=True))  # (chunk, 2)
+    alone = torch.isneginf(best.values[:, -1]) | (masked.shape[1] == 1)
     runner_up = best.indices[:, -1].masked_fill(alone, -1)
-    margin = (confidence - best.values[:, -1]).masked_fill(alone, 1.0)
-    return fine, confidence, margin, runner_up, scores.argmax(dim=1)
+    margin = (prob[:, 0] - prob[:, -1]).masked_fill(alone, 1.0)
+    return best.indices[:, 0], prob[:, 0], margin, runner_up, scores.argmax(dim=1)
 
 
 def _joined(parts: list[tuple[Tensor, ...]]) -> Assignments:
