@@ -23,6 +23,7 @@ from falcon_svc.types import FloatArray, IntArray
 
 EVIDENCE_PER_DISPERSION = 8.0
 SMALLEST_COST = 1e-12
+PLAUSIBLE_DROP = 2.0
 
 
 def evidence_weight(dispersion: float) -> float:
@@ -95,3 +96,40 @@ def _trace_back(choices: list[IntArray], n_fine: int) -> IntArray:
         counts[q] = choices[q][left]
         left -= int(counts[q])
     return counts
+
+
+def plausible_counts(
+    score: FloatArray, n_fine: int, low: IntArray, high: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return the least and most (C,) counts whose best total score is within 2 of the optimum.
+
+    Two units of log-likelihood are a 95 % interval where the score is one. Forward and backward
+    dynamic programs meet at each class, so all classes cost as much as two allocations.
+    """
+    forward, backward = (
+        _totals(score, n_fine, low, high),
+        _totals(score[::-1], n_fine, low[::-1], high[::-1]),
+    )
+    optimum = forward[-1][n_fine]
+    least, most = np.empty_like(low), np.empty_like(low)
+    for q in range(len(score)):
+        before, after = forward[q], backward[len(score) - 1 - q]
+        counts = [
+            k
+            for k in range(int(low[q]), min(int(high[q]), n_fine) + 1)
+            if (before[: n_fine - k + 1] + after[n_fine - k :: -1]).max() + score[q, k - 1]
+            >= optimum - PLAUSIBLE_DROP
+        ]
+        least[q], most[q] = counts[0], counts[-1]
+    return least, most
+
+
+def _totals(score: FloatArray, n_fine: int, low: IntArray, high: IntArray) -> list[FloatArray]:
+    """Best scores by total after 0, 1, .. C classes."""
+    best = np.full(n_fine + 1, -np.inf)
+    best[0] = 0.0
+    totals = [best]
+    for q in range(len(score)):
+        best, _ = _add_class(best, score[q], int(low[q]), int(high[q]))
+        totals.append(best)
+    return totals

@@ -61,7 +61,7 @@ def _fit(
         pairs = neighbors[rows, rng.integers(neighbors.shape[1], size=len(rows))]
         loss = info_nce_loss(inputs[rows] @ weight, inputs[pairs] @ weight)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     return weight.detach()

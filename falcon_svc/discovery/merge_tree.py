@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from falcon_svc.types import FloatArray, IntArray
@@ -67,7 +68,7 @@ def _agglomerate(vectors: FloatArray, group: IntArray, size_exponent: float) -> 
     np.fill_diagonal(cost, np.inf)
     merges, costs = np.empty((n_groups - 1, 2), np.int64), np.empty(n_groups - 1)
     for step in range(n_groups - 1):
-        kept, joined = sorted(np.unravel_index(cost.argmin(), cost.shape))
+        kept, joined = sorted(divmod(int(cost.argmin()), n_groups))
         merges[step], costs[step] = (kept, joined), cost[kept, joined]
         _join(kept, joined, size, distance)
         row = distance[kept] * _size_weight(size[kept], size, size_exponent)
@@ -77,18 +78,22 @@ def _agglomerate(vectors: FloatArray, group: IntArray, size_exponent: float) -> 
     return MergeTree(group, merges, np.maximum.accumulate(costs).astype(np.float32))
 
 
-def _join(kept: int, joined: int, size: FloatArray, distance: FloatArray) -> None:
+def _join(kept: int, joined: int, size: NDArray[np.float64], distance: NDArray[np.float64]) -> None:
     total = size[kept] + size[joined]
     row = (size[kept] * distance[kept] + size[joined] * distance[joined]) / total
     distance[kept], distance[:, kept] = row, row
     size[kept] = total
 
 
-def _size_weight(a: FloatArray, b: FloatArray, exponent: float) -> FloatArray:
+def _size_weight(
+    a: NDArray[np.float64], b: NDArray[np.float64], exponent: float
+) -> NDArray[np.float64]:
     return np.asarray((a * b / (a + b)) ** exponent)
 
 
-def _group_distances(vectors: FloatArray, group: IntArray) -> tuple[FloatArray, FloatArray]:
+def _group_distances(
+    vectors: FloatArray, group: IntArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sizes (G,) and mean squared distances (G, G) between the samples of the groups."""
     n_groups = int(group.max()) + 1
     size = np.bincount(group).astype(np.float64)
@@ -98,4 +103,4 @@ def _group_distances(vectors: FloatArray, group: IntArray) -> tuple[FloatArray, 
     spread = np.bincount(group, ((vectors - centre[group]) ** 2).sum(1)) / size
     square = (centre**2).sum(1)
     between = np.maximum(square[:, None] + square[None] - 2 * centre @ centre.T, 0)
-    return size, between + spread[:, None] + spread[None]
+    return np.asarray(size), between + spread[:, None] + spread[None]

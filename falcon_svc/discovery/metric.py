@@ -74,7 +74,7 @@ class SharedMetric:
     def learn(cls, vectors: FloatArray, fine: IntArray, *, shrinkage: float) -> SharedMetric:
         """Pool the scatter of `vectors` (N, D) around the means of the clusters `fine` (N,)."""
         residual = centred(vectors, fine)
-        return cls(whitening(residual.T @ residual / len(residual), shrinkage))
+        return cls(whitening((residual.T @ residual / len(residual)).astype(np.float32), shrinkage))
 
     def apply(self, vectors: FloatArray) -> FloatArray:
         """Return (N, D) whitened rows at unit length."""

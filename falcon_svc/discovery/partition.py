@@ -84,8 +84,13 @@ def class_pca(vectors: FloatArray, groups: list[IntArray]) -> FloatArray:
 
 
 def sharpened(
-    vectors: FloatArray, view: FloatArray, source: LabelSource, counts: IntArray, *,
-    exponent: float, seed: int,
+    vectors: FloatArray,
+    view: FloatArray,
+    source: LabelSource,
+    counts: IntArray,
+    *,
+    exponent: float,
+    seed: int,
 ) -> Iterator[tuple[IntArray, FloatArray]]:
     """Yield (fine ids, smoothed space): first for `view`, then for each round of the metric."""
     groups = source.rows_by_class()
@@ -97,8 +102,15 @@ def sharpened(
 
 
 def portfolio(
-    vectors: FloatArray, raw: FloatArray, source: LabelSource, counts: IntArray, *,
-    exponent: float, n_starts: int, seed: int, on_part: Callable[[], None],
+    vectors: FloatArray,
+    raw: FloatArray,
+    source: LabelSource,
+    counts: IntArray,
+    *,
+    exponent: float,
+    n_starts: int,
+    seed: int,
+    on_part: Callable[[], None],
 ) -> list[IntArray]:
     """Return partitions (N,): per start and view, the first and the last of `sharpened`.
 
@@ -131,9 +143,7 @@ def portfolio(
             class_pca(vectors, groups),
             contrast_view(vectors, groups, neighbors, seed=own_seed),
         ):
-            found = list(
-                sharpened(vectors, view, source, counts, exponent=exponent, seed=own_seed)
-            )
+            found = list(sharpened(vectors, view, source, counts, exponent=exponent, seed=own_seed))
             parts += [found[0][0], found[-1][0]]
             on_part()
     return parts
@@ -154,5 +164,3 @@ def consensus(
 def _one_hot(labels: IntArray) -> FloatArray:
     _, index = np.unique(labels, return_inverse=True)
     return np.eye(int(index.max()) + 1, dtype=np.float32)[index]
-
-

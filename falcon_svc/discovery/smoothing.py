@@ -29,7 +29,7 @@ def smoothed(vectors: FloatArray, neighbors: IntArray, *, n_steps: int) -> Float
     """
     current = unit_rows(vectors)
     for _ in range(n_steps):
-        current = unit_rows(current / 2 + _neighbor_means(current, neighbors) / 2)
+        current = unit_rows((current + _neighbor_means(current, neighbors)) / np.float32(2))
     return current
 
 

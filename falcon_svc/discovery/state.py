@@ -8,6 +8,7 @@ learning rate follows from the epoch, and teacher memories are renewed when an e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from falcon_svc.discovery.relation_step import AffinityWindow
 from falcon_svc.discovery.teacher_memory import TeacherMemory
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
+
+_CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
 
 
 class SourceState:
@@ -105,6 +108,14 @@ class TrainState:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
+
+    @torch.no_grad()
+    def teacher_scores(self, features: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (rows, the teacher's logits (rows, F)) over all samples, piece by piece."""
+        n_fine = len(self.sources[0].relation)
+        every = torch.arange(len(features), device=features.device)
+        for rows in torch.split(every, max(1, _CHUNK_CELLS // n_fine)):
+            yield rows, self.teacher(features[rows])
 
     def save(self) -> Saved:
         """Return a copy of the state; only meaningful at the boundary of an epoch."""

@@ -1,89 +1,194 @@
 """The structure step: how many fine classes each coarse class holds, and a first partition.
 
-    reduce -> learn the shared metric -> counts -> portfolio of partitions -> consensus
+    reduce -> total (if unknown) -> shared metric and counts -> portfolio -> consensus
 
-It runs on at most `max_rows` samples; the head learns from its answer and extends it to all.
+Place: between the features and head training. It works on a sample of the rows; the head learns
+from its answer and extends it to all of them. Why it looks as it does, and what each part is
+worth in accuracy, is in docs/decisions/0003-structure.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.decomposition import PCA
 
-from falcon_svc.discovery.allocation import allocate, evidence_weight, split_evidence
-from falcon_svc.discovery.metric import SharedMetric, centred, unit_rows
+from falcon_svc.discovery.allocation import (
+    allocate,
+    evidence_weight,
+    plausible_counts,
+    split_evidence,
+)
+from falcon_svc.discovery.count_bounds import CountBounds
+from falcon_svc.discovery.count_estimate import estimate_total
+from falcon_svc.discovery.metric import centred, unit_rows
 from falcon_svc.discovery.partition import (
-    class_pca, consensus, learn_metric, portfolio, sharpened, trees_of,
+    class_pca,
+    consensus,
+    learn_metric,
+    portfolio,
+    sharpened,
+    trees_of,
 )
 from falcon_svc.discovery.size_prior import (
-    dispersion_of_counts, estimate_dispersion, log_size_prior, size_exponent,
+    dispersion_of_counts,
+    estimate_dispersion,
+    log_size_prior,
+    size_exponent,
 )
+from falcon_svc.discovery.stability import class_stability
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 MAX_DIM = 128
 N_STARTS = 2
-MAX_COUNT = 80
 COUNT_ROUNDS = 2
+MAX_COUNT = 200
+LEAST_EXPONENT_KNOWN = 0.5  # with known counts no cluster is left over to be kept small
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many fine classes each coarse class holds.
+
+    Parameters
+    ----------
+    n_fine, low, high
+        (C,) int64: the counts used, and the range that the data do not rule out.
+    dispersion
+        Estimated coefficient of variation of fine class sizes.
+    exponent
+        Size exponent of the merge trees that follows from it.
+    total_estimated
+        Whether the total was estimated, not given.
+    """
+
+    n_fine: IntArray
+    low: IntArray
+    high: IntArray
+    dispersion: float
+    exponent: float
+    total_estimated: bool
 
 
 @dataclass(frozen=True)
 class Structure:
-    """Parameters
+    """Counts and a partition of the rows worked on.
+
+    Parameters
     ----------
     fine
-        (n,) fine ids of the rows worked on; class q owns counts[q] consecutive ids.
+        (n,) int64 fine ids; coarse class q owns `counts.n_fine[q]` consecutive ones.
     counts
-        (C,) fine classes per coarse class.
-    dispersion
-        Estimated coefficient of variation of the fine classes' sizes.
-    metric
-        The shared metric of the final partition, in the reduced space.
+        Per coarse class.
+    stability
+        (F,) how well each class comes back over the portfolio, in [0, 1].
     """
 
     fine: IntArray
-    counts: IntArray
-    dispersion: float
-    metric: SharedMetric
+    counts: Counts
+    stability: FloatArray
 
 
 def find_structure(
-    raw: FloatArray, source: LabelSource, n_fine: int, low: IntArray, high: IntArray, *,
-    seed: int, on_part: Callable[[], None] = lambda: None,
+    raw: FloatArray,
+    source: LabelSource,
+    bounds: CountBounds,
+    *,
+    seed: int,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Structure:
+    """Find counts and partition.
+
+    Parameters
+    ----------
+    raw
+        (n, D) features as they came.
+    source
+        Coarse labels, every row labelled.
+    bounds
+        What the user knows about the counts.
+    seed
+        Of everything random here.
+    on_step
+        Called after each candidate total and each view.
+
+    Raises
+    ------
+    ValueError
+        The bounds leave no counts that the rows can fill.
+    """
     inside = reduced(unit_rows(raw - raw.mean(axis=0)), source)
-    sizes = np.bincount(source.labels, minlength=source.n_coarse)
-    if np.array_equal(low, high):
-        counts, dispersion = low, dispersion_of_counts(sizes, low)
-        exponent = max(0.5, size_exponent(dispersion))
-    else:
-        counts, dispersion = share_out(inside, source, n_fine, low, high, seed=seed)
-        exponent = size_exponent(dispersion)
-    parts = portfolio(inside, raw, source, counts, exponent=exponent, n_starts=N_STARTS, seed=seed, on_part=on_part)
-    fine = consensus(parts, source.rows_by_class(), counts, exponent, seed)
-    return Structure(fine, counts, dispersion, learn_metric(inside, fine))
+    counts = find_counts(inside, source, bounds, seed=seed, on_step=on_step)
+    groups = source.rows_by_class()
+    parts = portfolio(
+        inside,
+        raw,
+        source,
+        counts.n_fine,
+        exponent=counts.exponent,
+        n_starts=N_STARTS,
+        seed=seed,
+        on_part=on_step,
+    )
+    fine = consensus(parts, groups, counts.n_fine, counts.exponent, seed)
+    return Structure(fine, counts, class_stability(fine, parts, int(counts.n_fine.sum())))
 
 
 def reduced(vectors: FloatArray, source: LabelSource) -> FloatArray:
+    """Return (n, min(D, 128)) rows centred inside each coarse class, in principal axes."""
     inside = centred(vectors, source.labels)
-    if inside.shape[1] > MAX_DIM:
-        inside = PCA(MAX_DIM, random_state=0).fit_transform(inside).astype(np.float32)
-    return inside
+    if min(inside.shape) <= MAX_DIM:
+        return inside
+    return np.asarray(PCA(MAX_DIM, random_state=0).fit_transform(inside), np.float32)
 
 
-def share_out(inside, source, n_fine, low, high, *, seed):
+def find_counts(
+    inside: FloatArray,
+    source: LabelSource,
+    bounds: CountBounds,
+    *,
+    seed: int,
+    on_step: Callable[[], None] = lambda: None,
+) -> Counts:
+    """Return the given counts, or share a given or estimated total out."""
     sizes = np.bincount(source.labels, minlength=source.n_coarse)
-    max_count = int(high.max())
-    dispersion = estimate_dispersion(sizes, n_fine, max_count)
-    prior = log_size_prior(sizes, n_fine, dispersion, max_count)
-    counts = allocate(prior, n_fine, low, high)
+    if bounds.fixed:
+        dispersion = dispersion_of_counts(sizes, bounds.low)
+        exponent = max(LEAST_EXPONENT_KNOWN, size_exponent(dispersion))
+        return Counts(bounds.low, bounds.low, bounds.high, dispersion, exponent, False)
+    low, high = bounds.low, np.minimum(bounds.high, np.maximum(bounds.low, MAX_COUNT))
+    total = bounds.total
+    if total is None:
+        estimate = estimate_total(inside, source, seed=seed, on_candidate=on_step)
+        high = np.where(estimate.structured | bounds.given, high, low)
+        total = int(np.clip(estimate.n_fine, low.sum(), high.sum()))
+    shared = _share_out(inside, source, total, low, high, seed=seed)
+    return replace(shared, total_estimated=bounds.total is None)
+
+
+def _share_out(
+    inside: FloatArray,
+    source: LabelSource,
+    total: int,
+    low: IntArray,
+    high: IntArray,
+    *,
+    seed: int,
+) -> Counts:
+    """Allocate by sizes, then by sizes and the merge trees of the shared metric, twice."""
+    sizes, max_count = np.bincount(source.labels, minlength=source.n_coarse), int(high.max())
+    dispersion = estimate_dispersion(sizes, total, max_count)
     exponent, groups = size_exponent(dispersion), source.rows_by_class()
+    score = prior = log_size_prior(sizes, total, dispersion, max_count)
+    counts = allocate(score, total, low, high)
     view = class_pca(inside, groups)
     for _ in range(COUNT_ROUNDS):
         *_, (fine, space) = sharpened(inside, view, source, counts, exponent=exponent, seed=seed)
-        evidence = split_evidence(trees_of(space, groups, exponent), n_fine, max_count)
-        counts = allocate(prior + evidence_weight(dispersion) * evidence, n_fine, low, high)
+        evidence = split_evidence(trees_of(space, groups, exponent), total, max_count)
+        score = prior + evidence_weight(dispersion) * evidence
+        counts = allocate(score, total, low, high)
         view = learn_metric(inside, fine).apply(inside)
-    return counts, dispersion
+    least, most = plausible_counts(score, total, low, high)
+    return Counts(counts, least, most, dispersion, exponent, False)

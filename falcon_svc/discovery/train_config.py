@@ -91,7 +91,7 @@ class TrainConfig(BaseModel):
             epochs=20,
             batch_size=1024,
             optimizer="adam",
-            learning_rate=5e-3,
+            learning_rate=2e-2,
             decay="cosine",
             weight_confidence=0.0,
             weight_balance=1.0,

@@ -19,8 +19,6 @@ from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.types import BoolArray
 from solver import Solution
 
-_CHUNK_CELLS = 1 << 23  # cells of (rows, F): 32 MB
-
 
 @dataclass(frozen=True, eq=False)
 class TrainedHead:
@@ -76,14 +74,12 @@ def finish(state: TrainState, features: Tensor, config: TrainConfig) -> TrainedH
     )
 
 
-@torch.no_grad()
 def _last_solutions(
     state: TrainState, features: Tensor, config: TrainConfig
 ) -> tuple[Solution, ...]:
     windows = [AffinityWindow.like(source.window) for source in state.sources]
-    every = torch.arange(len(features), device=features.device)
-    for rows in torch.split(every, max(1, _CHUNK_CELLS // windows[0].sums.shape[1])):
-        prob = torch.softmax(state.teacher(features[rows]), dim=1)  # (chunk, F)
+    for rows, scores in state.teacher_scores(features):
+        prob = torch.softmax(scores, dim=1)  # (chunk, F)
         for source, window in zip(state.sources, windows, strict=True):
             part = source.labelled(rows)
             window.add(prob[part], source.coarse[rows[part]])

@@ -45,7 +45,6 @@ from falcon_svc.errors import DivergedError
 from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
 MOST_RETRIES = 2
-_REFRESH_CELLS = 1 << 23  # cells of (rows, F) in one chunk: 32 MB
 _log = logging.getLogger(__name__)
 
 
@@ -225,13 +224,9 @@ def _batches(features: Tensor, generator: torch.Generator, size: int) -> tuple[T
     return order.tensor_split(max(1, round(len(features) / size)))
 
 
-@torch.no_grad()
 def _renew_memories(state: TrainState, features: Tensor) -> None:
     """Write the teacher's present predictions of all samples into every source's memory."""
-    n_fine = len(state.sources[0].relation)
-    every = torch.arange(len(features), device=features.device)
-    for rows in torch.split(every, max(1, _REFRESH_CELLS // n_fine)):
-        scores = state.teacher(features[rows])  # (chunk, F)
+    for rows, scores in state.teacher_scores(features):
         for source in state.sources:
             part = source.labelled(rows)
             mine = rows[part]

@@ -1,0 +1,257 @@
+"""From a coarsely labelled data set to a discovery: the stages in order.
+
+    features -> structure -> space -> neighbors -> head -> assignments -> map
+
+`discover` runs them in memory; `discover_to` also writes the result directory. With a work
+directory every stage that costs time leaves what it found there, and a resumed run goes on from
+it to the same result.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.checkpoint import CheckpointStore
+from falcon_svc.discovery.classes import describe_classes
+from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
+from falcon_svc.discovery.feature_space import FeatureSpace
+from falcon_svc.discovery.metric import centred
+from falcon_svc.discovery.partition import SHRINKAGE
+from falcon_svc.discovery.prediction import predict
+from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
+from falcon_svc.discovery.structure import Counts, Structure, find_structure
+from falcon_svc.discovery.trained_head import TrainedHead
+from falcon_svc.discovery.trainer import EpochReport, train_head
+from falcon_svc.discovery.warm_start import start_of
+from falcon_svc.encoder import extract_features
+from falcon_svc.neighbors import search_neighbors
+from falcon_svc.pipeline.atomic_directory import check_replaceable
+from falcon_svc.pipeline.device import choose_device
+from falcon_svc.pipeline.layout import draw_map
+from falcon_svc.pipeline.model import DiscoveryModel
+from falcon_svc.pipeline.record import Recorder, versions
+from falcon_svc.pipeline.result_files import write_discovery
+from falcon_svc.pipeline.sample import structure_rows
+from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
+from falcon_svc.progress import Progress, Silent
+from falcon_svc.report import render_report
+from falcon_svc.types import (
+    CoarseDataset,
+    FloatArray,
+    IntArray,
+    LabelSource,
+    Neighbors,
+)
+
+N_NEIGHBORS = 20
+
+
+@dataclass(frozen=True)
+class Run:
+    """A discovery, the model that predicts with it, and the (N, D) features it was made from."""
+
+    discovery: Discovery
+    model: DiscoveryModel
+    features: FloatArray
+
+
+def discover_to(
+    directory: Path,
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Discovery:
+    """Run a discovery and write its result directory, whole or not at all.
+
+    Parameters
+    ----------
+    directory
+        Must not exist, be empty, or hold an earlier result, which is replaced at the end.
+    dataset, config
+        What to discover in, and how.
+    resume
+        Go on from the work directory that a killed run of the same data and settings left
+        beside `directory`; without it that is deleted first.
+    progress
+        Told of stages and epochs.
+
+    Raises
+    ------
+    InputError, ConfigError, StorageError, DeviceError, DivergedError
+        One sentence each; `directory` is as it was.
+    """
+    check_replaceable(directory)
+    work_dir = directory.parent / f".{directory.name}.work"
+    if not resume:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    run = discover(dataset, config, work_dir=work_dir, progress=progress)
+    page = render_report(run.discovery, dataset, run.features)
+    write_discovery(directory, run.discovery, model_files=run.model.files(), report_html=page)
+    shutil.rmtree(work_dir, ignore_errors=True)
+    return run.discovery
+
+
+def discover(
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    *,
+    work_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a discovery in memory; see `discover_to` for the parameters.
+
+    What `work_dir` holds from a run of the same data and settings is taken over.
+    """
+    recorder = Recorder(progress or Silent())
+    device = choose_device(config.device)
+    bounds = count_bounds(config.counts, dataset.coarse)
+    features = _features(dataset, config, work_dir, recorder)
+    rows = structure_rows(dataset.coarse, bounds, seed=config.seed)
+    with recorder.stage("structure", total=0):
+        structure = _structure(features, rows, dataset, bounds, config, work_dir, recorder)
+    with recorder.stage("space", total=1):
+        sample = np.asarray(features[rows])
+        space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
+        inputs = space.apply(features)
+    neighbors = _neighbors(inputs, dataset.sources, config.seed, recorder)
+    start = start_of(inputs, rows, structure, dataset.sources, seed=config.seed)
+    with recorder.stage("head", total=config.train.epochs):
+        head = train_head(
+            inputs,
+            dataset.sources,
+            neighbors,
+            start.head,
+            config.train,
+            seed=config.seed,
+            device=device,
+            fine_prior=start.fine_prior,
+            size_targets=start.size_targets,
+            checkpoints=None if work_dir is None else CheckpointStore(work_dir / "checkpoints"),
+            on_epoch=lambda report: _tell(recorder, report),
+        )
+    with recorder.stage("assignments", total=1):
+        assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
+        classes = describe_classes(
+            inputs, assignments, dataset.sources, head.relations, structure.stability
+        )
+    with recorder.stage("map", total=1):
+        map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
+    discovery = Discovery(
+        ids=dataset.ids,
+        dataset_digest=dataset.digest,
+        sources=dataset.sources,
+        assignments=assignments,
+        classes=classes,
+        relations=_relations(head, dataset.sources),
+        counts=_count_records(structure.counts, bounds),
+        map_rows=map_rows,
+        map_xy=map_xy,
+        history=head.history,
+        stages=recorder.records(),
+        seed=config.seed,
+        config=config.model_dump(mode="json"),
+        versions=versions(),
+    )
+    return Run(discovery, _model(space, head, dataset, config), features)
+
+
+def _features(
+    dataset: CoarseDataset, config: DiscoveryConfig, work_dir: Path | None, recorder: Recorder
+) -> FloatArray:
+    cache = None if work_dir is None else work_dir / "features"
+    with recorder.stage("features", total=len(dataset)):
+        return extract_features(
+            dataset, config.encoder, cache, lambda done, _: recorder.progress.advance(done, {})
+        ).vectors
+
+
+def _structure(
+    features: FloatArray,
+    rows: IntArray,
+    dataset: CoarseDataset,
+    bounds: CountBounds,
+    config: DiscoveryConfig,
+    work_dir: Path | None,
+    recorder: Recorder,
+) -> Structure:
+    key = run_key(dataset.digest, config)
+    if (earlier := load_structure(work_dir, key)) is not None:
+        return earlier
+    source = dataset.coarse
+    part = LabelSource(source.name, source.labels[rows], source.names)
+    structure = find_structure(
+        np.asarray(features[rows]), part, bounds, seed=config.seed, on_step=recorder.step
+    )
+    save_structure(work_dir, key, structure)
+    return structure
+
+
+def _neighbors(
+    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, recorder: Recorder
+) -> tuple[Neighbors, ...]:
+    """Neighbors by direction from the mean of the own coarse class, per source."""
+    with recorder.stage("neighbors", total=len(inputs) * len(sources)):
+        return tuple(
+            search_neighbors(
+                centred(inputs, source.labels + 1),
+                source,
+                N_NEIGHBORS,
+                seed=seed,
+                progress=lambda done, _: recorder.progress.advance(done, {}),
+            )
+            for source in sources
+        )
+
+
+def _tell(recorder: Recorder, report: EpochReport) -> None:
+    recorder.progress.advance(
+        report.epoch,
+        {"neighbor_loss": report.neighbor_loss, "samples_per_s": report.samples_per_s},
+    )
+
+
+def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[SourceRelation, ...]:
+    return tuple(
+        SourceRelation(
+            source=source.name,
+            coarse_names=source.names,
+            relation=solution.relation,
+            regret=solution.regret,
+            status=solution.status,
+            method=solution.method,
+            objective=solution.objective,
+            bound=solution.bound,
+            gap=solution.gap,
+            seconds=solution.seconds,
+            certificate=solution.certificate,
+        )
+        for source, solution in zip(sources, head.solutions, strict=True)
+    )
+
+
+def _count_records(counts: Counts, bounds: CountBounds) -> tuple[CountEstimate, ...]:
+    found = "estimated" if counts.total_estimated else "allocated"
+    columns = zip(counts.n_fine, counts.low, counts.high, bounds.low == bounds.high, strict=True)
+    return tuple(
+        CountEstimate(q, int(n), int(low), int(high), "given" if fixed else found)
+        for q, (n, low, high, fixed) in enumerate(columns)
+    )
+
+
+def _model(
+    space: FeatureSpace, head: TrainedHead, dataset: CoarseDataset, config: DiscoveryConfig
+) -> DiscoveryModel:
+    return DiscoveryModel(
+        space=space,
+        head=head.teacher,
+        relations=head.relations,
+        sources=tuple((source.name, source.names) for source in dataset.sources),
+        encoder=config.encoder.name,
+    )

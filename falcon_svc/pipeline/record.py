@@ -1,0 +1,66 @@
+"""What a run records of itself: seconds and memory per stage, versions of what it used."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+
+from falcon_svc import __version__
+from falcon_svc.discovery.result import StageRecord
+from falcon_svc.progress import Progress
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "ortools", "faiss-cpu", "faiss-gpu")
+
+
+class Recorder:
+    """Times stages and passes progress on.
+
+    Parameters
+    ----------
+    progress
+        Told of every stage and step.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self._records: list[StageRecord] = []
+        self._done = 0
+
+    @contextmanager
+    def stage(self, name: str, *, total: int) -> Iterator[None]:
+        """Time what happens inside; `total` 0 means that the number of steps is not known."""
+        self.progress.stage(name, total)
+        self._done, began = 0, time.perf_counter()
+        yield
+        self._records.append(StageRecord(name, time.perf_counter() - began, peak_rss_bytes()))
+
+    def step(self) -> None:
+        """One more step of the present stage is done."""
+        self._done += 1
+        self.progress.advance(self._done, {})
+
+    def records(self) -> tuple[StageRecord, ...]:
+        """Return the stages so far."""
+        return tuple(self._records)
+
+
+def peak_rss_bytes() -> int:
+    """Return the process's peak resident memory; the kernel counts KiB, on macOS bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, this package and the packages results depend on."""
+    found = {"python": platform.python_version(), "falcon-svc": __version__}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,68 @@
+"""The structure step's answer in the work directory, so that a resumed run need not repeat it.
+
+Two files' worth of numbers in one safetensors file under the run's key: a file of other data,
+settings or version is not found; a damaged one is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from falcon_svc import __version__
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.structure import Counts, Structure
+from falcon_svc.pipeline.atomic_directory import write_durably
+
+
+def run_key(dataset_digest: str, config: DiscoveryConfig) -> str:
+    """Return sha256 hex over all that determines the structure."""
+    parts = [
+        __version__,
+        dataset_digest,
+        json.dumps(config.model_dump(mode="json"), sort_keys=True),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def save_structure(work_dir: Path | None, key: str, structure: Structure) -> None:
+    """Write the structure, durably and under a temporary name first; None = nowhere."""
+    if work_dir is None:
+        return
+    work_dir.mkdir(parents=True, exist_ok=True)
+    counts = structure.counts
+    tensors = {
+        "fine": structure.fine,
+        "stability": structure.stability,
+        "n_fine": counts.n_fine,
+        "low": counts.low,
+        "high": counts.high,
+        "scalars": np.array([counts.dispersion, counts.exponent, float(counts.total_estimated)]),
+    }
+    temporary = work_dir / f"structure-{key}.tmp"
+    write_durably(temporary, safetensors.numpy.save(tensors))
+    temporary.replace(_path(work_dir, key))
+
+
+def load_structure(work_dir: Path | None, key: str) -> Structure | None:
+    """Return the structure of an earlier attempt at the same run, or None."""
+    if work_dir is None or not _path(work_dir, key).exists():
+        return None
+    try:
+        tensors = safetensors.numpy.load_file(_path(work_dir, key))
+    except (OSError, SafetensorError):
+        return None
+    dispersion, exponent, estimated = tensors["scalars"].tolist()
+    counts = Counts(
+        tensors["n_fine"], tensors["low"], tensors["high"], dispersion, exponent, bool(estimated)
+    )
+    return Structure(tensors["fine"], counts, tensors["stability"])
+
+
+def _path(work_dir: Path, key: str) -> Path:
+    return work_dir / f"structure-{key}.safetensors"
