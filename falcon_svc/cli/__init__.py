@@ -1,0 +1,5 @@
+"""The command `falcon`: a thin edge that reads flags, calls the pipeline and prints.
+
+Heavy imports (torch, pyarrow, matplotlib) happen inside the commands, so that `falcon --help`
+answers at once. Results go to stdout, everything else to stderr.
+"""

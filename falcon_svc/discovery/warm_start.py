@@ -89,12 +89,10 @@ def size_shares(structure: Structure, coarse: IntArray) -> FloatArray:
 
     ``share_f ~ size_f^(1-e) (N_q / n_q)^e`` with e the structure's size exponent.
     """
-    counts = structure.counts
-    sizes = np.bincount(structure.fine, minlength=int(counts.n_fine.sum())) + 1.0
-    even = np.repeat(
-        np.bincount(coarse, minlength=len(counts.n_fine)) / counts.n_fine, counts.n_fine
-    )
-    shares = sizes ** (1 - counts.exponent) * even**counts.exponent
+    counts, exponent = structure.counts.n_fine, structure.counts.exponent
+    sizes = np.bincount(structure.fine, minlength=int(counts.sum())) + 1.0
+    even = np.repeat(np.bincount(coarse, minlength=len(counts)) / counts, counts)
+    shares = sizes ** (1 - exponent) * even**exponent
     return np.asarray(shares / shares.sum(), np.float32)
 
 

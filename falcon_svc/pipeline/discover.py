@@ -223,7 +223,7 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
             source=source.name,
             coarse_names=source.names,
             relation=solution.relation,
-            regret=solution.regret,
+            regret=solution.regret.astype(np.float32),
             status=solution.status,
             method=solution.method,
             objective=solution.objective,
@@ -251,6 +251,7 @@ def _model(
     return DiscoveryModel(
         space=space,
         head=head.teacher,
+        train=config.train,
         relations=head.relations,
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=config.encoder.name,

@@ -15,11 +15,13 @@ import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import nn
 
-from falcon_svc.core.heads import LinearHead
+from falcon_svc.core.heads import make_head
 from falcon_svc.discovery.feature_space import FeatureSpace
 from falcon_svc.discovery.prediction import predict
 from falcon_svc.discovery.result import Assignments
+from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.errors import InputError, StorageError
 from falcon_svc.types import UNLABELLED, BoolArray, FloatArray, LabelSource
 
@@ -35,8 +37,8 @@ class DiscoveryModel:
     ----------
     space
         From features to head inputs.
-    head
-        The teacher: linear, (F, D).
+    head, train
+        The teacher, and the settings that say what kind of head it is.
     relations, sources
         (F, C) bool per label source, and each source's name and class names.
     encoder
@@ -44,7 +46,8 @@ class DiscoveryModel:
     """
 
     space: FeatureSpace
-    head: LinearHead
+    head: nn.Module
+    train: TrainConfig
     relations: tuple[BoolArray, ...]
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     encoder: str
@@ -85,7 +88,8 @@ class DiscoveryModel:
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
             raise InputError(
-                f"Expected finite numbers, found NaN or infinity in row {row}; remove or impute it.",
+                f"Expected finite numbers, found NaN or infinity in row {row}; "
+                "remove or impute it.",
                 code="non_finite",
             )
 
@@ -106,16 +110,16 @@ class DiscoveryModel:
         tensors = {
             "mean": torch.from_numpy(self.space.mean),
             "projection": torch.from_numpy(self.space.projection),
-            "weight": self.head.weight.detach(),
-            "bias": self.head.bias.detach(),
         }
+        tensors |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
         tensors |= {f"relation.{i}": torch.from_numpy(r) for i, r in enumerate(self.relations)}
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         record = {
             "format_version": FORMAT_VERSION,
             "encoder": self.encoder,
             "n_dims": self.n_dims,
-            "n_fine": len(self.head.weight),
+            "n_fine": len(self.relations[0]),
+            "train": self.train.model_dump(mode="json"),
             "sources": [{"name": name, "classes": list(names)} for name, names in self.sources],
         }
         text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
@@ -145,10 +149,27 @@ class DiscoveryModel:
         if record["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format version {record['format_version']}")
         sources = tuple((s["name"], tuple(s["classes"])) for s in record["sources"])
+        train = TrainConfig.model_validate(record["train"])
         return cls(
             space=FeatureSpace(tensors["mean"].numpy(), tensors["projection"].numpy()),
-            head=LinearHead(tensors["weight"], tensors["bias"]).requires_grad_(False),
+            head=_head(train, {n[5:]: t for n, t in tensors.items() if n.startswith("head.")}),
+            train=train,
             relations=tuple(tensors[f"relation.{i}"].numpy() for i in range(len(sources))),
             sources=sources,
             encoder=record["encoder"],
         )
+
+
+def _head(train: TrainConfig, state: dict[str, torch.Tensor]) -> nn.Module:
+    """A head of the kind that was trained, with its tensors."""
+    head = make_head(
+        train.head,
+        state["weight"],
+        state["bias"],
+        hidden=train.hidden_units,
+        temperature=train.head_temperature,
+        learned_temperature=train.learn_head_temperature,
+        generator=torch.Generator(),
+    )
+    head.load_state_dict(state)
+    return head.requires_grad_(False).eval()

@@ -22,12 +22,9 @@ from falcon_svc.pipeline.atomic_directory import write_durably
 
 def run_key(dataset_digest: str, config: DiscoveryConfig) -> str:
     """Return sha256 hex over all that determines the structure."""
-    parts = [
-        __version__,
-        dataset_digest,
-        json.dumps(config.model_dump(mode="json"), sort_keys=True),
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    settings = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    text = f"{__version__}\n{dataset_digest}\n{settings}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def save_structure(work_dir: Path | None, key: str, structure: Structure) -> None:
@@ -36,7 +33,7 @@ def save_structure(work_dir: Path | None, key: str, structure: Structure) -> Non
         return
     work_dir.mkdir(parents=True, exist_ok=True)
     counts = structure.counts
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "fine": structure.fine,
         "stability": structure.stability,
         "n_fine": counts.n_fine,

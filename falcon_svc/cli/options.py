@@ -1,0 +1,59 @@
+"""The flags that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(str, Enum):
+    """Where the head is trained."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+Input = Annotated[
+    Path, typer.Argument(help="Data set: .npz, .npy, .csv, .parquet, .h5ad, images.")
+]
+Result = Annotated[Path, typer.Argument(help="Directory that `falcon discover --out` wrote.")]
+Out = Annotated[Path, typer.Option("--out", help="Directory of the result.")]
+NFine = Annotated[
+    str | None, typer.Option("--n-fine", metavar="N|auto", help="Number of fine classes in all.")
+]
+NFinePerCoarse = Annotated[
+    Path | None,
+    typer.Option(
+        "--n-fine-per-coarse",
+        metavar="FILE.json",
+        help="Object: coarse class -> number of fine classes, or [least, most].",
+    ),
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option("--encoder", help="Features of images: pixels or onnx:FILE; none for vectors."),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE.toml", help="Settings; flags override them."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.")]
+DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Where to train.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the last checkpoint of a stopped run.")
+]
+CoarseColumn = Annotated[
+    str | None, typer.Option("--coarse-column", metavar="NAME", help="Column of coarse labels.")
+]
+LabelSources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label-source", metavar="NAME=COLUMN", help="A further label source; repeatable."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

@@ -1,0 +1,168 @@
+"""From flags to the configuration: defaults, then the TOML file, then the flags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from falcon_svc.config import DiscoveryConfig
+
+Tables = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What was given on the command line; None = not given."""
+
+    config: Path | None = None
+    n_fine: str | None = None
+    n_fine_per_coarse: Path | None = None
+    encoder: str | None = None
+    coarse_column: str | None = None
+    label_sources: Sequence[str] | None = None
+    seed: int | None = None
+    device: str | None = None
+
+
+def discovery_config(flags: Flags) -> DiscoveryConfig:
+    """Return the checked settings of a run.
+
+    Raises
+    ------
+    ConfigError
+        A flag, the TOML file or the JSON file of counts is not usable.
+    """
+    from falcon_svc.config import DiscoveryConfig, make_config, read_config
+
+    defaults = DiscoveryConfig().model_dump()
+    given = read_config(flags.config) if flags.config else {}
+    return make_config(_with_flags(merged(defaults, given), flag_tables(flags)))
+
+
+def data_config(flags: Flags) -> DataConfig:
+    """Return how the data set is to be read; without a TOML file this needs no torch."""
+    if flags.config is not None:
+        return discovery_config(flags).data
+    return DataConfig(**flag_tables(flags).get("data", {}))
+
+
+def flag_tables(flags: Flags) -> Tables:
+    """Return the tables that the flags stand for, without those not given."""
+    values: dict[tuple[str, ...], Any] = {
+        ("data", "coarse_column"): flags.coarse_column,
+        ("data", "label_sources"): read_label_sources(flags.label_sources or ()) or None,
+        ("encoder", "name"): flags.encoder,
+        ("seed",): flags.seed,
+        ("device",): flags.device,
+    }
+    if flags.n_fine_per_coarse is not None:
+        values["counts", "n_fine_per_coarse"] = read_counts(flags.n_fine_per_coarse)
+    tables: Tables = {}
+    for path, value in values.items():
+        if value is not None:
+            _put(tables, path, value)
+    if flags.n_fine is not None:
+        _put(tables, ("counts", "n_fine"), read_n_fine(flags.n_fine))  # None = estimate
+    return tables
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tables:
+    """Return `below` overridden key by key by `above`, tables within tables too."""
+    result = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def read_n_fine(text: str) -> int | None:
+    """Return a whole number, or None for ``auto``."""
+    if text == "auto":
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise ConfigError(
+        f"Expected a whole number or auto after --n-fine, found {text!r}; "
+        "give the total number of fine classes, or auto to have it estimated."
+    )
+
+
+def read_label_sources(pairs: Sequence[str]) -> dict[str, str]:
+    """Return NAME -> COLUMN of the values of --label-source."""
+    sources: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (name and equals and column):
+            raise ConfigError(
+                f"Expected NAME=COLUMN after --label-source, found {pair!r}; "
+                "for example: --label-source habitat=habitat_column."
+            )
+        if name in sources:
+            raise ConfigError(
+                f"Expected each --label-source once, found {name!r} twice; rename one of them."
+            )
+        sources[name] = column
+    return sources
+
+
+def read_counts(path: Path) -> dict[str, int | list[int]]:
+    """Return coarse class -> count or [least, most], as the JSON file says.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is not such an object; ranges are checked with the settings.
+    """
+    wanted = 'an object such as {"bird": 4, "fish": [2, 6]}'
+    try:
+        counts = json.loads(path.read_text("utf-8"), object_pairs_hook=_unique)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"Expected {wanted} in {path}, but cannot read it: {error}.") from error
+    if not isinstance(counts, dict):
+        raise ConfigError(f"Expected {wanted} in {path}, found a {type(counts).__name__}.")
+    for name, count in counts.items():
+        if not (_is_count(count) or _is_range(count)):
+            raise ConfigError(
+                f"Expected a whole number from 1 or [least, most] for {name!r} in {path}, "
+                f"found {json.dumps(count)}."
+            )
+    return counts
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the key {twice!r} occurs twice")
+    return dict(pairs)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_count, value))
+
+
+def _put(tables: Tables, path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        tables = tables.setdefault(key, {})
+    tables[path[-1]] = value
+
+
+def _with_flags(tables: Tables, flags: Tables) -> Tables:
+    """Set each flag's value whole: a mapping given by a flag replaces the file's."""
+    result = dict(tables)
+    for section, value in flags.items():
+        below = result.get(section)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        result[section] = {**below, **value} if both and below is not None else value
+    return result
