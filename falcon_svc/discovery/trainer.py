@@ -7,9 +7,10 @@ Place: after `core.losses` this is the file to read; `_train_epoch` is the metho
 
 moves the teacher after it, and every few steps solves for each source's relation.
 
-Deviations from the paper: neighbors' teacher predictions come from a memory at most one epoch old
-(`teacher_memory`); features are cached, so there are no views; batches are evened out rather than
-the last one being short; the window of affinities goes on over epochs.
+Deviations from the paper: unless `fresh_neighbors` is set, neighbors' teacher predictions come
+from a memory at most one epoch old (`teacher_memory`); features are cached, so there are no views;
+batches are evened out rather than the last one being short; the window of affinities goes on over
+epochs.
 
 Shapes: B batch, D feature dimensions, F fine classes, M most children, L sampled neighbors.
 """
@@ -62,6 +63,15 @@ class EpochReport:
     relation_changes: int
     seconds: float
     samples_per_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Views:
+    """A batch: row numbers (B,), the student's and the teacher's log-probabilities (B, F)."""
+
+    rows: Tensor
+    log_prob: Tensor
+    teacher_log_prob: Tensor
 
 
 class _NotFiniteError(ArithmeticError):
@@ -144,7 +154,8 @@ def _train_epoch(
     rate = state.set_learning_rate(config)
     soft = soft_weight(state.epoch, config.soft_epochs)
     sums = torch.zeros(4, device=features.device)
-    _renew_memories(state, features)
+    if not config.fresh_neighbors:
+        _renew_memories(state, features)
     batches = _batches(features, state.generator, config.batch_size)
     for rows in batches:
         x = features.index_select(0, rows)  # (B, D)
@@ -152,7 +163,8 @@ def _train_epoch(
         with torch.no_grad():
             teacher_log_prob = torch.log_softmax(state.teacher(x), dim=1)  # (B, F)
 
-        losses = _source_losses(state, rows, log_prob, teacher_log_prob, config, soft=soft)
+        views = _Views(rows, log_prob, teacher_log_prob)
+        losses = _source_losses(state, views, features, config, soft=soft)
         balance = balance_loss(log_prob, prior)
         loss = (
             config.weight_coarse * losses[0]
@@ -174,38 +186,44 @@ def _train_epoch(
 
 
 def _source_losses(
-    state: TrainState,
-    rows: Tensor,
-    log_prob: Tensor,
-    teacher_log_prob: Tensor,
-    config: TrainConfig,
-    *,
-    soft: float,
+    state: TrainState, views: _Views, features: Tensor, config: TrainConfig, *, soft: float
 ) -> Tensor:
     """Return the means (3,) of coarse, neighbor and confidence loss over (sample, source) pairs."""
     parts = []
     for source in state.sources:
-        part = source.labelled(rows)
-        mine = rows[part]  # (B',) samples that this source labels
+        part = source.labelled(views.rows)
+        mine = views.rows[part]  # (B',) samples that this source labels
         coarse = source.coarse[mine]
-        child = take_children(log_prob[part], coarse, source.children)  # (B', M)
-        teacher_child = take_children(teacher_log_prob[part], coarse, source.children)
+        child = take_children(views.log_prob[part], coarse, source.children)  # (B', M)
+        teacher_child = take_children(views.teacher_log_prob[part], coarse, source.children)
         source.memory.write(mine, teacher_child)
-        source.window.add(teacher_log_prob[part].exp(), coarse)
+        source.window.add(views.teacher_log_prob[part].exp(), coarse)
         near = _sample_neighbors(source, mine, config.sampled_neighbors, state.generator)
+        if config.fresh_neighbors:
+            near_log_prob = _forward_neighbors(state, source, features, near)  # (B', L, M)
+        else:
+            near_log_prob = source.memory.read(near)
         target = confidence_target(
             teacher_child, temperature=config.label_temperature, soft_weight=soft
         )
-        parts.append(
-            torch.stack(
-                [
-                    coarse_loss(child),
-                    neighbor_loss(child, source.memory.read(near)),
-                    confidence_loss(child, target),
-                ]
-            )
+        losses = (
+            coarse_loss(child),
+            neighbor_loss(child, near_log_prob),
+            confidence_loss(child, target),
         )
+        parts.append(torch.stack(losses))
     return torch.cat(parts, dim=1).mean(dim=1)
+
+
+@torch.no_grad()
+def _forward_neighbors(
+    state: TrainState, source: SourceState, features: Tensor, near: Tensor
+) -> Tensor:
+    """Ask the teacher about neighbors (B, L): log-probabilities (B, L, M) over the children."""
+    flat = near.flatten()
+    scores = state.teacher(features.index_select(0, flat))  # (B * L, F)
+    child = take_children(scores, source.coarse[flat], source.children)
+    return torch.log_softmax(child, dim=1).view(*near.shape, -1)
 
 
 def _sample_neighbors(
