@@ -178,6 +178,30 @@ def test_the_last_relations_are_certified() -> None:
     assert solution.problem.matrix.sum() == pytest.approx(1, abs=1e-4)
 
 
+def test_remembered_and_fresh_neighbors_agree_from_a_warm_start() -> None:
+    data = planted(spread=0.6)
+    losses = []
+    for fresh in (True, False):
+        config = SHORT.model_copy(update={"fresh_neighbors": fresh, "epochs": 10})
+        losses.append(train(data, data.warm_start(), config).history[-1]["neighbor_loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_a_renewed_memory_says_what_a_forward_pass_says() -> None:
+    from falcon_svc.discovery import trainer
+    from falcon_svc.discovery.setup import TrainInputs, make_state
+
+    data = planted()
+    inputs = TrainInputs(
+        data.features, data.sources, data.neighbors, data.warm_start(), SHORT, None, (None,), 0
+    )
+    state, table = make_state(inputs, "cpu"), torch.from_numpy(data.features)
+    trainer._renew_memories(state, table)
+    source, near = state.sources[0], torch.tensor([[0, 5], [200, 300], [7, 7]])
+    fresh = trainer._forward_neighbors(state, source, table, near)
+    torch.testing.assert_close(source.memory.read(near), fresh)
+
+
 def test_neighbors_of_the_wrong_kind_mislead() -> None:
     """The loop does use its neighbors: random ones of the same coarse class spoil it."""
     data = planted(spread=0.7)
