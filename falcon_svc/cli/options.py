@@ -18,10 +18,15 @@ class Device(str, Enum):
 
 
 Input = Annotated[
-    Path, typer.Argument(help="Data set: .npz, .npy, .csv, .parquet, .h5ad, images.")
+    Path,
+    typer.Argument(
+        metavar="INPUT", help="Data set: .npz, .npy, .csv, .jsonl, .parquet, .h5ad, images."
+    ),
 ]
-Result = Annotated[Path, typer.Argument(help="Directory that `falcon discover --out` wrote.")]
-Out = Annotated[Path, typer.Option("--out", help="Directory of the result.")]
+Result = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Directory that `falcon discover --out` wrote.")
+]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the result.")]
 NFine = Annotated[
     str | None, typer.Option("--n-fine", metavar="N|auto", help="Number of fine classes in all.")
 ]
@@ -35,13 +40,17 @@ NFinePerCoarse = Annotated[
 ]
 Encoder = Annotated[
     str | None,
-    typer.Option("--encoder", help="Features of images: pixels or onnx:FILE; none for vectors."),
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="Features of images: pixels or onnx:FILE; none for vectors.",
+    ),
 ]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE.toml", help="Settings; flags override them."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Of everything random.")]
 DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Where to train.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint of a stopped run.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,8 @@ from falcon_svc.progress import Progress, Silent
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-SAMPLE_STAGES = ("training",)
-"""Stages counted in epochs, whose speed is told in samples/s: epochs/s times N."""
-SHOWN_METRICS = ("loss", "changed")
+SPEED = "samples_per_s"
+"""The metric by which a stage counted in epochs tells its speed."""
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -26,7 +25,7 @@ def shown_progress(n_samples: int, *, quiet: bool) -> Iterator[Progress]:
     if quiet:
         yield Silent()
     elif sys.stderr.isatty():
-        with _bars() as bars, _logged(bars.console.print):
+        with _bars() as bars, _logged(lambda text: bars.console.print(text, markup=False)):
             yield BarProgress(bars, n_samples)
     else:
         with _logged(_line):
@@ -43,23 +42,28 @@ class Pace:
     total
         Its units.
     n_samples
-        N, by which epochs become samples.
+        N; units of a stage that has N of them are samples.
     """
 
     def __init__(self, name: str, total: int, n_samples: int) -> None:
         self.name, self.total = name, total
-        self.weight = n_samples if name in SAMPLE_STAGES else 1
-        self.unit = "samples/s" if self.weight > 1 else "/s"
+        self.unit = "samples/s" if n_samples and total % n_samples == 0 and total else "steps/s"
         self.began = time.monotonic()
 
     def words(self, done: int, metrics: Mapping[str, float]) -> str:
         """Return speed, time left and the metrics worth showing."""
         seconds = max(time.monotonic() - self.began, 1e-6)
-        parts = [f"{done * self.weight / seconds:,.0f} {self.unit}"] if done else []
+        parts = [f"{metrics[SPEED]:,.0f} samples/s"] if SPEED in metrics else []
+        if done and not parts:
+            parts = [f"{done / seconds:,.3g} {self.unit}"]
         if 0 < done < self.total:
             parts.append(f"{seconds / done * (self.total - done):.0f} s left")
-        parts += [f"{key} {metrics[key]:.3g}" for key in SHOWN_METRICS if key in metrics]
+        parts += [f"{key} {value:.3g}" for key, value in metrics.items() if key != SPEED]
         return ", ".join(parts)
+
+    def part(self, done: int) -> str:
+        """Return how much is done, of how much where that is known."""
+        return f"{done:,}/{self.total:,}" if self.total else f"{done:,} steps"
 
 
 class LineProgress:
@@ -79,9 +83,9 @@ class LineProgress:
     def advance(self, done: int, metrics: Mapping[str, float]) -> None:
         """Print a line at the end and at most every five seconds."""
         now, pace = time.monotonic(), self._pace
-        if done >= pace.total or now - self._last >= SECONDS_BETWEEN_LINES:
+        if done == pace.total > 1 or now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            _line(f"{pace.name} {done:,}/{pace.total:,}: {pace.words(done, metrics)}")
+            _line(f"{pace.name} {pace.part(done)}: {pace.words(done, metrics)}")
 
 
 class BarProgress:
@@ -95,7 +99,7 @@ class BarProgress:
     def stage(self, name: str, total: int) -> None:
         """Begin a bar."""
         self._pace = Pace(name, total, self._n_samples)
-        self._task = self._bars.add_task(name, total=total, words="")
+        self._task = self._bars.add_task(name, total=total or None, words="")
 
     def advance(self, done: int, metrics: Mapping[str, float]) -> None:
         """Move the bar."""
@@ -123,9 +127,9 @@ def _line(text: str) -> None:
 
 
 @contextmanager
-def _logged(write: object) -> Iterator[None]:
+def _logged(write: Callable[[str], None]) -> Iterator[None]:
     """Show the package's log, from INFO up, while a run is shown."""
-    handler, logger = _Handler(write), logging.getLogger("falcon_svc")
+    handler, logger = _Notes(write), logging.getLogger("falcon_svc")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -136,11 +140,15 @@ def _logged(write: object) -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Handler(logging.Handler):
-    def __init__(self, write: object) -> None:
+class _Notes(logging.Handler):
+    """Writes each message once: a step repeated many times tells the same each time."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
-        self._write = write
+        self._write, self._seen = write, set[str]()
 
     def emit(self, record: logging.LogRecord) -> None:
-        assert callable(self._write)
-        self._write(f"note: {record.getMessage()}")
+        message = record.getMessage()
+        if message not in self._seen:
+            self._seen.add(message)
+            self._write(f"note: {message}")

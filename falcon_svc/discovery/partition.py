@@ -151,7 +151,13 @@ def portfolio(
 def consensus(
     parts: list[IntArray], groups: list[IntArray], counts: IntArray, exponent: float, seed: int
 ) -> IntArray:
-    """Return (N,) fine ids: each coarse class clustered by its samples' labels in all `parts`."""
+    """Return (N,) fine ids: each coarse class clustered by its samples' labels in all `parts`.
+
+    Alike sizes are kept alike; otherwise average linkage of the votes, whatever the exponent
+    that the parts were cut with.
+    """
+    if exponent <= LARGEST_TREE_EXPONENT:
+        exponent = 0.0
     fine, first = np.zeros(len(parts[0]), np.int64), 0
     for rows, count in zip(groups, counts, strict=True):
         votes = np.concatenate([_one_hot(part[rows]) for part in parts], axis=1)

@@ -57,7 +57,7 @@ class FineClass:
     medoids
         Rows of its most central samples, most central first.
     stability
-        In [0, 1]: how well the class comes back when discovery is repeated on resamples
+        In [0, 1]: how well the class comes back in other views and from other starts
         (mean best Jaccard overlap); None when it was not measured.
     """
 

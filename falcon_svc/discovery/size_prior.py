@@ -23,6 +23,7 @@ DISPERSIONS = np.array(
     [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3], np.float64
 )
 TYPICAL_DISPERSION = 0.4  # centre of a log-normal hyper-prior of width 1
+LOG_HYPER_PRIOR = -0.5 * (np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) ** 2
 FINEST_VARIANCE = 1e-4  # of log N_q: shares within 1 % of a whole number count as whole
 
 
@@ -49,17 +50,29 @@ def log_size_prior(sizes: IntArray, n_fine: int, dispersion: float, max_count: i
 
 def estimate_dispersion(sizes: IntArray, n_fine: int, max_count: int) -> float:
     """Return v, the posterior geometric mean over `DISPERSIONS` given the coarse sizes and F."""
+    return _posterior_mean(_evidence(sizes, n_fine, max_count))
+
+
+def log_size_evidence(sizes: IntArray, n_fine: int, max_count: int) -> float:
+    """Return log p(coarse sizes | F), counts and dispersion summed out, up to a constant.
+
+    Large where F makes all shares F N_q / N whole numbers, the more so the smaller F is.
+    """
+    return float(logsumexp(_evidence(sizes, n_fine, max_count) + LOG_HYPER_PRIOR))
+
+
+def _evidence(sizes: IntArray, n_fine: int, max_count: int) -> FloatArray:
+    """Log p(coarse sizes | F, v) for each v of `DISPERSIONS`."""
     shares = sizes[:, None] * n_fine / sizes.sum()
     counts = np.arange(1, max_count + 1)
     log_count = -0.5 * ((counts - shares) / (1 + np.sqrt(shares))) ** 2
     log_count -= logsumexp(log_count, axis=1, keepdims=True)
-    evidence = np.array(
+    return np.array(
         [
             logsumexp(log_size_prior(sizes, n_fine, v, max_count) + log_count, axis=1).sum()
             for v in DISPERSIONS
         ]
     )
-    return _posterior_mean(evidence)
 
 
 def dispersion_of_counts(sizes: IntArray, counts: IntArray) -> float:
@@ -75,8 +88,8 @@ def dispersion_of_counts(sizes: IntArray, counts: IntArray) -> float:
 
 
 def _posterior_mean(evidence: FloatArray) -> float:
-    hyper = -0.5 * (np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) ** 2
-    weight = np.exp(evidence + hyper - logsumexp(evidence + hyper))
+    posterior = evidence + LOG_HYPER_PRIOR
+    weight = np.exp(posterior - logsumexp(posterior))
     return float(np.exp((weight * np.log(DISPERSIONS)).sum()))
 
 

@@ -22,7 +22,7 @@ from falcon_svc.discovery.allocation import (
     split_evidence,
 )
 from falcon_svc.discovery.count_bounds import CountBounds
-from falcon_svc.discovery.count_estimate import estimate_total
+from falcon_svc.discovery.count_estimate import TotalEstimate, estimate_total
 from falcon_svc.discovery.metric import centred, unit_rows
 from falcon_svc.discovery.partition import (
     class_pca,
@@ -35,6 +35,7 @@ from falcon_svc.discovery.partition import (
 from falcon_svc.discovery.size_prior import (
     dispersion_of_counts,
     estimate_dispersion,
+    log_size_evidence,
     log_size_prior,
     size_exponent,
 )
@@ -45,7 +46,8 @@ MAX_DIM = 128
 N_STARTS = 2
 COUNT_ROUNDS = 2
 MAX_COUNT = 200
-LEAST_EXPONENT_KNOWN = 0.5  # with known counts no cluster is left over to be kept small
+TOTAL_WIDTH = 0.15  # of log F around its estimate
+LEAST_EXPONENT_KNOWN = 0.25  # with known counts no cluster is left over to be kept tiny
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,22 @@ def find_counts(
     if total is None:
         estimate = estimate_total(inside, source, seed=seed, on_candidate=on_step)
         high = np.where(estimate.structured | bounds.given, high, low)
-        total = int(np.clip(estimate.n_fine, low.sum(), high.sum()))
+        total = int(np.clip(whole_total(sizes, estimate), low.sum(), high.sum()))
     shared = _share_out(inside, source, total, low, high, seed=seed)
     return replace(shared, total_estimated=bounds.total is None)
+
+
+def whole_total(sizes: IntArray, estimate: TotalEstimate) -> int:
+    """Return the total in the estimate's range that the coarse sizes speak for.
+
+    Maximises the log evidence of the sizes minus ``(log(F / F_0) / w)^2 / 2`` with F_0 the
+    estimate and w = 0.15: where all shares become whole numbers close by, F goes there; where
+    none do, it stays.
+    """
+    totals = np.arange(estimate.n_fine, estimate.high + 1)
+    evidence = [log_size_evidence(sizes, int(f), min(MAX_COUNT, int(f))) for f in totals]
+    distance = np.log(totals / estimate.n_fine) / TOTAL_WIDTH
+    return int(totals[np.argmax(np.array(evidence) - distance**2 / 2)])
 
 
 def _share_out(

@@ -1,0 +1,31 @@
+"""`falcon bench NAME`: hands its arguments to one of the benchmarks of `falcon_svc.bench`."""
+
+from __future__ import annotations
+
+import importlib
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+
+class Benchmark(str, Enum):
+    """The benchmarks."""
+
+    quality = "quality"
+    speed = "speed"
+    scale = "scale"
+    solver = "solver"
+
+
+MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {
+    Benchmark.solver: "falcon_svc.bench.solver_bench"
+}
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+Name = Annotated[Benchmark, typer.Argument(help="Which one; its own flags follow.")]
+
+
+def bench(context: typer.Context, name: Name) -> None:
+    """Measure quality, speed, scale or the solver; `falcon bench NAME -- --help` lists flags."""
+    module = importlib.import_module(MODULES[name])
+    raise typer.Exit(module.main(context.args) or 0)

@@ -1,0 +1,102 @@
+"""The door of the command line: all commands, and errors as one sentence with an exit code.
+
+Exit codes: 0 done, 1 the data set that `falcon validate` read has errors, 2 anything else that
+the user can mend, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from falcon_svc import __version__
+from falcon_svc.cli.bench import PASS_ON, bench
+from falcon_svc.cli.discover import demo, discover
+from falcon_svc.cli.evaluate import evaluate
+from falcon_svc.cli.predict import predict
+from falcon_svc.cli.validate import validate
+from falcon_svc.errors import FalconError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+# Typer brings its own click or uses the installed one: find the class that it raises.
+UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+
+app = typer.Typer(
+    name="falcon",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (discover, validate, evaluate, predict, demo):
+    app.command()(command)
+app.command(context_settings=PASS_ON)(bench)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors go to stderr as one line."""
+    as_json = "--json" in arguments
+    try:
+        return app(list(arguments) or ["--help"], prog_name="falcon", standalone_mode=False) or 0
+    except FalconError as error:
+        return _refuse(str(error), error.code, as_json=as_json)
+    except UsageError as error:
+        return _refuse(_usage(error), "usage", as_json=as_json)
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except MemoryError:
+        return _refuse(
+            "The run needs more memory than this machine has; "
+            "falcon validate says how much, a smaller data set needs less.",
+            "out_of_memory",
+            as_json=as_json,
+        )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _refuse(
+            "The disk is full; free some space, then run again.", "disk_full", as_json=as_json
+        )
+
+
+def _usage(error: BaseException) -> str:
+    message = getattr(error, "format_message", lambda: str(error))()
+    return f"{message.rstrip('.')}; falcon --help lists commands and flags."
+
+
+def _refuse(message: str, code: str, *, as_json: bool) -> int:
+    line = " ".join(message.split())
+    print(f"error: {line}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": {"code": code, "message": line}}))
+    return BAD_INPUT
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"falcon-svc {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+]
+
+
+@app.callback()
+def falcon(version: Version = False) -> None:
+    """Discover the fine classes inside coarsely labelled data."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What a finished run shows: one table for people, one document for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from falcon_svc.discovery.result import CountEstimate, Discovery
+
+Record = dict[str, Any]
+
+
+def summarise(discovery: Discovery, directory: Path) -> Record:
+    """Return the JSON document of `falcon discover --json`."""
+    low = sum(count.low for count in discovery.counts)
+    high = sum(count.high for count in discovery.counts)
+    return {
+        "out": str(directory),
+        "report": str(directory / "report.html"),
+        "n_samples": discovery.n_samples,
+        "n_fine": discovery.n_fine,
+        "n_fine_interval": [low, high],
+        "coarse": [_coarse_class(discovery, count) for count in discovery.counts],
+        "seed": discovery.seed,
+        "seconds": round(sum(stage.seconds for stage in discovery.stages), 3),
+        "peak_rss_bytes": max((s.peak_rss_bytes for s in discovery.stages), default=0),
+    }
+
+
+def _coarse_class(discovery: Discovery, count: CountEstimate) -> Record:
+    """One coarse class of the first source with the fine classes found in it."""
+    source = discovery.sources[0]
+    fine = [c for c in discovery.classes if c.coarse.get(source.name) == count.coarse]
+    n_samples = sum(c.size for c in fine)
+    confidence = sum(c.mean_confidence * c.size for c in fine) / max(n_samples, 1)
+    return {
+        "name": source.names[count.coarse],
+        "n_samples": n_samples,
+        "n_fine": len(fine),
+        "low": count.low,
+        "high": count.high,
+        "origin": count.origin,
+        "sizes": sorted((c.size for c in fine), reverse=True),
+        "mean_confidence": round(confidence, 4),
+    }
+
+
+def print_summary(summary: Record) -> None:
+    """Print the table to stdout, then where the report lies; sizes: least / median / most."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=_title(summary), title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("coarse class", overflow="fold")
+    for heading in ("samples", "fine classes", "interval", "sizes", "confidence"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for record in summary["coarse"]:
+        table.add_row(*_cells(record))
+    Console().print(table)
+    print(f"report: {summary['report']}")
+
+
+def _title(summary: Record) -> str:
+    return (
+        f"{summary['n_samples']:,} samples, {summary['n_fine']:,} fine classes "
+        f"in {summary['seconds']:.1f} s"
+    )
+
+
+def _cells(record: Record) -> tuple[str, ...]:
+    from rich.markup import escape
+
+    given = record["origin"] == "given"
+    return (
+        escape(record["name"]),
+        f"{record['n_samples']:,}",
+        f"{record['n_fine']:,}",
+        "given" if given else f"{record['low']}-{record['high']}",
+        _sizes(record["sizes"]),
+        f"{record['mean_confidence']:.2f}",
+    )
+
+
+def _sizes(sizes: list[int]) -> str:
+    """Smallest, median and largest."""
+    return f"{sizes[-1]} / {sizes[len(sizes) // 2]} / {sizes[0]}" if sizes else "-"

@@ -1,0 +1,95 @@
+"""`falcon validate`: what a data set holds, what is wrong with it, what a run will cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from falcon_svc.cli import options
+from falcon_svc.cli.settings import Flags, data_config, read_n_fine
+from falcon_svc.data import Inspection, inspect_dataset
+from falcon_svc.pipeline.estimate import IMAGE_DIMS, RunEstimate, estimate_run
+
+LISTED_ROWS = 50
+LISTED_CLASSES = 40
+
+
+def validate(
+    source: options.Input,
+    n_fine: options.NFine = None,
+    config: options.ConfigFile = None,
+    coarse_column: options.CoarseColumn = None,
+    label_source: options.LabelSources = None,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """List classes, problems row by row, and what a run needs; exit code 1 on errors."""
+    flags = Flags(config=config, coarse_column=coarse_column, label_sources=label_source)
+    found = inspect_dataset(source, data_config(flags))
+    cost = _cost(found, read_n_fine(n_fine) if n_fine else None)
+    if as_json:
+        print(json.dumps(_document(found, cost)))
+    elif not quiet:
+        print("\n".join(_lines(found, cost)))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def _cost(found: Inspection, n_fine: int | None) -> RunEstimate:
+    return estimate_run(
+        found.n_samples,
+        found.n_dims or IMAGE_DIMS,
+        len(found.sources[0].classes),
+        n_fine,
+        images=found.kind == "images",
+    )
+
+
+def _document(found: Inspection, cost: RunEstimate) -> dict[str, Any]:
+    sources = [
+        {"name": s.name, "classes": dict(s.classes), "unlabelled": s.unlabelled}
+        for s in found.sources
+    ]
+    return asdict(found) | {"ok": found.ok, "sources": sources, "estimate": asdict(cost)}
+
+
+def _lines(found: Inspection, cost: RunEstimate) -> list[str]:
+    dims = f" of {found.n_dims:,} dimensions" if found.n_dims else ""
+    return [
+        f"{found.where}: {found.n_samples:,} {found.kind}{dims}",
+        *(line for source in found.sources for line in _source_lines(source)),
+        f"repeated samples: {found.duplicates:,}; constant columns: {found.constant_columns:,}",
+        *_problem_lines(found),
+        f"a run needs about {_duration(cost.seconds)} on 2 CPU cores "
+        f"and {cost.peak_bytes / 2**30:.1f} GiB of memory",
+        "ok" if found.ok else f"not usable: {found.n_errors:,} errors",
+    ]
+
+
+def _source_lines(source: Any) -> list[str]:
+    lines = [
+        f"label source {source.name}: {len(source.classes):,} classes, "
+        f"{source.unlabelled:,} samples not labelled"
+    ]
+    lines += [f"  {name}: {size:,}" for name, size in source.classes[:LISTED_CLASSES]]
+    if len(source.classes) > LISTED_CLASSES:
+        lines.append(f"  and {len(source.classes) - LISTED_CLASSES:,} more")
+    if source.tiny:
+        lines.append(f"  {len(source.tiny):,} classes have fewer samples than neighbors (21)")
+    return lines
+
+
+def _problem_lines(found: Inspection) -> list[str]:
+    lines = [
+        f"{problem.severity}: row {problem.row:,} (id {problem.id}): {problem.what}"
+        for problem in found.problems[:LISTED_ROWS]
+    ]
+    rest = found.n_errors + found.n_warnings - len(lines)
+    return [*lines, f"and {rest:,} more; --json lists up to 1,000 of a kind"] if rest else lines
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
