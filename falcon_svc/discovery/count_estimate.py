@@ -31,7 +31,8 @@ FEWEST_SHARE = 1.5  # the smallest candidate is this many fine classes per coars
 ROWS_PER_FINE_CLASS = 12  # the largest candidate leaves this many samples per fine class
 MOST_PER_COARSE = 40
 TOLERANCE_SE = 2.0
-NOISE_SE = 3.0
+NOISE_SE = 2.0
+STRUCTURED_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,15 @@ def _mean_and_error(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _above_noise(excess: FloatArray) -> BoolArray:
-    """Whether a class's mean excess over all candidates exceeds `NOISE_SE` standard errors."""
+    """Which classes have structure, from their mean excess over all candidates.
+
+    All are noise if the average class is within `NOISE_SE` standard errors of nothing. Otherwise
+    a class is noise if it is, unless it has `STRUCTURED_SHARE` of what the better classes have:
+    few samples make large errors. Errors are pooled, as four repeats say little about one class.
+    """
     per_repeat = np.nan_to_num(excess).mean(axis=1)  # (repeats, C)
     mean, error = _mean_and_error(per_repeat)
-    return np.asarray(mean > NOISE_SE * np.maximum(error, 1e-3))
+    margin = NOISE_SE * float(np.sqrt((error**2).mean()))
+    if mean.mean() <= margin / np.sqrt(len(mean)):
+        return np.zeros(len(mean), np.bool_)
+    return np.asarray(mean > min(margin, STRUCTURED_SHARE * float(np.quantile(mean, 0.75))))

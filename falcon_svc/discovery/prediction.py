@@ -5,8 +5,11 @@ Place: after training and in the service. Works in chunks, so that no (N, F) tab
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from falcon_svc.discovery.result import Assignments
@@ -47,12 +50,29 @@ def predict(
     labels = [torch.from_numpy(source.labels.copy()).to(device) for source in sources]
     n_fine = head(table[:1].to(device)).shape[1]
     step = max(1, _CHUNK_CELLS // n_fine)
-    parts = []
+    found = _empty(len(table))
     for first in range(0, len(table), step):
-        scores = head(table[first : first + step].to(device))  # (chunk, F)
-        mine = [label[first : first + step] for label in labels]
-        parts.append(_assign(_masked(scores, mine, tables), scores))
-    return _joined(parts)
+        piece = slice(first, first + step)
+        scores = head(table[piece].to(device))  # (chunk, F)
+        masked = _masked(scores, [label[piece] for label in labels], tables)
+        for column, values in zip(_columns(found), _assign(masked, scores), strict=True):
+            column[piece] = values.cpu().numpy()
+    return found
+
+
+def _empty(n: int) -> Assignments:
+    """Arrays to fill: results kept apart per chunk would pin the heap between its large blocks."""
+    return Assignments(
+        fine=np.empty(n, np.int64),
+        confidence=np.empty(n, np.float32),
+        margin=np.empty(n, np.float32),
+        runner_up=np.empty(n, np.int64),
+        fine_unmasked=np.empty(n, np.int64),
+    )
+
+
+def _columns(found: Assignments) -> tuple[NDArray[Any], ...]:
+    return found.fine, found.confidence, found.margin, found.runner_up, found.fine_unmasked
 
 
 def _children_table(relation: BoolArray, device: torch.device) -> Tensor:
@@ -82,16 +102,3 @@ def _assign(masked: Tensor, scores: Tensor) -> tuple[Tensor, ...]:
     runner_up = best.indices[:, -1].masked_fill(alone, -1)
     margin = (prob[:, 0] - prob[:, -1]).masked_fill(alone, 1.0)
     return best.indices[:, 0], prob[:, 0], margin, runner_up, scores.argmax(dim=1)
-
-
-def _joined(parts: list[tuple[Tensor, ...]]) -> Assignments:
-    fine, confidence, margin, runner_up, unmasked = (
-        torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)
-    )
-    return Assignments(
-        fine=fine.astype(np.int64),
-        confidence=confidence.astype(np.float32),
-        margin=margin.astype(np.float32),
-        runner_up=runner_up.astype(np.int64),
-        fine_unmasked=unmasked.astype(np.int64),
-    )
