@@ -25,7 +25,11 @@ from falcon_svc.errors import FalconError
 BAD_INPUT = 2
 INTERRUPTED = 130
 # Typer brings its own click or uses the installed one: find the class that it raises.
-UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+UsageError: type[Exception] = next(
+    kind
+    for kind in typer.BadParameter.__mro__
+    if kind.__name__ == "UsageError" and issubclass(kind, Exception)
+)
 
 app = typer.Typer(
     name="falcon",

@@ -1,0 +1,54 @@
+# make demo | test | lint | types | check | clean
+#
+# Everything runs in a virtual environment, VENV (default .venv), which is made with the first
+# Python >= 3.11 that is found and filled from PyPI; it is filled again when pyproject.toml changes.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_OUT ?= out/demo
+PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
+
+# One thread per numerical library: tests are small, and then give the same bits everywhere.
+TEST_ENV := OMP_NUM_THREADS=1
+
+.PHONY: help demo test lint types check clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: $(VENV)/.installed
+	$(BIN)/falcon demo --out $(DEMO_OUT)
+
+test: $(VENV)/.installed-dev
+	$(TEST_ENV) $(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check falcon_svc solver
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+check: lint types test
+
+clean:
+	rm -rf .venv out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first with --group
+	$(BIN)/python -m pip install --quiet --editable '.[cpu]' --group dev
+	@touch $@
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "using $$($$python --version)"; \
+	    exec $$python -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "Python 3.11 or newer is needed, and none of $(PYTHONS) is one; install it first." >&2; \
+	exit 1
