@@ -1,0 +1,80 @@
+"""The program's own source files as syntax trees, and what each of them imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file; `package` is ``solver`` or the first two names, such as ``falcon_svc.data``."""
+
+    path: Path
+    text: str
+    tree: ast.Module
+
+    @property
+    def name(self) -> str:
+        parts = self.path.relative_to(ROOT).with_suffix("").parts
+        return ".".join(part for part in parts if part != "__init__")
+
+    @property
+    def package(self) -> str:
+        return self.name if self.name.startswith("solver") else ".".join(self.name.split(".")[:2])
+
+    @property
+    def folder(self) -> list[str]:
+        """Names of the package that relative imports start from."""
+        return list(self.path.relative_to(ROOT).parts[:-1])
+
+    def imports(self, *, at_import_time: bool = False) -> set[str]:
+        """Absolute names of imported modules, and of what is imported from them."""
+        nodes = _top_level(self.tree) if at_import_time else ast.walk(self.tree)
+        return {name for node in nodes for name in _imported(node, self.folder)}
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Every Python file of falcon_svc and solver."""
+    paths = sorted([*(ROOT / "falcon_svc").rglob("*.py"), *(ROOT / "solver").rglob("*.py")])
+    return tuple(_module(path) for path in paths)
+
+
+def within(*packages: str) -> list[Module]:
+    """The modules of these packages."""
+    return [m for m in modules() if any(is_part(m.name, package) for package in packages)]
+
+
+def is_part(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def _module(path: Path) -> Module:
+    text = path.read_text("utf-8")
+    return Module(path, text, ast.parse(text))
+
+
+def _imported(node: ast.AST, folder: list[str]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = folder[: len(folder) + 1 - node.level] if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _top_level(tree: ast.AST) -> Iterator[ast.AST]:
+    """Nodes that run on import: nothing inside functions, nothing for type checkers only."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        yield from _top_level(node)

@@ -1,0 +1,87 @@
+"""Rules that every source file keeps: no code from data, no truth in training, size, words."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+
+import pytest
+
+from falcon_svc import __version__
+from falcon_svc.data.shipped import demo_path
+from tests.architecture.sources import ROOT, modules, within
+
+TRUTH = {"EvalLabels", "load_truth"}
+READERS_OF_TRUTH = ("metrics", "cli", "bench", "data", "types")
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+MAX_LINES = 400
+
+every_module = pytest.mark.parametrize("module", modules(), ids=lambda m: m.name)
+
+
+def identifiers(tree: ast.AST) -> set[str]:
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    aliases = [node for node in ast.walk(tree) if isinstance(node, ast.alias)]
+    return names | {alias.name.split(".")[-1] for alias in aliases}
+
+
+def test_fine_truth_reaches_metrics_and_edges_only():
+    readers = tuple(f"falcon_svc.{name}" for name in READERS_OF_TRUTH)
+    for module in modules():
+        if not module.name.startswith(readers):
+            assert not identifiers(module.tree) & TRUTH, module.name
+
+
+def test_training_and_selection_never_see_the_truth():
+    names = ("discovery", "core", "neighbors", "pipeline", "encoder")
+    for module in within("solver", *(f"falcon_svc.{name}" for name in names)):
+        assert not any(word in module.text for word in TRUTH), module.name
+
+
+@every_module
+def test_no_code_is_loaded_from_data(module):
+    roots = {name.split(".")[0] for name in module.imports()}
+    assert not roots & FORBIDDEN_MODULES
+    for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+        called = ast.unparse(call.func)
+        assert called not in FORBIDDEN_CALLS | {"torch.load", "torch.jit.load", "torch.hub.load"}
+        for keyword in call.keywords:
+            allowed = keyword.arg == "allow_pickle" and ast.unparse(keyword.value) == "False"
+            assert keyword.arg != "allow_pickle" or allowed
+
+
+@every_module
+def test_numpy_files_are_read_with_pickles_off(module):
+    for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+        if ast.unparse(call.func) == "np.load":
+            assert "allow_pickle" in {keyword.arg for keyword in call.keywords}
+
+
+@every_module
+def test_a_file_says_what_it_is_for_and_is_short(module):
+    if module.text.strip():
+        assert ast.get_docstring(module.tree)
+    assert module.text.count("\n") <= MAX_LINES
+
+
+def test_top_level_is_as_agreed():
+    allowed = {
+        "pyproject.toml", "falcon_svc", "solver", "tests", "docker", "README.md", "LICENSE",
+        "CHANGELOG.md", "Makefile", "docs", "out", "build", "dist",
+    }  # fmt: skip
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert {name for name in found if not name.endswith(".egg-info")} <= allowed
+
+
+def test_shipped_data_come_with_their_attribution_and_are_packaged():
+    text = (demo_path().parent / "ATTRIBUTION.md").read_text("utf-8")
+    assert "CC BY 3.0" in text and "Larson" in text and demo_path().name in text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert "data/shipped/*" in project["tool"]["setuptools"]["package-data"]["falcon_svc"]
+    assert demo_path().stat().st_size < 2**20
+
+
+def test_the_changelog_knows_this_version():
+    assert __version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")

@@ -1,0 +1,102 @@
+"""Who may import what: dependencies point downwards, heavy ones stay where they belong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.sources import ROOT, is_part, modules, within
+
+OWN = ("falcon_svc", "solver")
+OPEN_TO_ALL = {"falcon_svc", "falcon_svc.types", "falcon_svc.errors", "falcon_svc.progress"}
+# Package -> what it may import of ours, besides itself and what is open to all.
+BELOW = {
+    "core": (),
+    "data": (),
+    "neighbors": ("core",),
+    "encoder": ("data", "config"),
+    "discovery": ("core", "solver", "neighbors", "config"),
+    "metrics": ("discovery.result",),
+    "report": ("discovery.result",),
+    "config": ("data.config", "encoder.config", "discovery.train_config"),
+    "pipeline": (
+        "config", "core", "data", "discovery", "encoder", "neighbors", "report", "solver",
+    ),  # fmt: skip
+    "bench": ("config", "core", "data", "discovery", "encoder", "metrics", "neighbors", "pipeline",
+              "report", "solver"),
+    "cli": ("bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
+}  # fmt: skip
+HEAVY = ("torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy")
+
+
+def ours(names: set[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0] in OWN}
+
+
+@pytest.mark.parametrize("package", BELOW)
+def test_imports_point_downwards(package):
+    allowed = {f"falcon_svc.{package}", *(_full(name) for name in BELOW[package])}
+    for module in within(f"falcon_svc.{package}"):
+        for name in ours(module.imports()):
+            version = name == "falcon_svc.__version__"
+            shared = any(is_part(name, part) for part in OPEN_TO_ALL - {"falcon_svc"})
+            assert version or shared or any(is_part(name, part) for part in allowed), (
+                f"{module.name} imports {name}"
+            )
+
+
+def _full(name: str) -> str:
+    return name if name == "solver" else f"falcon_svc.{name}"
+
+
+def test_every_package_has_its_rule():
+    known = {f"falcon_svc.{name}" for name in BELOW} | OPEN_TO_ALL | {"falcon_svc.py"}
+    assert {module.package for module in within("falcon_svc")} <= known
+
+
+def test_the_solver_needs_numpy_and_ortools_only():
+    allowed = {"solver", "numpy", "ortools", *sys.stdlib_module_names}
+    for module in within("solver"):
+        roots = {name.split(".")[0] for name in module.imports()}
+        late = {name.split(".")[0] for name in module.imports(at_import_time=True)}
+        assert roots <= allowed | {"scipy"}, module.name
+        assert late <= allowed, f"{module.name} imports scipy at import time"
+
+
+@pytest.mark.parametrize(
+    ("library", "home"), [("faiss", "falcon_svc.neighbors"), ("ortools", "solver")]
+)
+def test_a_library_has_one_home(library, home):
+    users = {m.name for m in modules() if any(is_part(name, library) for name in m.imports())}
+    assert users
+    assert all(is_part(user, home) for user in users)
+
+
+def modules_loaded_by(statement: str) -> set[str]:
+    """Top-level modules that are loaded after `statement` in a fresh interpreter."""
+    code = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_data_features_metrics_and_report_load_no_torch():
+    packages = [f"falcon_svc.{name}" for name in ("data", "encoder", "metrics", "report")]
+    loaded = modules_loaded_by("import " + ", ".join(m.name for m in within(*packages)))
+    assert not loaded & {"torch", "faiss", "ortools"}
+
+
+def test_the_help_page_loads_nothing_heavy():
+    statement = "from falcon_svc.cli.main import run; assert run(['discover', '--help']) == 0"
+    assert not modules_loaded_by(statement) & set(HEAVY)
+
+
+def test_validate_loads_no_torch(tmp_path):
+    statement = (
+        "from falcon_svc.cli.main import run\nfrom falcon_svc.data.shipped import demo_path\n"
+        "assert run(['validate', str(demo_path())]) == 0"
+    )
+    assert "torch" not in modules_loaded_by(statement)
