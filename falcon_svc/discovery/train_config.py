@@ -29,6 +29,11 @@ class TrainConfig(BaseModel):
     )
 
     epochs: int = Field(100, ge=0, le=10_000, description="Passes over the data. Paper: 100.")
+    most_sample_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Samples seen in all at most; epochs are dropped, down to two, to keep it.",
+    )
     batch_size: int = Field(
         256, ge=1, le=1_000_000, description="Samples per step; batches are evened out. Paper: 256."
     )
@@ -85,6 +90,13 @@ class TrainConfig(BaseModel):
     )
     solve_limit_s: float = Field(30.0, gt=0, description="Time limit of a solve, s. Code: 30.")
 
+    def for_samples(self, n_samples: int) -> TrainConfig:
+        """Return the same settings with the epochs that `most_sample_steps` leaves N samples."""
+        if self.most_sample_steps is None:
+            return self
+        affordable = max(2, self.most_sample_steps // max(1, n_samples))
+        return self.model_copy(update={"epochs": min(self.epochs, affordable)})
+
     @classmethod
     def paper(cls) -> TrainConfig:
         """Return the paper's schedule on CIFAR-100, from a random start.
@@ -99,6 +111,7 @@ class TrainConfig(BaseModel):
         """Return a short training from a warm start, whose relation is already good."""
         return cls(
             epochs=20,
+            most_sample_steps=2_000_000,
             batch_size=1024,
             optimizer="adam",
             learning_rate=2e-2,

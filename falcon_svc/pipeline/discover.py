@@ -121,14 +121,15 @@ def discover(
         space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
         inputs = space.apply(features)
     neighbors = _neighbors(inputs, dataset.sources, config.seed, recorder)
+    train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, dataset.sources, seed=config.seed)
-    with recorder.stage("head", total=config.train.epochs):
+    with recorder.stage("head", total=train.epochs):
         head = train_head(
             inputs,
             dataset.sources,
             neighbors,
             start.head,
-            config.train,
+            train,
             seed=config.seed,
             device=device,
             fine_prior=start.fine_prior,

@@ -7,7 +7,7 @@ import numpy as np
 from falcon_svc.discovery.count_bounds import CountBounds
 from falcon_svc.types import IntArray, LabelSource
 
-MAX_ROWS = 40_000
+MAX_ROWS = 24_000
 LEAST_PER_CLASS = 100
 LEAST_PER_FINE_CLASS = 20
 
