@@ -1,0 +1,76 @@
+"""A run that is killed at any moment goes on with --resume and ends at the same bytes."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.cli.conftest import falcon, start_falcon, subset
+
+pytestmark = pytest.mark.slow
+CONFIG = "[train]\nepochs = 400\nbatch_size = 64\n"
+DEADLINE_S = 120
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    """Everything of a run but --out: long enough to be killed in its middle."""
+    folder = tmp_path_factory.mktemp("resume")
+    (folder / "falcon.toml").write_text(CONFIG)
+    data = subset(folder / "requests.npz", per_fine=40, n=5)
+    return ("discover", data, "--config", folder / "falcon.toml", "--n-fine", 15, "--quiet")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(command, tmp_path_factory) -> bytes:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    process = start_falcon(*command, "--out", out)
+    assert process.wait(DEADLINE_S) == 0
+    return (out / "assignments.parquet").read_bytes()
+
+
+def wait_for(work_dir, pattern: str, process) -> None:
+    """Wait until a run has left such a file."""
+    began = time.monotonic()
+    while not list(work_dir.glob(pattern)):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - began < DEADLINE_S
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "moment", ["structure-*.safetensors", "checkpoints/epoch-*", "checkpoints/epoch-0001*"]
+)
+def test_a_killed_run_resumes_to_the_same_bytes(command, uninterrupted, tmp_path, moment):
+    out, work_dir = tmp_path / "out", tmp_path / ".out.work"
+    process = start_falcon(*command, "--out", out)
+    wait_for(work_dir, moment, process)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(DEADLINE_S) == -signal.SIGKILL
+    process.communicate()
+    assert not out.exists()
+    assert falcon(*command, "--out", out, "--resume").code == 0
+    assert (out / "assignments.parquet").read_bytes() == uninterrupted
+    assert not work_dir.exists()
+
+
+def test_control_c_says_how_to_go_on(command, tmp_path):
+    process = start_falcon(*command, "--out", tmp_path / "out")
+    wait_for(tmp_path / ".out.work", "checkpoints/epoch-*", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert "--resume" in err and "Traceback" not in err
+
+
+def test_resume_of_other_settings_is_one_sentence(command, tmp_path):
+    out = tmp_path / "out"
+    process = start_falcon(*command, "--out", out)
+    wait_for(tmp_path / ".out.work", "checkpoints/epoch-*", process)
+    process.kill()
+    process.communicate()
+    done = falcon(*command, "--out", out, "--seed", 1, "--resume")
+    assert done.code == 2
+    assert "other data, settings or seed" in done.err

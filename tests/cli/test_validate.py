@@ -1,0 +1,70 @@
+"""`falcon validate`, the estimate of a run's cost, help and version."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from falcon_svc import __version__
+from falcon_svc.pipeline.estimate import estimate_run
+from tests.cli.conftest import ROOT, falcon
+
+KEYS = {
+    "where", "kind", "n_samples", "n_dims", "sources", "duplicates", "constant_columns", "problems",
+    "n_errors", "n_warnings", "ok", "estimate",
+}  # fmt: skip
+
+
+def test_validate_tells_classes_and_cost(requests):
+    done = falcon("validate", requests)
+    assert done.code == 0
+    assert "180 vectors of 64 dimensions" in done.out
+    assert "  banking: 60" in done.out
+    assert "GiB" in done.out
+
+
+def test_validate_json_has_its_documented_keys(requests):
+    found = falcon("validate", requests, "--json").json
+    assert set(found) == KEYS
+    assert found["ok"] is True
+    assert found["sources"][0]["classes"] == {"banking": 60, "travel": 60, "work": 60}
+    assert set(found["estimate"]) == {"seconds", "peak_bytes"}
+
+
+@pytest.mark.parametrize("grown", ["n_samples", "n_dims", "n_fine"])
+def test_more_of_anything_never_costs_less(grown):
+    size = {"n_samples": 1000, "n_dims": 64, "n_fine": 50}
+    small = estimate_run(**size, n_coarse=5, images=False)
+    large = estimate_run(**(size | {grown: 10 * size[grown]}), n_coarse=5, images=False)
+    assert large.seconds > small.seconds
+    assert large.peak_bytes >= small.peak_bytes
+
+
+def test_an_unknown_count_costs_more_than_a_known_one():
+    size = {"n_samples": 1000, "n_dims": 64, "n_coarse": 5, "images": False}
+    assert estimate_run(**size, n_fine=None).seconds > estimate_run(**size, n_fine=50).seconds
+
+
+def test_version_and_help():
+    assert falcon("--version").out.split() == ["falcon-svc", __version__]
+    assert falcon().out == falcon("--help").out
+    for command in ("discover", "validate", "evaluate", "predict", "demo", "bench"):
+        assert falcon(command, "--help").code == 0
+        assert command in falcon("--help").out
+
+
+@pytest.mark.slow
+def test_the_help_page_answers_at_once():
+    """Under half a second in the best of five, as the machine may be busy."""
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "falcon_svc.cli.main", "--help"],
+            cwd=ROOT, check=True, capture_output=True,
+        )  # fmt: skip
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) < 0.5
