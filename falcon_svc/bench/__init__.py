@@ -1,0 +1,1 @@
+"""Benchmarks: quality beside baselines, speed, growth with the number of samples, the solver."""

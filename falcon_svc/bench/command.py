@@ -1,0 +1,41 @@
+"""The flags that the benchmarks share, and progress as lines on stderr.
+
+Place: under each benchmark's `main`, which `falcon bench NAME` and `python -m` call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from falcon_svc.progress import Progress, Silent
+
+
+class StderrLines:
+    """A line on stderr whenever a stage begins."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def stage(self, name: str, total: int) -> None:
+        """Print the seconds since the start and the stage's name."""
+        print(f"{time.monotonic() - self._began:7.1f} s  {name}", file=sys.stderr, flush=True)
+
+    def advance(self, done: int, metrics: Mapping[str, float]) -> None:
+        """Print nothing."""
+
+
+def parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser with ``--json`` and ``--quiet``."""
+    made = argparse.ArgumentParser(f"falcon bench {name}", description=description)
+    made.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    made.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    return made
+
+
+def progress_of(arguments: argparse.Namespace) -> Progress:
+    """Return lines on stderr, or silence where that was asked for."""
+    return Silent() if arguments.quiet else StderrLines()

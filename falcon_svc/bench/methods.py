@@ -1,0 +1,152 @@
+"""The methods of the quality benchmark under one signature: (data set, seed) -> answer.
+
+Several variants of a baseline (raw or unit rows, least cluster sizes) are all run, and the table
+shows the one of highest accuracy, chosen WITH the fine truth: a head start for the baselines.
+What is ours has one setting, its defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from falcon_svc.bench import baselines
+from falcon_svc.bench.bench_set import BenchSet
+from falcon_svc.config import CountConfig, DiscoveryConfig
+from falcon_svc.discovery.head_start import random_start
+from falcon_svc.discovery.prediction import predict
+from falcon_svc.discovery.result import Assignments
+from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.discovery.trainer import train_head
+from falcon_svc.neighbors import search_neighbors
+from falcon_svc.pipeline.device import choose_device
+from falcon_svc.pipeline.discover import N_NEIGHBORS, discover
+from falcon_svc.types import IntArray
+
+HDBSCAN_SIZES = (5, 20)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method found.
+
+    Parameters
+    ----------
+    fine
+        (N,) int64 fine ids; of a head, among the children of the coarse label.
+    n_fine
+        Fine classes that the method worked with.
+    unmasked
+        (N,) plain argmax of a head; None for methods that have no other form.
+    """
+
+    fine: IntArray
+    n_fine: int
+    unmasked: IntArray | None = None
+
+
+Variant = Callable[[BenchSet, int], Answer]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table.
+
+    Parameters
+    ----------
+    title
+        As shown.
+    variants
+        Name -> how it is run; the best one is shown.
+    seeded
+        Whether the seed changes anything; without, it runs once.
+    """
+
+    title: str
+    variants: Mapping[str, Variant]
+    seeded: bool = True
+
+
+def _baseline(
+    cluster: baselines.Cluster, view: str, data: BenchSet, seed: int, *, proportional: bool = False
+) -> Answer:
+    source, counts = data.dataset.coarse, data.true_counts
+    if proportional:
+        sizes = np.array([len(rows) for rows in source.rows_by_class()])
+        counts = baselines.proportional_counts(sizes, data.n_fine)
+    fine = baselines.per_class(data.view(view), source, counts, cluster, seed)
+    return Answer(fine, int(fine.max()) + 1)
+
+
+def _views(cluster: baselines.Cluster, *, proportional: bool = False) -> dict[str, Variant]:
+    return {
+        view: partial(_baseline, cluster, view, proportional=proportional) for view in ("raw", "L2")
+    }
+
+
+def paper(data: BenchSet, seed: int) -> Answer:
+    """The paper's losses, schedule and random start on unit rows, total number given.
+
+    Unit rows are scaled by sqrt(D): the paper's learning rate expects unit variance.
+    """
+    features = data.view("L2") * np.float32(data.features.shape[1] ** 0.5)
+    sources = data.dataset.sources
+    neighbors = tuple(search_neighbors(features, s, N_NEIGHBORS, seed=seed) for s in sources)
+    start = random_start(data.n_fine, features.shape[1], sources, seed=seed)
+    device, config = choose_device("auto"), TrainConfig.paper()
+    head = train_head(features, sources, neighbors, start, config, seed=seed, device=device)
+    return _of_head(predict(head.teacher, features, sources, head.relations), data.n_fine)
+
+
+def ours(counts_of: Callable[[BenchSet], CountConfig], data: BenchSet, seed: int) -> Answer:
+    """`falcon_svc.pipeline.discover` with its defaults, on the same features."""
+    run = discover(data.dataset, DiscoveryConfig(counts=counts_of(data), seed=seed))
+    return _of_head(run.discovery.assignments, run.discovery.n_fine)
+
+
+def _of_head(found: Assignments, n_fine: int) -> Answer:
+    return Answer(found.fine, n_fine, found.fine_unmasked)
+
+
+def _counts_given(data: BenchSet) -> CountConfig:
+    names = data.dataset.coarse.names
+    return CountConfig(n_fine_per_coarse=dict(zip(names, data.true_counts.tolist(), strict=True)))
+
+
+def _total_given(data: BenchSet) -> CountConfig:
+    return CountConfig(n_fine=data.n_fine)
+
+
+def _nothing_given(data: BenchSet) -> CountConfig:
+    return CountConfig()
+
+
+def _ours(title: str, counts_of: Callable[[BenchSet], CountConfig]) -> Method:
+    return Method(title, {"defaults": partial(ours, counts_of)})
+
+
+METHODS: dict[str, Method] = {
+    "kmeans": Method("k-means per class, true counts", _views(baselines.kmeans)),
+    "kmeans-proportional": Method(
+        "k-means per class, proportional counts", _views(baselines.kmeans, proportional=True)
+    ),
+    "spectral": Method("spectral per class, true counts", _views(baselines.spectral)),
+    "ward": Method("Ward per class, true counts", _views(baselines.ward), seeded=False),
+    "hdbscan": Method(
+        "HDBSCAN per class",
+        {
+            f"{view}, least {least}": partial(_baseline, baselines.hdbscan(least), view)
+            for view in ("raw", "L2")
+            for least in HDBSCAN_SIZES
+        },
+        seeded=False,
+    ),
+    "paper": Method("paper's recipe, total given", {"L2": paper}),
+    "counts": _ours("ours, counts given", _counts_given),
+    "total": _ours("ours, total given", _total_given),
+    "auto": _ours("ours, auto", _nothing_given),
+}
+"""Name on the command line -> method, in the order of the table."""

@@ -1,0 +1,205 @@
+"""Quality benchmark: our discovery beside baselines, on the same features in the same run.
+
+`falcon bench quality [SET ...] [--seeds 0,1,2] [--methods NAME,...] [--json FILE]`; how sets are
+named is told in `falcon_svc.bench.bench_set`. Figures are over samples with a fine label: ACC by
+one Hungarian match over all fine classes, and ARI. Nothing that trains or selects reads the fine
+truth; where a method is "given" counts, they come from it and through the configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from falcon_svc.bench.bench_set import SHIPPED, BenchSet, SetName
+from falcon_svc.bench.command import parser, progress_of
+from falcon_svc.bench.methods import METHODS, Answer, Variant
+from falcon_svc.bench.table import Figure, markdown, write_json
+from falcon_svc.errors import ConfigError
+from falcon_svc.metrics import accuracy_score, adjusted_rand_score
+from falcon_svc.pipeline.record import versions
+from falcon_svc.progress import Progress, Silent
+
+SEEDS = (0, 1, 2)
+SCORES = {"acc": accuracy_score, "ari": adjusted_rand_score}
+HEADER = ("set", "method", "ACC", "ARI", "ACC unmasked", "ARI unmasked", "F", "s", "variant")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one set.
+
+    Parameters
+    ----------
+    set, method, title
+        Which; `method` is the name on the command line.
+    n_fine_true
+        F of the set.
+    variant
+        Which of the method's variants is shown.
+    figures
+        acc, ari, n_fine, seconds, and acc_unmasked, ari_unmasked of heads; empty on failure.
+    failure
+        What went wrong, None where nothing did.
+    """
+
+    set: str
+    method: str
+    title: str
+    n_fine_true: int
+    variant: str
+    figures: dict[str, Figure]
+    failure: str | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of the Markdown table."""
+        if self.failure is not None:
+            return (self.set, self.title, *[""] * 6, f"failed: {self.failure}")
+        scores = (self.figures.get(name) for name in ("acc", "ari", "acc_unmasked", "ari_unmasked"))
+        return (
+            self.set,
+            self.title,
+            *("" if score is None else score.percent() for score in scores),
+            f"{self.figures['n_fine'].mean:.4g} of {self.n_fine_true}",
+            f"{self.figures['seconds'].mean:.1f}",
+            self.variant,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the row JSON-ready."""
+        figures = {name: figure.document() for name, figure in self.figures.items()}
+        rest = {k: v for k, v in vars(self).items() if k != "figures"}
+        return rest | {"figures": figures}
+
+
+def run(
+    paths: Sequence[str] = (),
+    *,
+    seeds: Sequence[int] = SEEDS,
+    methods: Sequence[str] | None = None,
+    json_path: Path | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Run the benchmark.
+
+    Parameters
+    ----------
+    paths
+        Names of data sets; none = the one that ships.
+    seeds
+        One run per seed.
+    methods
+        Keys of `METHODS`; None = all.
+    json_path
+        Where the figures are also written, anew after every set.
+    progress
+        Told of every method on every set.
+
+    Returns
+    -------
+    str
+        Markdown table, a line per set and method. A method that fails on a set says so there.
+
+    Raises
+    ------
+    InputError, ConfigError
+        A set or method cannot be used.
+    """
+    names = [SetName.parse(path) for path in paths or (SHIPPED,)]
+    chosen = _chosen(methods)
+    rows: list[Row] = []
+    sets: list[dict[str, Any]] = []
+    for name in names:
+        data = name.load()
+        sets.append(data.document())
+        for method in chosen:
+            (progress or Silent()).stage(f"{data.name}: {METHODS[method].title}", len(seeds))
+            rows.append(_measured(data, method, seeds))
+        write_json(json_path, _document(seeds, sets, rows))
+    return markdown(HEADER, (row.cells() for row in rows))
+
+
+def _chosen(methods: Sequence[str] | None) -> list[str]:
+    unknown = sorted(set(methods or ()) - set(METHODS))
+    if unknown:
+        raise ConfigError(
+            f"Expected methods among {', '.join(METHODS)}, found {', '.join(unknown)}; "
+            "leave --methods out to run all."
+        )
+    return [name for name in METHODS if methods is None or name in methods]
+
+
+def _document(seeds: Sequence[int], sets: list[dict[str, Any]], rows: list[Row]) -> dict[str, Any]:
+    return {
+        "schema_version": "1.0",
+        "benchmark": "quality",
+        "seeds": list(seeds),
+        "versions": versions(),
+        "sets": sets,
+        "rows": [row.document() for row in rows],
+    }
+
+
+def _measured(data: BenchSet, name: str, seeds: Sequence[int]) -> Row:
+    """Run all variants and keep the best; a failure is a result, not the end of the run."""
+    method = METHODS[name]
+    found: dict[str, dict[str, Figure]] = {}
+    failure = None
+    for variant, call in method.variants.items():
+        try:
+            found[variant] = _figures(data, call, seeds if method.seeded else seeds[:1])
+        except Exception as error:
+            _log.warning("%s, %s (%s) failed", data.name, name, variant, exc_info=True)
+            failure = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    if not found:
+        return Row(data.name, name, method.title, data.n_fine, "", {}, failure)
+    best = max(found, key=lambda variant: found[variant]["acc"].mean)
+    return Row(data.name, name, method.title, data.n_fine, best, found[best])
+
+
+def _figures(data: BenchSet, call: Variant, seeds: Sequence[int]) -> dict[str, Figure]:
+    """Return every figure over the seeds."""
+    runs = [_figures_of_run(data, call, seed) for seed in seeds]
+    return {name: Figure(tuple(run[name] for run in runs)) for name in runs[0]}
+
+
+def _figures_of_run(data: BenchSet, call: Variant, seed: int) -> dict[str, float]:
+    began = time.perf_counter()
+    answer = call(data, seed)
+    seconds = time.perf_counter() - began
+    return {**dict(_scores(data, answer)), "n_fine": answer.n_fine, "seconds": seconds}
+
+
+def _scores(data: BenchSet, answer: Answer) -> Iterator[tuple[str, float]]:
+    rows = data.judged
+    for name, score in SCORES.items():
+        yield name, score(data.truth[rows], answer.fine[rows])
+        if answer.unmasked is not None:
+            yield f"{name}_unmasked", score(data.truth[rows], answer.unmasked[rows])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table; see this module's docstring for the arguments."""
+    flags = parser("quality", "ACC and ARI of our discovery beside baselines.")
+    flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
+    flags.add_argument("--seeds", default="0,1,2", help="one run per seed")
+    flags.add_argument("--methods", help=f"some of {','.join(METHODS)}")
+    given = flags.parse_args(argv)
+    table = run(
+        given.sets,
+        seeds=[int(seed) for seed in given.seeds.split(",")],
+        methods=given.methods.split(",") if given.methods else None,
+        json_path=given.json,
+        progress=progress_of(given),
+    )
+    print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
