@@ -10,8 +10,6 @@ from falcon_svc.cli import options
 from falcon_svc.cli.runs import run_discovery
 from falcon_svc.cli.settings import Flags, discovery_config
 from falcon_svc.cli.summary import print_summary, summarise
-from falcon_svc.data import load_truth
-from falcon_svc.data.shipped import DEMO_N_FINE, demo_path
 
 if TYPE_CHECKING:
     from falcon_svc.discovery.result import Discovery
@@ -52,7 +50,7 @@ def discover(
 
 def demo(
     out: options.Out = Path("out/demo"),
-    n_fine: options.NFine = str(DEMO_N_FINE),
+    n_fine: options.NFine = None,
     seed: options.Seed = None,
     device: options.DeviceFlag = None,
     resume: options.Resume = False,
@@ -64,7 +62,11 @@ def demo(
     The total of 150 intents is given, as a user with a rough idea of the number would; how many
     of them each of the 10 domains holds is not. `--n-fine auto` gives nothing.
     """
-    flags = Flags(n_fine=n_fine, seed=seed, device=device.value if device else None)
+    from falcon_svc.data.shipped import DEMO_N_FINE, demo_path
+
+    flags = Flags(
+        n_fine=n_fine or str(DEMO_N_FINE), seed=seed, device=device.value if device else None
+    )
     directory, config = out.absolute(), discovery_config(flags)
     found = run_discovery(demo_path(), directory, config, resume=resume, quiet=quiet)
     figures = _against_truth(found)
@@ -81,6 +83,8 @@ def _show(summary: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
 
 
 def _against_truth(found: Discovery) -> dict[str, float]:
+    from falcon_svc.data import load_truth
+    from falcon_svc.data.shipped import demo_path
     from falcon_svc.metrics import evaluate
 
     figures = evaluate(found, load_truth(demo_path()))

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from falcon_svc.cli import options
-from falcon_svc.data import DataConfig, load_truth
 
 Truth = Annotated[Path, typer.Option("--truth", help="Data set with the column of fine labels.")]
 FineColumn = Annotated[str, typer.Option("--fine-column", metavar="NAME", help="That column.")]
@@ -17,6 +16,7 @@ FineColumn = Annotated[str, typer.Option("--fine-column", metavar="NAME", help="
 
 def evaluate(directory: options.Result, truth: Truth, fine_column: FineColumn = "fine") -> None:
     """Print how well the result in DIR agrees with fine truth, as JSON."""
+    from falcon_svc.data import DataConfig, load_truth
     from falcon_svc.metrics import evaluate as figures_of
     from falcon_svc.pipeline.result_files import read_discovery
 

@@ -10,15 +10,13 @@ import typer
 
 from falcon_svc.cli import options
 from falcon_svc.cli.settings import Flags, data_config
-from falcon_svc.data import load_dataset
 from falcon_svc.errors import ConfigError, StorageError
-from falcon_svc.types import UNLABELLED, CoarseDataset
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from falcon_svc.discovery.result import Assignments
-    from falcon_svc.types import FloatArray
+    from falcon_svc.types import CoarseDataset, FloatArray
 
 Table = Annotated[Path, typer.Option("--out", metavar="FILE", help="A .parquet or .csv file.")]
 
@@ -32,6 +30,7 @@ def predict(
 ) -> None:
     """Assign fine classes of the discovery in DIR to the samples of INPUT."""
     write = _writer(out)
+    from falcon_svc.data import load_dataset
     from falcon_svc.pipeline.model import DiscoveryModel
     from falcon_svc.pipeline.result_files import read_discovery
 
@@ -60,6 +59,8 @@ def _vectors(dataset: CoarseDataset, settings: dict[str, Any]) -> FloatArray:
 
 
 def _coarse_names(dataset: CoarseDataset) -> list[str | None]:
+    from falcon_svc.types import UNLABELLED
+
     names = dataset.coarse.names
     return [None if k == UNLABELLED else names[k] for k in dataset.coarse.labels.tolist()]
 

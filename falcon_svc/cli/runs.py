@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from falcon_svc.cli.show import shown_progress
-from falcon_svc.data import load_dataset
 from falcon_svc.pipeline.atomic_directory import check_replaceable
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ def run_discovery(
     typer.Exit
         130 after an interruption.
     """
+    from falcon_svc.data import load_dataset
+
     check_replaceable(directory)
     dataset = load_dataset(source, config.data)
     if not quiet:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from falcon_svc.data.config import DataConfig
 from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
+    from falcon_svc.data import DataConfig
 
 Tables = dict[str, Any]
 
@@ -48,6 +48,8 @@ def discovery_config(flags: Flags) -> DiscoveryConfig:
 
 def data_config(flags: Flags) -> DataConfig:
     """Return how the data set is to be read; without a TOML file this needs no torch."""
+    from falcon_svc.data import DataConfig
+
     if flags.config is not None:
         return discovery_config(flags).data
     return DataConfig(**flag_tables(flags).get("data", {}))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from falcon_svc.cli import options
 from falcon_svc.cli.settings import Flags, data_config, read_n_fine
-from falcon_svc.data import Inspection, inspect_dataset
 from falcon_svc.pipeline.estimate import IMAGE_DIMS, RunEstimate, estimate_run
+
+if TYPE_CHECKING:
+    from falcon_svc.data import Inspection, SourceSummary
 
 LISTED_ROWS = 50
 LISTED_CLASSES = 40
@@ -27,6 +29,8 @@ def validate(
     as_json: options.Json = False,
 ) -> None:
     """List classes, problems row by row, and what a run needs; exit code 1 on errors."""
+    from falcon_svc.data import inspect_dataset
+
     flags = Flags(config=config, coarse_column=coarse_column, label_sources=label_source)
     found = inspect_dataset(source, data_config(flags))
     cost = _cost(found, read_n_fine(n_fine) if n_fine else None)
@@ -69,7 +73,7 @@ def _lines(found: Inspection, cost: RunEstimate) -> list[str]:
     ]
 
 
-def _source_lines(source: Any) -> list[str]:
+def _source_lines(source: SourceSummary) -> list[str]:
     lines = [
         f"label source {source.name}: {len(source.classes):,} classes, "
         f"{source.unlabelled:,} samples not labelled"

@@ -77,7 +77,9 @@ def test_top_level_is_as_agreed():
 
 def test_shipped_data_come_with_their_attribution_and_are_packaged():
     text = (demo_path().parent / "ATTRIBUTION.md").read_text("utf-8")
-    assert "CC BY 3.0" in text and "Larson" in text and demo_path().name in text
+    assert "CC BY 3.0" in text
+    assert "Larson" in text
+    assert demo_path().name in text
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "data/shipped/*" in project["tool"]["setuptools"]["package-data"]["falcon_svc"]
     assert demo_path().stat().st_size < 2**20

@@ -17,7 +17,8 @@ def refused(*arguments: object) -> str:
     """Return the sentence of a refusal."""
     done = falcon(*arguments)
     assert (done.code, done.out) == (2, ""), done
-    assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
+    assert done.err.startswith("error: "), done.err
+    assert done.err.count("\n") == 1, done.err
     return done.err
 
 
@@ -166,7 +167,8 @@ def test_an_interrupted_run_says_how_to_go_on(requests, tmp_path, monkeypatch):
     monkeypatch.setattr("falcon_svc.pipeline.discover.discover_to", interrupted)
     done = falcon("discover", requests, "--out", tmp_path / "out")
     assert done.code == 128 + signal.SIGINT
-    assert "--resume" in done.err and "Traceback" not in done.err
+    assert "--resume" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_a_full_disk_is_one_sentence(requests, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import falcon, start_falcon, subset
 
 pytestmark = pytest.mark.slow
-CONFIG = "[train]\nepochs = 400\nbatch_size = 64\n"
+CONFIG = "[train]\nepochs = 60\nbatch_size = 64\n"
 DEADLINE_S = 120
 
 
@@ -19,7 +19,7 @@ def command(tmp_path_factory):
     """Everything of a run but --out: long enough to be killed in its middle."""
     folder = tmp_path_factory.mktemp("resume")
     (folder / "falcon.toml").write_text(CONFIG)
-    data = subset(folder / "requests.npz", per_fine=40, n=5)
+    data = subset(folder / "requests.npz", per_fine=20, n=5)
     return ("discover", data, "--config", folder / "falcon.toml", "--n-fine", 15, "--quiet")
 
 
@@ -27,7 +27,8 @@ def command(tmp_path_factory):
 def uninterrupted(command, tmp_path_factory) -> bytes:
     out = tmp_path_factory.mktemp("whole") / "out"
     process = start_falcon(*command, "--out", out)
-    assert process.wait(DEADLINE_S) == 0
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
     return (out / "assignments.parquet").read_bytes()
 
 
@@ -40,37 +41,29 @@ def wait_for(work_dir, pattern: str, process) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(
-    "moment", ["structure-*.safetensors", "checkpoints/epoch-*", "checkpoints/epoch-0001*"]
-)
+@pytest.mark.parametrize("moment", ["structure-*.safetensors", "checkpoints/epoch-00002?"])
 def test_a_killed_run_resumes_to_the_same_bytes(command, uninterrupted, tmp_path, moment):
     out, work_dir = tmp_path / "out", tmp_path / ".out.work"
     process = start_falcon(*command, "--out", out)
     wait_for(work_dir, moment, process)
     process.send_signal(signal.SIGKILL)
-    assert process.wait(DEADLINE_S) == -signal.SIGKILL
-    process.communicate()
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == -signal.SIGKILL
     assert not out.exists()
     assert falcon(*command, "--out", out, "--resume").code == 0
     assert (out / "assignments.parquet").read_bytes() == uninterrupted
     assert not work_dir.exists()
 
 
-def test_control_c_says_how_to_go_on(command, tmp_path):
-    process = start_falcon(*command, "--out", tmp_path / "out")
-    wait_for(tmp_path / ".out.work", "checkpoints/epoch-*", process)
+def test_control_c_says_how_to_go_on_and_other_settings_do_not(command, tmp_path):
+    out = tmp_path / "out"
+    process = start_falcon(*command, "--out", out)
+    wait_for(tmp_path / ".out.work", "checkpoints/epoch-00000?", process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 130
-    assert "--resume" in err and "Traceback" not in err
-
-
-def test_resume_of_other_settings_is_one_sentence(command, tmp_path):
-    out = tmp_path / "out"
-    process = start_falcon(*command, "--out", out)
-    wait_for(tmp_path / ".out.work", "checkpoints/epoch-*", process)
-    process.kill()
-    process.communicate()
+    assert "--resume" in err
+    assert "Traceback" not in err
     done = falcon(*command, "--out", out, "--seed", 1, "--resume")
     assert done.code == 2
     assert "other data, settings or seed" in done.err

@@ -1,0 +1,37 @@
+"""The documents name every flag, every command and every setting, with its default."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from falcon_svc.config import make_config
+from tests.cli.configuration_tables import tables
+from tests.cli.conftest import ROOT, falcon
+
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("section", "table"), tables().items())
+def test_every_setting_is_documented_as_it_is(section, table):
+    assert table in CONFIGURATION, f"run python -m tests.cli.configuration_tables ({section})"
+
+
+def test_the_example_is_accepted():
+    example = re.search(r"```toml\n(.*?)```", CONFIGURATION, re.DOTALL)
+    assert make_config(tomllib.loads(example[1])).counts.n_fine == 40
+
+
+def test_the_example_of_counts_is_json():
+    example = re.search(r"```json\n(.*?)```", CLI, re.DOTALL)
+    assert json.loads(example[1]) == {"bird": 4, "fish": [2, 6]}
+
+
+@pytest.mark.parametrize("command", ["discover", "validate", "evaluate", "predict", "demo"])
+def test_every_flag_is_documented(command):
+    flags = set(re.findall(r"^  (--[a-z-]+)", falcon(command, "--help").out, re.MULTILINE))
+    assert {flag for flag in flags if flag not in CLI} <= {"--help"}
