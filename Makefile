@@ -38,10 +38,10 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.installed
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first with --group
 	$(BIN)/python -m pip install --quiet --editable '.[cpu]' --group dev
-	@touch $@
+	@touch $(VENV)/.installed $@
 
 $(BIN)/python:
 	@for python in $(PYTHONS); do \

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import runpy
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -27,5 +28,5 @@ Name = Annotated[Benchmark, typer.Argument(help="Which one; its own flags follow
 
 def bench(context: typer.Context, name: Name) -> None:
     """Measure quality, speed, scale or the solver; `falcon bench NAME -- --help` lists flags."""
-    module = importlib.import_module(MODULES[name])
-    raise typer.Exit(module.main(context.args) or 0)
+    sys.argv = [f"falcon bench {name.value}", *context.args]
+    runpy.run_module(MODULES[name], run_name="__main__", alter_sys=False)
