@@ -114,7 +114,7 @@ def _spreads(profit: Floats) -> tuple[float, float]:
     return spread, max(float(filled.std()), 1e-3 * spread)
 
 
-def _newton_step(  # noqa: PLR0917 - the state of one loop
+def _newton_step(
     program: IntegerProgram,
     profit: Floats,
     ratio: float,

@@ -131,7 +131,7 @@ def _sum(
     return _row(name, fine.ravel(), coarse.ravel(), 1, at_least, upper)
 
 
-def _row(  # noqa: PLR0917 - reads like the formula
+def _row(
     name: str, fine: ArrayLike, coarse: ArrayLike, coefficient: ArrayLike, lower: int, upper: int
 ) -> LinearRow:
     rows = np.asarray(fine, dtype=np.int64)

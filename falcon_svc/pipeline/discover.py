@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.checkpoint import CheckpointStore
@@ -187,9 +188,12 @@ def _structure(
         return earlier
     source = dataset.coarse
     part = LabelSource(source.name, source.labels[rows], source.names)
-    structure = find_structure(
-        np.asarray(features[rows]), part, bounds, seed=config.seed, on_step=recorder.step
-    )
+    # Thousands of small matrices: more threads than one only wait for each other, and their
+    # number would show in the last bits.
+    with threadpool_limits(1):
+        structure = find_structure(
+            np.asarray(features[rows]), part, bounds, seed=config.seed, on_step=recorder.step
+        )
     save_structure(work_dir, key, structure)
     return structure
 

@@ -190,7 +190,9 @@ def _answer(discovery: Discovery) -> str:
     stable = [c.stability for c in discovery.classes if c.stability is not None]
     solid = sum(verdict(s) == "solid" for s in stable)
     stability = (
-        f" {solid} of {len(stable)} classes come back solidly in other views and from other starts." if stable else ""
+        f" {solid} of {len(stable)} classes come back solidly in other views and from other starts."
+        if stable
+        else ""
     )
     return (
         f"{count_of(discovery.n_samples, 'sample')} carried coarse labels only.{stability} "

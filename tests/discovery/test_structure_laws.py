@@ -1,0 +1,242 @@
+"""Laws of the structure step's formulas, each against another computation or by hand."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from scipy.cluster.hierarchy import fcluster, linkage
+from sklearn.metrics import adjusted_rand_score
+
+from falcon_svc.config import CountConfig
+from falcon_svc.discovery.allocation import allocate, plausible_counts, split_evidence
+from falcon_svc.discovery.balanced_kmeans import balanced_assignment, balanced_kmeans
+from falcon_svc.discovery.contrast import TEMPERATURE, info_nce_loss
+from falcon_svc.discovery.count_bounds import count_bounds
+from falcon_svc.discovery.count_estimate import estimate_total, gaussian_twin, proportional_counts
+from falcon_svc.discovery.merge_tree import merge_tree
+from falcon_svc.discovery.metric import centred, class_means, unit_rows, whitening
+from falcon_svc.discovery.size_prior import (
+    dispersion_of_counts,
+    estimate_dispersion,
+    log_size_evidence,
+    log_size_prior,
+    size_exponent,
+)
+from falcon_svc.discovery.smoothing import smoothed
+from falcon_svc.discovery.stability import class_stability
+from falcon_svc.discovery.structure import find_structure
+from falcon_svc.errors import ConfigError
+from falcon_svc.types import LabelSource
+
+
+def planted(counts, *, per_fine=30, dim=12, spread=5.0, seed=0):
+    """Blobs: class q holds counts[q] fine classes; sizes from `per_fine`, a number or a list."""
+    rng = np.random.default_rng(seed)
+    parents = np.repeat(np.arange(len(counts)), counts)
+    sizes = np.broadcast_to(per_fine, parents.shape)
+    fine = np.repeat(np.arange(len(parents)), sizes)
+    centres = rng.normal(size=(len(parents), dim)) * spread
+    x = (centres[fine] + rng.normal(size=(len(fine), dim))).astype(np.float32)
+    coarse = parents[fine].astype(np.int64)
+    names = tuple(f"c{q}" for q in range(len(counts)))
+    return x, LabelSource("coarse", coarse, names), fine.astype(np.int64)
+
+
+def test_class_means_equal_a_loop_and_empty_classes_are_zero():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(20, 3)).astype(np.float32), rng.integers(0, 4, 20)
+    means = class_means(x, labels, 6)
+    for k in range(4):
+        np.testing.assert_allclose(means[k], x[labels == k].mean(axis=0), atol=1e-5)
+    assert not means[4:].any()
+    np.testing.assert_allclose(class_means(centred(x, labels), labels, 4), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("shrinkage", [0.1, 0.5, 1.0])
+def test_whitening_makes_the_shrunk_scatter_the_identity(shrinkage):
+    half = np.random.default_rng(1).normal(size=(30, 5)).astype(np.float32)
+    scatter = half.T @ half / 30
+    w = whitening(scatter, shrinkage)
+    shrunk = (1 - shrinkage) * scatter + shrinkage * np.trace(scatter) / 5 * np.eye(5)
+    np.testing.assert_allclose(w.T @ shrunk @ w, np.eye(5), atol=1e-4)
+
+
+def test_smoothing_keeps_unit_length_and_moves_to_the_neighbors_mean():
+    x = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    neighbors = np.array([[1], [0], [0]])
+    np.testing.assert_allclose(smoothed(x, neighbors, n_steps=0), unit_rows(x))
+    once = smoothed(x, neighbors, n_steps=1)
+    np.testing.assert_allclose(once[0], [2**-0.5, 2**-0.5], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(once, axis=1), 1, atol=1e-6)
+
+
+def test_exponent_zero_is_average_linkage_of_squared_distances():
+    x = np.random.default_rng(2).normal(size=(40, 3)).astype(np.float32)
+    tree = merge_tree(x, size_exponent=0.0, max_groups=100)
+    oracle = linkage(x, "average", metric="sqeuclidean")
+    np.testing.assert_allclose(tree.costs, oracle[:, 2], rtol=1e-3)
+    for k in (2, 5, 11):
+        assert adjusted_rand_score(fcluster(oracle, k, "maxclust"), tree.cut(k)) == 1
+
+
+def test_a_cut_has_as_many_clusters_as_asked_and_cuts_are_nested():
+    x = np.random.default_rng(3).normal(size=(60, 4)).astype(np.float32)
+    tree = merge_tree(x, size_exponent=0.5, max_groups=25)
+    previous = tree.cut(1)
+    for k in range(2, 26):
+        labels = tree.cut(k)
+        assert len(np.unique(labels)) == k
+        assert len(np.unique(np.c_[previous, labels], axis=0)) == k
+        previous = labels
+    assert len(np.unique(tree.cut(99))) == 25
+
+
+def test_balanced_assignment_has_equal_columns_and_unit_rows():
+    distance = np.random.default_rng(4).random((50, 5)) + 0.1
+    weight = balanced_assignment(distance)
+    np.testing.assert_allclose(weight.sum(axis=0), 10, rtol=1e-6)
+    np.testing.assert_allclose(weight.sum(axis=1), 1, rtol=0.05)
+
+
+def test_balanced_kmeans_finds_equal_blobs_and_bears_duplicates():
+    x, _, fine = planted([12], per_fine=20, dim=4, spread=4.0)
+    found = balanced_kmeans(x, 12, n_starts=1, seed=0)
+    assert adjusted_rand_score(fine, found) > 0.95
+    assert len(np.unique(balanced_kmeans(np.ones((6, 2), np.float32), 3, n_starts=1, seed=0))) == 3
+
+
+def test_the_size_prior_is_the_log_normal_it_says():
+    sizes, v = np.array([30, 10]), 0.5
+    prior = log_size_prior(sizes, 4, v, 3)
+    s2 = np.log1p(v**2 / 2) + 1e-4
+    by_hand = -((np.log(30 / 20) + s2 / 2) ** 2) / (2 * s2) - np.log(s2) / 2
+    assert prior[0, 1] == pytest.approx(by_hand)
+    assert prior.argmax(axis=1).tolist() == [2, 0]
+
+
+def test_dispersion_is_small_where_shares_are_whole_and_large_where_not():
+    assert estimate_dispersion(np.full(10, 600), 150, 60) < 0.05
+    assert estimate_dispersion(np.array([577, 92, 341, 208, 133, 449]), 20, 15) > 0.25
+    assert dispersion_of_counts(np.array([100, 200, 300]), np.array([1, 2, 3])) < 0.05
+    assert size_exponent(0.1) == 1
+    assert size_exponent(0.9) == 0
+
+
+def test_size_evidence_prefers_totals_with_whole_shares():
+    sizes = np.full(20, 600)
+    evidence = [log_size_evidence(sizes, f, 40) for f in range(90, 112)]
+    assert 90 + int(np.argmax(evidence)) == 100
+
+
+def brute_allocations(score, n_fine, low, high):
+    ranges = [range(a, b + 1) for a, b in zip(low, high, strict=True)]
+    return {
+        n: sum(score[q, k - 1] for q, k in enumerate(n))
+        for n in product(*ranges)
+        if sum(n) == n_fine
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_allocation_and_plausible_counts_equal_brute_force(seed):
+    rng = np.random.default_rng(seed)
+    score = rng.normal(size=(4, 5)) * 2
+    low, high = rng.integers(1, 3, 4), rng.integers(3, 6, 4)
+    n_fine = int(rng.integers(low.sum(), high.sum() + 1))
+    values = brute_allocations(score, n_fine, low, high)
+    best = max(values.values())
+    counts = allocate(score, n_fine, low, high)
+    assert values[tuple(counts.tolist())] == pytest.approx(best)
+    close = np.array([n for n, value in values.items() if value >= best - 2.0])
+    least, most = plausible_counts(score, n_fine, low, high)
+    assert least.tolist() == close.min(axis=0).tolist()
+    assert most.tolist() == close.max(axis=0).tolist()
+
+
+def test_an_impossible_allocation_is_refused():
+    with pytest.raises(ValueError, match="no counts"):
+        allocate(np.zeros((2, 3)), 9, np.array([1, 1]), np.array([3, 3]))
+
+
+def test_split_evidence_is_zero_at_the_common_cut():
+    x, source, _ = planted([3, 1], spread=8.0)
+    trees = [merge_tree(x[r], size_exponent=1.0, max_groups=100) for r in source.rows_by_class()]
+    evidence = split_evidence(trees, 4, 6)
+    assert evidence[:, 0].tolist() == [0, 0]
+    assert evidence[0, 2] == pytest.approx(evidence[0].max())  # the last split made costs h*
+    assert evidence[0, 3] < evidence[0, 2]
+    assert evidence[1].argmax() == 0
+
+
+def test_info_nce_equals_a_loop():
+    a, b = torch.randn(6, 3, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64)
+    unit_a, unit_b = a / a.norm(dim=1, keepdim=True), b / b.norm(dim=1, keepdim=True)
+    total = 0.0
+    for i in range(6):
+        scores = torch.stack([unit_a[i] @ unit_b[j] / TEMPERATURE for j in range(6)])
+        total -= float(torch.log(torch.exp(scores[i]) / torch.exp(scores).sum()))
+    assert float(info_nce_loss(a, b)) == pytest.approx(total / 6)
+
+
+def test_stability_is_one_for_equal_partitions_and_the_jaccard_otherwise():
+    fine = np.array([0, 0, 0, 1, 1, 1])
+    assert class_stability(fine, [fine, fine], 3)[:2].tolist() == [1, 1]
+    assert np.isnan(class_stability(fine, [fine], 3)[2])
+    other = np.array([0, 0, 1, 1, 1, 1])
+    np.testing.assert_allclose(class_stability(fine, [other], 2), [2 / 3, 3 / 4])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"n_fine": 1}, "n_fine = 1"),
+        ({"n_fine": 10_000}, "n_fine = 10000"),
+        ({"n_fine_per_coarse": {"zebra": 2}}, "zebra"),
+        ({"n_fine_per_coarse": {"c0": 10_000}}, "samples"),
+        ({"n_fine": 9, "n_fine_per_coarse": {"c0": 3, "c1": 2}}, "n_fine = 9"),
+    ],
+)
+def test_contradictory_counts_name_the_setting(settings, words):
+    _, source, _ = planted([2, 2])
+    with pytest.raises(ConfigError, match=words):
+        count_bounds(CountConfig.model_validate(settings), source)
+
+
+def test_proportional_counts_add_up_and_follow_sizes():
+    counts = proportional_counts(np.array([100, 200, 300]), 12)
+    assert counts.tolist() == [2, 4, 6]
+    assert proportional_counts(np.array([1, 1000]), 2).tolist() == [1, 1]
+
+
+def test_a_gaussian_twin_has_the_covariance_of_its_class():
+    x, source, _ = planted([3], per_fine=700, dim=3)
+    noise = gaussian_twin(x, source.rows_by_class(), np.random.default_rng(0))
+    np.testing.assert_allclose(np.cov(noise.T), np.cov(x.T), rtol=0.3, atol=3)
+
+
+def test_noise_in_a_coarse_class_is_one_fine_class():
+    x, source, _ = planted([4, 4, 4], per_fine=40, spread=4.0)
+    noise = np.random.default_rng(1).normal(size=(160, x.shape[1])).astype(np.float32) * 3
+    labels = np.r_[source.labels, np.full(160, 3)]
+    both = LabelSource("coarse", labels, (*source.names, "noise"))
+    estimate = estimate_total(centred(np.r_[x, noise], labels), both, seed=0)
+    assert estimate.structured.tolist() == [True, True, True, False]
+    alone = LabelSource("coarse", np.repeat([0, 1], 80).astype(np.int64), ("a", "b"))
+    assert estimate_total(centred(noise, alone.labels), alone, seed=0).n_fine == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("known", ["each", "total"])
+def test_planted_counts_and_classes_come_back(seed, known):
+    counts = [2, 5, 3]
+    x, source, fine = planted(counts, per_fine=40, seed=seed)
+    settings = {"n_fine": 10}
+    if known == "each":
+        settings = {"n_fine_per_coarse": {f"c{q}": k for q, k in enumerate(counts)}}
+    bounds = count_bounds(CountConfig.model_validate(settings), source)
+    structure = find_structure(x, source, bounds, seed=seed)
+    assert structure.counts.n_fine.tolist() == counts
+    assert adjusted_rand_score(fine, structure.fine) > 0.95
