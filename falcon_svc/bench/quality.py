@@ -42,10 +42,11 @@ class Row:
         F of the set.
     variant
         Which of the method's variants is shown.
-    figures
-        acc, ari, n_fine, seconds, and acc_unmasked, ari_unmasked of heads; empty on failure.
+    variants
+        Per variant that did not fail acc, ari, n_fine, seconds, and of heads acc_unmasked and
+        ari_unmasked.
     failure
-        What went wrong, None where nothing did.
+        What went wrong where no variant came through, else None.
     """
 
     set: str
@@ -53,8 +54,13 @@ class Row:
     title: str
     n_fine_true: int
     variant: str
-    figures: dict[str, Figure]
+    variants: dict[str, dict[str, Figure]]
     failure: str | None = None
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """Figures of the variant that is shown; empty on failure."""
+        return self.variants.get(self.variant, {})
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the Markdown table."""
@@ -72,9 +78,12 @@ class Row:
 
     def document(self) -> dict[str, Any]:
         """Return the row JSON-ready."""
-        figures = {name: figure.document() for name, figure in self.figures.items()}
-        rest = {k: v for k, v in vars(self).items() if k != "figures"}
-        return rest | {"figures": figures}
+        variants = {
+            name: {key: figure.document() for key, figure in figures.items()}
+            for name, figures in self.variants.items()
+        }
+        figures = variants.get(self.variant, {})
+        return {**vars(self), "figures": figures, "variants": variants}
 
 
 def run(
@@ -156,10 +165,8 @@ def _measured(data: BenchSet, name: str, seeds: Sequence[int]) -> Row:
         except Exception as error:
             _log.warning("%s, %s (%s) failed", data.name, name, variant, exc_info=True)
             failure = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    if not found:
-        return Row(data.name, name, method.title, data.n_fine, "", {}, failure)
-    best = max(found, key=lambda variant: found[variant]["acc"].mean)
-    return Row(data.name, name, method.title, data.n_fine, best, found[best])
+    best = max(found, key=lambda variant: found[variant]["acc"].mean, default="")
+    return Row(data.name, name, method.title, data.n_fine, best, found, None if found else failure)
 
 
 def _figures(data: BenchSet, call: Variant, seeds: Sequence[int]) -> dict[str, Figure]:

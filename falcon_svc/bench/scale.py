@@ -12,11 +12,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,45 +23,12 @@ import numpy as np
 
 from falcon_svc.bench.command import parser, progress_of
 from falcon_svc.bench.planted import Planted
+from falcon_svc.bench.scale_child import SEED, Run, measure
 from falcon_svc.bench.table import markdown, write_json
-from falcon_svc.config import CountConfig, DiscoveryConfig
-from falcon_svc.data import load_dataset, load_truth
-from falcon_svc.metrics import accuracy_score, adjusted_rand_score
-from falcon_svc.pipeline.discover import discover_to
-from falcon_svc.pipeline.record import peak_rss_bytes, versions
+from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
 
 SIZES = (10_000, 100_000, 1_000_000)
-SEED = 0
-
-
-@dataclass(frozen=True)
-class Run:
-    """One size.
-
-    Parameters
-    ----------
-    n_samples
-        N.
-    stages
-        Stage -> seconds, in order; `read` and `write` are around the discovery.
-    seconds
-        From reading to the written result; making and judging the data is outside.
-    peak_rss_bytes
-        Most resident memory of the process, its imports and data included.
-    acc, ari
-        Of the masked assignments.
-    failure
-        Why there are no figures, None where there are.
-    """
-
-    n_samples: int
-    stages: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    peak_rss_bytes: int = 0
-    acc: float = 0.0
-    ari: float = 0.0
-    failure: str | None = None
 
 
 def run(
@@ -110,29 +76,6 @@ def _in_child(size: int, planted: Planted) -> Run:
             return pool.submit(measure, path, planted).result()
         except BrokenProcessPool:
             return Run(size, failure="the process was killed, most likely for its memory")
-
-
-def measure(path: Path, planted: Planted) -> Run:
-    """Read, discover and write as `falcon discover` does, then judge the result.
-
-    Parameters
-    ----------
-    path
-        The `.npy` file that `Planted.write` left.
-    planted
-        What it holds.
-    """
-    config = DiscoveryConfig(counts=CountConfig(n_fine=planted.n_fine), seed=SEED)
-    began = time.perf_counter()
-    dataset = load_dataset(path)
-    read = time.perf_counter() - began
-    found = discover_to(path.parent / "result", dataset, config)
-    seconds, peak = time.perf_counter() - began, peak_rss_bytes()
-    stages = {"read": read} | {stage.name: stage.seconds for stage in found.stages}
-    stages["write"] = seconds - sum(stages.values())
-    true, pred = load_truth(path).aligned_to(found.ids), found.assignments.fine
-    scores = accuracy_score(true, pred), adjusted_rand_score(true, pred)
-    return Run(len(true), stages, seconds, peak, *scores)
 
 
 def growth_exponent(runs: Sequence[Run]) -> float | None:

@@ -1,0 +1,111 @@
+"""The quality benchmark on a small set: its table, its JSON, and failures as results."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from falcon_svc.bench import methods, quality
+from falcon_svc.bench.methods import Answer, Method
+from falcon_svc.bench.table import Figure
+from falcon_svc.errors import ConfigError
+from tests.bench.sets import save_separated
+
+
+def rows_of(path):
+    return {row["method"]: row for row in json.loads(path.read_text("utf-8"))["rows"]}
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    """Table, document and rows of one run with a baseline and ours."""
+    folder = tmp_path_factory.mktemp("quality")
+    path, out = save_separated(folder / "a.npz"), folder / "q.json"
+    chosen = ["counts", "ward", "kmeans", "paper"]
+    table = quality.run([str(path)], seeds=(0, 1), methods=chosen, json_path=out)
+    return table, json.loads(out.read_text("utf-8")), rows_of(out)
+
+
+def test_oracle_kmeans_is_perfect_on_separated_classes(outcome):
+    *_, rows = outcome
+    assert rows["kmeans"]["figures"]["acc"] == {"mean": 1.0, "std": 0.0, "values": [1.0, 1.0]}
+    assert rows["kmeans"]["figures"]["ari"]["mean"] == 1.0
+
+
+def test_ours_is_perfect_on_separated_classes(outcome):
+    *_, rows = outcome
+    assert rows["counts"]["failure"] is None
+    assert rows["counts"]["figures"]["acc"]["mean"] == 1.0
+    assert rows["counts"]["figures"]["n_fine"]["mean"] == 6
+
+
+def test_heads_report_both_forms_and_baselines_one(outcome):
+    *_, rows = outcome
+    for name in ("counts", "paper"):
+        assert {"acc_unmasked", "ari_unmasked"} <= set(rows[name]["figures"])
+    assert set(rows["kmeans"]["figures"]) == {"acc", "ari", "n_fine", "seconds"}
+
+
+def test_what_is_not_random_runs_once(outcome):
+    *_, rows = outcome
+    assert len(rows["ward"]["figures"]["acc"]["values"]) == 1
+
+
+def test_document_says_what_was_run(outcome):
+    _, document, _ = outcome
+    assert document["seeds"] == [0, 1]
+    assert document["sets"][0]["n_fine"] == 6
+    assert document["sets"][0]["fine_per_coarse"] == {"least": 1, "most": 3}
+    assert "python" in document["versions"]
+
+
+def test_table_has_a_line_per_method_in_a_fixed_order(outcome):
+    table, *_ = outcome
+    titles = [line.split("|")[2].strip() for line in table.splitlines()[2:]]
+    assert titles == [methods.METHODS[n].title for n in ("kmeans", "ward", "paper", "counts")]
+
+
+def test_a_failure_is_stated_and_does_not_end_the_run(tmp_path, monkeypatch):
+    def fail(data, seed):
+        raise ValueError("too | tiny\nmore")
+
+    broken = {"bad": Method("bad one", {"only": fail}), "kmeans": methods.METHODS["kmeans"]}
+    monkeypatch.setattr(quality, "METHODS", broken)
+    path, out = save_separated(tmp_path / "a.npz"), tmp_path / "q.json"
+    table = quality.run([str(path)], seeds=(0,), json_path=out)
+    assert "failed: ValueError: too \\| tiny" in table
+    assert rows_of(out)["bad"]["failure"] == "ValueError: too | tiny"
+    assert rows_of(out)["kmeans"]["figures"]["acc"]["mean"] == 1.0
+
+
+def test_the_better_variant_is_shown(tmp_path, monkeypatch):
+    def answer(fine_of):
+        return lambda data, seed: Answer(fine_of(data), 6)
+
+    worse, better = answer(lambda d: np.zeros_like(d.truth)), answer(lambda d: d.truth)
+    method = Method("two", {"worse": worse, "better": better})
+    monkeypatch.setattr(quality, "METHODS", {"two": method})
+    quality.run([str(save_separated(tmp_path / "a.npz"))], json_path=tmp_path / "q.json")
+    row = rows_of(tmp_path / "q.json")["two"]
+    assert row["variant"] == "better"
+    assert row["variants"]["worse"]["acc"]["mean"] < 1.0
+
+
+def test_unknown_methods_are_one_sentence():
+    with pytest.raises(ConfigError, match="found magic"):
+        quality.run(methods=["magic"])
+
+
+def test_main_prints_the_table(tmp_path, capsys):
+    path = save_separated(tmp_path / "a.npz")
+    assert quality.main([str(path), "--methods", "ward", "--seeds", "0", "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert "| Ward per class, true counts | 100.0 | 100.0 |" in printed.out
+    assert printed.err == ""
+
+
+def test_figures_are_means_and_sample_deviations():
+    assert Figure((0.8, 0.9)).percent() == "85.0 ± 7.1"
+    assert Figure((0.8,)).percent() == "80.0"
