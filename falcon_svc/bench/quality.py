@@ -71,7 +71,7 @@ class Row:
             self.set,
             self.title,
             *("" if score is None else score.percent() for score in scores),
-            f"{self.figures['n_fine'].mean:.4g} of {self.n_fine_true}",
+            f"{round(self.figures['n_fine'].mean, 1):g} of {self.n_fine_true}",
             f"{self.figures['seconds'].mean:.1f}",
             self.variant,
         )
