@@ -23,6 +23,7 @@ from .constraints import (
 )
 from .errors import ProblemError
 from .explain import Explanation, explain_infeasible
+from .min_cut import Cut
 from .problem import RelationProblem
 from .solution import Solution
 from .solve import solve
@@ -32,6 +33,7 @@ __all__ = [
     "CannotLink",
     "Constraint",
     "Constraints",
+    "Cut",
     "Explanation",
     "ExtraParents",
     "Forbid",

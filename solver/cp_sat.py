@@ -182,7 +182,7 @@ class RestrictedModel:
             self.model.add_bool_or([])  # too few cells for the least sum: false
             return
         total = cp_model.LinearExpr.sum(cells) + held
-        costs = self.program.marginal(np.arange(low, high), np.full(max(high - low, 0), coarse))
+        costs = self.program.marginal(np.arange(low, high), coarse)
         costs -= self.relaxation.multipliers.columns[coarse]
         if not costs.any():
             self.model.add_linear_constraint(total, low, high)

@@ -1,12 +1,12 @@
 """Which wishes cannot hold together, as a smallest set and as a sentence.
 
-A feasibility model (assumptions and an objective exclude each other in CP-SAT) gives every wish
-a switch. CP-SAT names a set of switches that cannot all be on; wishes are then left out one at a
-time, and those that turn out to be needed for the conflict remain. The set is minimal: without
-any one of its members the rest can hold. Where column bounds and forbidden pairs alone clash,
-this is the min cut of the flow in terms of wishes.
+Wishes that keep the flow structure are decided by a maximum flow, whose minimum cut is the reason
+(`min_cut`). For others a feasibility model (assumptions and an objective exclude each other in
+CP-SAT) gives every wish a switch, and CP-SAT names a set of switches that cannot all be on.
+Wishes are then left out one at a time, and those that turn out to be needed for the conflict
+remain. The set is minimal: without any one of its members the rest can hold.
 
-Source: CP-SAT assumptions; deletion filter (Chinneck and Dravnieks 1991).
+Source: minimum cuts; CP-SAT assumptions; deletion filter (Chinneck and Dravnieks 1991).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from .constraints import (
     UnusedAllowed,
 )
 from .cp_sat import SEED
+from .min_cut import Cut, keeps_flow, minimum_cut
 from .problem import RelationProblem
 from .rows import LinearRow, wish_rows
 
@@ -49,11 +50,15 @@ class Explanation:
         The same in words.
     status : str
         "infeasible", "feasible", or "unknown" when time ran out.
+    cut : Cut or None
+        The minimum cut where the set keeps the flow structure: which fine and which coarse
+        classes clash, with what is asked and what there is room for.
     """
 
     ids: tuple[str, ...]
     sentence: str
     status: str
+    cut: Cut | None = None
 
 
 def explain_infeasible(problem: RelationProblem, *, time_limit_s: float = 30.0) -> Explanation:
@@ -75,7 +80,9 @@ def explain_infeasible(problem: RelationProblem, *, time_limit_s: float = 30.0) 
     if status != cp_model.INFEASIBLE:
         return Explanation((), "All wishes can hold together.", "feasible")
     core = _minimal(problem, core, time_limit_s)
-    return Explanation(tuple(item.id for item in core), _sentence(problem, core), "infeasible")
+    cut = minimum_cut(problem, core) if keeps_flow(core) else None
+    sentence = _sentence(problem, core, cut)
+    return Explanation(tuple(item.id for item in core), sentence, "infeasible", cut)
 
 
 def _minimal(
@@ -95,6 +102,11 @@ def _conflict(
 ) -> tuple[cp_model.CpSolverStatus, list[Constraint]]:
     """Decide a set of wishes; returns the status and, if infeasible, a clashing subset."""
     asked = list(wishes)
+    if keeps_flow(asked):
+        cut = minimum_cut(problem, asked)
+        if cut is None:
+            return cp_model.FEASIBLE, []
+        return cp_model.INFEASIBLE, [x for x in asked if cut.touches(x, problem.n_coarse)]
     model = _FeasibilityModel(problem)
     for item in asked:
         model.add_wish(item)
@@ -186,17 +198,19 @@ class _FeasibilityModel:
         return [self.cells[start + fine, coarse] for fine in range(self.problem.n_fine)]
 
 
-def _sentence(problem: RelationProblem, core: list[Constraint]) -> str:
+def _sentence(problem: RelationProblem, core: list[Constraint], cut: Cut | None) -> str:
     if not core:
         return (
             f"{problem.n_fine} fine classes cannot give each of {problem.n_coarse} coarse classes "
             "a child; ask for more fine classes or allow empty coarse classes with SizeBounds."
         )
+    why = f": {cut.sentence(problem.n_coarse)}" if cut is not None else ""
     parts = [f"{item.id} ({describe(item)})" for item in core]
     if len(parts) == 1:
-        return f"{parts[0]} cannot hold with {problem.n_fine} fine classes; drop or loosen it."
+        whole = f"{parts[0]} cannot hold with {problem.n_fine} fine classes"
+        return f"{whole}{why}; drop or loosen it."
     listed = ", ".join(parts[:-1]) + " and " + parts[-1]
-    return f"{listed} cannot hold together; drop or loosen one of them."
+    return f"{listed} cannot hold together{why}; drop or loosen one of them."
 
 
 def describe(item: Constraint) -> str:  # noqa: PLR0911 - one sentence per kind

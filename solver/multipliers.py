@@ -25,10 +25,9 @@ PASSES = 12
 SMALL_ROW = 4  # linear rows of so few cells name fine classes that need every cell
 
 
-def price_rows(program: IntegerProgram, prices: Floats, deadline: float) -> Relaxation:
-    """Return the best relaxation found; that of `prices` alone if the linear program fails."""
-    none = Multipliers(prices, np.zeros(len(program.rows), dtype=np.int64))
-    best = relax(program, none)
+def price_rows(program: IntegerProgram, priced: Relaxation, deadline: float) -> Relaxation:
+    """Return the best relaxation found; `priced`, the flow's, if the linear program fails."""
+    best, prices = priced, priced.multipliers.columns
     if program.is_flow:
         return best
     kept = _first_cells(program, prices)

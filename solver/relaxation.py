@@ -17,9 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .prices import paid_sizes
 from .program import Floats, IntegerProgram, Ints
+
+MANY = 2**40  # more units than any column can hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,21 +79,30 @@ def reduced_profit(program: IntegerProgram, multipliers: Multipliers) -> Floats:
 
 def size_window(program: IntegerProgram, relaxation: Relaxation, slack: int) -> tuple[Ints, Ints]:
     """Return the least and largest column sums whose reduced cost is at most `slack`."""
-    prices = relaxation.multipliers.columns
-    low, high = relaxation.paid.copy(), relaxation.paid.copy()
-    spent = np.zeros(len(low))
+    prices, paid = relaxation.multipliers.columns, relaxation.paid
+    flat = program.weight == 0
+    less, more = _affordable(prices, slack, flat), _affordable(-prices, slack, flat)
+    low, high = np.maximum(paid - less, program.lower), np.minimum(paid + more, program.upper)
+    spent = np.where(flat, np.inf, 0.0)
     while (step := high < program.upper).any():
         spent += np.where(step, program.marginal(high) - prices, np.inf)
         if not (step := spent <= slack).any():
             break
         high += step
-    spent = np.zeros(len(low))
+    spent = np.where(flat, np.inf, 0.0)
     while (step := low > program.lower).any():
         spent += np.where(step, prices - program.marginal(low - 1), np.inf)
         if not (step := spent <= slack).any():
             break
         low -= step
     return low, high
+
+
+def _affordable(loss: Floats, slack: int, flat: NDArray[np.bool_]) -> Ints:
+    """Units that `slack` pays for at a constant `loss` each; 0 in columns that are not flat."""
+    units = np.full(len(loss), float(MANY))
+    np.divide(slack, loss, out=units, where=loss > 0)
+    return np.where(flat, np.minimum(np.floor(units), MANY), 0).astype(np.int64)
 
 
 def _row_choices(program: IntegerProgram, reduced: Floats, budget: int) -> tuple[Floats, Floats]:

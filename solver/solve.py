@@ -22,7 +22,7 @@ from .ladder import climb
 from .multipliers import price_rows
 from .problem import RelationProblem
 from .program import Floats, IntegerProgram, compile_program
-from .relaxation import Multipliers, relax
+from .relaxation import Multipliers, Relaxation, relax
 from .solution import Method, Solution, Status
 
 STATUS: dict[str, Status] = {
@@ -75,11 +75,14 @@ def solve(
     deadline = began + time_limit_s
     flow = solve_flow(program, prices=_start_prices(program, start), deadline=deadline)
     multipliers = flow_multipliers(program, flow)
-    hopeless = flow.status == "infeasible" and (program.extra is None or not program.has_cells)
-    if hopeless or method == "min_cost_flow":
-        return _solution(problem, program, _flow_answer(program, flow), multipliers, began)
-    relaxation = price_rows(program, flow.prices, deadline)
-    known = _flow_answer(program, flow) if program.is_flow else None
+    if flow.status == "infeasible" and (program.extra is None or not program.has_cells):
+        answer = Answer("INFEASIBLE", None, 0, 0, 0, "min_cost_flow")
+        return _solution(problem, program, answer, multipliers, began)
+    priced = relax(program, multipliers)
+    known = _flow_answer(program, flow, priced) if program.is_flow else None
+    if known is not None and method == "min_cost_flow":
+        return _solution(problem, program, known, multipliers, began)
+    relaxation = price_rows(program, priced, deadline)
     answer = climb(
         program,
         relaxation,
@@ -112,18 +115,14 @@ def _start_prices(program: IntegerProgram, start: Solution | None) -> Floats | N
     return rescaled
 
 
-def _flow_answer(program: IntegerProgram, flow: Flow) -> Answer:
+def _flow_answer(program: IntegerProgram, flow: Flow, priced: Relaxation) -> Answer:
     """The flow's relation with the bound that its prices prove."""
-    if flow.status == "infeasible":
-        return Answer("INFEASIBLE", None, 0, 0, 0, "min_cost_flow")
     if flow.status == "unknown":
-        bound = relax(program, flow_multipliers(program, flow)).bound
-        return Answer("UNKNOWN", None, 0, bound, 0, "min_cost_flow")
+        return Answer("UNKNOWN", None, 0, priced.bound, 0, "min_cost_flow")
     chosen = _chosen(program, flow)
     value = value_of(program, chosen)
-    bound = relax(program, flow_multipliers(program, flow)).bound
-    status = "OPTIMAL" if bound == value else "FEASIBLE"
-    return Answer(status, chosen, value, bound, 0, "min_cost_flow")
+    status = "OPTIMAL" if priced.bound == value else "FEASIBLE"
+    return Answer(status, chosen, value, priced.bound, 0, "min_cost_flow")
 
 
 def flow_multipliers(program: IntegerProgram, flow: Flow) -> Multipliers:

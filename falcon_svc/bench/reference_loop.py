@@ -130,9 +130,7 @@ class ReferenceLoop:
         labels = torch.cat([part for _, part in self.window])
         one_hot = functional.one_hot(labels, self.n_coarse).float()
         affinity = (prob.T @ one_hot / len(labels)).double().numpy()
-        solution = solve_relation(
-            affinity, balance=1.0, size_targets=None, method="min_cost_flow", time_limit_s=30.0
-        )
+        solution = solve_relation(affinity, balance=1.0, size_targets=None, time_limit_s=30.0)
         self.relation, self.window = torch.from_numpy(solution.relation), []
 
     def _indexed_batches(self) -> Iterator[Batch]:

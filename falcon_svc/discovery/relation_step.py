@@ -6,6 +6,7 @@ probabilities, the affinity is ``P^T Y / n``, the mean mass of fine class i in c
 
 Deviations: the balance is given free of scale (rho), and known sizes replace it. The paper drops
 its window at the end of an epoch; ours goes on, as small data sets have epochs shorter than one.
+No solve starts from the one before: a run that is taken up again must break ties the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from torch import Tensor
 
 from falcon_svc.types import BoolArray, IntArray
 from solver import Constraints, RelationProblem, SizeTarget, Solution, solve
-from solver.solution import Method
 
 
 class AffinityWindow:
@@ -63,7 +63,6 @@ def solve_relation(
     *,
     balance: float,
     size_targets: IntArray | None,
-    method: Method,
     time_limit_s: float,
 ) -> Solution:
     """Solve for the relation of one label source.
@@ -77,8 +76,8 @@ def solve_relation(
         units of the mean mass of a fine class, 1 / F. The paper's ``lambda_M = rho C / (2 F)``.
     size_targets
         (C,) wanted numbers of fine classes, which take the place of the even share; or None.
-    method, time_limit_s
-        As in `solver.solve`.
+    time_limit_s
+        As in `solver.solve`; the method is its "auto", so CP-SAT has the last word.
 
     Returns
     -------
@@ -91,7 +90,7 @@ def solve_relation(
     else:
         wishes = size_wishes(size_targets, weight=balance / (2 * n_fine))
         problem = RelationProblem(affinity, constraints=wishes)
-    return solve(problem, method=method, time_limit_s=time_limit_s)
+    return solve(problem, time_limit_s=time_limit_s)
 
 
 def size_wishes(size_targets: IntArray, *, weight: float) -> Constraints:
@@ -108,7 +107,4 @@ def random_relation(n_fine: int, n_coarse: int, *, seed: int) -> BoolArray:
     """Return the paper's first relation: a balanced solve for a random affinity."""
     noise = np.random.default_rng(seed).standard_normal((n_fine, n_coarse))
     affinity = np.exp(noise) / np.exp(noise).sum()
-    solution = solve_relation(
-        affinity, balance=1.0, size_targets=None, method="min_cost_flow", time_limit_s=60.0
-    )
-    return solution.relation
+    return solve_relation(affinity, balance=1.0, size_targets=None, time_limit_s=60.0).relation

@@ -8,6 +8,7 @@ learning rate follows from the epoch, and teacher memories are renewed when an e
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +18,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from falcon_svc.core import children_of, learning_rate_share
-from falcon_svc.discovery.relation_step import AffinityWindow
+from falcon_svc.discovery.relation_step import AffinityWindow, solve_relation
 from falcon_svc.discovery.teacher_memory import TeacherMemory
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
+from solver import Solution
 
+_log = logging.getLogger(__name__)
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
 
 
@@ -63,14 +66,30 @@ class SourceState:
             return slice(None)
         return (self.coarse[rows] >= 0).nonzero()[:, 0]
 
-    def change_relation(self, relation: Tensor) -> bool:
-        """Take over a relation, the memory's columns following; return whether it is another."""
-        changed = not torch.equal(relation, self.relation)
-        if changed:
+    def solve(self, *, balance: float, time_limit_s: float) -> Solution:
+        """Solve for the relation that the window speaks for, take it over, open the next window.
+
+        Where time ran out before there was any, the earlier relation stays.
+        """
+        solution = solve_relation(
+            self.window.affinity(),
+            balance=balance,
+            size_targets=self.size_targets,
+            time_limit_s=time_limit_s,
+        )
+        self.window.clear()
+        if solution.relation.any():
+            self.change_relation(torch.from_numpy(solution.relation).to(self.coarse.device))
+        else:
+            _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
+        return solution
+
+    def change_relation(self, relation: Tensor) -> None:
+        """Take over a relation, the memory's columns following."""
+        if not torch.equal(relation, self.relation):
             self.relation = relation
             self.children = children_of(relation)
             self.memory.change_children(self.children, self.coarse)
-        return changed
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,11 @@ class TrainConfig(BaseModel):
         affordable = max(2, self.most_sample_steps // max(1, n_samples))
         return self.model_copy(update={"epochs": min(self.epochs, affordable)})
 
+    def balance_at(self, epoch: int) -> float:
+        """Return the relation's rho in an epoch, counted from 0."""
+        late = epoch >= self.soft_epochs
+        return self.late_relation_balance if late else self.relation_balance
+
     @classmethod
     def paper(cls) -> TrainConfig:
         """Return the paper's schedule on CIFAR-100, from a random start.

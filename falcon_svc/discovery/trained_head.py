@@ -83,13 +83,11 @@ def _last_solutions(
         for source, window in zip(state.sources, windows, strict=True):
             part = source.labelled(rows)
             window.add(prob[part], source.coarse[rows[part]])
-    late = config.epochs > config.soft_epochs
     return tuple(
         solve_relation(
             window.affinity(),
-            balance=config.late_relation_balance if late else config.relation_balance,
+            balance=config.balance_at(config.epochs - 1),
             size_targets=source.size_targets,
-            method="auto",
             time_limit_s=config.solve_limit_s,
         )
         for source, window in zip(state.sources, windows, strict=True)

@@ -36,8 +36,8 @@ from falcon_svc.core import (
     take_children,
 )
 from falcon_svc.discovery.checkpoint import CheckpointStore
+from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.head_start import HeadStart
-from falcon_svc.discovery.relation_step import solve_relation
 from falcon_svc.discovery.setup import TrainInputs, make_state, on_device, run_digest
 from falcon_svc.discovery.state import Saved, SourceState, TrainState
 from falcon_svc.discovery.train_config import TrainConfig
@@ -47,22 +47,6 @@ from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
 MOST_RETRIES = 2
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """Means over an epoch, for progress and `run.jsonl`; losses before weighting."""
-
-    epoch: int
-    coarse_loss: float
-    neighbor_loss: float
-    confidence_loss: float
-    balance_loss: float
-    learning_rate: float
-    soft_weight: float
-    relation_changes: int
-    seconds: float
-    samples_per_s: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +134,7 @@ def _train_epoch(
     state: TrainState, features: Tensor, config: TrainConfig, prior: Tensor | None
 ) -> EpochReport:
     """Train on every sample once."""
-    began, changes = time.perf_counter(), 0
+    began, solves = time.perf_counter(), [(0, 0.0)]
     rate = state.set_learning_rate(config)
     soft = soft_weight(state.epoch, config.soft_epochs)
     sums = torch.zeros(4, device=features.device)
@@ -179,10 +163,10 @@ def _train_epoch(
 
         state.step += 1
         if state.step % config.solve_every == 0:
-            changes += sum(_solve(source, state.epoch, config) for source in state.sources)
+            solves.append(_solve(state, config))
         sums += torch.cat([losses, balance[None]]).detach()
     means = sums / len(batches)
-    return _end_epoch(state, means, rate=rate, soft=soft, changes=changes, began=began)
+    return _end_epoch(state, means, rate=rate, soft=soft, solves=solves, began=began)
 
 
 def _source_losses(
@@ -252,23 +236,15 @@ def _renew_memories(state: TrainState, features: Tensor) -> None:
             source.memory.write(mine, child)
 
 
-def _solve(source: SourceState, epoch: int, config: TrainConfig) -> bool:
-    """Solve for a source's relation and open the next window; return whether it changed."""
-    affinity = source.window.affinity()
-    _demand_finite(float(affinity.sum()))
-    late = epoch >= config.soft_epochs
-    solution = solve_relation(
-        affinity,
-        balance=config.late_relation_balance if late else config.relation_balance,
-        size_targets=source.size_targets,
-        method="min_cost_flow",
-        time_limit_s=config.solve_limit_s,
-    )
-    source.window.clear()
-    if not solution.relation.any():
-        _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
-        return False
-    return source.change_relation(torch.from_numpy(solution.relation).to(source.coarse.device))
+def _solve(state: TrainState, config: TrainConfig) -> tuple[int, float]:
+    """Solve for every source's relation; return how many changed, and the seconds it took."""
+    changes, began = 0, time.perf_counter()
+    for source in state.sources:
+        _demand_finite(float(source.window.sums.sum()))
+        before = source.relation
+        source.solve(balance=config.balance_at(state.epoch), time_limit_s=config.solve_limit_s)
+        changes += source.relation is not before
+    return changes, time.perf_counter() - began
 
 
 def _demand_finite(value: float) -> None:
@@ -277,7 +253,13 @@ def _demand_finite(value: float) -> None:
 
 
 def _end_epoch(
-    state: TrainState, means: Tensor, *, rate: float, soft: float, changes: int, began: float
+    state: TrainState,
+    means: Tensor,
+    *,
+    rate: float,
+    soft: float,
+    solves: list[tuple[int, float]],
+    began: float,
 ) -> EpochReport:
     """Count the epoch and report it, if its losses are finite."""
     coarse, neighbor, confidence, balance = means.tolist()
@@ -292,7 +274,8 @@ def _end_epoch(
         balance_loss=balance,
         learning_rate=rate,
         soft_weight=soft,
-        relation_changes=changes,
+        relation_changes=sum(changes for changes, _ in solves),
+        relation_seconds=sum(spent for _, spent in solves),
         seconds=seconds,
         samples_per_s=len(state.sources[0].coarse) / seconds,
     )

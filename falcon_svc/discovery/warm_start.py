@@ -103,7 +103,7 @@ def _further_relation(start: HeadStart, inputs: FloatArray, source: LabelSource)
         scores = inputs[rows] @ start.weight.T + start.bias
         affinity[:, q] = softmax(scores, axis=1).sum(axis=0) / len(inputs)
     return solve_relation(
-        affinity, balance=0.0, size_targets=None, method="auto", time_limit_s=SOLVE_LIMIT_S
+        affinity, balance=0.0, size_targets=None, time_limit_s=SOLVE_LIMIT_S
     ).relation
 
 

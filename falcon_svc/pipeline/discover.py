@@ -20,6 +20,7 @@ from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.checkpoint import CheckpointStore
 from falcon_svc.discovery.classes import describe_classes
 from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
+from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.feature_space import FeatureSpace
 from falcon_svc.discovery.metric import centred
 from falcon_svc.discovery.partition import SHRINKAGE
@@ -27,7 +28,7 @@ from falcon_svc.discovery.prediction import predict
 from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
 from falcon_svc.discovery.structure import Counts, Structure, find_structure
 from falcon_svc.discovery.trained_head import TrainedHead
-from falcon_svc.discovery.trainer import EpochReport, train_head
+from falcon_svc.discovery.trainer import train_head
 from falcon_svc.discovery.warm_start import start_of
 from falcon_svc.encoder import extract_features
 from falcon_svc.neighbors import search_neighbors

@@ -83,6 +83,6 @@ def test_run_has_all_parts(tmp_path, monkeypatch):
     table = speed.run(tmp_path / "s.json", workload=SMALL, path=path)
     document = json.loads((tmp_path / "s.json").read_text("utf-8"))
     whats = [line["what"] for line in document["lines"]]
-    assert {"read", "structure", "head", "in all"} <= set(whats)
-    assert sum(line["part"] == "head training" for line in document["lines"]) == 5
+    assert {"read", "structure", "head", "in all", "of it the relation step"} <= set(whats)
+    assert sum(line["part"] == "head training" for line in document["lines"]) == 6
     assert len(table.splitlines()) == 2 + len(whats)

@@ -10,7 +10,7 @@ from falcon_svc.discovery.relation_step import AffinityWindow, random_relation, 
 
 
 def solved(affinity: np.ndarray, **changes: object) -> np.ndarray:
-    options = {"balance": 0.0, "size_targets": None, "method": "auto", "time_limit_s": 10.0}
+    options = {"balance": 0.0, "size_targets": None, "time_limit_s": 10.0}
     return solve_relation(affinity, **(options | changes)).relation
 
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from falcon_svc.core import HEAD_KINDS
+from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.head_start import HeadStart
 from falcon_svc.discovery.prediction import predict
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.discovery.trained_head import TrainedHead
-from falcon_svc.discovery.trainer import EpochReport, train_head
+from falcon_svc.discovery.trainer import train_head
 from falcon_svc.errors import DivergedError
 from falcon_svc.types import Neighbors
 from tests.discovery.planted import SHORT, Planted, matching, planted, source_of, with_sources

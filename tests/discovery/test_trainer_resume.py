@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from falcon_svc.discovery.checkpoint import CheckpointStore
+from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.discovery.trained_head import TrainedHead
-from falcon_svc.discovery.trainer import EpochReport, train_head
+from falcon_svc.discovery.trainer import train_head
 from falcon_svc.errors import StorageError
 from tests.discovery.planted import SHORT, planted
 
