@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,12 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 ByteArray = NDArray[np.uint8]
+
+HeadKind = Literal["linear", "mlp", "prototype"]
+"""Kinds of heads; `falcon_svc.core.heads` makes them."""
+
+Decay = Literal["step", "cosine"]
+"""Ways in which a learning rate falls."""
 
 UNLABELLED = -1
 

@@ -10,10 +10,10 @@ import typer
 
 from falcon_svc.cli import options
 from falcon_svc.cli.settings import Flags, data_config, read_n_fine
-from falcon_svc.pipeline.estimate import IMAGE_DIMS, RunEstimate, estimate_run
 
 if TYPE_CHECKING:
     from falcon_svc.data import Inspection, SourceSummary
+    from falcon_svc.pipeline.estimate import RunEstimate
 
 LISTED_ROWS = 50
 LISTED_CLASSES = 40
@@ -43,6 +43,8 @@ def validate(
 
 
 def _cost(found: Inspection, n_fine: int | None) -> RunEstimate:
+    from falcon_svc.pipeline.estimate import IMAGE_DIMS, estimate_run
+
     return estimate_run(
         found.n_samples,
         found.n_dims or IMAGE_DIMS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from falcon_svc.core.ema import make_teacher
-from falcon_svc.core.heads import HEAD_KINDS, HeadKind, make_head
+from falcon_svc.core.heads import HEAD_KINDS, make_head
 from falcon_svc.core.losses import (
     balance_loss,
     coarse_loss,
@@ -17,7 +17,6 @@ from falcon_svc.core.schedules import ema_momentum, learning_rate_share, soft_we
 __all__ = [
     "HEAD_KINDS",
     "Children",
-    "HeadKind",
     "balance_loss",
     "children_of",
     "coarse_loss",

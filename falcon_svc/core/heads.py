@@ -9,13 +9,14 @@ Shapes: B batch, D feature dimensions, F fine classes, H hidden units.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HeadKind = Literal["linear", "mlp", "prototype"]
+from falcon_svc.types import HeadKind
+
 HEAD_KINDS: tuple[str, ...] = get_args(HeadKind)
 
 

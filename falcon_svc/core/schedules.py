@@ -8,9 +8,8 @@ which the first two are known. The learning rates equal those of `torch.optim.lr
 from __future__ import annotations
 
 import math
-from typing import Literal
 
-Decay = Literal["step", "cosine"]
+from falcon_svc.types import Decay
 
 
 def soft_weight(epoch: int, soft_epochs: int) -> float:

@@ -10,8 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_svc.core.heads import HeadKind
-from falcon_svc.core.schedules import Decay
+from falcon_svc.types import Decay, HeadKind
 
 
 class TrainConfig(BaseModel):

@@ -2,30 +2,37 @@
 
 Place: under `result_files`; knows nothing of discoveries. Files are written to a temporary
 sibling (same file system, so that a rename is atomic), each one and then the directory are
-fsynced, and only then the name is taken over. A kill leaves at worst a hidden sibling
-`.NAME.*.tmp`, never a half-written directory. Replacing takes two renames: a kill right between
-them leaves no NAME, and both the earlier and the new result whole in such siblings.
+fsynced, and only then the name is taken over, by one exchange where there was an earlier result.
+A kill leaves at worst a hidden sibling `.NAME.*.tmp`, which a later write sweeps once it is an
+hour old, never a half-written directory. Where the file system cannot exchange names, replacing
+takes two renames: a kill right between them leaves both results whole in such siblings.
 """
 
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from falcon_svc.errors import StorageError
+from falcon_svc.pipeline.exchange import exchange
 
 FileContent = bytes | Callable[[Path], None]
 """The bytes of a file, or a function that writes it to the path it is given."""
 
 MARKER = "discovery.json"
 """The file by which a directory is known as ours; it lists the other files under `files`."""
+
+STALE_S = 3600.0
+"""Age at which a temporary sibling is taken for a killed run's."""
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -58,6 +65,7 @@ def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None
             _take_over(fresh, directory)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+        _sweep(directory)
 
 
 def check_replaceable(directory: Path) -> None:
@@ -103,7 +111,11 @@ def sha256_of(path: Path) -> str:
 
 def _take_over(fresh: Path, directory: Path) -> None:
     """Give `fresh` the name `directory`; on failure the earlier one has it again."""
-    earlier, existed = _sibling(directory), directory.exists()
+    existed = directory.exists()
+    if existed and exchange(fresh, directory):
+        _sync_or(directory.parent, lambda: exchange(fresh, directory))
+        return
+    earlier = _sibling(directory)
     if existed:
         directory.rename(earlier)
     try:
@@ -120,6 +132,21 @@ def _take_over(fresh: Path, directory: Path) -> None:
 
 def _sibling(directory: Path) -> Path:
     return directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _sync_or(path: Path, undo: Callable[[], object]) -> None:
+    try:
+        _sync(path)
+    except OSError:
+        undo()
+        raise
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what killed runs left beside a directory that is whole now."""
+    for left in directory.parent.glob(f".{glob.escape(directory.name)}.*.tmp"):
+        if time.time() - left.stat().st_mtime > STALE_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

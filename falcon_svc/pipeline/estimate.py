@@ -1,18 +1,19 @@
 """How long a run takes and how much memory it needs: a linear model, for `falcon validate`.
 
-    seconds = START + min(N, 40,000) * PER_ROW
-              + N * (PER_SAMPLE + PER_LOGIT * F + images * PER_IMAGE)
+    seconds = START + min(N, MAX_ROWS) * PER_ROW + N * (PER_SAMPLE + images * PER_IMAGE)
+              + N * epochs * (PER_STEP + PER_LOGIT * F)
               + min(N, 6,000) * PER_COUNTED_ROW where F is unknown
     bytes   = BASE + N * (BYTES_PER_COMPONENT * D + BYTES_PER_SAMPLE)
 
-The structure step works on at most 40,000 rows, the estimate of F on fewer. Fitted to CPU seconds
-and peak memory of runs on 2 CPU cores:
+The structure step works on at most MAX_ROWS rows, the estimate of F on fewer; the head trains for
+as many epochs as `TrainConfig.warm` gives N samples. Fitted to runs on 2 CPU cores:
 
-    data (N x D -> F)                        measured          model
-    clinc150_demo  (6,000 x 64 -> 150)       25 s,   915 MiB   24 s,   900 MiB
-    the same, F unknown                      47 s,   919 MiB   44 s,   900 MiB
-    cifar100_12k_features (12,000 x 128 -> 100)  41 s,   988 MiB   40 s,   938 MiB
-    clinc150 (18,000 x 384 -> 150)           58 s, 1,136 MiB   59 s, 1,073 MiB
+    data (N x D -> F)                        measured           model
+    clinc150_demo  (6,000 x 64 -> 150)          18 s, 0.9 GiB   25 s, 0.9 GiB
+    clinc150 (18,000 x 384 -> 150)              36 s, 1.1 GiB   59 s, 1.0 GiB
+    planted (10,000 x 128 -> 1,000)             63 s, 1.0 GiB   38 s, 0.9 GiB
+    planted (100,000 x 128 -> 1,000)           111 s, 1.3 GiB  111 s, 1.1 GiB
+    planted (1,000,000 x 128 -> 1,000)         157 s, 3.7 GiB  156 s, 3.6 GiB
 
 Other machines differ by a small factor: an order of magnitude, not a promise.
 """
@@ -21,17 +22,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-START_S = 6.0
-STRUCTURE_ROWS = 40_000
-PER_ROW_S = 2.4e-3
+from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.pipeline.sample import MAX_ROWS
+
+START_S = 8.0
+PER_ROW_S = 2.6e-3
 COUNTED_ROWS = 6_000
-PER_COUNTED_ROW_S = 3.5e-3
-PER_SAMPLE_S = 1e-4
-PER_LOGIT_S = 3e-6
+PER_COUNTED_ROW_S = 3e-3
+PER_SAMPLE_S = 5e-5
+PER_STEP_S = 9e-6
+PER_LOGIT_S = 9e-9
 PER_IMAGE_S = 1.5e-3
 BASE_BYTES = 923_000_000
-BYTES_PER_COMPONENT = 24
-BYTES_PER_SAMPLE = 2_000
+BYTES_PER_COMPONENT = 12
+BYTES_PER_SAMPLE = 1_450
 IMAGE_DIMS = 64
 FINE_PER_COARSE = 10
 """Fine classes per coarse class that are reckoned with while their number is unknown."""
@@ -60,8 +64,10 @@ def estimate_run(
         Whether features are made from images first.
     """
     fine = n_fine or FINE_PER_COARSE * n_coarse
-    seconds = START_S + PER_ROW_S * min(n_samples, STRUCTURE_ROWS)
-    seconds += n_samples * (PER_SAMPLE_S + PER_LOGIT_S * fine + images * PER_IMAGE_S)
+    seconds = START_S + PER_ROW_S * min(n_samples, MAX_ROWS)
+    seconds += n_samples * (PER_SAMPLE_S + images * PER_IMAGE_S)
+    epochs = TrainConfig.warm().for_samples(n_samples).epochs
+    seconds += n_samples * epochs * (PER_STEP_S + PER_LOGIT_S * fine)
     if n_fine is None:
         seconds += PER_COUNTED_ROW_S * min(n_samples, COUNTED_ROWS)
     peak = BASE_BYTES + n_samples * (BYTES_PER_COMPONENT * n_dims + BYTES_PER_SAMPLE)

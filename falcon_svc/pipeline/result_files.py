@@ -103,6 +103,14 @@ def read_discovery(directory: Path) -> Discovery:
     """
     directory = Path(directory)
     document = _read_document(directory)
+    try:
+        return _discovery(directory, document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(directory, MARKER) from error
+
+
+def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
+    """Put a document and the files beside it together."""
     table = read_assignments(_intact(directory, ASSIGNMENTS, document))
     arrays = _read_arrays(_intact(directory, ARRAYS, document))
     relations = tuple(

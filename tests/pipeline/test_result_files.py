@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shutil
+import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import numpy as np
 import pytest
 
 from falcon_svc.errors import InputError, StorageError
+from falcon_svc.pipeline import atomic_directory
 from falcon_svc.pipeline.assignments_table import assignments_parquet, read_assignments
 from falcon_svc.pipeline.atomic_directory import check_replaceable
+from falcon_svc.pipeline.exchange import exchange
 from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.pipeline.result_files import read_discovery, write_discovery
 from falcon_svc.types import LabelSource
@@ -151,8 +154,10 @@ def is_written(directory: Path, discovery) -> bool:
 @pytest.mark.parametrize("earlier", [False, True])
 @pytest.mark.parametrize("function", ["fsync", "rename", "mkdir"])
 def test_full_disk_at_any_point_changes_nothing(
-    tmp_path: Path, discovery, function: str, earlier: bool
+    tmp_path: Path, discovery, function: str, earlier: bool, monkeypatch
 ) -> None:
+    if function == "rename":  # the way of file systems that cannot exchange names
+        monkeypatch.setattr(atomic_directory, "exchange", lambda one, other: False)
     out, old, failures = tmp_path / "out", replace(discovery, seed=7), 0
     for n in range(1, 40):
         shutil.rmtree(out, ignore_errors=True)
@@ -169,6 +174,39 @@ def test_full_disk_at_any_point_changes_nothing(
             assert not earlier or read_discovery(out).seed == 7
     assert failures >= (len(FILES) + 2 if function == "fsync" else 1)
     assert read_discovery(out).seed == 0
+
+
+def test_an_exchange_that_fails_changes_nothing(tmp_path: Path, discovery, monkeypatch) -> None:
+    def full(one: Path, other: Path) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write(tmp_path / "out", replace(discovery, seed=7))
+    monkeypatch.setattr(atomic_directory, "exchange", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        write(tmp_path / "out", discovery)
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert read_discovery(tmp_path / "out").seed == 7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere may not offer it")
+def test_names_are_exchanged_in_one_step(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    assert exchange(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a" / "b").exists()
+    assert (tmp_path / "b" / "a").exists()
+    with pytest.raises(OSError, match="No such file"):
+        exchange(tmp_path / "a", tmp_path / "c")
+
+
+def test_leftovers_of_killed_runs_are_swept_once_they_are_old(tmp_path: Path, discovery) -> None:
+    old, new = tmp_path / ".out.00000000.tmp", tmp_path / ".out.11111111.tmp"
+    for left in (old, new):
+        left.mkdir()
+    os.utime(old, (0, 0))
+    write(tmp_path / "out", discovery)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [new.name, "out"]
 
 
 @pytest.mark.parametrize("n", range(2))
@@ -202,11 +240,18 @@ def test_directory_without_result_is_told_apart_from_a_damaged_one(tmp_path, dis
     with pytest.raises(InputError, match="has none"):
         read_discovery(tmp_path)
     write(tmp_path / "out", discovery)
+    document = tmp_path / "out" / "discovery.json"
+    complete = json.loads(document.read_bytes())
+    for key in ("files", "classes", "relations", "seed"):
+        document.write_text(json.dumps({k: v for k, v in complete.items() if k != key}))
+        with pytest.raises(StorageError, match=r"discovery\.json"):
+            read_discovery(tmp_path / "out")
+    document.write_text(json.dumps(complete))
     table = tmp_path / "out" / "assignments.parquet"
     table.write_bytes(table.read_bytes()[:-7])
     with pytest.raises(StorageError, match=r"assignments\.parquet"):
         read_discovery(tmp_path / "out")
-    (tmp_path / "out" / "discovery.json").write_text("{")
+    document.write_text("{")
     with pytest.raises(StorageError, match=r"discovery\.json"):
         read_discovery(tmp_path / "out")
 
