@@ -78,7 +78,8 @@ def class_pca(vectors: FloatArray, groups: list[IntArray]) -> FloatArray:
     for rows in groups:
         dim = min(out.shape[1], len(rows) - 1)
         if dim > 0:
-            out[rows, :dim] = PCA(dim, random_state=0).fit_transform(vectors[rows])
+            with np.errstate(invalid="ignore"):  # all rows alike: shares of variance are 0 / 0
+                out[rows, :dim] = PCA(dim, random_state=0).fit_transform(vectors[rows])
     return unit_rows(out)
 
 

@@ -32,5 +32,6 @@ def draw_map(inputs: FloatArray, source: LabelSource, *, seed: int) -> tuple[Int
     points = np.asarray(inputs[rows])
     dim = min(2, *points.shape)
     flat = np.zeros((len(rows), 2), np.float32)
-    flat[:, :dim] = PCA(dim, random_state=0).fit_transform(points)
+    with np.errstate(invalid="ignore"):  # no variance at all: its shares are 0 / 0
+        flat[:, :dim] = PCA(dim, random_state=0).fit_transform(points)
     return rows, flat

@@ -1,0 +1,154 @@
+"""Small parts of a run: sampling, the map, devices, records, and the structure at rest."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from falcon_svc.config import CountConfig, DiscoveryConfig
+from falcon_svc.discovery.count_bounds import count_bounds
+from falcon_svc.discovery.structure import Counts, Structure
+from falcon_svc.errors import DeviceError
+from falcon_svc.pipeline import sample
+from falcon_svc.pipeline.device import choose_device
+from falcon_svc.pipeline.layout import MAX_POINTS, draw_map
+from falcon_svc.pipeline.record import Recorder, peak_rss_bytes, versions
+from falcon_svc.pipeline.sample import structure_rows
+from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
+from falcon_svc.progress import Silent
+from falcon_svc.types import LabelSource
+
+
+def source_of(sizes: list[int], unlabelled: int = 0) -> LabelSource:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    labels = np.concatenate([labels, np.full(unlabelled, -1)]).astype(np.int64)
+    return LabelSource("coarse", labels, tuple(f"c{q}" for q in range(len(sizes))))
+
+
+def rows_of(source: LabelSource, **known: int) -> np.ndarray:
+    bounds = count_bounds(CountConfig(n_fine_per_coarse=known), source)
+    return structure_rows(source, bounds, seed=0)
+
+
+def test_small_data_are_taken_whole_without_the_unlabelled():
+    source = source_of([30, 50], unlabelled=7)
+    np.testing.assert_array_equal(rows_of(source), np.arange(80))
+
+
+def test_large_data_are_sampled_evenly_but_small_classes_whole(monkeypatch):
+    monkeypatch.setattr(sample, "MAX_ROWS", 1_000)
+    source = source_of([5_000, 4_950, 50])
+    rows = rows_of(source)
+    assert np.bincount(source.labels[rows]).tolist() == [500, 495, 50]
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(rows, rows_of(source))
+
+
+def test_a_class_with_many_known_fine_classes_keeps_enough_samples(monkeypatch):
+    monkeypatch.setattr(sample, "MAX_ROWS", 1_000)
+    source = source_of([5_000, 5_000])
+    rows = rows_of(source, c0=40, c1=2)
+    assert np.bincount(source.labels[rows]).tolist() == [800, 500]
+
+
+def test_the_map_holds_labelled_samples_in_two_dimensions():
+    source = source_of([20, 20], unlabelled=10)
+    inputs = np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
+    rows, points = draw_map(inputs, source, seed=0)
+    assert rows.tolist() == list(range(40))
+    centred = inputs[:40] - inputs[:40].mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    np.testing.assert_allclose(np.abs(points), np.abs(centred @ axes.T), atol=1e-4)
+
+
+def test_the_map_of_a_single_component_lies_on_a_line():
+    source = source_of([5, MAX_POINTS])
+    rows, points = draw_map(np.ones((MAX_POINTS + 5, 1), np.float32), source, seed=0)
+    assert points.shape == (MAX_POINTS, 2)
+    assert len(set(rows.tolist())) == MAX_POINTS
+    assert not points[:, 1].any()
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == "cpu"
+    with pytest.raises(DeviceError, match="torch finds none"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == "cuda"
+    assert choose_device("cpu") == "cpu"
+
+
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def stage(self, name: str, total: int) -> None:
+        self.told.append((name, total))
+
+    def advance(self, done: int, metrics: object) -> None:
+        self.told.append(done)
+
+
+def test_stages_are_timed_and_steps_count_from_one_in_each():
+    listener = Listener()
+    recorder = Recorder(listener)
+    for name in ("a", "b"):
+        with recorder.stage(name, total=2):
+            recorder.step()
+    assert listener.told == [("a", 2), 1, ("b", 2), 1]
+    assert [record.name for record in recorder.records()] == ["a", "b"]
+    assert all(0 < r.peak_rss_bytes <= peak_rss_bytes() for r in recorder.records())
+
+
+def test_a_stage_that_fails_is_not_recorded():
+    recorder = Recorder(Silent())
+    with pytest.raises(ZeroDivisionError), recorder.stage("a", total=0):
+        raise ZeroDivisionError
+    assert recorder.records() == ()
+
+
+def test_versions_name_what_results_depend_on():
+    found = versions()
+    assert {"python", "falcon-svc", "torch", "numpy", "ortools"} <= set(found)
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.fixture
+def structure() -> Structure:
+    counts = Counts(*(np.array([2, k]) for k in (1, 1, 3)), 0.3, 0.7, total_estimated=True)
+    return Structure(np.array([0, 1, 2, 2]), counts, np.array([1, 0.5, 0.25], np.float32))
+
+
+def test_a_structure_comes_back_as_it_was_saved(tmp_path, structure):
+    save_structure(tmp_path / "work", "k", structure)
+    found = load_structure(tmp_path / "work", "k")
+    assert found is not None
+    np.testing.assert_array_equal(found.fine, structure.fine)
+    np.testing.assert_array_equal(found.stability, structure.stability)
+    for name, value in vars(structure.counts).items():
+        np.testing.assert_array_equal(getattr(found.counts, name), value)
+    assert [p.name for p in (tmp_path / "work").iterdir()] == ["structure-k.safetensors"]
+
+
+def test_other_runs_and_damaged_files_have_no_structure(tmp_path, structure):
+    save_structure(tmp_path, "k", structure)
+    assert load_structure(tmp_path, "other") is None
+    assert load_structure(None, "k") is None
+    path = tmp_path / "structure-k.safetensors"
+    path.write_bytes(path.read_bytes()[:-3])
+    assert load_structure(tmp_path, "k") is None
+
+
+def test_a_runs_key_changes_with_data_and_settings():
+    config = DiscoveryConfig()
+    keys = {
+        run_key("a", config),
+        run_key("b", config),
+        run_key("a", config.model_copy(update={"seed": 1})),
+    }
+    assert len(keys) == 3
+    assert run_key("a", DiscoveryConfig()) in keys
