@@ -48,7 +48,7 @@ class DiscoveryConfig(BaseModel):
     data: DataConfig = Field(default_factory=DataConfig)
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     counts: CountConfig = Field(default_factory=CountConfig)
-    train: TrainConfig = Field(default_factory=TrainConfig.warm)
+    train: TrainConfig = Field(default_factory=TrainConfig)
     seed: int = Field(0, ge=0, lt=2**31, description="Of everything random.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the head is trained; auto = cuda where there is one."

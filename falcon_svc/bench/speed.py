@@ -138,9 +138,9 @@ def head_lines(workload: Workload) -> list[Line]:
         "sampled_neighbors": workload.sampled_neighbors,
         "epochs": 1 + TIMED_EPOCHS,
     }
-    paper, warm = (c.model_copy(update=changed) for c in (TrainConfig.paper(), TrainConfig.warm()))
+    paper, ours = (c.model_copy(update=changed) for c in (TrainConfig.paper(), TrainConfig()))
     reports = {
-        "ours, as discover trains": _our_epochs(workload, warm),
+        "ours, as discover trains": _our_epochs(workload, ours),
         "ours, the paper's losses, remembered neighbors": _our_epochs(
             workload, paper.model_copy(update={"fresh_neighbors": False})
         ),

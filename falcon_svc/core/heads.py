@@ -51,10 +51,15 @@ class MLPHead(LinearHead):
 
 
 class PrototypeHead(LinearHead):
-    """``(cos(W, x) + b) / temperature``, the temperature learned as its logarithm or fixed."""
+    """``(cos(W, x) + b) / temperature``, the temperature learned as its logarithm or fixed.
+
+    At first ``b = bias / |W|``, so that with unit rows and one length of the class vectors its
+    decisions are those of the linear head ``W x + bias``.
+    """
 
     def __init__(self, weight: Tensor, bias: Tensor, *, temperature: float, learned: bool) -> None:
-        super().__init__(weight, bias)
+        length = torch.linalg.vector_norm(weight, dim=1)
+        super().__init__(weight, bias / length.clamp_min(torch.finfo(weight.dtype).tiny))
         log_temperature = weight.new_tensor(temperature).log()
         self.log_temperature = nn.Parameter(log_temperature, requires_grad=learned)
 

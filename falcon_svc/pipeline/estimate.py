@@ -6,7 +6,7 @@
     bytes   = BASE + N * (BYTES_PER_COMPONENT * D + BYTES_PER_SAMPLE)
 
 The structure step works on at most MAX_ROWS rows, the estimate of F on fewer; the head trains for
-as many epochs as `TrainConfig.warm` gives N samples. Fitted to runs on 2 CPU cores:
+as many epochs as `TrainConfig` gives N samples. Fitted to runs on 2 CPU cores:
 
     data (N x D -> F)                        measured           model
     clinc150_demo  (6,000 x 64 -> 150)          18 s, 0.9 GiB   25 s, 0.9 GiB
@@ -66,7 +66,7 @@ def estimate_run(
     fine = n_fine or FINE_PER_COARSE * n_coarse
     seconds = START_S + PER_ROW_S * min(n_samples, MAX_ROWS)
     seconds += n_samples * (PER_SAMPLE_S + images * PER_IMAGE_S)
-    epochs = TrainConfig.warm().for_samples(n_samples).epochs
+    epochs = TrainConfig().for_samples(n_samples).epochs
     seconds += n_samples * epochs * (PER_STEP_S + PER_LOGIT_S * fine)
     if n_fine is None:
         seconds += PER_COUNTED_ROW_S * min(n_samples, COUNTED_ROWS)

@@ -52,6 +52,19 @@ def test_prototype_head_knows_directions_only() -> None:
     torch.testing.assert_close(made(X), (cosine + made.bias) / 0.2)
 
 
+def test_prototypes_of_one_length_start_with_the_linear_heads_decisions() -> None:
+    unit = nn.functional.normalize(X, dim=1)
+    linear = head("linear")
+    weight = 6 * nn.functional.normalize(linear.weight.detach(), dim=1)
+    bias = 10 * linear.bias.detach()
+    options = {"hidden": 1, "temperature": 0.1, "learned_temperature": False}
+    made = [
+        make_head(kind, weight, bias, **options, generator=torch.Generator())(unit)
+        for kind in ("linear", "prototype")
+    ]
+    torch.testing.assert_close(made[1], made[0] / 0.6)
+
+
 @pytest.mark.parametrize("learned", [True, False])
 def test_temperature_is_trained_only_if_asked(learned: bool) -> None:
     made = head("prototype", learned=learned)

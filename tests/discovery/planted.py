@@ -85,15 +85,6 @@ def matching(truth: IntArray, found: IntArray, n_fine: int) -> tuple[float, IntA
 
 
 SHORT = TrainConfig(
-    epochs=4,
-    batch_size=64,
-    optimizer="adam",
-    learning_rate=5e-3,
-    decay="cosine",
-    weight_balance=1.0,
-    soft_epochs=0,
-    late_relation_balance=1.0,
-    fresh_neighbors=False,
-    solve_every=5,
+    epochs=4, batch_size=64, learning_rate=5e-3, weight_confidence=0.5, solve_every=5
 )
 """A few quick epochs that use every loss and solve often."""

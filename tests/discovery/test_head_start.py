@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from falcon_svc.config import make_config
 from falcon_svc.discovery.head_start import HeadStart, random_start
 from falcon_svc.discovery.train_config import TrainConfig
 from tests.discovery.planted import planted
@@ -30,8 +31,16 @@ def test_settings_refuse_what_they_do_not_know() -> None:
         TrainConfig(learning_rate=-1)
 
 
-def test_defaults_are_the_papers() -> None:
+def test_the_papers_schedule_is_the_papers() -> None:
     paper = TrainConfig.paper()
-    assert paper == TrainConfig()
     assert (paper.epochs, paper.batch_size, paper.learning_rate) == (100, 256, 0.1)
-    assert TrainConfig.warm() != paper
+    assert (paper.optimizer, paper.decay, paper.milestones) == ("sgd", "step", (0.6, 0.8))
+    weights = (paper.weight_coarse, paper.weight_neighbor, paper.weight_confidence)
+    assert (*weights, paper.weight_balance) == (0.5, 0.5, 0.5, 2.0)
+    assert (paper.sampled_neighbors, paper.fresh_neighbors, paper.solve_every) == (5, True, 20)
+    assert (paper.relation_balance, paper.late_relation_balance) == (1.0, 0.0)
+
+
+def test_one_setting_given_leaves_the_others_at_their_defaults() -> None:
+    given = make_config({"train": {"head": "mlp"}}).train
+    assert given == make_config({}).train.model_copy(update={"head": "mlp"})

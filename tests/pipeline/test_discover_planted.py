@@ -51,6 +51,14 @@ def test_planted_classes_are_found_and_runs_repeat_to_the_byte(blobs):
     assert all(relation.status == "optimal" for relation in first.discovery.relations)
 
 
+@pytest.mark.parametrize("head", ["mlp", "prototype"])
+def test_every_head_keeps_what_the_start_knows(blobs, head):
+    dataset, fine = blobs
+    found = discover(dataset, make_config(CONFIG | {"train": {"head": head}})).discovery
+    assert accuracy_score(fine, found.assignments.fine) > 0.95
+    assert accuracy_score(fine, found.assignments.fine_unmasked) > 0.95
+
+
 def test_a_stopped_run_resumes_to_the_same_bytes_and_leaves_no_directory(blobs, tmp_path):
     dataset, _ = blobs
     discover_to(tmp_path / "whole", dataset, make_config(CONFIG))
