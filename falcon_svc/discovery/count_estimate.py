@@ -5,7 +5,8 @@ k-means fitted on two random halves, and both fits label all of its samples; the
 (adjusted Rand index) is the class's stability. Noise of the same covariance goes the same way.
 The score of F is the excess of the first over the second, averaged over samples: a wrong number
 is unstable, and a number that is stable only because ellipses can be halved earns nothing. The
-estimate is the smallest F whose score is within `TOLERANCE_SE` standard errors of the best.
+estimate is the smallest F whose score is within one standard error of the best (the rule of
+Breiman et al. 1984); the error is pooled over candidates, as four repeats say little about one.
 A coarse class that never does better than noise holds one fine class.
 
 Stability: Lange et al., Neural Computation 16, 2004; reference data: Tibshirani et al. 2001.
@@ -30,7 +31,7 @@ GRID_RATIO = 1.2
 FEWEST_SHARE = 1.5  # the smallest candidate is this many fine classes per coarse class
 ROWS_PER_FINE_CLASS = 12  # the largest candidate leaves this many samples per fine class
 MOST_PER_COARSE = 40
-TOLERANCE_SE = 2.0
+TOLERANCE_SE = 1.0
 NOISE_SE = 2.0
 STRUCTURED_SHARE = 0.15
 
@@ -164,8 +165,8 @@ class _HalfFits:
 def _conclude(totals: IntArray, excess: FloatArray, sizes: IntArray) -> TotalEstimate:
     pooled = np.nan_to_num(excess) @ sizes / sizes.sum()  # (repeats, T)
     scores, error = _mean_and_error(pooled)
-    best = int(scores.argmax())
-    close = np.flatnonzero(scores >= scores[best] - TOLERANCE_SE * error[best])
+    tolerance = TOLERANCE_SE * float(np.sqrt((error**2).mean()))
+    close = np.flatnonzero(scores >= scores.max() - tolerance)
     structured = _above_noise(excess)
     n_fine = int(totals[close[0]]) if structured.any() else len(sizes)
     return TotalEstimate(

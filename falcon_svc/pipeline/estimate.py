@@ -2,11 +2,11 @@
 
     seconds = START + min(N, MAX_ROWS) * PER_ROW + N * (PER_SAMPLE + images * PER_IMAGE)
               + N * epochs * (PER_STEP + PER_LOGIT * F)
-              + min(N, 6,000) * PER_COUNTED_ROW where F is unknown
+              + min(N, MAX_ROWS) * PER_COUNTED_ROW where F is unknown
     bytes   = BASE + N * (BYTES_PER_COMPONENT * D + BYTES_PER_SAMPLE)
 
-The structure step works on at most MAX_ROWS rows, the estimate of F on fewer; the head trains for
-as many epochs as `TrainConfig` gives N samples. Fitted to runs on 2 CPU cores:
+The structure step works on at most MAX_ROWS rows; the head trains for as many epochs as
+`TrainConfig` gives N samples. Fitted to runs on 2 CPU cores:
 
     data (N x D -> F)                        measured           model
     clinc150_demo  (6,000 x 64 -> 150)          18 s, 0.9 GiB   25 s, 0.9 GiB
@@ -27,8 +27,7 @@ from falcon_svc.pipeline.sample import MAX_ROWS
 
 START_S = 8.0
 PER_ROW_S = 2.6e-3
-COUNTED_ROWS = 6_000
-PER_COUNTED_ROW_S = 3e-3
+PER_COUNTED_ROW_S = 2.5e-3
 PER_SAMPLE_S = 5e-5
 PER_STEP_S = 9e-6
 PER_LOGIT_S = 9e-9
@@ -69,6 +68,6 @@ def estimate_run(
     epochs = TrainConfig().for_samples(n_samples).epochs
     seconds += n_samples * epochs * (PER_STEP_S + PER_LOGIT_S * fine)
     if n_fine is None:
-        seconds += PER_COUNTED_ROW_S * min(n_samples, COUNTED_ROWS)
+        seconds += PER_COUNTED_ROW_S * min(n_samples, MAX_ROWS)
     peak = BASE_BYTES + n_samples * (BYTES_PER_COMPONENT * n_dims + BYTES_PER_SAMPLE)
     return RunEstimate(seconds, peak)
