@@ -22,7 +22,12 @@ BELOW = {
     "metrics": ("discovery.result",),
     "report": ("discovery.result",),
     "config": ("data.config", "encoder.config", "discovery.train_config"),
-    "pipeline": (*COMPUTE, "config", "data", "report"),
+    "pipeline": (*COMPUTE, "config", "data", "report", "settings", "storage"),
+    "settings": (),
+    "storage": (),
+    "engines": ("settings",),
+    "service": ("config", "data", "engines", "pipeline", "settings", "storage"),
+    "api": ("config", "service", "settings", "storage"),
     "bench": (*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
     "cli": ("bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
 }
@@ -64,7 +69,13 @@ def test_the_solver_needs_numpy_and_ortools_only():
 
 
 @pytest.mark.parametrize(
-    ("library", "home"), [("faiss", "falcon_svc.neighbors"), ("ortools", "solver")]
+    ("library", "home"),
+    [
+        ("faiss", "falcon_svc.neighbors"),
+        ("ortools", "solver"),
+        ("sqlalchemy", "falcon_svc.storage"),
+        ("fastapi", "falcon_svc.api"),
+    ],
 )
 def test_a_library_has_one_home(library, home):
     users = {m.name for m in modules() if any(is_part(name, library) for name in m.imports())}
@@ -90,6 +101,12 @@ def test_data_features_metrics_and_report_load_no_torch():
 def test_the_help_page_loads_nothing_heavy():
     statement = "from falcon_svc.cli.main import run; assert run(['discover', '--help']) == 0"
     assert not modules_loaded_by(statement) & HEAVY
+
+
+def test_the_control_plane_loads_no_torch():
+    packages = [f"falcon_svc.{name}" for name in ("storage", "engines", "service", "api")]
+    names = [m.name for m in within(*packages) if not m.name.endswith("migrations.env")]
+    assert not modules_loaded_by("import " + ", ".join(names)) & {"torch", "faiss", "ortools"}
 
 
 def test_validate_loads_no_torch(tmp_path):

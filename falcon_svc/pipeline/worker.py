@@ -1,0 +1,220 @@
+"""The process of one attempt at a job, or of the check of a data set.
+
+    python -m falcon_svc.pipeline.worker job JOB_ID ATTEMPT
+    python -m falcon_svc.pipeline.worker check DATASET_ID 0
+
+Place: started by an engine, below nobody; settings come from the environment, everything else
+from the database and the artifacts. What it writes carries its attempt's number, so that a
+worker that was given up, and goes on, changes nothing. A killed attempt's checkpoints lie in the
+job's work folder, where the next attempt goes on from them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from falcon_svc.errors import DeviceError, FalconError, StorageError
+from falcon_svc.settings import Settings
+from falcon_svc.storage import ArtifactStore, Database
+from falcon_svc.storage.datasets import DatasetRepository, file_key
+from falcon_svc.storage.jobs import JobRepository
+from falcon_svc.storage.tables import Dataset, Job
+
+GONE = 3  # exit code of an attempt that is not the current one
+PROGRESS_S = 0.5
+LISTED_ROWS = 100
+
+
+class AttemptWorker:
+    """One attempt, seen from its process.
+
+    Parameters
+    ----------
+    settings
+        Of the service.
+    job_id, number
+        Which attempt at which job.
+    """
+
+    def __init__(self, settings: Settings, job_id: str, number: int) -> None:
+        self.settings, self.job_id, self.number = settings, job_id, number
+        self.database = Database(settings.database)
+        self.artifacts = artifacts_of(settings)
+
+    def work(self) -> int:
+        """Run the attempt to its end and return the exit code."""
+        threading.Thread(target=self._beat, daemon=True).start()
+        try:
+            summary, key = self._discover()
+        except FalconError as error:
+            return self._fail(error.code, str(error), final=not isinstance(error, _TRANSIENT))
+        except MemoryError:
+            return self._fail("out_of_memory", _NO_MEMORY, final=False)
+        return self._try(
+            lambda jobs: jobs.succeed(
+                self.job_id,
+                self.number,
+                result_key=key,
+                summary=summary,
+                keep_s=self.settings.retention_s,
+            )
+        )
+
+    def _discover(self) -> tuple[dict[str, Any], str]:
+        from falcon_svc.config import make_config
+        from falcon_svc.data import load_dataset
+        from falcon_svc.pipeline.discover import discover_to
+
+        job, dataset = self._read()
+        config = make_config(merged(job.config, dataset.options))
+        path = self.artifacts.local_path(file_key(dataset.id, dataset.suffix))
+        data = load_dataset(path, config.data)
+        if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
+            sys.exit(GONE)
+        folder = self.settings.data_dir / "work" / self.job_id
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = discover_to(
+            folder / "result", data, config, resume=True, progress=AttemptProgress(self)
+        )
+        key = f"results/{self.job_id}/{self.number}"
+        self.artifacts.put_directory(folder / "result", key, last="discovery.json")
+        seconds = sum(stage.seconds for stage in found.stages)
+        return {"n_samples": len(found.ids), "n_fine": found.n_fine, "seconds": seconds}, key
+
+    def _read(self) -> tuple[Job, Dataset]:
+        with self.database.read() as session:
+            job = JobRepository(session).get(self.job_id)
+            dataset = DatasetRepository(session).get(job.dataset_id) if job else None
+        if job is None or dataset is None or job.attempt != self.number:
+            sys.exit(GONE)
+        return job, dataset
+
+    def tell(self, stage: str, done: int, total: int, eta_s: float | None) -> None:
+        """Record progress; ends the process if the attempt is not wanted any more."""
+        told = self._write(
+            lambda jobs: jobs.progress(
+                self.job_id, self.number, stage=stage, done=done, total=total, eta_s=eta_s
+            )
+        )
+        if not told:
+            sys.exit(GONE)
+
+    def _fail(self, code: str, detail: str, *, final: bool) -> int:
+        problem = {"code": code, "detail": detail}
+        keep_s = self.settings.retention_s
+        if final:
+            return self._try(lambda j: j.fail(self.job_id, self.number, problem, keep_s=keep_s))
+        most = self.settings.max_attempts
+        return self._try(
+            lambda j: j.retry(self.job_id, self.number, problem, most=most, keep_s=keep_s)
+        )
+
+    def _beat(self) -> None:
+        """Tell every so often that this process is alive, from a thread of its own."""
+        while True:
+            time.sleep(self.settings.lease_s / 6)
+            if not self._write(lambda jobs: jobs.beat(self.job_id, self.number)):
+                os._exit(GONE)
+
+    def _try(self, change: Callable[[JobRepository], bool]) -> int:
+        return 0 if self._write(change) else GONE
+
+    def _write(self, change: Callable[[JobRepository], bool]) -> bool:
+        with self.database.write() as session:
+            return change(JobRepository(session))
+
+
+class AttemptProgress:
+    """Passes a run's progress on to the record, at most twice a second."""
+
+    def __init__(self, attempt: AttemptWorker) -> None:
+        self._attempt = attempt
+        self._stage, self._total, self._began, self._told = "", 0, 0.0, 0.0
+
+    def stage(self, name: str, total: int) -> None:
+        """A stage begins."""
+        self._stage, self._total, self._began = name, total, time.monotonic()
+        self._told = self._began
+        self._attempt.tell(name, 0, total, None)
+
+    def advance(self, done: int, metrics: Mapping[str, float]) -> None:
+        """Some of it is done."""
+        now = time.monotonic()
+        if now - self._told < PROGRESS_S:
+            return
+        self._told = now
+        left = (now - self._began) / done * (self._total - done) if self._total and done else None
+        self._attempt.tell(self._stage, done, self._total, left)
+
+
+def check(settings: Settings, dataset_id: str) -> int:
+    """Read a new data set row by row and record what is in it and what is wrong with it."""
+    from falcon_svc.config import make_config
+    from falcon_svc.data import inspect_dataset
+
+    database = Database(settings.database)
+    with database.read() as session:
+        dataset = DatasetRepository(session).get(dataset_id)
+    if dataset is None:
+        return GONE
+    summary: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    try:
+        path = artifacts_of(settings).local_path(file_key(dataset.id, dataset.suffix))
+        found = inspect_dataset(path, make_config({"data": dataset.options}).data)
+        summary = {"n_samples": found.n_samples, "n_dims": found.n_dims, "kind": found.kind}
+        summary["classes"] = {s.name: dict(s.classes) for s in found.sources}
+        if not found.ok:
+            errors = [asdict(p) for p in found.problems if p.severity == "error"]
+            error = _row_errors(errors, found.n_errors)
+    except FalconError as refused:
+        error = {"code": refused.code, "detail": str(refused)}
+    except MemoryError:
+        error = {"code": "too_large", "detail": _NO_MEMORY}
+    with database.write() as session:
+        DatasetRepository(session).validated(dataset_id, summary=summary, error=error)
+    return 0
+
+
+def _row_errors(errors: list[dict[str, Any]], in_all: int) -> dict[str, Any]:
+    return {
+        "code": "bad_rows",
+        "detail": f"Expected rows without errors, found {in_all:,} with one; mend those listed.",
+        "errors": errors[:LISTED_ROWS],
+    }
+
+
+def merged(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return a job's configuration with its data set's reading options underneath."""
+    return {**config, "data": {**options, **config.get("data", {})}}
+
+
+def artifacts_of(settings: Settings) -> ArtifactStore:
+    """Return the artifact store of these settings."""
+    return ArtifactStore(settings.artifacts, settings.data_dir / "cache")
+
+
+_TRANSIENT = (StorageError, DeviceError)
+_NO_MEMORY = (
+    "The job needs more memory than its process may have; `falcon validate` says how much, "
+    "a smaller data set needs less."
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Do one task; see this module's docstring for the arguments."""
+    kind, identity, number = arguments
+    settings = Settings()
+    if kind == "check":
+        return check(settings, identity)
+    return AttemptWorker(settings, identity, int(number)).work()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

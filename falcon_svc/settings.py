@@ -1,0 +1,83 @@
+"""Settings of the service, from the environment: `FALCON_DATA_DIR`, `FALCON_PORT`, ...
+
+Place: read once by whatever starts a process (API, supervisor, worker); functions receive plain
+values. A worker process inherits its environment, so that all parts see the same settings.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from falcon_svc.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """Where things are, and how much is allowed."""
+
+    model_config = SettingsConfigDict(env_prefix="FALCON_", frozen=True)
+
+    data_dir: Path = Field(Path("falcon-data"), description="Database, files and work of jobs.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL; None = SQLite file in the data directory."
+    )
+    artifacts_url: str | None = Field(
+        None, description="fsspec URL of uploads and results; None = folder in the data directory."
+    )
+    host: str = Field("127.0.0.1", description="Where to listen; beyond loopback only with keys.")
+    port: int = Field(8000, ge=0, le=65_535)
+    keys_required: bool = Field(
+        False, description="Whether every request needs an API key; loopback may do without."
+    )
+
+    engine: Literal["local"] = Field("local", description="Where attempts run.")
+    slots: int = Field(1, ge=1, le=1_000, description="Jobs that run at once.")
+    worker_threads: int = Field(1, ge=1, description="Threads of each numerical library in a job.")
+    worker_nice: int = Field(10, ge=0, le=19, description="Niceness of a job's process.")
+    worker_memory_bytes: int | None = Field(
+        None, ge=2**28, description="Most data memory of a job's process; None = no limit."
+    )
+    lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
+    max_attempts: int = Field(4, ge=1, description="Attempts after which a job has failed.")
+    retention_s: float = Field(30 * 86_400.0, gt=0, description="Until a finished job expires.")
+
+    max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Of one request's file.")
+    max_queued_jobs: int = Field(1_000, ge=1, description="Unfinished jobs of one tenant.")
+    max_dataset_bytes: int = Field(20 * 2**30, ge=1, description="Of all data sets of one tenant.")
+    most_wait_s: float = Field(60.0, ge=0, description="Longest `Prefer: wait`.")
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'falcon.db'}"
+
+    @property
+    def artifacts(self) -> str:
+        """The artifacts' URL."""
+        return self.artifacts_url or str(self.data_dir.resolve() / "artifacts")
+
+    def check_exposed(self) -> None:
+        """Refuse to listen beyond this machine without keys.
+
+        Raises
+        ------
+        ConfigError
+            The address is not loopback and keys are not required.
+        """
+        if not self.keys_required and not _is_loopback(self.host):
+            raise ConfigError(
+                f"Expected FALCON_KEYS_REQUIRED=true where the service listens beyond this "
+                f"machine, found host {self.host!r} without keys; set it and make a key with "
+                "`falcon keys create`, or listen on 127.0.0.1."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

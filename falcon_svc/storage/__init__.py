@@ -1,0 +1,8 @@
+"""What lasts: the SQL record and the artifact files. All SQL of the project is in here."""
+
+from __future__ import annotations
+
+from falcon_svc.storage.artifacts import ArtifactStore
+from falcon_svc.storage.database import Database
+
+__all__ = ["ArtifactStore", "Database"]

@@ -1,0 +1,110 @@
+"""Files that last: uploaded data sets and result directories, under keys that we make.
+
+Place: beside the database, which says what a key means; a file that no row names is swept. Keys
+hold ids of ours only, never a client's text. The store is any fsspec file system by URL; the
+default is a folder. A file appears under its key whole or not at all on a local disk; an object
+store promises the same for each object, and a directory's marker is put last.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from falcon_svc.errors import StorageError
+
+KEY = re.compile(r"^[a-z0-9_]+(/[A-Za-z0-9_.-]+)*$")
+
+
+class ArtifactStore:
+    """Files by key.
+
+    Parameters
+    ----------
+    url
+        fsspec URL, or the path of a folder.
+    cache
+        Folder for local copies of what lies elsewhere.
+    """
+
+    def __init__(self, url: str, cache: Path) -> None:
+        self.files, self.root = fsspec.core.url_to_fs(url)
+        self.cache = cache
+        self.is_local = "file" in _protocols(self.files)
+        if self.is_local:
+            Path(self.root).mkdir(parents=True, exist_ok=True)
+
+    def put_file(self, source: Path, key: str) -> None:
+        """Take over a local file: it is moved where possible, durable afterwards."""
+        target = self._place(key)
+        if not self.is_local:
+            self.files.put_file(str(source), target)
+            source.unlink()
+            return
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        _sync(source)
+        shutil.move(source, target)
+        _sync(Path(target).parent)
+
+    def put_directory(self, source: Path, key: str, *, last: str) -> None:
+        """Copy a directory's files; `last` names the one that says that all are there."""
+        names = sorted(path.name for path in source.iterdir() if path.name != last)
+        for name in [*names, last]:
+            copy = Path(tempfile.mkstemp(dir=source.parent)[1])
+            shutil.copyfile(source / name, copy)
+            self.put_file(copy, f"{key}/{name}")
+
+    def local_path(self, key: str) -> Path:
+        """Return a path to read the file or directory at.
+
+        Raises
+        ------
+        StorageError
+            Nothing is there (code ``artifact_missing``).
+        """
+        place = self._place(key)
+        if not self.files.exists(place):
+            raise StorageError(
+                "Expected a stored file for this result, found none; it was removed behind the "
+                "service's back, so run the job again.",
+                code="artifact_missing",
+            )
+        if self.is_local:
+            return Path(place)
+        copy = self.cache / key
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            fresh = Path(tempfile.mkdtemp(dir=copy.parent)) / copy.name
+            self.files.get(place, str(fresh), recursive=self.files.isdir(place))
+            fresh.rename(copy)
+        return copy
+
+    def remove(self, key: str) -> None:
+        """Delete a file or directory, if it is there."""
+        place = self._place(key)
+        if self.files.exists(place):
+            self.files.rm(place, recursive=True)
+        shutil.rmtree(self.cache / key, ignore_errors=True)
+
+    def _place(self, key: str) -> str:
+        assert KEY.match(key), f"not a key of ours: {key!r}"
+        assert ".." not in key.split("/")
+        return f"{self.root}/{key}"
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,106 @@
+"""Data sets in SQL: uploaded, checked once, never changed after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from falcon_svc.storage.states import OPEN
+from falcon_svc.storage.tables import Dataset, Job
+
+VALIDATING, READY, INVALID = "validating", "ready", "invalid"
+
+
+def file_key(dataset_id: str, suffix: str) -> str:
+    """Return the artifact key of a data set's file."""
+    return f"datasets/{dataset_id}/data{suffix}"
+
+
+class DatasetRepository:
+    """Data sets as a session sees them."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def add(
+        self,
+        dataset_id: str,
+        tenant: str,
+        *,
+        name: str,
+        suffix: str,
+        size_bytes: int,
+        sha256: str,
+        options: dict[str, Any],
+        metadata: dict[str, Any],
+    ) -> Dataset:
+        """Insert a data set that is to be checked; its file is stored already."""
+        dataset = Dataset(
+            id=dataset_id,
+            tenant=tenant,
+            name=name,
+            suffix=suffix,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            options=options,
+            user_metadata=metadata,
+            state=VALIDATING,
+            created_at=time.time(),
+        )
+        self.session.add(dataset)
+        self.session.flush()
+        return dataset
+
+    def get(self, dataset_id: str, tenant: str | None = None) -> Dataset | None:
+        """Return a data set; None if there is none, or it is another tenant's."""
+        found = self.session.get(Dataset, dataset_id)
+        return found if found is not None and tenant in (None, found.tenant) else None
+
+    def page(
+        self, tenant: str, *, size: int, before: str | None = None
+    ) -> tuple[Sequence[Dataset], bool]:
+        """Return up to `size` data sets, newest first, and whether more follow."""
+        query = select(Dataset).where(Dataset.tenant == tenant).order_by(Dataset.id.desc())
+        if before is not None:
+            query = query.where(Dataset.id < before)
+        found = self.session.scalars(query.limit(size + 1)).all()
+        return found[:size], len(found) > size
+
+    def bytes_of(self, tenant: str) -> int:
+        """Return the bytes of all data sets of a tenant."""
+        query = select(func.coalesce(func.sum(Dataset.size_bytes), 0))
+        return int(self.session.scalar(query.where(Dataset.tenant == tenant)) or 0)
+
+    def to_validate(self) -> Sequence[Dataset]:
+        """Return the data sets that are to be checked, oldest first."""
+        query = select(Dataset).where(Dataset.state == VALIDATING).order_by(Dataset.id).limit(20)
+        return self.session.scalars(query).all()
+
+    def validated(
+        self, dataset_id: str, *, summary: dict[str, Any] | None, error: dict[str, Any] | None
+    ) -> bool:
+        """Record the outcome of the check, once."""
+        state = READY if error is None else INVALID
+        done = self.session.execute(
+            update(Dataset)
+            .where(Dataset.id == dataset_id, Dataset.state == VALIDATING)
+            .values(state=state, summary=summary, error=error, validated_at=time.time())
+        )
+        return bool(done.rowcount)  # type: ignore[attr-defined]
+
+    def in_use(self, dataset_id: str) -> bool:
+        """Return whether a job that has not ended needs it."""
+        query = select(Job.id).where(Job.dataset_id == dataset_id, Job.state.in_(OPEN))
+        return self.session.scalar(query.limit(1)) is not None
+
+    def delete(self, dataset_id: str) -> list[str]:
+        """Remove a data set and the jobs on it; return the result keys that went with them."""
+        query = select(Job.result_key).where(Job.dataset_id == dataset_id)
+        keys = [key for key in self.session.scalars(query) if key is not None]
+        self.session.execute(delete(Job).where(Job.dataset_id == dataset_id))
+        self.session.execute(delete(Dataset).where(Dataset.id == dataset_id))
+        return keys

@@ -1,0 +1,1 @@
+"""Alembic migrations; each is named, and tested on SQLite and Postgres."""
