@@ -1,0 +1,99 @@
+"""Errors as problem documents (RFC 9457): the one place that knows HTTP statuses."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from falcon_svc.errors import ConfigError, FalconError, InputError, StorageError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = "5"
+STATUS = {
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "already_finished": 409,
+    "not_finished": 409,
+    "no_result": 409,
+    "dataset_in_use": 409,
+    "dataset_invalid": 409,
+    "expired": 410,
+    "artifact_missing": 410,
+    "too_large": 413,
+    "storage_quota_exceeded": 413,
+    "unsupported_format": 415,
+    "bad_name": 422,
+    "empty": 422,
+    "idempotency_mismatch": 422,
+    "unknown_option": 422,
+    "quota_exceeded": 429,
+    "overloaded": 503,
+}
+"""Code -> status, where the kind of error does not tell it."""
+
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_log = logging.getLogger(__name__)
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> Response:
+    """Return a problem document."""
+    body = {"type": f"urn:falcon:problem:{code}", "status": status, "code": code, "detail": detail}
+    headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({**body, **more}, status, headers, media_type=MEDIA_TYPE)
+
+
+def status_of(error: FalconError) -> int:
+    """Return the HTTP status of an error of ours."""
+    if error.code in STATUS:
+        return STATUS[error.code]
+    if isinstance(error, (InputError, ConfigError)):
+        return 422
+    return 507 if isinstance(error, StorageError) else 400
+
+
+def install(app: FastAPI) -> None:
+    """Let every error leave the application as a problem document."""
+    app.add_exception_handler(FalconError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+
+
+def _ours(_: Request, error: Exception) -> Response:
+    assert isinstance(error, FalconError)
+    return problem(status_of(error), error.code, str(error))
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    """Every field that is wrong, by JSON pointer."""
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"pointer": "/" + "/".join(map(str, one["loc"])), "detail": one["msg"]}
+        for one in error.errors()
+    ]
+    is_json = all(one["type"] != "json_invalid" for one in error.errors())
+    status, code = (422, "invalid_request") if is_json else (400, "invalid_json")
+    first = errors[0]
+    detail = f"Expected a valid request, found at {first['pointer']}: {first['detail']}."
+    return problem(status, code, detail, errors=errors)
+
+
+def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "http_error")
+    response = problem(error.status_code, code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "internal", "The service made a mistake; its log has the details.")

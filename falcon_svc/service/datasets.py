@@ -1,0 +1,186 @@
+"""Data sets as a client sees them: stored first, checked by the supervisor's child, then ready.
+
+The file's name gives its suffix and a label, never a path. Options are the reading settings
+(`data` section of the configuration) without the limits, which are the service's.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from falcon_svc.data.registry import FORMATS
+from falcon_svc.service.context import Context
+from falcon_svc.service.idempotency import Once
+from falcon_svc.service.keys import Caller
+from falcon_svc.service.refusals import RequestError, not_found
+from falcon_svc.storage import Session
+from falcon_svc.storage.datasets import DatasetRepository, file_key
+from falcon_svc.storage.ids import new_id
+from falcon_svc.storage.tables import Dataset
+
+OPTIONS = frozenset(
+    {
+        "coarse_column", "label_sources", "fine_column", "id_column", "text_column",
+        "vector_column", "obsm_key", "bad_image_fraction",
+    }
+)  # fmt: skip
+LONGEST_NAME = 200
+_UNCLEAN = re.compile(r"[/\\\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has arrived whole.
+
+    Parameters
+    ----------
+    path
+        Where it lies for now; it is moved or deleted.
+    name
+        As the client calls it.
+    size_bytes, sha256
+        Of its content.
+    """
+
+    path: Path
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+def add(
+    context: Context,
+    caller: Caller,
+    upload: Upload,
+    options: dict[str, Any],
+    metadata: dict[str, Any],
+    *,
+    key: str | None,
+) -> tuple[Dataset, bool]:
+    """Store an upload as a data set that is to be checked; return it and whether it is new.
+
+    Raises
+    ------
+    RequestError
+        Empty file, unclean name, unknown suffix or option, quota.
+    """
+    suffix = check_upload(upload)
+    _check_options(options)
+    once = Once.of(caller.tenant, key, "dataset", upload.name, upload.sha256, options, metadata)
+    identity = new_id("ds")
+
+    def make(session: Session) -> str:
+        datasets = DatasetRepository(session)
+        _check_quota(context, datasets.bytes_of(caller.tenant) + upload.size_bytes)
+        context.artifacts.put_file(upload.path, file_key(identity, suffix))
+        made = datasets.add(
+            identity,
+            caller.tenant,
+            name=upload.name,
+            suffix=suffix,
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+            options=options,
+            metadata=metadata,
+        )
+        return made.id
+
+    try:
+        dataset_id, new = once.make(context.database, make)
+    except BaseException:
+        context.artifacts.remove(file_key(identity, suffix))
+        raise
+    finally:
+        upload.path.unlink(missing_ok=True)
+    return get(context, caller, dataset_id), new
+
+
+def check_upload(upload: Upload) -> str:
+    """Return the suffix of a file that may be a data set."""
+    name = upload.name
+    if not 1 <= len(name) <= LONGEST_NAME or _UNCLEAN.search(name) or _steers_text(name):
+        raise RequestError(
+            f"Expected a plain file name of at most {LONGEST_NAME} letters, found "
+            f"{name[:60]!r}; rename the file.",
+            code="bad_name",
+        )
+    suffix = Path(name).suffix.lower()
+    if suffix not in FORMATS:
+        raise RequestError(
+            f"Expected a file ending in {', '.join(FORMATS)}, found {suffix or name!r}; see "
+            "docs/input-formats.md.",
+            code="unsupported_format",
+        )
+    if upload.size_bytes == 0:
+        raise RequestError(
+            "Expected a file with content, found an empty one; upload it again.", code="empty"
+        )
+    return suffix
+
+
+def _steers_text(name: str) -> bool:
+    return any(unicodedata.category(letter) in ("Cf", "Cs", "Zl", "Zp") for letter in name)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    unknown = sorted(set(options) - OPTIONS)
+    if unknown:
+        raise RequestError(
+            f"Expected options among {', '.join(sorted(OPTIONS))}, found {unknown[0]!r}; leave it "
+            "out.",
+            code="unknown_option",
+        )
+
+
+def _check_quota(context: Context, size_bytes: int) -> None:
+    most = context.settings.max_dataset_bytes
+    if size_bytes > most:
+        raise RequestError(
+            f"Expected at most {most:,} bytes of data sets, found {size_bytes:,} with this one; "
+            "delete some.",
+            code="storage_quota_exceeded",
+        )
+
+
+def get(context: Context, caller: Caller, dataset_id: str) -> Dataset:
+    """Return a data set of the caller's."""
+    with context.database.read() as session:
+        found = DatasetRepository(session).get(dataset_id, caller.tenant)
+    if found is None:
+        raise not_found("data set", dataset_id)
+    return found
+
+
+def page(
+    context: Context, caller: Caller, *, size: int, before: str | None
+) -> tuple[Sequence[Dataset], bool]:
+    """Return a page of the caller's data sets and whether more follow."""
+    with context.database.read() as session:
+        return DatasetRepository(session).page(caller.tenant, size=size, before=before)
+
+
+def delete(context: Context, caller: Caller, dataset_id: str) -> None:
+    """Delete a data set, its jobs and their results: rows first, then files.
+
+    Raises
+    ------
+    RequestError
+        A job on it has not ended (code ``dataset_in_use``).
+    """
+    dataset = get(context, caller, dataset_id)
+    with context.database.write() as session:
+        datasets = DatasetRepository(session)
+        if datasets.in_use(dataset_id):
+            raise RequestError(
+                f"Expected a data set without open jobs, found one on {dataset_id}; cancel it "
+                "first.",
+                code="dataset_in_use",
+            )
+        keys = datasets.delete(dataset_id)
+    for key in [*keys, file_key(dataset_id, dataset.suffix)]:
+        context.artifacts.remove(key)

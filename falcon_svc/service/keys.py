@@ -1,0 +1,114 @@
+"""API keys: `fk_<id>_<secret>`, 256 random bits, of which only a keyed digest is stored.
+
+The digest is HMAC-SHA256 of the secret under a pepper that lies in a file beside the database,
+made at first use: a copy of the database alone gives no key away, and cannot be searched for one.
+The same pepper signs page tokens.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from falcon_svc.service.refusals import RequestError
+from falcon_svc.storage import Database
+from falcon_svc.storage.keys import KeyRepository
+from falcon_svc.storage.tables import ApiKey
+
+SCOPES = ("read", "write", "admin")
+ANONYMOUS = "default"
+_KEY = re.compile(r"^fk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a tenant, with what the key allows."""
+
+    tenant: str
+    scopes: frozenset[str]
+
+    def require(self, scope: str) -> None:
+        """Raise RequestError unless the key allows it; `admin` allows all."""
+        if not self.scopes & {scope, "admin"}:
+            raise RequestError(
+                f"Expected a key with scope {scope!r}, found one with "
+                f"{', '.join(sorted(self.scopes))}; use another key.",
+                code="forbidden",
+            )
+
+
+class Keyring:
+    """Makes and checks keys.
+
+    Parameters
+    ----------
+    database
+        Where digests are.
+    pepper
+        Secret of this installation.
+    """
+
+    def __init__(self, database: Database, pepper: bytes) -> None:
+        self.database, self._pepper = database, pepper
+
+    def make(
+        self, tenant: str, scopes: frozenset[str], *, name: str, valid_s: float | None = None
+    ) -> str:
+        """Return a new key; it is shown this once."""
+        secret, now = secrets.token_urlsafe(32), time.time()
+        expires_at = None if valid_s is None else now + valid_s
+        with self.database.write() as session:
+            row = KeyRepository(session).add(
+                tenant, name, self.sign(secret), sorted(scopes), expires_at
+            )
+        return f"fk_{row.id.removeprefix('key_')}_{secret}"
+
+    def caller(self, key: str) -> Caller:
+        """Return who a key belongs to.
+
+        Raises
+        ------
+        RequestError
+            It is no key, revoked or expired (code ``unauthenticated``).
+        """
+        parts = _KEY.match(key)
+        if parts is not None:
+            with self.database.read() as session:
+                row = KeyRepository(session).get(f"key_{parts[1]}")
+            same = row is not None and hmac.compare_digest(row.digest, self.sign(parts[2]))
+            if row is not None and same and _is_valid(row):
+                return Caller(row.tenant, frozenset(row.scopes))
+        raise RequestError(
+            "Expected 'Authorization: Bearer fk_...' with a valid key, found none; make one with "
+            "`falcon keys create`.",
+            code="unauthenticated",
+        )
+
+    def sign(self, text: str) -> str:
+        """Return hex HMAC-SHA256 under the pepper."""
+        return hmac.new(self._pepper, text.encode(), sha256).hexdigest()
+
+
+def _is_valid(row: ApiKey) -> bool:
+    return row.revoked_at is None and (row.expires_at is None or row.expires_at > time.time())
+
+
+def read_pepper(data_dir: Path) -> bytes:
+    """Return the installation's secret, made at first use and readable by its owner only."""
+    path = data_dir / "pepper"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    return path.read_bytes()

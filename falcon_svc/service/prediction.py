@@ -1,0 +1,146 @@
+"""Prediction without torch: the head of a result, in numpy, for the API process.
+
+The same numbers as `DiscoveryModel.predict` up to rounding (a test holds them together): the API
+must answer in milliseconds and carries no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from scipy.special import log_softmax
+
+from falcon_svc.errors import InputError
+from falcon_svc.types import BoolArray, FloatArray, IntArray
+
+KEPT = 8
+EPSILON = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A head with its feature space and the relation of the first label source.
+
+    Parameters
+    ----------
+    tensors
+        As stored in `model.safetensors`.
+    kind
+        Of the head.
+    coarse_names
+        (C,) of the first label source.
+    """
+
+    tensors: dict[str, NDArray[Any]]
+    kind: str
+    coarse_names: tuple[str, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> Model:
+        """Read the model of a result directory; the eight last used are kept."""
+        return _load(path)
+
+    @property
+    def relation(self) -> BoolArray:
+        """(F, C) of the first label source."""
+        return self.tensors["relation.0"].astype(np.bool_)
+
+    def predict(
+        self, vectors: FloatArray, coarse: list[str | None] | None, *, least: float
+    ) -> list[dict[str, Any]]:
+        """Return one record per vector.
+
+        Parameters
+        ----------
+        vectors
+            (N, D) float32.
+        coarse
+            N coarse class names, None where unknown; or None.
+        least
+            Confidence in [0, 1] under which `abstained` is true.
+
+        Raises
+        ------
+        InputError
+            Other dimensions, numbers that are not finite, unknown classes.
+        """
+        self._check(vectors)
+        allowed = self._allowed(len(vectors), coarse)
+        log_prob = log_softmax(np.where(allowed, self._scores(vectors), -np.inf), axis=1)
+        prob = np.exp(log_prob)
+        best = prob.argmax(axis=1)
+        parents = prob @ self.relation
+        rows = np.arange(len(prob))
+        confidence, coarse_best = prob[rows, best], parents.argmax(axis=1)
+        return [
+            {
+                "fine": int(f),
+                "confidence": float(p),
+                "coarse": self.coarse_names[k],
+                "coarse_confidence": float(min(parents[row, k], 1.0)),
+                "abstained": bool(p < least),
+            }
+            for row, f, p, k in zip(rows, best, confidence, coarse_best, strict=True)
+        ]
+
+    def _scores(self, vectors: FloatArray) -> FloatArray:
+        inputs = _unit(vectors - self.tensors["mean"]) @ self.tensors["projection"]
+        weight, bias = self.tensors["head.weight"], self.tensors["head.bias"]
+        if self.kind == "mlp":
+            inner = inputs @ self.tensors["head.inner"].T + self.tensors["head.inner_bias"]
+            inputs = inputs + np.maximum(inner, 0) @ self.tensors["head.outer"].T
+        if self.kind == "prototype":
+            cosine = _unit(inputs) @ _unit(weight).T + bias
+            return np.asarray(cosine * np.exp(-self.tensors["head.log_temperature"]))
+        return np.asarray(inputs @ weight.T + bias)
+
+    def _allowed(self, n: int, coarse: list[str | None] | None) -> BoolArray:
+        table = np.vstack([self.relation.T, np.ones(len(self.relation), np.bool_)])
+        labels: IntArray = np.full(n, len(self.coarse_names), np.int64)
+        index = {name: k for k, name in enumerate(self.coarse_names)}
+        if coarse is not None and len(coarse) != n:
+            raise InputError(
+                f"Expected one coarse label for each of {n} vectors, found {len(coarse)}; give "
+                "null where it is unknown."
+            )
+        for row, name in enumerate(coarse or ()):
+            if name is not None and name not in index:
+                raise InputError(
+                    f"Expected a coarse class of the discovery, found {name[:60]!r} in row {row}; "
+                    "give null where it is unknown."
+                )
+            labels[row] = index[name] if name is not None else labels[row]
+        return np.asarray(table[labels])
+
+    def _check(self, vectors: FloatArray) -> None:
+        dims = len(self.tensors["mean"])
+        if vectors.ndim != 2 or vectors.shape[1] != dims or not len(vectors):
+            raise InputError(
+                f"Expected vectors of {dims} numbers, as the model was trained on, found shape "
+                f"{vectors.shape}; use the same encoder as the discovery."
+            )
+        if not np.isfinite(vectors).all():
+            raise InputError(
+                "Expected finite numbers, found NaN, infinity or one beyond 1e38; remove or "
+                "impute it.",
+                code="non_finite",
+            )
+
+
+@lru_cache(KEPT)
+def _load(path: Path) -> Model:
+    record = json.loads((path / "model.json").read_bytes())
+    names = tuple(record["sources"][0]["classes"])
+    return Model(load_file(path / "model.safetensors"), record["train"]["head"], names)
+
+
+def _unit(rows: FloatArray) -> FloatArray:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, EPSILON), np.float32)

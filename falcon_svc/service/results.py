@@ -1,0 +1,204 @@
+"""Results as a client sees them: classes, samples of a class, graph, assignments, relation.
+
+A result directory is read once and kept while it is asked for; it never changes under its key.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from falcon_svc.discovery.result import Discovery
+from falcon_svc.pipeline.assignments_table import assignments_parquet
+from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
+from falcon_svc.pipeline.result_files import read_discovery
+from falcon_svc.service import jobs
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
+from falcon_svc.service.refusals import RequestError, not_found
+from falcon_svc.storage.states import EXPIRED, SUCCEEDED
+from falcon_svc.storage.tables import Job
+
+KEPT = 8
+KINDS = ("medoid", "border", "suspect")
+BORDER_MARGIN = 0.1
+Record = dict[str, Any]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def directory(context: Context, caller: Caller, job_id: str) -> tuple[Job, Path]:
+    """Return a job that has succeeded and where its result lies.
+
+    Raises
+    ------
+    RequestError
+        It has no result, or no longer (codes ``no_result``, ``expired``).
+    """
+    job = jobs.get(context, caller, job_id)
+    if job.state == EXPIRED:
+        raise RequestError(
+            f"Expected a result that is still kept, found {job_id} expired; run the job again.",
+            code="expired",
+        )
+    if job.state != SUCCEEDED or job.result_key is None:
+        raise RequestError(
+            f"Expected a job that has succeeded, found {job_id} {job.state}; its result is there "
+            "once it has.",
+            code="no_result",
+        )
+    return job, context.artifacts.local_path(job.result_key)
+
+
+def read(context: Context, caller: Caller, job_id: str) -> Discovery:
+    """Return the discovery of a job."""
+    return _discovery(directory(context, caller, job_id)[1])
+
+
+@lru_cache(KEPT)
+def _discovery(path: Path) -> Discovery:
+    return read_discovery(path)
+
+
+def classes(found: Discovery) -> list[Record]:
+    """Return all fine classes."""
+    return [_class(found, i) for i in range(found.n_fine)]
+
+
+def one_class(found: Discovery, class_id: int) -> Record:
+    """Return one fine class."""
+    if not 0 <= class_id < found.n_fine:
+        raise not_found("fine class", str(class_id))
+    return _class(found, class_id)
+
+
+def _class(found: Discovery, class_id: int) -> Record:
+    fine = found.classes[class_id]
+    names = {source.name: source.names for source in found.sources}
+    return {
+        "id": fine.id,
+        "coarse": {source: names[source][k] for source, k in fine.coarse.items()},
+        "size": fine.size,
+        "mean_confidence": fine.mean_confidence,
+        "stability": fine.stability,
+        "medoids": [found.ids[row] for row in fine.medoids],
+    }
+
+
+def samples(found: Discovery, class_id: int, kind: str, *, most: int) -> list[Record]:
+    """Return samples of a class: its medoids, those near its border, or those that look strange.
+
+    Border samples have a small margin over the runner-up; suspects would be of another coarse
+    class by their features alone. Strongest cases first.
+    """
+    one_class(found, class_id)
+    return [_sample(found, row) for row in _rows(found, class_id, kind)[:most]]
+
+
+def _rows(found: Discovery, class_id: int, kind: str) -> list[int]:
+    if kind == "medoid":
+        return list(found.classes[class_id].medoids)
+    table = found.assignments
+    members = np.flatnonzero(table.fine == class_id)
+    order = members[np.argsort(table.margin[members], kind="stable")]
+    if kind == "border":
+        return [int(row) for row in order if table.margin[row] < BORDER_MARGIN]
+    parent = found.relations[0].relation.argmax(axis=1)
+    strange = parent[table.fine_unmasked] != parent[table.fine]
+    return [int(row) for row in order if strange[row]]
+
+
+def _sample(found: Discovery, row: int) -> Record:
+    table, runner_up = found.assignments, int(found.assignments.runner_up[row])
+    record: Record = {"id": found.ids[row]}
+    for place, source in enumerate(found.sources):
+        label = int(source.labels[row])
+        column = "coarse" if place == 0 else f"coarse_{source.name}"
+        record[column] = source.names[label] if label >= 0 else None
+    return record | {
+        "fine": int(table.fine[row]),
+        "confidence": float(table.confidence[row]),
+        "margin": float(table.margin[row]),
+        "runner_up": runner_up if runner_up >= 0 else None,
+        "fine_unmasked": int(table.fine_unmasked[row]),
+    }
+
+
+def relation(found: Discovery, certificates: list[Record]) -> list[Record]:
+    """Return per label source the matrix (F, C), the regret of every other choice, the proof."""
+    return [
+        {
+            "source": r.source,
+            "coarse_names": list(r.coarse_names),
+            "relation": r.relation.astype(int).tolist(),
+            "regret": [[_number(v) for v in row] for row in r.regret.tolist()],
+            "status": r.status,
+            "certificate": document.get("certificate"),
+        }
+        for r, document in zip(found.relations, certificates, strict=True)
+    ]
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def certificates(path: Path) -> list[Record]:
+    """Return what `discovery.json` says of each relation."""
+    document = json.loads((path / "discovery.json").read_bytes())
+    relations: list[Record] = document["relations"]
+    return relations
+
+
+def _json_rows(found: Discovery) -> Iterator[bytes]:
+    yield b"["
+    for row in range(len(found.ids)):
+        yield (b"," if row else b"") + json.dumps(_sample(found, row)).encode()
+    yield b"]"
+
+
+def _ndjson_rows(found: Discovery) -> Iterator[bytes]:
+    for row in range(len(found.ids)):
+        yield json.dumps(_sample(found, row)).encode() + b"\n"
+
+
+def _csv_rows(found: Discovery) -> Iterator[bytes]:
+    """Rows for spreadsheets: a text that would start a formula gets a quote before it."""
+    buffer = io.StringIO()
+    writer: csv.DictWriter[str] | None = None
+    for row in range(len(found.ids)):
+        record = {name: _harmless(value) for name, value in _sample(found, row).items()}
+        if writer is None:
+            writer = csv.DictWriter(buffer, list(record))
+            writer.writeheader()
+        writer.writerow(record)
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+ASSIGNMENTS: dict[str, Callable[[Discovery], Iterator[bytes]]] = {
+    "application/json": _json_rows,
+    "application/x-ndjson": _ndjson_rows,
+    "text/csv": _csv_rows,
+    "application/vnd.apache.parquet": lambda found: iter([assignments_parquet(found)]),
+}
+"""Media type -> the assignments in it, piece by piece."""
+
+GRAPHS: dict[str, Callable[[Discovery], bytes]] = {
+    "json": lambda found: json.dumps(graph_node_link(found)).encode(),
+    "graphml": graph_graphml,
+    "cytoscape": lambda found: json.dumps(graph_cytoscape(found)).encode(),
+}
+"""Format -> the coarse-fine graph in it."""
