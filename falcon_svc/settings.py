@@ -10,7 +10,7 @@ import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from falcon_svc.errors import ConfigError
@@ -41,14 +41,32 @@ class Settings(BaseSettings):
     worker_memory_bytes: int | None = Field(
         None, ge=2**28, description="Most data memory of a job's process; None = no limit."
     )
+    check_memory_bytes: int = Field(
+        4 * 2**30, ge=2**28, description="Most data memory of the process that checks an upload."
+    )
+    check_cpu_s: int = Field(600, ge=1, description="Most processor time of that process.")
     lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
     max_attempts: int = Field(4, ge=1, description="Attempts after which a job has failed.")
     retention_s: float = Field(30 * 86_400.0, gt=0, description="Until a finished job expires.")
 
+    allowed_hosts: str = Field(
+        "127.0.0.1,localhost,[::1]", description="Host names that work without a key."
+    )
+    rate_per_s: float = Field(1_000.0, gt=0, description="Requests of one tenant or address.")
+    max_requests: int = Field(200, ge=1, description="Requests that are worked on at once.")
+    max_streams: int = Field(1_000, ge=1, description="Event streams open at once.")
+    max_json_bytes: int = Field(32 * 2**20, ge=2**10, description="Of one JSON request.")
     max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Of one request's file.")
     max_queued_jobs: int = Field(1_000, ge=1, description="Unfinished jobs of one tenant.")
     max_dataset_bytes: int = Field(20 * 2**30, ge=1, description="Of all data sets of one tenant.")
     most_wait_s: float = Field(60.0, ge=0, description="Longest `Prefer: wait`.")
+
+    private_webhooks: bool = Field(
+        False, description="Whether webhooks may go to http and to private addresses."
+    )
+    encoder_files: Path | None = Field(
+        None, description="Folder of the network files that jobs may name; None = none."
+    )
 
     @property
     def database(self) -> str:
@@ -74,6 +92,25 @@ class Settings(BaseSettings):
                 f"machine, found host {self.host!r} without keys; set it and make a key with "
                 "`falcon keys create`, or listen on 127.0.0.1."
             )
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of range; the sentence names the first one.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"FALCON_{str(first['loc'][0]).upper()}"
+        raise ConfigError(
+            f"Setting {name}: {first['msg']}, found {first.get('input')!r}; see "
+            "docs/operations.md for the settings and their ranges."
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

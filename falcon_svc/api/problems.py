@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextvars import ContextVar
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -11,31 +12,51 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from falcon_svc.errors import ConfigError, FalconError, InputError, StorageError
+from falcon_svc.storage import DatabaseError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
 STATUS = {
+    "bad_page_token": 400,
+    "bad_idempotency_key": 400,
+    "invalid_json": 400,
+    "incomplete": 400,
     "unauthenticated": 401,
     "forbidden": 403,
+    "bad_host": 403,
+    "cross_origin": 403,
     "not_found": 404,
     "already_finished": 409,
     "not_finished": 409,
     "no_result": 409,
     "dataset_in_use": 409,
     "dataset_invalid": 409,
+    "incomplete_upload": 409,
+    "no_such_device": 409,
     "expired": 410,
     "artifact_missing": 410,
     "too_large": 413,
     "storage_quota_exceeded": 413,
     "unsupported_format": 415,
+    "unsupported_media_type": 415,
+    "unsupported_encoding": 415,
+    "not_acceptable": 406,
     "bad_name": 422,
     "empty": 422,
     "idempotency_mismatch": 422,
     "unknown_option": 422,
+    "checksum_mismatch": 422,
+    "url_refused": 422,
+    "invalid_request": 422,
     "quota_exceeded": 429,
+    "rate_limited": 429,
     "overloaded": 503,
+    "database_unavailable": 503,
 }
 """Code -> status, where the kind of error does not tell it."""
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Of the request at hand, for problem documents and logs."""
 
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _log = logging.getLogger(__name__)
@@ -43,11 +64,22 @@ _log = logging.getLogger(__name__)
 
 def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     """Return a problem document."""
-    body = {"type": f"urn:falcon:problem:{code}", "status": status, "code": code, "detail": detail}
+    body: dict[str, Any] = {
+        "type": f"urn:falcon:problem:{code}",
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    body["request_id"] = REQUEST_ID.get()
     headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse({**body, **more}, status, headers, media_type=MEDIA_TYPE)
+
+
+def of(error: FalconError) -> Response:
+    """Return the problem document of an error of ours."""
+    return problem(status_of(error), error.code, str(error))
 
 
 def status_of(error: FalconError) -> int:
@@ -64,12 +96,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(FalconError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DatabaseError, _database)
     app.add_exception_handler(Exception, _bug)
 
 
 def _ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, FalconError)
-    return problem(status_of(error), error.code, str(error))
+    return of(error)
 
 
 def _invalid(_: Request, error: Exception) -> Response:
@@ -92,6 +125,12 @@ def _http(_: Request, error: Exception) -> Response:
     response = problem(error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
+
+
+def _database(request: Request, error: Exception) -> Response:
+    _log.error("%s %s: the database fails", request.method, request.url.path, exc_info=error)
+    detail = "Expected the database to answer, found that it does not; send the request again."
+    return problem(503, "database_unavailable", detail)
 
 
 def _bug(request: Request, error: Exception) -> Response:

@@ -19,6 +19,7 @@ from falcon_svc.cli.bench import PASS_ON, bench
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.evaluate import evaluate
 from falcon_svc.cli.predict import predict
+from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.validate import validate
 from falcon_svc.errors import FalconError
 
@@ -37,9 +38,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (discover, validate, evaluate, predict, demo):
+for command in (discover, validate, evaluate, predict, demo, serve, worker):
     app.command()(command)
 app.command(context_settings=PASS_ON)(bench)
+app.add_typer(keys)
 
 
 def main() -> None:

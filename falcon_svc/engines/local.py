@@ -1,27 +1,24 @@
 """Attempts as child processes of this machine's supervisor.
 
-Each child leads a session of its own, so that a stop reaches everything it started; it is killed
-by the kernel when its supervisor dies (Linux), runs at a low priority, with few threads and, if
-asked, little memory. A stop is SIGKILL: whatever was written is in checkpoints and in the
-database, both of which survive it, and a polite signal would only make cancelling slow.
+Each child leads a session of its own, so that a stop reaches everything it started. It limits
+itself before it does anything else (`falcon_svc.pipeline.limits`): it is killed by the kernel when
+its supervisor dies, runs at a low priority, with few threads and, if asked, little memory. A stop
+is SIGKILL: whatever was written is in checkpoints and in the database, both of which survive it,
+and a polite signal would only make cancelling slow.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 
 from falcon_svc.engines.base import Ended, Task
 from falcon_svc.settings import Settings
 
 WORKER = "falcon_svc.pipeline.worker"
 STOP_S = 3.0
-_PR_SET_PDEATHSIG = 1
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -51,11 +48,10 @@ class LocalEngine:
     def start(self, task: Task) -> None:
         """Start a child; it finds everything else in the database."""
         self._children[task] = subprocess.Popen(
-            [sys.executable, "-m", WORKER, task.kind, task.id, str(task.number)],
+            [sys.executable, "-m", WORKER, task.kind, task.id, str(task.number), str(os.getpid())],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_limits(self._settings, os.getpid()),  # noqa: PLW1509 - one thread here
         )
 
     def stop(self, task: Task) -> None:
@@ -91,21 +87,3 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def _limits(settings: Settings, supervisor: int) -> Callable[[], None]:
-    """Return what the child does to itself before its program begins."""
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def apply() -> None:
-        if library is not None:
-            library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != supervisor:  # it died before the line above
-                os._exit(1)
-        os.nice(settings.worker_nice)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if settings.worker_memory_bytes is not None:
-            limit = settings.worker_memory_bytes
-            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-    return apply

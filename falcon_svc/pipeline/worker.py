@@ -1,7 +1,7 @@
 """The process of one attempt at a job, or of the check of a data set.
 
-    python -m falcon_svc.pipeline.worker job JOB_ID ATTEMPT
-    python -m falcon_svc.pipeline.worker check DATASET_ID 0
+    python -m falcon_svc.pipeline.worker job JOB_ID ATTEMPT SUPERVISOR_PID
+    python -m falcon_svc.pipeline.worker check DATASET_ID 0 SUPERVISOR_PID
 
 Place: started by an engine, below nobody; settings come from the environment, everything else
 from the database and the artifacts. What it writes carries its attempt's number, so that a
@@ -15,19 +15,27 @@ import os
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from falcon_svc.errors import DeviceError, FalconError, StorageError
+from falcon_svc.pipeline.encoder_files import resolve
+from falcon_svc.pipeline.limits import limit_self
 from falcon_svc.settings import Settings
-from falcon_svc.storage import ArtifactStore, Database
-from falcon_svc.storage.datasets import DatasetRepository, file_key
+from falcon_svc.storage import ArtifactStore, Conflict, Database, DatabaseError
+from falcon_svc.storage.datasets import DatasetRepository, folder_key
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.tables import Dataset, Job
 
+if TYPE_CHECKING:
+    from falcon_svc.discovery.result import Discovery
+
 GONE = 3  # exit code of an attempt that is not the current one
 PROGRESS_S = 0.5
+AGAIN_S = 1.0
 LISTED_ROWS = 100
 
 
@@ -51,9 +59,9 @@ class AttemptWorker:
         """Run the attempt to its end and return the exit code."""
         threading.Thread(target=self._beat, daemon=True).start()
         try:
-            summary, key = self._discover()
+            found, key = self._discover()
         except FalconError as error:
-            return self._fail(error.code, str(error), final=not isinstance(error, _TRANSIENT))
+            return self._fail(error.code, str(error), final=not _is_transient(error))
         except MemoryError:
             return self._fail("out_of_memory", _NO_MEMORY, final=False)
         return self._try(
@@ -61,19 +69,21 @@ class AttemptWorker:
                 self.job_id,
                 self.number,
                 result_key=key,
-                summary=summary,
+                summary=_summary(found),
+                measured=_measured(found),
                 keep_s=self.settings.retention_s,
             )
         )
 
-    def _discover(self) -> tuple[dict[str, Any], str]:
+    def _discover(self) -> tuple[Discovery, str]:
         from falcon_svc.config import make_config
         from falcon_svc.data import load_dataset
         from falcon_svc.pipeline.discover import discover_to
 
         job, dataset = self._read()
-        config = make_config(merged(job.config, dataset.options))
-        path = self.artifacts.local_path(file_key(dataset.id, dataset.suffix))
+        tables = resolve(merged(job.config, dataset.options), self.settings)
+        config = make_config(tables)
+        path = local_file(self.artifacts, dataset)
         data = load_dataset(path, config.data)
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
             sys.exit(GONE)
@@ -82,10 +92,10 @@ class AttemptWorker:
         found = discover_to(
             folder / "result", data, config, resume=True, progress=AttemptProgress(self)
         )
+        pack_model(folder / "result")
         key = f"results/{self.job_id}/{self.number}"
         self.artifacts.put_directory(folder / "result", key, last="discovery.json")
-        seconds = sum(stage.seconds for stage in found.stages)
-        return {"n_samples": len(found.ids), "n_fine": found.n_fine, "seconds": seconds}, key
+        return found, key
 
     def _read(self) -> tuple[Job, Dataset]:
         with self.database.read() as session:
@@ -126,8 +136,37 @@ class AttemptWorker:
         return 0 if self._write(change) else GONE
 
     def _write(self, change: Callable[[JobRepository], bool]) -> bool:
-        with self.database.write() as session:
-            return change(JobRepository(session))
+        """Write to the record; a database that is away for a while is asked again.
+
+        If the answer to a commit was lost, the next try finds the attempt ended and returns False.
+        """
+        deadline = time.monotonic() + self.settings.lease_s
+        while True:
+            try:
+                with self.database.write() as session:
+                    return change(JobRepository(session))
+            except (DatabaseError, Conflict):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(AGAIN_S)
+
+
+def pack_model(result: Path) -> None:
+    """Put what `falcon predict` needs of a result directory into its `model.zip`."""
+    with zipfile.ZipFile(result / "model.zip", "w") as archive:
+        for name in ("discovery.json", "model.json", "model.safetensors"):
+            archive.write(result / name, name)
+
+
+def _summary(found: Discovery) -> dict[str, Any]:
+    seconds = sum(stage.seconds for stage in found.stages)
+    return {"n_samples": len(found.ids), "n_fine": found.n_fine, "seconds": seconds}
+
+
+def _measured(found: Discovery) -> dict[tuple[str, str], float]:
+    stages = {("stage_seconds", stage.name[:40]): stage.seconds for stage in found.stages}
+    first = found.relations[0]
+    return {**stages, ("solve_seconds", "final"): first.seconds, ("solve_gap", "final"): first.gap}
 
 
 class AttemptProgress:
@@ -166,7 +205,7 @@ def check(settings: Settings, dataset_id: str) -> int:
     summary: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     try:
-        path = artifacts_of(settings).local_path(file_key(dataset.id, dataset.suffix))
+        path = local_file(artifacts_of(settings), dataset)
         found = inspect_dataset(path, make_config({"data": dataset.options}).data)
         summary = {"n_samples": found.n_samples, "n_dims": found.n_dims, "kind": found.kind}
         summary["classes"] = {s.name: dict(s.classes) for s in found.sources}
@@ -195,12 +234,21 @@ def merged(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     return {**config, "data": {**options, **config.get("data", {})}}
 
 
+def local_file(artifacts: ArtifactStore, dataset: Dataset) -> Path:
+    """Return a path to a data set's main file, with its labels beside it if it has some."""
+    return artifacts.local_path(folder_key(dataset.id)) / f"data{dataset.suffix}"
+
+
 def artifacts_of(settings: Settings) -> ArtifactStore:
     """Return the artifact store of these settings."""
     return ArtifactStore(settings.artifacts, settings.data_dir / "cache")
 
 
-_TRANSIENT = (StorageError, DeviceError)
+def _is_transient(error: FalconError) -> bool:
+    """Whether another attempt may end better."""
+    return isinstance(error, (StorageError, DeviceError)) and error.code != DeviceError.code
+
+
 _NO_MEMORY = (
     "The job needs more memory than its process may have; `falcon validate` says how much, "
     "a smaller data set needs less."
@@ -209,8 +257,9 @@ _NO_MEMORY = (
 
 def main(arguments: list[str]) -> int:
     """Do one task; see this module's docstring for the arguments."""
-    kind, identity, number = arguments
+    kind, identity, number, supervisor = arguments
     settings = Settings()
+    limit_self(settings, kind, int(supervisor))
     if kind == "check":
         return check(settings, identity)
     return AttemptWorker(settings, identity, int(number)).work()

@@ -1,22 +1,38 @@
-"""What every request needs: settings, record, artifacts, keys; made once per process."""
+"""What every request needs: settings, record, artifacts, keys, rates; made once per process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from falcon_svc.service.keys import Keyring, read_pepper
+from falcon_svc.service.rates import Rates
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
+
+FAILURES_PER_S, FAILURES_AT_ONCE = 0.2, 20.0
 
 
 @dataclass(frozen=True)
 class Context:
-    """The parts of the service that requests share."""
+    """The parts of the service that requests share.
+
+    Parameters
+    ----------
+    settings, database, artifacts, keyring
+        As opened by `make`.
+    rates
+        Requests of each tenant, or of each address without a key.
+    failures
+        Wrong keys from each address.
+    """
 
     settings: Settings
     database: Database
     artifacts: ArtifactStore
     keyring: Keyring
+    rates: Rates
+    failures: Rates
 
     @classmethod
     def make(cls, settings: Settings) -> Context:
@@ -24,8 +40,21 @@ class Context:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = Database(settings.database)
         database.migrate()
-        artifacts = ArtifactStore(settings.artifacts, settings.data_dir / "cache")
-        return cls(settings, database, artifacts, Keyring(database, read_pepper(settings.data_dir)))
+        return cls(
+            settings,
+            database,
+            ArtifactStore(settings.artifacts, settings.data_dir / "cache"),
+            Keyring(database, read_pepper(settings.data_dir)),
+            Rates(settings.rate_per_s, 2 * settings.rate_per_s),
+            Rates(FAILURES_PER_S, FAILURES_AT_ONCE),
+        )
+
+    @property
+    def staging(self) -> Path:
+        """Folder of files that have not arrived whole, readable by the owner only."""
+        path = self.settings.data_dir / "staging"
+        path.mkdir(exist_ok=True, mode=0o700)
+        return path
 
     def close(self) -> None:
         """Close the database."""

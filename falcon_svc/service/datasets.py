@@ -19,7 +19,7 @@ from falcon_svc.service.idempotency import Once
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError, not_found
 from falcon_svc.storage import Session
-from falcon_svc.storage.datasets import DatasetRepository, file_key
+from falcon_svc.storage.datasets import DatasetRepository, file_key, folder_key, labels_key
 from falcon_svc.storage.ids import new_id
 from falcon_svc.storage.tables import Dataset
 
@@ -52,6 +52,10 @@ class Upload:
     size_bytes: int
     sha256: str
 
+    def discard(self) -> None:
+        """Delete the file, if it was not moved."""
+        self.path.unlink(missing_ok=True)
+
 
 def add(
     context: Context,
@@ -60,55 +64,75 @@ def add(
     options: dict[str, Any],
     metadata: dict[str, Any],
     *,
+    name: str | None = None,
+    labels: Upload | None = None,
     key: str | None,
 ) -> tuple[Dataset, bool]:
     """Store an upload as a data set that is to be checked; return it and whether it is new.
+
+    `name` is a label in place of the file's name, `labels` the CSV of a `.npy` file. The files
+    are moved, or deleted. Their bytes are durable before the row that names them is written, so
+    that a kill in between leaves files without a row (swept by `housekeeping`), never a row
+    without files.
 
     Raises
     ------
     RequestError
         Empty file, unclean name, unknown suffix or option, quota.
     """
-    suffix = check_upload(upload)
-    _check_options(options)
-    once = Once.of(caller.tenant, key, "dataset", upload.name, upload.sha256, options, metadata)
+    files = [upload] if labels is None else [upload, labels]
     identity = new_id("ds")
-
-    def make(session: Session) -> str:
-        datasets = DatasetRepository(session)
-        _check_quota(context, datasets.bytes_of(caller.tenant) + upload.size_bytes)
-        context.artifacts.put_file(upload.path, file_key(identity, suffix))
-        made = datasets.add(
-            identity,
-            caller.tenant,
-            name=upload.name,
-            suffix=suffix,
-            size_bytes=upload.size_bytes,
-            sha256=upload.sha256,
-            options=options,
-            metadata=metadata,
-        )
-        return made.id
-
     try:
+        suffix = _check_files(upload, labels)
+        _check_options(options)
+        label = upload.name if name is None else check_name(name)
+        digests = [file.sha256 for file in files]
+        once = Once.of(caller.tenant, key, "dataset", label, digests, options, metadata)
+        size_bytes = sum(file.size_bytes for file in files)
+
+        def make(session: Session) -> str:
+            check_quota(context, session, caller.tenant, size_bytes)
+            made = DatasetRepository(session).add(
+                identity,
+                caller.tenant,
+                name=label,
+                suffix=suffix,
+                size_bytes=size_bytes,
+                sha256=upload.sha256,
+                options=options,
+                metadata=metadata,
+            )
+            return made.id
+
+        context.artifacts.put_file(upload.path, file_key(identity, suffix))
+        if labels is not None:
+            context.artifacts.put_file(labels.path, labels_key(identity))
         dataset_id, new = once.make(context.database, make)
     except BaseException:
-        context.artifacts.remove(file_key(identity, suffix))
+        context.artifacts.remove(folder_key(identity))
         raise
     finally:
-        upload.path.unlink(missing_ok=True)
+        for file in files:
+            file.discard()
+    if not new:
+        context.artifacts.remove(folder_key(identity))
     return get(context, caller, dataset_id), new
+
+
+def _check_files(upload: Upload, labels: Upload | None) -> str:
+    suffix = check_upload(upload)
+    if labels is not None and (suffix, check_upload(labels)) != (".npy", ".csv"):
+        raise RequestError(
+            f"Expected labels as a .csv beside a .npy file, found {labels.name!r} beside "
+            f"{upload.name!r}; other formats hold their labels.",
+            code="unsupported_format",
+        )
+    return suffix
 
 
 def check_upload(upload: Upload) -> str:
     """Return the suffix of a file that may be a data set."""
-    name = upload.name
-    if not 1 <= len(name) <= LONGEST_NAME or _UNCLEAN.search(name) or _steers_text(name):
-        raise RequestError(
-            f"Expected a plain file name of at most {LONGEST_NAME} letters, found "
-            f"{name[:60]!r}; rename the file.",
-            code="bad_name",
-        )
+    name = check_name(upload.name)
     suffix = Path(name).suffix.lower()
     if suffix not in FORMATS:
         raise RequestError(
@@ -121,6 +145,17 @@ def check_upload(upload: Upload) -> str:
             "Expected a file with content, found an empty one; upload it again.", code="empty"
         )
     return suffix
+
+
+def check_name(name: str) -> str:
+    """Return a name that is safe to show: no path, no control or steering characters."""
+    if not 1 <= len(name) <= LONGEST_NAME or _UNCLEAN.search(name) or _steers_text(name):
+        raise RequestError(
+            f"Expected a plain name of at most {LONGEST_NAME} letters, found {name[:60]!r}; "
+            "rename it.",
+            code="bad_name",
+        )
+    return name
 
 
 def _steers_text(name: str) -> bool:
@@ -137,8 +172,10 @@ def _check_options(options: dict[str, Any]) -> None:
         )
 
 
-def _check_quota(context: Context, size_bytes: int) -> None:
+def check_quota(context: Context, session: Session, tenant: str, more_bytes: int) -> None:
+    """Raise RequestError if a tenant would have more bytes of data sets than allowed."""
     most = context.settings.max_dataset_bytes
+    size_bytes = DatasetRepository(session).bytes_of(tenant) + more_bytes
     if size_bytes > most:
         raise RequestError(
             f"Expected at most {most:,} bytes of data sets, found {size_bytes:,} with this one; "
@@ -172,7 +209,7 @@ def delete(context: Context, caller: Caller, dataset_id: str) -> None:
     RequestError
         A job on it has not ended (code ``dataset_in_use``).
     """
-    dataset = get(context, caller, dataset_id)
+    get(context, caller, dataset_id)
     with context.database.write() as session:
         datasets = DatasetRepository(session)
         if datasets.in_use(dataset_id):
@@ -182,5 +219,5 @@ def delete(context: Context, caller: Caller, dataset_id: str) -> None:
                 code="dataset_in_use",
             )
         keys = datasets.delete(dataset_id)
-    for key in [*keys, file_key(dataset_id, dataset.suffix)]:
+    for key in [*keys, folder_key(dataset_id)]:
         context.artifacts.remove(key)

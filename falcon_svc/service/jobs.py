@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from falcon_svc.config import make_config
+from falcon_svc.errors import ConfigError
+from falcon_svc.pipeline.encoder_files import resolve
 from falcon_svc.service.context import Context
+from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.idempotency import Once
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError, not_found
+from falcon_svc.service.webhooks import check_url
+from falcon_svc.settings import Settings
 from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import INVALID, DatasetRepository
+from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.jobs import JobRepository, Page
-from falcon_svc.storage.states import FINISHED, TERMINAL
-from falcon_svc.storage.tables import Event, Job
+from falcon_svc.storage.states import TERMINAL
+from falcon_svc.storage.tables import Event, Job, Measure
 
-POLL_S = 0.1
+NVIDIA = Path("/proc/driver/nvidia")
 
 
 def submit(
@@ -27,6 +34,7 @@ def submit(
     config: dict[str, Any],
     metadata: dict[str, Any],
     *,
+    webhook: str | None = None,
     key: str | None,
 ) -> tuple[Job, bool]:
     """Queue a job; return it and whether it is new. It is durable when this returns.
@@ -34,23 +42,93 @@ def submit(
     Raises
     ------
     RequestError, ConfigError
-        No such data set, an invalid one, too many jobs, bad settings.
+        No such data set, an invalid one, too many jobs, bad settings, a refused webhook.
     """
-    make_config(config)
-    once = Once.of(caller.tenant, key, "job", dataset_id, config, metadata)
+    order = Order(dataset_id, config, metadata, webhook)
+    check(context, order)
+    once = Once.of(caller.tenant, key, "job", dataset_id, config, metadata, webhook)
 
     def make(session: Session) -> str:
-        _check_dataset(session, caller.tenant, dataset_id)
-        jobs = JobRepository(session)
-        check_room(context, jobs.count_open(caller.tenant) + 1)
-        return jobs.add(caller.tenant, dataset_id, config, metadata).id
+        check_room(context, session, caller.tenant, 1)
+        return add(session, caller.tenant, order)
 
     job_id, new = once.make(context.database, make)
     return get(context, caller, job_id), new
 
 
-def check_room(context: Context, n_open: int) -> None:
+@dataclass(frozen=True)
+class Order:
+    """What a job is to be.
+
+    Parameters
+    ----------
+    dataset_id, config, metadata
+        As in the request.
+    webhook
+        URL that is told of its end.
+    batch_id, custom_id
+        The batch that it belongs to, and its name there.
+    """
+
+    dataset_id: str
+    config: dict[str, Any]
+    metadata: dict[str, Any]
+    webhook: str | None = None
+    batch_id: str | None = None
+    custom_id: str | None = None
+
+
+def check(context: Context, order: Order) -> None:
+    """Raise unless an order is good as far as its own words go."""
+    check_config(order.config, context.settings)
+    if order.webhook is not None:
+        check_url(order.webhook, context.settings)
+
+
+def check_config(config: dict[str, Any], settings: Settings) -> None:
+    """Raise for settings that are wrong, or that are not the client's to choose.
+
+    Raises
+    ------
+    ConfigError, RequestError
+        What `make_config` refuses; reading limits; files outside `encoder_files`; a device that
+        no worker here has (code ``no_such_device``).
+    """
+    data = config.get("data")
+    own = sorted(set(data) - OPTIONS) if isinstance(data, dict) else []
+    if own:
+        raise ConfigError(
+            f"Expected settings data.* among {', '.join(sorted(OPTIONS))}, found {own[0][:60]!r}; "
+            "leave it out.",
+            code="unknown_option",
+        )
+    checked = make_config(resolve(config, settings))
+    if checked.device == "cuda" and settings.engine == "local" and not NVIDIA.exists():
+        raise RequestError(
+            "Expected a device that this service has, found 'cuda'; use auto.",
+            code="no_such_device",
+        )
+
+
+def add(session: Session, tenant: str, order: Order) -> str:
+    """Insert a job in the caller's transaction; return its id."""
+    _check_dataset(session, tenant, order.dataset_id)
+    job = JobRepository(session).add(
+        tenant,
+        order.dataset_id,
+        order.config,
+        order.metadata,
+        batch_id=order.batch_id,
+        custom_id=order.custom_id,
+    )
+    if order.webhook is not None:
+        DeliveryRepository(session).add(job.id, order.webhook)
+    return job.id
+
+
+def check_room(context: Context, session: Session, tenant: str, more: int) -> None:
     """Raise RequestError if a tenant would have more open jobs than allowed."""
+    n_open = JobRepository(session).count_open(tenant) + more
     most = context.settings.max_queued_jobs
     if n_open > most:
         raise RequestError(
@@ -134,16 +212,30 @@ def events_after(context: Context, job_id: str, seq: int) -> Sequence[Event]:
         return JobRepository(session).events_after(job_id, seq)
 
 
-def wait(context: Context, caller: Caller, job_id: str, seconds: float) -> Job:
-    """Return a job once it has ended, or after some time."""
-    deadline = time.monotonic() + min(seconds, context.settings.most_wait_s)
-    while (job := get(context, caller, job_id)).state not in TERMINAL:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(POLL_S)
-    return job
+def versions(context: Context, job_ids: Collection[str]) -> dict[str, int]:
+    """Return id -> version of those jobs that exist."""
+    with context.database.read() as session:
+        return JobRepository(session).versions(job_ids)
 
 
-def is_finished(job: Job) -> bool:
-    """Whether a job has ended and not expired."""
-    return job.state in FINISHED
+@dataclass(frozen=True)
+class Totals:
+    """What is known of all jobs together.
+
+    Parameters
+    ----------
+    jobs
+        State -> number of jobs.
+    measures
+        Counts and sums of what succeeded attempts measured.
+    """
+
+    jobs: dict[str, int]
+    measures: Sequence[Measure]
+
+
+def totals(context: Context) -> Totals:
+    """Return figures over all tenants."""
+    with context.database.read() as session:
+        jobs = JobRepository(session)
+        return Totals(jobs.counts_by_state(), jobs.measures())

@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from falcon_svc.errors import ConfigError
 from falcon_svc.service.refusals import RequestError
 from falcon_svc.storage import Database
 from falcon_svc.storage.keys import KeyRepository
 from falcon_svc.storage.tables import ApiKey
 
 SCOPES = ("read", "write", "admin")
+DAY_S = 86_400.0
 ANONYMOUS = "default"
+_TENANT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 _KEY = re.compile(r"^fk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$")
 
 
@@ -43,6 +46,17 @@ class Caller:
             )
 
 
+@dataclass(frozen=True)
+class KeyRow:
+    """What may be shown of a key."""
+
+    id: str
+    tenant: str
+    scopes: tuple[str, ...]
+    state: str
+    name: str
+
+
 class Keyring:
     """Makes and checks keys.
 
@@ -60,7 +74,14 @@ class Keyring:
     def make(
         self, tenant: str, scopes: frozenset[str], *, name: str, valid_s: float | None = None
     ) -> str:
-        """Return a new key; it is shown this once."""
+        """Return a new key; it is shown this once.
+
+        Raises
+        ------
+        ConfigError
+            Unknown scopes, or a tenant's name that is no plain word.
+        """
+        _check(tenant, scopes)
         secret, now = secrets.token_urlsafe(32), time.time()
         expires_at = None if valid_s is None else now + valid_s
         with self.database.write() as session:
@@ -82,7 +103,7 @@ class Keyring:
             with self.database.read() as session:
                 row = KeyRepository(session).get(f"key_{parts[1]}")
             same = row is not None and hmac.compare_digest(row.digest, self.sign(parts[2]))
-            if row is not None and same and _is_valid(row):
+            if row is not None and same and _state(row) == "valid":
                 return Caller(row.tenant, frozenset(row.scopes))
         raise RequestError(
             "Expected 'Authorization: Bearer fk_...' with a valid key, found none; make one with "
@@ -90,13 +111,37 @@ class Keyring:
             code="unauthenticated",
         )
 
+    def every(self) -> list[KeyRow]:
+        """Return all keys, oldest first, without their secrets."""
+        with self.database.read() as session:
+            rows = KeyRepository(session).every()
+        return [KeyRow(r.id, r.tenant, tuple(r.scopes), _state(r), r.name) for r in rows]
+
+    def revoke(self, key_id: str) -> bool:
+        """Revoke a key from the next request on; False if there is none."""
+        with self.database.write() as session:
+            return KeyRepository(session).revoke(key_id)
+
     def sign(self, text: str) -> str:
         """Return hex HMAC-SHA256 under the pepper."""
         return hmac.new(self._pepper, text.encode(), sha256).hexdigest()
 
 
-def _is_valid(row: ApiKey) -> bool:
-    return row.revoked_at is None and (row.expires_at is None or row.expires_at > time.time())
+def _state(row: ApiKey) -> str:
+    if row.revoked_at is not None:
+        return "revoked"
+    return "expired" if row.expires_at is not None and row.expires_at <= time.time() else "valid"
+
+
+def _check(tenant: str, scopes: frozenset[str]) -> None:
+    if not _TENANT.match(tenant):
+        raise ConfigError(
+            f"Expected a tenant of letters, digits, - and _, found {tenant[:70]!r}; rename it."
+        )
+    if not scopes or scopes - set(SCOPES):
+        raise ConfigError(
+            f"Expected scopes among {', '.join(SCOPES)}, found {','.join(sorted(scopes))!r}."
+        )
 
 
 def read_pepper(data_dir: Path) -> bytes:

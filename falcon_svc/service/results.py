@@ -28,6 +28,7 @@ from falcon_svc.storage.states import EXPIRED, SUCCEEDED
 from falcon_svc.storage.tables import Job
 
 KEPT = 8
+PIECE_BYTES = 2**16
 KINDS = ("medoid", "border", "suspect")
 BORDER_MARGIN = 0.1
 Record = dict[str, Any]
@@ -70,6 +71,15 @@ def _discovery(path: Path) -> Discovery:
 def classes(found: Discovery) -> list[Record]:
     """Return all fine classes."""
     return [_class(found, i) for i in range(found.n_fine)]
+
+
+def whole(found: Discovery) -> Record:
+    """Return classes, assignments and graph in one document."""
+    return {
+        "classes": classes(found),
+        "assignments": [_sample(found, row) for row in range(len(found.ids))],
+        "graph": graph_node_link(found),
+    }
 
 
 def one_class(found: Discovery, class_id: int) -> Record:
@@ -131,7 +141,7 @@ def _sample(found: Discovery, row: int) -> Record:
     }
 
 
-def relation(found: Discovery, certificates: list[Record]) -> list[Record]:
+def relations(context: Context, caller: Caller, job_id: str) -> list[Record]:
     """Return per label source the matrix (F, C), the regret of every other choice, the proof."""
     return [
         {
@@ -140,9 +150,9 @@ def relation(found: Discovery, certificates: list[Record]) -> list[Record]:
             "relation": r.relation.astype(int).tolist(),
             "regret": [[_number(v) for v in row] for row in r.regret.tolist()],
             "status": r.status,
-            "certificate": document.get("certificate"),
+            "certificate": dict(r.certificate),
         }
-        for r, document in zip(found.relations, certificates, strict=True)
+        for r in read(context, caller, job_id).relations
     ]
 
 
@@ -150,11 +160,16 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def certificates(path: Path) -> list[Record]:
-    """Return what `discovery.json` says of each relation."""
-    document = json.loads((path / "discovery.json").read_bytes())
-    relations: list[Record] = document["relations"]
-    return relations
+def file(context: Context, caller: Caller, job_id: str, name: str) -> Path:
+    """Return the path of a file of a result.
+
+    Raises
+    ------
+    StorageError
+        It is not there any more (code ``artifact_missing``).
+    """
+    job, _ = directory(context, caller, job_id)
+    return context.artifacts.local_path(f"{job.result_key}/{name}")
 
 
 def _json_rows(found: Discovery) -> Iterator[bytes]:
@@ -188,13 +203,24 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
+def assignments(found: Discovery, media_type: str) -> Iterator[bytes]:
+    """Give every sample's fine class in a media type of `ASSIGNMENTS`, in pieces of 64 KiB."""
+    gathered = bytearray()
+    for piece in ASSIGNMENTS[media_type](found):
+        gathered += piece
+        if len(gathered) >= PIECE_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
+
+
 ASSIGNMENTS: dict[str, Callable[[Discovery], Iterator[bytes]]] = {
     "application/json": _json_rows,
     "application/x-ndjson": _ndjson_rows,
     "text/csv": _csv_rows,
     "application/vnd.apache.parquet": lambda found: iter([assignments_parquet(found)]),
 }
-"""Media type -> the assignments in it, piece by piece."""
+"""Media type -> the assignments in it."""
 
 GRAPHS: dict[str, Callable[[Discovery], bytes]] = {
     "json": lambda found: json.dumps(graph_node_link(found)).encode(),

@@ -85,6 +85,14 @@ class ArtifactStore:
             fresh.rename(copy)
         return copy
 
+    def names(self, key: str) -> list[str]:
+        """Return what lies under a key, by name."""
+        place = self._place(key)
+        if not self.files.exists(place):
+            return []
+        found = self.files.ls(place, detail=False)
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+
     def remove(self, key: str) -> None:
         """Delete a file or directory, if it is there."""
         place = self._place(key)

@@ -17,11 +17,12 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError as Conflict
+from sqlalchemy.exc import OperationalError as DatabaseError
 from sqlalchemy.orm import Session
 
 from falcon_svc.errors import ConfigError
 
-__all__ = ["Conflict", "Database", "Session"]
+__all__ = ["Conflict", "Database", "DatabaseError", "Session"]
 
 BUSY_TIMEOUT_MS = 15_000
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -15,9 +15,19 @@ from falcon_svc.storage.tables import Dataset, Job
 VALIDATING, READY, INVALID = "validating", "ready", "invalid"
 
 
+def folder_key(dataset_id: str) -> str:
+    """Return the artifact key of all files of a data set."""
+    return f"datasets/{dataset_id}"
+
+
+def labels_key(dataset_id: str) -> str:
+    """Return the artifact key of the labels that lie beside a `.npy` file."""
+    return f"{folder_key(dataset_id)}/labels.csv"
+
+
 def file_key(dataset_id: str, suffix: str) -> str:
     """Return the artifact key of a data set's file."""
-    return f"datasets/{dataset_id}/data{suffix}"
+    return f"{folder_key(dataset_id)}/data{suffix}"
 
 
 class DatasetRepository:

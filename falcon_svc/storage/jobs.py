@@ -8,7 +8,7 @@ one any more. Callers hold the transaction (`Database.write`).
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from falcon_svc.storage.states import (
     RUNNING,
     SUCCEEDED,
 )
-from falcon_svc.storage.tables import Attempt, Event, Job
+from falcon_svc.storage.tables import Attempt, Event, Job, Measure
 
 Problem = dict[str, Any]
 
@@ -120,6 +120,10 @@ class JobRepository:
         query = select(func.count()).where(Job.tenant == tenant, Job.state.in_(OPEN))
         return self.session.scalar(query) or 0
 
+    def counts_of_batch(self, batch_id: str) -> dict[str, int]:
+        """Return state -> number of jobs of a batch."""
+        return self.counts_by_state(Job.batch_id == batch_id)
+
     def counts_by_state(self, *where: ColumnElement[bool]) -> dict[str, int]:
         """Return state -> number of jobs."""
         query = select(Job.state, func.count().label("number")).where(*where).group_by(Job.state)
@@ -177,11 +181,44 @@ class JobRepository:
         return self._change(job_id, values, *_current(number), kind="progress")
 
     def succeed(
-        self, job_id: str, number: int, *, result_key: str, summary: dict[str, Any], keep_s: float
+        self,
+        job_id: str,
+        number: int,
+        *,
+        result_key: str,
+        summary: dict[str, Any],
+        measured: Mapping[tuple[str, str], float],
+        keep_s: float,
     ) -> bool:
-        """Publish an attempt's result: it is the job's from this statement on."""
+        """Publish an attempt's result: it is the job's from this statement on.
+
+        `measured` maps (kind, label) to a figure that is added to the measures of all jobs.
+        """
         values = {"state": SUCCEEDED, "result_key": result_key, "summary": summary, "eta_s": None}
-        return self._finish(job_id, number, values, "succeeded", keep_s, *_current(number))
+        if not self._finish(job_id, number, values, "succeeded", keep_s, *_current(number)):
+            return False
+        for (kind, label), value in measured.items():
+            self._measure(kind, label, value)
+        return True
+
+    def measures(self) -> Sequence[Measure]:
+        """Return what succeeded attempts measured."""
+        return self.session.scalars(select(Measure).order_by(Measure.kind, Measure.label)).all()
+
+    def _measure(self, kind: str, label: str, value: float) -> None:
+        done = self.session.execute(
+            update(Measure)
+            .where(Measure.kind == kind, Measure.label == label)
+            .values(count=Measure.count + 1, sum=Measure.sum + value)
+        )
+        if not done.rowcount:  # type: ignore[attr-defined]
+            row = {"kind": kind, "label": label, "count": 1, "sum": value}
+            self.session.execute(insert(Measure).values(row))
+
+    def versions(self, job_ids: Collection[str]) -> dict[str, int]:
+        """Return id -> version of those jobs that exist."""
+        query = select(Job.id, Job.version).where(Job.id.in_(job_ids))
+        return {row.id: row.version for row in self.session.execute(query)}
 
     def fail(self, job_id: str, number: int, problem: Problem, *, keep_s: float) -> bool:
         """End a job with an error that another attempt would not mend."""

@@ -121,6 +121,46 @@ class Batch(Base):
     created_at: Mapped[float]
 
 
+class Measure(Base):
+    """Count and sum of something that succeeded attempts measured, such as a stage's seconds."""
+
+    __tablename__ = "measures"
+
+    kind: Mapped[str] = mapped_column(String(40), primary_key=True)
+    label: Mapped[str] = mapped_column(String(40), primary_key=True)
+    count: Mapped[int]
+    sum: Mapped[float]
+
+
+class Upload(Base):
+    """A file that arrives in parts; the parts lie in the staging folder."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (Index("ix_uploads_tenant", "tenant", "id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    size_bytes: Mapped[int]
+    dataset_id: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[float]
+    expires_at: Mapped[float]
+
+
+class Delivery(Base):
+    """A webhook that is to be told of a job's end."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_due", "ended_at", "next_at"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    tries: Mapped[int]
+    next_at: Mapped[float]
+    ended_at: Mapped[float | None]
+    outcome: Mapped[str | None] = mapped_column(String(200))
+
+
 class IdempotencyRecord(Base):
     """What an `Idempotency-Key` made; written in the transaction that makes it."""
 

@@ -31,7 +31,10 @@ BELOW = {
     ),
     "api": ("config", "service", "settings", "storage"),
     "bench": (*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
-    "cli": ("bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
+    "cli": (
+        *("api", "bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
+        *("service", "settings"),
+    ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
 

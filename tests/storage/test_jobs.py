@@ -12,7 +12,7 @@ from falcon_svc.storage.tables import Attempt
 from tests.storage.records import KEEP_S, add_dataset, add_job, claimed, do, job_of
 
 PROBLEM = {"code": "worker_lost", "detail": "gone"}
-DONE = {"result_key": "results/j/1", "summary": {"n_fine": 3}, "keep_s": KEEP_S}
+DONE = {"result_key": "results/j/1", "summary": {"n_fine": 3}, "measured": {}, "keep_s": KEEP_S}
 
 
 def test_a_job_runs_from_queued_to_succeeded_and_tells_every_step(database):

@@ -6,18 +6,23 @@ must answer in milliseconds and carries no torch.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.special import log_softmax
 
+from falcon_svc.data.npy_format import read_array, read_header
 from falcon_svc.errors import InputError
+from falcon_svc.service import results
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
 KEPT = 8
@@ -132,6 +137,54 @@ class Model:
                 "impute it.",
                 code="non_finite",
             )
+
+
+def predict(
+    context: Context,
+    caller: Caller,
+    job_id: str,
+    vectors: FloatArray,
+    coarse: list[str | None] | None,
+    *,
+    least: float,
+) -> list[dict[str, Any]]:
+    """Return one record per vector by the model of a job; see `Model.predict`."""
+    _, directory = results.directory(context, caller, job_id)
+    return Model.load(directory).predict(vectors, coarse, least=least)
+
+
+def as_vectors(rows: list[list[float]]) -> FloatArray:
+    """Return rows of numbers as (N, D) float32.
+
+    Raises
+    ------
+    InputError
+        The rows differ in length.
+    """
+    lengths = {len(row) for row in rows}
+    if len(lengths) != 1:
+        raise InputError(
+            f"Expected vectors of one length, found {sorted(lengths)[:5]}; fill or drop the others."
+        )
+    with np.errstate(over="ignore"):
+        return np.asarray(rows, np.float64).astype(np.float32)
+
+
+def read_vectors(stream: BinaryIO) -> FloatArray:
+    """Return the (N, D) numbers of a npy file as float32; nothing is unpickled.
+
+    Raises
+    ------
+    InputError
+        Not a npy file, other kinds of values, fewer bytes than it claims.
+    """
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    values = read_array(stream, read_header(stream, size=size, where="the request's body"))
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"Expected numbers, found values of type {values.dtype}; convert them.")
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 @lru_cache(KEPT)

@@ -1,0 +1,74 @@
+"""The application: routes, middleware, errors, and what lives as long as the process."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TypedDict
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from falcon_svc import __version__
+from falcon_svc.api import problems
+from falcon_svc.api.feed import Feed
+from falcon_svc.api.metrics import Metrics
+from falcon_svc.api.middleware import Gate, Limits, Observe
+from falcon_svc.api.routes import batches, datasets, discover, jobs, models, results, system
+from falcon_svc.api.schemas import Problem
+from falcon_svc.service.context import Context
+from falcon_svc.settings import Settings
+
+PROBLEM = {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}
+ERRORS: dict[int | str, dict[str, object]] = {
+    "4XX": {**PROBLEM, "description": "Refused; `code` and `detail` say why."},
+    "5XX": {**PROBLEM, "description": "Not now, or a mistake of the service."},
+}
+
+
+class State(TypedDict):
+    """What every request finds in `request.state`."""
+
+    context: Context
+    feed: Feed
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; nothing is opened before it starts."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="falcon-svc",
+        version=__version__,
+        description="Discover the fine classes inside coarsely labelled data.",
+        lifespan=lambda _: _lifespan(settings),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        responses=ERRORS,
+        separate_input_output_schemas=False,
+    )
+    for part in (datasets, jobs, results, batches, models, discover):
+        app.include_router(part.router)
+    app.include_router(system.router(metrics))
+    problems.install(app)
+    app.add_middleware(Gate)
+    app.add_middleware(Limits, settings=settings)
+    app.add_middleware(Observe, metrics=metrics)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(settings: Settings) -> AsyncIterator[State]:
+    context = await anyio.to_thread.run_sync(Context.make, settings)
+    tempfile.tempdir = str(context.staging)  # forms are spooled to the disk that they end on
+    feed = Feed(context)
+    looking = asyncio.create_task(feed.run())
+    try:
+        yield State(context=context, feed=feed)
+    finally:
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+        context.close()

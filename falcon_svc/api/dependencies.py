@@ -1,0 +1,109 @@
+"""What routes ask for: the context, the caller with a scope, the page, the request's headers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Path, Query, Request
+
+from falcon_svc.api.feed import Feed
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
+from falcon_svc.service.paging import make_token, read_token
+from falcon_svc.service.refusals import not_found
+from falcon_svc.storage.ids import PATTERN
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.IGNORECASE)
+
+
+def _context(request: Request) -> Context:
+    found: Context = request.state.context
+    return found
+
+
+def _feed(request: Request) -> Feed:
+    found: Feed = request.state.feed
+    return found
+
+
+def _with(scope: str) -> Callable[[Request], Caller]:
+    def caller(request: Request) -> Caller:
+        found: Caller = request.state.caller
+        found.require(scope)
+        return found
+
+    return caller
+
+
+def _wait_s(prefer: Annotated[str | None, Header()] = None) -> float:
+    """Return the seconds of `Prefer: wait=N` (RFC 7240); 0 without it."""
+    found = _WAIT.search(prefer or "")
+    return float(found[1]) if found else 0.0
+
+
+def _identity(value: str, kind: str) -> str:
+    if not PATTERN.match(value):
+        raise not_found(kind, value)
+    return value
+
+
+def _dataset_id(dataset_id: Annotated[str, Path(examples=["ds_01k8…"])]) -> str:
+    return _identity(dataset_id, "data set")
+
+
+def _job_id(job_id: Annotated[str, Path(examples=["job_01k8…"])]) -> str:
+    return _identity(job_id, "job")
+
+
+def _batch_id(batch_id: Annotated[str, Path(examples=["batch_01k8…"])]) -> str:
+    return _identity(batch_id, "batch")
+
+
+def _upload_id(upload_id: Annotated[str, Path(examples=["up_01k8…"])]) -> str:
+    return _identity(upload_id, "upload")
+
+
+Ctx = Annotated[Context, Depends(_context)]
+Events = Annotated[Feed, Depends(_feed)]
+Reader = Annotated[Caller, Depends(_with("read"))]
+Writer = Annotated[Caller, Depends(_with("write"))]
+Admin = Annotated[Caller, Depends(_with("admin"))]
+WaitSeconds = Annotated[float, Depends(_wait_s)]
+IdempotencyKey = Annotated[
+    str | None, Header(description="The same key with the same request has the same answer.")
+]
+DatasetId = Annotated[str, Depends(_dataset_id)]
+JobId = Annotated[str, Depends(_job_id)]
+BatchId = Annotated[str, Depends(_batch_id)]
+UploadId = Annotated[str, Depends(_upload_id)]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Items of a page.")]
+PageToken = Annotated[str | None, Query(max_length=200, description="`next_page_token`.")]
+
+
+class Listing:
+    """A listing that is read page by page.
+
+    Parameters
+    ----------
+    context, caller
+        Whose.
+    name
+        Of the collection.
+    filters
+        What the pages are restricted to; a token is good for the same filters only.
+    """
+
+    def __init__(self, context: Context, caller: Caller, name: str, **filters: Any) -> None:
+        self._keyring = context.keyring
+        self._text = json.dumps([caller.tenant, name, sorted(filters.items())])
+
+    def before(self, token: str | None) -> str | None:
+        """Return the id that the page of a token begins after."""
+        return read_token(self._keyring, self._text, token)
+
+    def next_token(self, items: list[Any], more: bool) -> str | None:
+        """Return the token of the next page, if there is one."""
+        return make_token(self._keyring, self._text, items[-1].id) if more else None

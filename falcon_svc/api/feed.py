@@ -1,0 +1,80 @@
+"""Tells event streams and waiting requests that a job has changed: one query serves them all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+import anyio.to_thread
+
+from falcon_svc.service import jobs
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
+from falcon_svc.storage import DatabaseError
+from falcon_svc.storage.states import TERMINAL
+from falcon_svc.storage.tables import Job
+
+POLL_S = 0.1
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Waiter:
+    job_id: str
+    seen: int
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Feed:
+    """Wakes those who wait for a job.
+
+    Parameters
+    ----------
+    context
+        Whose database is asked.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._waiters: set[_Waiter] = set()
+
+    async def run(self) -> None:
+        """Look for changes until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            if not self._waiters:
+                continue
+            try:
+                await self._look()
+            except DatabaseError:
+                _log.warning("the database does not answer; streams wait", exc_info=True)
+
+    async def _look(self) -> None:
+        ids = {waiter.job_id for waiter in self._waiters}
+        versions = await anyio.to_thread.run_sync(jobs.versions, self._context, ids)
+        for waiter in self._waiters:
+            if versions.get(waiter.job_id) != waiter.seen:
+                waiter.changed.set()
+
+    async def wait(self, job_id: str, seen: int, seconds: float) -> bool:
+        """Return whether a job is no longer at version `seen`, after some seconds at most."""
+        waiter = _Waiter(job_id, seen)
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait_for(waiter.changed.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters.discard(waiter)
+        return True
+
+    async def until_ended(self, caller: Caller, job_id: str, seconds: float) -> Job:
+        """Return a job once it has ended, or after some seconds."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + min(seconds, self._context.settings.most_wait_s)
+        while True:
+            job = await anyio.to_thread.run_sync(jobs.get, self._context, caller, job_id)
+            if job.state in TERMINAL or (left := deadline - clock()) <= 0:
+                return job
+            await self.wait(job_id, job.version, left)

@@ -1,0 +1,78 @@
+"""`/metrics` in Prometheus' text format: requests of this process, jobs of the record.
+
+Requests are counted here as they end. What is said of jobs is read from the database when asked
+for, so that it survives restarts and is the same from every API process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
+
+from falcon_svc.service.context import Context
+from falcon_svc.service.jobs import totals
+from falcon_svc.storage.states import STATES
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+SUMMARIES = {
+    "stage_seconds": ("falcon_job_stage_seconds", "Seconds of succeeded jobs by stage."),
+    "solve_seconds": ("falcon_solve_seconds", "Seconds of relation solves of succeeded jobs."),
+    "solve_gap": ("falcon_solve_gap", "Gap of the certified relation solves of succeeded jobs."),
+}
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter(
+            "falcon_http_requests", "Requests answered.", labels, registry=self._registry
+        )
+        self._seconds = Histogram(
+            "falcon_http_request_seconds",
+            "Seconds from a request's first byte to its answer's last.",
+            ("method", "route"),
+            buckets=BUCKETS_S,
+            registry=self._registry,
+        )
+
+    def request(self, scope: Any, status: int, seconds: float) -> None:
+        """Count a request; unknown paths share one label."""
+        route = getattr(scope.get("route"), "path", "unknown")
+        self._requests.labels(scope["method"], route, str(status)).inc()
+        if not route.endswith("/events"):
+            self._seconds.labels(scope["method"], route).observe(seconds)
+
+    def text(self, context: Context) -> bytes:
+        """Return everything in text format."""
+        jobs = CollectorRegistry()
+        jobs.register(_JobCollector(context))
+        return generate_latest(self._registry) + generate_latest(jobs)
+
+
+class _JobCollector:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: names are known once the database was read."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the record."""
+        found = totals(self._context)
+        states = GaugeMetricFamily("falcon_jobs", "Jobs by state.", labels=["state"])
+        for state in STATES:
+            states.add_metric([state], found.jobs.get(state, 0))
+        yield states
+        for kind, (name, text) in SUMMARIES.items():
+            family = SummaryMetricFamily(name, text, labels=["of"])
+            for total in found.measures:
+                if total.kind == kind:
+                    family.add_metric([total.label], total.count, total.sum)
+            yield family

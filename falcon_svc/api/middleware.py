@@ -1,0 +1,197 @@
+"""What happens to a request before a route sees it: an id, limits, its turn, who asks.
+
+Plain ASGI, because streams pass through. From outside in: `Observe` (id, headers, metrics),
+`Limits` (size, encoding, how many at once), `Gate` (key, rate, origin). Keys are checked before
+the body is read, so that a stranger cannot make the service take in a large upload.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from falcon_svc.api import problems
+from falcon_svc.errors import FalconError
+from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller
+from falcon_svc.service.refusals import RequestError
+from falcon_svc.storage.ids import new_id
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from falcon_svc.api.metrics import Metrics
+    from falcon_svc.service.context import Context
+    from falcon_svc.settings import Settings
+
+REQUEST_ID: ContextVar[str | None] = problems.REQUEST_ID
+OPEN = ("/health/live", "/health/ready")
+"""Paths that need no key."""
+UPLOADS = ("multipart/form-data", "application/octet-stream")
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+class Observe:
+    """Gives each request an id, each answer the security headers, and counts both."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        identity, began, status = new_id("req"), time.perf_counter(), 500
+        mark = REQUEST_ID.set(identity)
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = identity
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, tell)
+        finally:
+            REQUEST_ID.reset(mark)
+            self.metrics.request(scope, status, time.perf_counter() - began)
+        return None
+
+
+class Limits:
+    """Refuses what is too large, encoded, or one request too many."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+        self.at_work = {"request": 0, "stream": 0}
+        self.most = {"request": settings.max_requests, "stream": settings.max_streams}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            return await self.app(scope, receive, send)
+        kind = "stream" if scope["path"].endswith("/events") else "request"
+        if self.at_work[kind] >= self.most[kind]:
+            return await problems.of(_overloaded())(scope, receive, send)
+        self.at_work[kind] += 1
+        try:
+            await self._measured(scope, receive, send)
+        finally:
+            self.at_work[kind] -= 1
+        return None
+
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        settings = self.settings
+        most = settings.max_upload_bytes if kind in UPLOADS else settings.max_json_bytes
+        length = headers.get("content-length", "0")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            return await problems.of(_encoded())(scope, receive, send)
+        if int(length) > most:
+            return await problems.of(_too_large(most))(scope, receive, send)
+        taken = 0
+
+        async def count() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > most:
+                raise HTTPException(413, str(_too_large(most)))
+            return message
+
+        await self.app(scope, count, send)
+        return None
+
+
+class Gate:
+    """Finds out who asks, and whether they may ask once more."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its caller in `request.state.caller`, or refuse it."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            return await self.app(scope, receive, send)
+        connection = HTTPConnection(scope)
+        try:
+            scope["state"]["caller"] = await _caller(connection)
+        except FalconError as refused:
+            return await problems.of(refused)(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+
+async def _caller(connection: HTTPConnection) -> Caller:
+    context: Context = connection.state.context
+    address = connection.client.host if connection.client else "local"
+    kind, _, key = connection.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" or context.settings.keys_required:
+        context.failures.check(address)
+        try:
+            caller = await anyio.to_thread.run_sync(context.keyring.caller, key.strip())
+        except RequestError:
+            context.failures.count(address)
+            raise
+        context.rates.take(caller.tenant)
+        return caller
+    _check_origin(connection, context.settings.allowed_hosts.split(","))
+    context.rates.take(address)
+    return Caller(ANONYMOUS, frozenset(SCOPES))
+
+
+def _check_origin(connection: HTTPConnection, hosts: list[str]) -> None:
+    """Without keys, keep web pages out: those of other origins, and rebound host names."""
+    host = connection.headers.get("host", "")
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    if name not in hosts:
+        raise RequestError(
+            f"Expected a Host among {', '.join(hosts)}, found {name[:60]!r}; use one of them, or "
+            "add it to FALCON_ALLOWED_HOSTS.",
+            code="bad_host",
+        )
+    origin = connection.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != host:
+        raise RequestError(
+            "Expected a request from this service's own pages or from no page, found another "
+            "site's; use an API key.",
+            code="cross_origin",
+        )
+
+
+def _overloaded() -> RequestError:
+    return RequestError(
+        "Expected fewer requests at once, found the service full; send this one again after the "
+        "seconds in Retry-After.",
+        code="overloaded",
+    )
+
+
+def _encoded() -> RequestError:
+    return RequestError(
+        "Expected a body without Content-Encoding, found one; send it as it is.",
+        code="unsupported_encoding",
+    )
+
+
+def _too_large(most: int) -> RequestError:
+    return RequestError(
+        f"Expected a body of at most {most:,} bytes, found a larger one; send large data sets in "
+        "parts to /v1/uploads.",
+        code="too_large",
+    )

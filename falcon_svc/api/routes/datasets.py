@@ -1,0 +1,171 @@
+"""Data sets: sent whole as a form, or made of an upload in parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
+
+from falcon_svc.api.dependencies import (
+    Ctx,
+    DatasetId,
+    IdempotencyKey,
+    Listing,
+    PageSize,
+    PageToken,
+    Reader,
+    UploadId,
+    Writer,
+)
+from falcon_svc.api.forms import check_media_type, json_object, metadata_of
+from falcon_svc.api.schemas import CompleteIn, DatasetOut, Page, UploadIn, UploadOut
+from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.service import datasets, uploads
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
+from falcon_svc.storage.tables import Dataset
+
+router = APIRouter(prefix="/v1", tags=["data sets"], route_class=StrictRoute)
+DataFile = Annotated[UploadFile, File(description="npz, npy, csv, jsonl, parquet, h5ad or zip.")]
+LabelFile = Annotated[UploadFile | None, File(description="The CSV of a npy file.")]
+Options = Annotated[str, Form(description="Reading options, a JSON object.")]
+MetadataText = Annotated[str, Form(description="Yours: a JSON object of texts.")]
+PartNumber = Annotated[int, Path(ge=1, le=uploads.MOST_PARTS)]
+Sha256 = Annotated[str | None, Form(description="Of the file's bytes, hex.")]
+
+
+def receive(
+    context: Context,
+    caller: Caller,
+    file: UploadFile,
+    labels: UploadFile | None,
+    options: dict[str, Any],
+    metadata: dict[str, str],
+    *,
+    sha256: str | None = None,
+    name: str | None = None,
+    key: str | None,
+) -> tuple[Dataset, bool]:
+    """Store the files of a form as a data set; return it and whether it is new."""
+    whole = uploads.stage(context, file.file, file.filename or "")
+    beside = None
+    try:
+        uploads.check_sha256(whole, sha256)
+        if labels is not None:
+            beside = uploads.stage(context, labels.file, labels.filename or "")
+        return datasets.add(
+            context, caller, whole, options, metadata, name=name, labels=beside, key=key
+        )
+    finally:
+        whole.discard()
+
+
+@router.post(
+    "/datasets",
+    status_code=201,
+    operation_id="create_dataset",
+    responses={200: {"model": DatasetOut, "description": "Made by an earlier request."}},
+)
+def create_dataset(
+    context: Ctx,
+    caller: Writer,
+    response: Response,
+    file: DataFile,
+    labels: LabelFile = None,
+    options: Options = "{}",
+    metadata: MetadataText = "{}",
+    sha256: Sha256 = None,
+    name: Annotated[str | None, Form(description="Instead of the file's.")] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> DatasetOut:
+    """Send a data set; it is then checked, and `ready` or `invalid`."""
+    made, new = receive(
+        context,
+        caller,
+        file,
+        labels,
+        json_object("options", options),
+        metadata_of(metadata),
+        sha256=sha256,
+        name=name,
+        key=idempotency_key,
+    )
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/v1/datasets/{made.id}"
+    return DatasetOut.of(made)
+
+
+@router.get("/datasets", operation_id="list_datasets")
+def list_datasets(
+    context: Ctx, caller: Reader, page_size: PageSize = 50, page_token: PageToken = None
+) -> Page[DatasetOut]:
+    """List data sets, newest first."""
+    listing = Listing(context, caller, "datasets")
+    rows, more = datasets.page(context, caller, size=page_size, before=listing.before(page_token))
+    token = listing.next_token(list(rows), more)
+    return Page(items=[DatasetOut.of(row) for row in rows], next_page_token=token)
+
+
+@router.get("/datasets/{dataset_id}", operation_id="get_dataset")
+def get_dataset(context: Ctx, caller: Reader, dataset_id: DatasetId) -> DatasetOut:
+    """Return a data set."""
+    return DatasetOut.of(datasets.get(context, caller, dataset_id))
+
+
+@router.delete("/datasets/{dataset_id}", status_code=204, operation_id="delete_dataset")
+def delete_dataset(context: Ctx, caller: Writer, dataset_id: DatasetId) -> None:
+    """Delete a data set with the jobs on it, their results and all files."""
+    datasets.delete(context, caller, dataset_id)
+
+
+@router.post("/uploads", status_code=201, operation_id="begin_upload")
+def begin_upload(context: Ctx, caller: Writer, response: Response, body: UploadIn) -> UploadOut:
+    """Announce a file that comes in parts; parts and announcement are kept for a day."""
+    made = uploads.begin(context, caller, body.name, body.size_bytes)
+    response.headers["Location"] = f"/v1/uploads/{made.id}"
+    return UploadOut.of(made, [])
+
+
+@router.get("/uploads/{upload_id}", operation_id="get_upload")
+def get_upload(context: Ctx, caller: Reader, upload_id: UploadId) -> UploadOut:
+    """Return an upload with the parts that are here."""
+    return UploadOut.of(*uploads.get(context, caller, upload_id))
+
+
+@router.put(
+    "/uploads/{upload_id}/parts/{number}",
+    status_code=204,
+    operation_id="put_part",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    },
+)
+async def put_part(
+    context: Ctx, caller: Writer, request: Request, upload_id: UploadId, number: PartNumber
+) -> None:
+    """Send part 1, 2, ...; in any order, again if need be."""
+    check_media_type(request, "application/octet-stream")
+    await uploads.put_part(context, caller, upload_id, number, request.stream())
+
+
+@router.post("/uploads/{upload_id}:complete", status_code=201, operation_id="complete_upload")
+def complete_upload(
+    context: Ctx, caller: Writer, response: Response, upload_id: UploadId, body: CompleteIn
+) -> DatasetOut:
+    """Make the data set once all parts are here."""
+    made = uploads.complete(
+        context, caller, upload_id, body.sha256, body.options, dict(body.metadata)
+    )
+    response.headers["Location"] = f"/v1/datasets/{made.id}"
+    return DatasetOut.of(made)
+
+
+@router.delete("/uploads/{upload_id}", status_code=204, operation_id="abort_upload")
+def abort_upload(context: Ctx, caller: Writer, upload_id: UploadId) -> None:
+    """Forget an upload and its parts."""
+    uploads.abort(context, caller, upload_id)

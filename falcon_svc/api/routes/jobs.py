@@ -1,0 +1,166 @@
+"""Jobs: queue, look, follow, cancel, delete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from falcon_svc.api.dependencies import (
+    Ctx,
+    Events,
+    IdempotencyKey,
+    JobId,
+    Listing,
+    PageSize,
+    PageToken,
+    Reader,
+    WaitSeconds,
+    Writer,
+)
+from falcon_svc.api.feed import Feed
+from falcon_svc.api.schemas import JobIn, JobOut, Page, State
+from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.service import jobs
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
+from falcon_svc.storage.states import TERMINAL
+from falcon_svc.storage.tables import Job
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+HEARTBEAT_S = 15.0
+POLL_AFTER_S = "2"
+ETag = Annotated[str | None, Header(description="ETag of what you have: 304 if it is current.")]
+
+
+def answer(job: Job, status: int) -> JSONResponse:
+    """Return a job's document with its place and version."""
+    response = JSONResponse(JobOut.of(job).model_dump(mode="json"), status)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    response.headers["ETag"] = _etag(job)
+    if job.state not in TERMINAL:
+        response.headers["Retry-After"] = POLL_AFTER_S
+    return response
+
+
+def _etag(job: Job) -> str:
+    return f'"{job.version}"'
+
+
+@router.post(
+    "",
+    status_code=202,
+    operation_id="create_job",
+    response_model=JobOut,
+    responses={200: {"model": JobOut, "description": "Ended within `Prefer: wait`."}},
+)
+async def create_job(
+    context: Ctx,
+    feed: Events,
+    caller: Writer,
+    body: JobIn,
+    wait_s: WaitSeconds,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Queue a discovery. Once this answers, the job survives any crash."""
+    job = await anyio.to_thread.run_sync(_submit, context, caller, body, idempotency_key)
+    if wait_s:
+        job = await feed.until_ended(caller, job.id, wait_s)
+    return answer(job, 200 if job.state in TERMINAL else 202)
+
+
+def _submit(context: Context, caller: Caller, body: JobIn, key: str | None) -> Job:
+    url = body.webhook.url if body.webhook else None
+    job, _ = jobs.submit(
+        context, caller, body.dataset_id, body.config, body.metadata, webhook=url, key=key
+    )
+    return job
+
+
+@router.get("", operation_id="list_jobs")
+def list_jobs(
+    context: Ctx,
+    caller: Reader,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+    state: Annotated[State | None, Query()] = None,
+    dataset_id: Annotated[str | None, Query(max_length=60)] = None,
+    batch_id: Annotated[str | None, Query(max_length=60)] = None,
+) -> Page[JobOut]:
+    """List jobs, newest first."""
+    filters = {"state": state, "dataset_id": dataset_id, "batch_id": batch_id}
+    listing = Listing(context, caller, "jobs", **filters)
+    before = listing.before(page_token)
+    found = jobs.page(context, caller, size=page_size, before=before, **filters)
+    token = listing.next_token(list(found.jobs), found.more)
+    return Page(items=[JobOut.of(job) for job in found.jobs], next_page_token=token)
+
+
+@router.get(
+    "/{job_id}",
+    operation_id="get_job",
+    response_model=JobOut,
+    responses={304: {"description": "As in `If-None-Match`."}},
+)
+def get_job(context: Ctx, caller: Reader, job_id: JobId, if_none_match: ETag = None) -> Response:
+    """Return a job; with `If-None-Match` only if it has changed."""
+    job = jobs.get(context, caller, job_id)
+    if if_none_match is not None and _etag(job) in if_none_match.split(", "):
+        return Response(status_code=304, headers={"ETag": _etag(job)})
+    return answer(job, 200)
+
+
+@router.post("/{job_id}:cancel", status_code=202, operation_id="cancel_job", response_model=JobOut)
+def cancel_job(context: Ctx, caller: Writer, job_id: JobId) -> Response:
+    """Ask for a job's end; its process is gone within a second."""
+    return answer(jobs.cancel(context, caller, job_id), 202)
+
+
+@router.delete("/{job_id}", status_code=204, operation_id="delete_job")
+def delete_job(context: Ctx, caller: Writer, job_id: JobId) -> None:
+    """Delete an ended job with its result."""
+    jobs.delete(context, caller, job_id)
+
+
+@router.get(
+    "/{job_id}/events",
+    operation_id="follow_job",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
+        204: {"description": "Nothing comes after `Last-Event-ID`."},
+    },
+)
+async def follow_job(
+    context: Ctx,
+    feed: Events,
+    caller: Reader,
+    job_id: JobId,
+    last_event_id: Annotated[int, Header(ge=0, le=2**53, description="Go on after it.")] = 0,
+) -> Response:
+    """Stream a job's changes, from its first or after `Last-Event-ID`, until it has ended."""
+    job = await anyio.to_thread.run_sync(jobs.get, context, caller, job_id)
+    if job.state in TERMINAL and last_event_id >= job.version:
+        return Response(status_code=204)
+    after = min(last_event_id, job.version)
+    return StreamingResponse(_stream(context, feed, job_id, after), media_type="text/event-stream")
+
+
+async def _stream(context: Context, feed: Feed, job_id: str, seq: int) -> AsyncIterator[str]:
+    """Give every event once, in order; a comment when there is nothing to say."""
+    while True:
+        found = await anyio.to_thread.run_sync(jobs.events_after, context, job_id, seq)
+        for event in found:
+            seq = event.seq
+            data = json.dumps({"at": event.at, **event.data})
+            yield f"id: {seq}\nevent: {event.kind}\ndata: {data}\n\n"
+            if event.data.get("state") in TERMINAL:
+                return
+        if not found and not await feed.wait(job_id, seq, HEARTBEAT_S):
+            yield ": still here\n\n"
+        elif not found and not await anyio.to_thread.run_sync(jobs.versions, context, {job_id}):
+            return

@@ -1,0 +1,73 @@
+"""Models: fine classes of new vectors by the model of a job."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from falcon_svc.api.dependencies import Ctx, JobId, Reader
+from falcon_svc.api.schemas import PredictIn, PredictOut
+from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.service import predictions
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
+from falcon_svc.service.refusals import RequestError
+
+router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute)
+JSON, NPY = "application/json", "application/octet-stream"
+BODY = {
+    "required": True,
+    "content": {
+        JSON: {"schema": {"$ref": "#/components/schemas/PredictIn"}},
+        NPY: {"schema": {"type": "string", "format": "binary", "description": "npy (N, D)"}},
+    },
+}
+Least = Annotated[float, Query(ge=0, le=1, description="Of a npy body.")]
+
+
+@router.post(
+    "/{job_id}:predict",
+    operation_id="predict",
+    response_model=PredictOut,
+    openapi_extra={"requestBody": BODY},
+)
+async def predict(
+    context: Ctx, caller: Reader, request: Request, job_id: JobId, least_confidence: Least = 0.0
+) -> Response:
+    """Assign vectors, as JSON with or without coarse labels, or as the bytes of a npy file."""
+    body = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (JSON, NPY):
+        raise RequestError(
+            f"Expected Content-Type {JSON} or {NPY}, found {kind[:60]!r}; set it.",
+            code="unsupported_media_type",
+        )
+    asked = _asked(body, kind, least_confidence)
+    return await anyio.to_thread.run_sync(_predict, context, caller, job_id, asked)
+
+
+def _asked(body: bytes, kind: str, least: float) -> PredictIn | tuple[bytes, float]:
+    if kind == NPY:
+        return body, least
+    try:
+        return PredictIn.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False)) from error
+
+
+def _predict(
+    context: Context, caller: Caller, job_id: str, asked: PredictIn | tuple[bytes, float]
+) -> Response:
+    if isinstance(asked, PredictIn):
+        vectors = predictions.as_vectors(asked.vectors)
+        coarse, least = asked.coarse, asked.least_confidence
+    else:
+        vectors, coarse, least = predictions.read_vectors(io.BytesIO(asked[0])), None, asked[1]
+    found = predictions.predict(context, caller, job_id, vectors, coarse, least=least)
+    return Response(json.dumps({"predictions": found}), media_type=JSON)

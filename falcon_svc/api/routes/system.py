@@ -1,0 +1,59 @@
+"""Health, metrics, and what this service can do."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from falcon_svc import __version__
+from falcon_svc.api.dependencies import Admin, Ctx, Reader
+from falcon_svc.api.metrics import Metrics
+from falcon_svc.api.schemas import Capabilities
+from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.service.datasets import OPTIONS
+from falcon_svc.service.system import FORMATS, check_ready, encoders
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+LIMITS = (
+    "max_upload_bytes", "max_json_bytes", "max_dataset_bytes", "max_queued_jobs", "most_wait_s",
+    "rate_per_s",
+)  # fmt: skip
+
+
+def router(metrics: Metrics) -> APIRouter:
+    """Return the routes."""
+    made = APIRouter(tags=["system"], route_class=StrictRoute)
+
+    @made.get("/health/live", operation_id="live")
+    def live() -> dict[str, str]:
+        """Tell that the process answers."""
+        return {"status": "ok"}
+
+    @made.get("/health/ready", operation_id="ready")
+    def ready(context: Ctx) -> dict[str, str]:
+        """Tell that the database answers and the data directory can be written."""
+        check_ready(context)
+        return {"status": "ok"}
+
+    @made.get(
+        "/metrics",
+        operation_id="metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}},
+    )
+    def show_metrics(context: Ctx, _: Admin) -> Response:
+        """Return figures in Prometheus' text format."""
+        return Response(metrics.text(context), media_type=TEXT)
+
+    @made.get("/v1/capabilities", operation_id="get_capabilities")
+    def capabilities(context: Ctx, _: Reader) -> Capabilities:
+        """Return formats, options, encoders and limits."""
+        return Capabilities(
+            version=__version__,
+            formats=FORMATS,
+            dataset_options=sorted(OPTIONS),
+            encoders=encoders(context),
+            engine=context.settings.engine,
+            limits={name: getattr(context.settings, name) for name in LIMITS},
+        )
+
+    return made

@@ -1,0 +1,309 @@
+"""The documents of the API. Times are RFC 3339 in UTC; unknown names in requests are refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from falcon_svc.storage.tables import Batch, Dataset, Job, Upload
+
+Item = TypeVar("Item")
+Metadata = dict[str, str]
+State = Literal[
+    "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
+]
+
+
+class Request(BaseModel):
+    """A body that a client sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = Field(examples=["urn:falcon:problem:not_found"])
+    status: int = Field(examples=[404])
+    code: str = Field(examples=["not_found"], description="Stable, for programs.")
+    detail: str = Field(description="Expected, found, remedy; for people.")
+    request_id: str | None = Field(None, description="Of the request, as in the service's log.")
+    errors: list[dict[str, Any]] = Field(default_factory=list, description="Each thing wrong.")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A part of a listing, newest first."""
+
+    items: list[Item]
+    next_page_token: str | None = Field(None, description="None on the last page.")
+
+
+class DatasetOut(BaseModel):
+    """A data set."""
+
+    id: str
+    name: str
+    state: Literal["validating", "ready", "invalid"]
+    size_bytes: int
+    sha256: str = Field(description="Of the file's bytes, hex.")
+    options: dict[str, Any]
+    metadata: Metadata
+    summary: dict[str, Any] | None = Field(None, description="Samples, dimensions, classes.")
+    error: dict[str, Any] | None = Field(None, description="Why it is invalid, row by row.")
+    created_at: datetime
+    validated_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: Dataset) -> DatasetOut:
+        """Return the document of a row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            state=row.state,
+            size_bytes=row.size_bytes,
+            sha256=row.sha256,
+            options=row.options,
+            metadata=row.user_metadata,
+            summary=row.summary,
+            error=row.error,
+            created_at=_time(row.created_at),
+            validated_at=_maybe(row.validated_at),
+        )
+
+
+class UploadIn(Request):
+    """A file that will come in parts."""
+
+    name: str = Field(examples=["birds.npz"])
+    size_bytes: int = Field(ge=1, description="Of the whole file.")
+
+
+class UploadOut(BaseModel):
+    """A file on its way."""
+
+    id: str
+    name: str
+    size_bytes: int
+    received_parts: list[int] = Field(description="Numbers of the parts that are here.")
+    dataset_id: str | None = Field(None, description="What it became.")
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, row: Upload, parts: list[int]) -> UploadOut:
+        """Return the document of a row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            size_bytes=row.size_bytes,
+            received_parts=parts,
+            dataset_id=row.dataset_id,
+            expires_at=_time(row.expires_at),
+        )
+
+
+class CompleteIn(Request):
+    """The end of an upload."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Of the whole file, hex.")
+    options: dict[str, Any] = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict, max_length=50)
+
+
+class WebhookIn(Request):
+    """Who is told when a job ends."""
+
+    url: str = Field(max_length=2000, examples=["https://example.org/falcon"])
+
+
+class JobIn(Request):
+    """A job to queue."""
+
+    dataset_id: str = Field(examples=["ds_01k8…"])
+    config: dict[str, Any] = Field(
+        default_factory=dict,
+        description="As in a configuration file: docs/configuration.md.",
+        examples=[{"counts": {"n_fine": 40}, "seed": 0}],
+    )
+    metadata: Metadata = Field(default_factory=dict, max_length=50)
+    webhook: WebhookIn | None = None
+
+
+class Progress(BaseModel):
+    """How far a stage is."""
+
+    done: int
+    total: int
+    eta_s: float | None = None
+
+
+class JobOut(BaseModel):
+    """A job."""
+
+    id: str
+    dataset_id: str
+    batch_id: str | None = None
+    custom_id: str | None = None
+    state: State
+    stage: str | None = None
+    progress: Progress
+    attempt: int = Field(description="0 before the first.")
+    config: dict[str, Any]
+    metadata: Metadata
+    summary: dict[str, Any] | None = Field(None, description="Once it has succeeded.")
+    error: dict[str, Any] | None = Field(None, description="Once it has failed.")
+    created_at: datetime
+    preparing_at: datetime | None = None
+    running_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: Job) -> JobOut:
+        """Return the document of a row."""
+        return cls(
+            id=row.id,
+            dataset_id=row.dataset_id,
+            batch_id=row.batch_id,
+            custom_id=row.custom_id,
+            state=row.state,
+            stage=row.stage,
+            progress=Progress(done=row.done, total=row.total, eta_s=row.eta_s),
+            attempt=row.attempt,
+            config=row.config,
+            metadata=row.user_metadata,
+            summary=row.summary,
+            error=row.error,
+            created_at=_time(row.created_at),
+            preparing_at=_maybe(row.preparing_at),
+            running_at=_maybe(row.running_at),
+            cancel_requested_at=_maybe(row.cancel_requested_at),
+            ended_at=_maybe(row.ended_at),
+            expires_at=_maybe(row.expires_at),
+        )
+
+
+class BatchJobIn(JobIn):
+    """A job of a batch."""
+
+    custom_id: str = Field(min_length=1, max_length=200, description="Yours; once in a batch.")
+
+
+class BatchIn(Request):
+    """Jobs to queue together."""
+
+    jobs: list[BatchJobIn] = Field(min_length=1, max_length=1000)
+    metadata: Metadata = Field(default_factory=dict, max_length=50)
+
+
+class BatchOut(BaseModel):
+    """Jobs that were queued together."""
+
+    id: str
+    request_counts: dict[str, int] = Field(description="Jobs in all, and by state.")
+    ended: bool = Field(description="Whether all of them have.")
+    metadata: Metadata
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Batch, counts: dict[str, int], *, ended: bool) -> BatchOut:
+        """Return the document of a row."""
+        return cls(
+            id=row.id,
+            request_counts=counts,
+            ended=ended,
+            metadata=row.user_metadata,
+            created_at=_time(row.created_at),
+        )
+
+
+class FineClass(BaseModel):
+    """A fine class."""
+
+    id: int
+    coarse: dict[str, str] = Field(description="Label source -> coarse class.")
+    size: int
+    mean_confidence: float
+    stability: float | None
+    medoids: list[str] = Field(description="Ids of its most typical samples.")
+
+
+class Sample(BaseModel):
+    """A sample with its fine class; further label sources add columns."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    coarse: str | None
+    fine: int
+    confidence: float
+    margin: float
+    runner_up: int | None
+    fine_unmasked: int
+
+
+class DiscoverOut(BaseModel):
+    """A finished discovery."""
+
+    job: JobOut
+    classes: list[FineClass]
+    assignments: list[Sample]
+    graph: dict[str, Any] = Field(description="Node-link JSON.")
+
+
+class RelationOut(BaseModel):
+    """The relation of one label source."""
+
+    source: str
+    coarse_names: list[str]
+    relation: list[list[int]] = Field(description="(F, C), 1 where fine hangs on coarse.")
+    regret: list[list[float | None]] = Field(
+        description="(F, C): what the optimum loses if fine hung on coarse; null = not allowed."
+    )
+    status: str
+    certificate: dict[str, Any] | None
+
+
+class PredictIn(Request):
+    """Vectors to assign."""
+
+    vectors: list[list[float]] = Field(min_length=1, max_length=10_000)
+    coarse: list[str | None] | None = Field(None, description="Coarse names; null = unknown.")
+    least_confidence: float = Field(0.0, ge=0, le=1, description="Below it, abstain.")
+
+
+class Prediction(BaseModel):
+    """The fine class of a new sample."""
+
+    fine: int
+    confidence: float
+    coarse: str
+    coarse_confidence: float
+    abstained: bool
+
+
+class PredictOut(BaseModel):
+    """Fine classes in the order of the vectors."""
+
+    predictions: list[Prediction]
+
+
+class Capabilities(BaseModel):
+    """What this service can do."""
+
+    version: str
+    formats: list[str]
+    dataset_options: list[str]
+    encoders: list[str]
+    engine: str
+    limits: dict[str, float]
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _maybe(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _time(seconds)

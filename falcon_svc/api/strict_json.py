@@ -1,0 +1,93 @@
+"""JSON bodies without surprises: no duplicate names, no NaN, no broken Unicode, no deep nests.
+
+Source: I-JSON (RFC 7493), which asks for the same. FastAPI routes of class `StrictRoute` read
+their bodies through it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from falcon_svc.service.refusals import RequestError
+
+
+def loads(body: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises
+    ------
+    RequestError
+        It is not I-JSON (code ``invalid_json``).
+    """
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_constant)
+        _check_text(body, value)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(
+            f"Expected a body in JSON (UTF-8, no name twice, finite numbers), found that it is not "
+            f"({_first_line(error)}); mend it.",
+            code="invalid_json",
+        ) from None
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice[:40]!r} comes twice")
+    return made
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _check_text(body: bytes, value: Any) -> None:
+    """Lone surrogates and NUL can only come from escapes."""
+    if b"\\u" in body:
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()  # UnicodeEncodeError is a ValueError
+        if "\\u0000" in text:
+            raise ValueError("a text holds NUL")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return (str(error).splitlines() or ["?"])[0][:120]
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read strictly."""
+
+    async def json(self) -> Any:
+        """Return the body's value."""
+        if not hasattr(self, "_json"):
+            self._json = loads(await self.body())
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """A route that reads JSON strictly, and answers refusals while doing so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with the request exchanged."""
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            try:
+                return await handler(StrictRequest(request.scope, request.receive))
+            except Exception as error:
+                cause: BaseException | None = error
+                while cause is not None and not isinstance(cause, RequestError):
+                    cause = cause.__cause__
+                raise cause or error from None
+
+        return strict

@@ -1,0 +1,129 @@
+"""`falcon serve`, `falcon worker`, `falcon keys`: the service on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from falcon_svc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from falcon_svc.service.keys import Keyring
+    from falcon_svc.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="Database, files, work of jobs.")
+]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option("--port", help="0 = any that is free.")]
+NoWorker = Annotated[bool, typer.Option("--no-worker", help="API only; see falcon worker.")]
+Scopes = Annotated[str, typer.Option("--scopes", help="Among read,write,admin.")]
+Days = Annotated[float | None, typer.Option("--days", min=0, help="Valid for; default for ever.")]
+GRACE_S = 5
+
+keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
+
+
+def serve(
+    data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
+    no_worker: NoWorker = False,
+) -> None:
+    """Start the REST API, with a worker, on http://127.0.0.1:8000."""
+    settings = _settings(data_dir, host=host, port=port)
+    settings.check_exposed()
+    import uvicorn
+
+    from falcon_svc.api.app import create_app
+    from falcon_svc.service.supervise import Companion
+
+    worker = None if no_worker else Companion(dict(os.environ))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            backlog=512,
+        )
+    )
+    if worker is not None:
+        worker.start()
+    try:
+        server.run()
+    finally:
+        if worker is not None:
+            worker.stop()
+
+
+def worker(data_dir: DataDir = None) -> None:
+    """Run the jobs of a service whose API runs elsewhere on the same database."""
+    from falcon_svc.service.supervise import run
+
+    run(_settings(data_dir))
+
+
+@keys.command("create")
+def create_key(
+    tenant: Annotated[str, typer.Argument(help="Whose data the key opens.")],
+    name: Annotated[str, typer.Option("--name", help="To tell keys apart.")] = "",
+    scopes: Scopes = "read,write",
+    days: Days = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key and show it, this once."""
+    from falcon_svc.service.keys import DAY_S
+
+    valid_s = None if days is None else days * DAY_S
+    wanted = frozenset(scopes.split(","))
+    print(_keyring(data_dir).make(tenant, wanted, name=name, valid_s=valid_s))
+
+
+@keys.command("list")
+def list_keys(data_dir: DataDir = None) -> None:
+    """List keys: id, tenant, scopes, state, name."""
+    for row in _keyring(data_dir).every():
+        print(f"{row.id}  {row.tenant}  {','.join(row.scopes)}  {row.state}  {row.name}")
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="As listed.")], data_dir: DataDir = None
+) -> None:
+    """Revoke a key, at once."""
+    if not _keyring(data_dir).revoke(key_id):
+        raise ConfigError(
+            f"Expected the id of a key, found {key_id[:60]!r}; see falcon keys list.",
+            code="not_found",
+        )
+
+
+@keys.command("webhook-secret")
+def webhook_secret(tenant: str, data_dir: DataDir = None) -> None:
+    """Show the secret that a tenant's webhooks are signed with."""
+    from falcon_svc.service.webhooks import secret_of
+
+    print(secret_of(_keyring(data_dir), tenant))
+
+
+def _settings(data_dir: Path | None, **given: object) -> Settings:
+    """Settings of flags and environment; flags go into the environment, for child processes."""
+    from falcon_svc.settings import read_settings
+
+    flags = {"data_dir": data_dir, **given}
+    for name, value in flags.items():
+        if value is not None:
+            os.environ[f"FALCON_{name.upper()}"] = str(value)
+    return read_settings()
+
+
+def _keyring(data_dir: Path | None) -> Keyring:
+    from falcon_svc.service.context import Context
+
+    return Context.make(_settings(data_dir)).keyring

@@ -1,0 +1,161 @@
+"""The supervisor's process: `python -m falcon_svc.service.supervise [PARENT_PID]`.
+
+Place: started by `falcon serve`, with whom it dies (by the kernel on Linux, by looking at its
+parent elsewhere), or alone by `falcon worker`. Settings come from the environment.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from hashlib import sha256
+from types import FrameType
+
+from falcon_svc.engines import open_engine
+from falcon_svc.errors import FalconError
+from falcon_svc.service.context import Context
+from falcon_svc.service.housekeeping import keep_house
+from falcon_svc.service.supervisor import POLL_S, Supervisor, hold_lock
+from falcon_svc.settings import Settings
+from falcon_svc.storage import DatabaseError
+
+LOCK_WAIT_S = 10.0
+AGAIN_S = 1.0
+_PR_SET_PDEATHSIG = 1
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, parent: int | None = None) -> None:
+    """Supervise until SIGTERM, SIGINT, or the parent's end.
+
+    Raises
+    ------
+    ConfigError
+        Another supervisor is at work in the data directory.
+    """
+    stop = _stop_by_signal()
+    _lock = _take_lock(settings)
+    context = Context.make(settings)
+    engine = open_engine(settings)
+    supervisor = Supervisor(
+        settings, context.database, context.artifacts, engine, owner=owner_of(settings)
+    )
+    threading.Thread(target=keep_house, args=(context, stop), daemon=True).start()
+    try:
+        _loop(supervisor, stop, parent)
+    finally:
+        engine.close()
+        context.close()
+
+
+def _loop(supervisor: Supervisor, stop: threading.Event, parent: int | None) -> None:
+    """Take over, then step; a database that does not answer is asked again."""
+    taken = False
+    while not stop.is_set() and parent in (None, os.getppid()):
+        try:
+            if not taken:
+                supervisor.take_over()
+                taken = True
+            supervisor.step()
+        except DatabaseError:
+            _log.warning("the database does not answer", exc_info=True)
+            stop.wait(AGAIN_S)
+        stop.wait(POLL_S)
+
+
+def owner_of(settings: Settings) -> str:
+    """Return the name of this machine's supervisor of a data directory; the same every time."""
+    folder = sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:8]
+    return f"{socket.gethostname()[:50]}:{folder}"
+
+
+def _take_lock(settings: Settings) -> int:
+    """A supervisor that was just killed needs a moment to be gone."""
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            return hold_lock(settings)
+        except FalconError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _stop_by_signal() -> threading.Event:
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
+
+
+def die_with(parent: int) -> None:
+    """Let the kernel end this process with its parent, where it can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)
+
+
+class Companion:
+    """A supervisor beside this process, started again when it ends.
+
+    Parameters
+    ----------
+    environment
+        Of the child.
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._stopping = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+
+    def start(self) -> None:
+        """Start it, and go on doing so."""
+        self._keeper.start()
+
+    def _keep(self) -> None:
+        command = [sys.executable, "-m", "falcon_svc.service.supervise", str(os.getpid())]
+        while not self._stopping.is_set():
+            self._child = subprocess.Popen(command, env=self._environment)
+            code = self._child.wait()
+            if not self._stopping.is_set():
+                _log.error("the supervisor ended with exit code %d; starting another", code)
+                self._stopping.wait(AGAIN_S)
+
+    def stop(self) -> None:
+        """Let it stop its jobs and end."""
+        self._stopping.set()
+        if self._child is not None:
+            self._child.terminate()
+            self._child.wait()
+
+
+def main() -> int:
+    """Run until told to stop; see this module's docstring."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    parent = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    if parent is not None:
+        die_with(parent)
+    try:
+        run(Settings(), parent)
+    except FalconError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

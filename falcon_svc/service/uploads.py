@@ -1,0 +1,209 @@
+"""Files on their way in: whole in one request, or in numbered parts over hours.
+
+Everything lands in the staging folder first and is moved into the store when it is whole. Parts
+are files `NNNNN`, written beside and renamed, so that a part is there whole or not at all; what
+lies in staging without a row, or past its time, is swept.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from falcon_svc.service import datasets
+from falcon_svc.service.context import Context
+from falcon_svc.service.keys import Caller
+from falcon_svc.service.refusals import RequestError, not_found
+from falcon_svc.storage.ids import new_id
+from falcon_svc.storage.tables import Dataset, Upload
+from falcon_svc.storage.uploads import UploadRepository
+
+CHUNK_BYTES = 2**20
+MOST_PARTS = 10_000
+KEEP_S = 24 * 3600.0
+
+
+def stage(context: Context, stream: BinaryIO, name: str) -> datasets.Upload:
+    """Copy a stream into staging and return the file with its digest."""
+    path = context.staging / new_id("file")
+    try:
+        return _write(path, name, iter(lambda: stream.read(CHUNK_BYTES), b""))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _write(path: Path, name: str, pieces: Iterator[bytes]) -> datasets.Upload:
+    digest, size = sha256(), 0
+    with path.open("xb") as file:
+        for piece in pieces:
+            digest.update(piece)
+            size += file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return datasets.Upload(path, name, size, digest.hexdigest())
+
+
+def begin(context: Context, caller: Caller, name: str, size_bytes: int) -> Upload:
+    """Open an upload in parts.
+
+    Raises
+    ------
+    RequestError
+        Unclean name, unknown suffix, more than the quota.
+    """
+    datasets.check_upload(datasets.Upload(Path(), name, size_bytes, ""))
+    with context.database.write() as session:
+        uploads = UploadRepository(session)
+        datasets.check_quota(context, session, caller.tenant, size_bytes)
+        return uploads.add(caller.tenant, name, size_bytes, keep_s=KEEP_S)
+
+
+def get(context: Context, caller: Caller, upload_id: str) -> tuple[Upload, list[int]]:
+    """Return an upload of the caller's and the numbers of the parts that are here."""
+    with context.database.read() as session:
+        found = UploadRepository(session).get(upload_id, caller.tenant)
+    if found is None:
+        raise not_found("upload", upload_id)
+    return found, _parts(_folder(context, upload_id))
+
+
+async def put_part(
+    context: Context, caller: Caller, upload_id: str, number: int, body: AsyncIterator[bytes]
+) -> None:
+    """Take in a part; sent again, it replaces the one before.
+
+    Raises
+    ------
+    RequestError
+        No such upload, already complete, or larger than announced.
+    """
+    upload = _open(context, caller, upload_id)
+    folder = _folder(context, upload_id)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    room = upload.size_bytes - sum(_size(folder, n) for n in _parts(folder) if n != number)
+    fresh = folder / f"{new_id('part')}.tmp"
+    try:
+        with fresh.open("xb") as file:
+            async for piece in body:
+                if (room := room - len(piece)) < 0:
+                    raise _too_long(upload)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(folder / f"{number:05d}")
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def complete(
+    context: Context,
+    caller: Caller,
+    upload_id: str,
+    expected_sha256: str,
+    options: dict[str, Any],
+    metadata: dict[str, Any],
+) -> Dataset:
+    """Make a data set of an upload whose parts are all here; asking again returns the same.
+
+    Raises
+    ------
+    RequestError
+        Parts are missing, or the bytes are not those that were announced.
+    """
+    upload, _ = get(context, caller, upload_id)
+    if upload.dataset_id is not None:
+        return datasets.get(context, caller, upload.dataset_id)
+    folder = _folder(context, upload_id)
+    whole = _write(context.staging / new_id("file"), upload.name, _joined(folder))
+    try:
+        _check_whole(whole, upload, _parts(folder), expected_sha256)
+        made, _ = datasets.add(context, caller, whole, options, metadata, key=f"upload {upload_id}")
+    finally:
+        whole.discard()
+    with context.database.write() as session:
+        UploadRepository(session).done(upload_id, made.id)
+    shutil.rmtree(folder, ignore_errors=True)
+    return made
+
+
+def abort(context: Context, caller: Caller, upload_id: str) -> None:
+    """Forget an upload and its parts."""
+    get(context, caller, upload_id)
+    with context.database.write() as session:
+        UploadRepository(session).delete(upload_id)
+    shutil.rmtree(_folder(context, upload_id), ignore_errors=True)
+
+
+def _open(context: Context, caller: Caller, upload_id: str) -> Upload:
+    upload, _ = get(context, caller, upload_id)
+    if upload.dataset_id is not None:
+        raise RequestError(
+            f"Expected an upload that is open, found {upload_id} complete; begin a new one.",
+            code="already_finished",
+        )
+    return upload
+
+
+def _too_long(upload: Upload) -> RequestError:
+    return RequestError(
+        f"Expected {upload.size_bytes:,} bytes in all, as announced, found more; begin again with "
+        "the right size.",
+        code="too_large",
+    )
+
+
+def _check_whole(
+    whole: datasets.Upload, upload: Upload, parts: list[int], expected_sha256: str
+) -> None:
+    if parts != list(range(1, len(parts) + 1)) or whole.size_bytes != upload.size_bytes:
+        raise RequestError(
+            f"Expected parts 1, 2, ... of {upload.size_bytes:,} bytes in all, found {len(parts)} "
+            f"part(s) of {whole.size_bytes:,}; send those that are missing.",
+            code="incomplete_upload",
+        )
+    check_sha256(whole, expected_sha256)
+
+
+def check_sha256(upload: datasets.Upload, expected: str | None) -> None:
+    """Raise RequestError unless the bytes are those that the client meant."""
+    if expected is not None and expected != upload.sha256:
+        raise RequestError(
+            f"Expected content with sha256 {expected[:64]}, found {upload.sha256}; send it again.",
+            code="checksum_mismatch",
+        )
+
+
+def _folder(context: Context, upload_id: str) -> Path:
+    return context.staging / upload_id
+
+
+def _parts(folder: Path) -> list[int]:
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def _size(folder: Path, number: int) -> int:
+    return (folder / f"{number:05d}").stat().st_size
+
+
+def _joined(folder: Path) -> Iterator[bytes]:
+    for number in _parts(folder):
+        with (folder / f"{number:05d}").open("rb") as file:
+            yield from iter(lambda: file.read(CHUNK_BYTES), b"")
+
+
+def sweep(context: Context) -> None:
+    """Remove from staging what no open upload owns and nothing has touched for a day."""
+    with context.database.write() as session:
+        gone = UploadRepository(session).expire()
+    for upload_id in gone:
+        shutil.rmtree(_folder(context, upload_id), ignore_errors=True)
+    for path in context.staging.iterdir():
+        if path.is_file() and time.time() - path.stat().st_mtime > KEEP_S:
+            path.unlink(missing_ok=True)

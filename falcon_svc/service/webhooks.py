@@ -1,0 +1,147 @@
+"""Webhooks: a signed POST when a job has ended, to public addresses only.
+
+Signatures follow Standard Webhooks 1.0 (standardwebhooks.com): `webhook-id`, `webhook-timestamp`
+and `webhook-signature: v1,BASE64(HMAC-SHA256(secret, "id.timestamp.body"))`. A tenant's secret is
+derived from the installation's; `falcon keys webhook-secret` shows it.
+
+A host name is looked up once, every address it has must be public, and the connection goes to
+the address that was checked, so that a name that changes its address in between (DNS rebinding)
+gains nothing. Redirects are not followed; proxies of the environment are not used.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import ipaddress
+import json
+import logging
+import socket
+import time
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from falcon_svc.service.keys import Keyring
+from falcon_svc.service.refusals import RequestError
+from falcon_svc.settings import Settings
+from falcon_svc.storage import Database
+from falcon_svc.storage.deliveries import DeliveryRepository
+from falcon_svc.storage.tables import Delivery, Job
+
+TIMEOUT_S = 10.0
+AT_ONCE = 10
+RETRY_S = (5.0, 60.0, 600.0, 3_600.0, 6 * 3_600.0)
+_log = logging.getLogger(__name__)
+
+
+def check_url(url: str, settings: Settings) -> None:
+    """Refuse what is no public https URL.
+
+    Raises
+    ------
+    RequestError
+        Another scheme, a user name in it, a private address (code ``url_refused``).
+    """
+    _public_address(url, settings)
+
+
+def _public_address(url: str, settings: Settings) -> tuple[str, str, int]:
+    """Return an address to connect to, with host and port."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise _refused(url, "not a URL") from None
+    schemes = ("https", "http") if settings.private_webhooks else ("https",)
+    if parts.scheme not in schemes or not host or parts.username is not None:
+        raise _refused(url, "another kind of URL")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise _refused(url, "a host name without an address") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    if not settings.private_webhooks and not all(map(_is_public, addresses)):
+        raise _refused(url, "an address that is not public")
+    return addresses[0], host, port
+
+
+def _is_public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None) or parsed
+    return inner.is_global and not inner.is_multicast
+
+
+def _refused(url: str, what: str) -> RequestError:
+    return RequestError(
+        f"Expected a webhook at a public https URL, found {what} ({url[:60]!r}); use another.",
+        code="url_refused",
+    )
+
+
+def secret_of(keyring: Keyring, tenant: str) -> str:
+    """Return a tenant's signing secret, `whsec_...`."""
+    raw = bytes.fromhex(keyring.sign(f"webhook\n{tenant}"))
+    return "whsec_" + base64.b64encode(raw).decode()
+
+
+def signature(secret: str, identity: str, timestamp: int, body: bytes) -> str:
+    """Return the value of `webhook-signature`."""
+    raw = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{identity}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(raw, signed, sha256).digest()).decode()
+
+
+def deliver_due(settings: Settings, database: Database, keyring: Keyring) -> int:
+    """Send what is due and return how many were tried; each try is recorded."""
+    with database.read() as session:
+        due = DeliveryRepository(session).due(most=AT_ONCE)
+    for delivery, job in due:
+        outcome, done = _send(delivery, job, settings, secret_of(keyring, job.tenant))
+        left = RETRY_S[delivery.tries :]
+        with database.write() as session:
+            again = None if done or not left else left[0]
+            DeliveryRepository(session).tried(job.id, outcome, again_in_s=again)
+    return len(due)
+
+
+def _send(delivery: Delivery, job: Job, settings: Settings, secret: str) -> tuple[str, bool]:
+    """Return what came of it, and whether that is final."""
+    import httpx
+
+    try:
+        address, host, port = _public_address(delivery.url, settings)
+        request = _request(delivery, job, secret, address, host, port)
+        with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+            status = client.send(request, stream=True).status_code
+    except RequestError as error:
+        return str(error), True
+    except (httpx.HTTPError, OSError) as error:
+        _log.info("webhook of %s: %s", job.id, error)
+        return f"{type(error).__name__}: {error}", False
+    return f"HTTP {status}", 200 <= status < 300
+
+
+def _request(delivery: Delivery, job: Job, secret: str, address: str, host: str, port: int) -> Any:
+    """Return a request to the checked address that names the host."""
+    import httpx
+
+    body, now = json.dumps(_payload(job)).encode(), int(time.time())
+    place = httpx.URL(delivery.url).copy_with(host=address)
+    default = {"https": 443, "http": 80}[place.scheme] == port
+    named = f"[{host}]" if ":" in host else host
+    headers = {
+        "Host": named if default else f"{named}:{port}",
+        "Content-Type": "application/json",
+        "webhook-id": f"msg_{job.id}",
+        "webhook-timestamp": str(now),
+        "webhook-signature": signature(secret, f"msg_{job.id}", now, body),
+    }
+    return httpx.Request(
+        "POST", place, headers=headers, content=body, extensions={"sni_hostname": host}
+    )
+
+
+def _payload(job: Job) -> dict[str, Any]:
+    data = {"id": job.id, "state": job.state, "summary": job.summary, "error": job.error}
+    return {"type": f"job.{job.state}", "timestamp": job.ended_at, "data": data}
