@@ -1,10 +1,13 @@
-"""What routes ask for: the context, the caller with a scope, the page, the request's headers."""
+"""What routes ask for: the context, the caller with a scope, the page, the request's headers.
+
+They are coroutines though none of them waits: others would cost a change of threads each.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -19,18 +22,18 @@ from falcon_svc.storage.ids import PATTERN
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.IGNORECASE)
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
     found: Context = request.state.context
     return found
 
 
-def _feed(request: Request) -> Feed:
+async def _feed(request: Request) -> Feed:
     found: Feed = request.state.feed
     return found
 
 
-def _with(scope: str) -> Callable[[Request], Caller]:
-    def caller(request: Request) -> Caller:
+def _with(scope: str) -> Callable[[Request], Awaitable[Caller]]:
+    async def caller(request: Request) -> Caller:
         found: Caller = request.state.caller
         found.require(scope)
         return found
@@ -38,7 +41,7 @@ def _with(scope: str) -> Callable[[Request], Caller]:
     return caller
 
 
-def _wait_s(prefer: Annotated[str | None, Header()] = None) -> float:
+async def _wait_s(prefer: Annotated[str | None, Header()] = None) -> float:
     """Return the seconds of `Prefer: wait=N` (RFC 7240); 0 without it."""
     found = _WAIT.search(prefer or "")
     return float(found[1]) if found else 0.0
@@ -50,19 +53,19 @@ def _identity(value: str, kind: str) -> str:
     return value
 
 
-def _dataset_id(dataset_id: Annotated[str, Path(examples=["ds_01k8…"])]) -> str:
+async def _dataset_id(dataset_id: Annotated[str, Path(examples=["ds_01k8…"])]) -> str:
     return _identity(dataset_id, "data set")
 
 
-def _job_id(job_id: Annotated[str, Path(examples=["job_01k8…"])]) -> str:
+async def _job_id(job_id: Annotated[str, Path(examples=["job_01k8…"])]) -> str:
     return _identity(job_id, "job")
 
 
-def _batch_id(batch_id: Annotated[str, Path(examples=["batch_01k8…"])]) -> str:
+async def _batch_id(batch_id: Annotated[str, Path(examples=["batch_01k8…"])]) -> str:
     return _identity(batch_id, "batch")
 
 
-def _upload_id(upload_id: Annotated[str, Path(examples=["up_01k8…"])]) -> str:
+async def _upload_id(upload_id: Annotated[str, Path(examples=["up_01k8…"])]) -> str:
     return _identity(upload_id, "upload")
 
 

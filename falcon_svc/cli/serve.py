@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +44,7 @@ def serve(
     from falcon_svc.service.supervise import Companion
 
     worker = None if no_worker else Companion(dict(os.environ))
+    sys.setswitchinterval(0.0005)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings),
@@ -53,6 +56,7 @@ def serve(
             backlog=512,
         )
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again at its end
     if worker is not None:
         worker.start()
     try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
+from dataclasses import dataclass
 
 from falcon_svc.service import uploads
 from falcon_svc.service.context import Context
@@ -21,10 +21,18 @@ STRAY_S = 3_600.0
 _log = logging.getLogger(__name__)
 
 
-def keep_house(context: Context, stop: threading.Event) -> None:
+@dataclass
+class Stop:
+    """Whether a loop is to end."""
+
+    wanted: bool = False
+
+
+def keep_house(context: Context, stop: Stop) -> None:
     """Do it until told to stop."""
     swept = -SWEEP_S
-    while not stop.wait(EVERY_S):
+    while not stop.wanted:
+        time.sleep(EVERY_S)
         try:
             deliver_due(context.settings, context.database, context.keyring)
             if time.monotonic() - swept > SWEEP_S:

@@ -21,7 +21,7 @@ from types import FrameType
 from falcon_svc.engines import open_engine
 from falcon_svc.errors import FalconError
 from falcon_svc.service.context import Context
-from falcon_svc.service.housekeeping import keep_house
+from falcon_svc.service.housekeeping import Stop, keep_house
 from falcon_svc.service.supervisor import POLL_S, Supervisor, hold_lock
 from falcon_svc.settings import Settings
 from falcon_svc.storage import DatabaseError
@@ -55,10 +55,10 @@ def run(settings: Settings, parent: int | None = None) -> None:
         context.close()
 
 
-def _loop(supervisor: Supervisor, stop: threading.Event, parent: int | None) -> None:
+def _loop(supervisor: Supervisor, stop: Stop, parent: int | None) -> None:
     """Take over, then step; a database that does not answer is asked again."""
     taken = False
-    while not stop.is_set() and parent in (None, os.getppid()):
+    while not stop.wanted and parent in (None, os.getppid()):
         try:
             if not taken:
                 supervisor.take_over()
@@ -66,8 +66,8 @@ def _loop(supervisor: Supervisor, stop: threading.Event, parent: int | None) -> 
             supervisor.step()
         except DatabaseError:
             _log.warning("the database does not answer", exc_info=True)
-            stop.wait(AGAIN_S)
-        stop.wait(POLL_S)
+            time.sleep(AGAIN_S)
+        time.sleep(POLL_S)
 
 
 def owner_of(settings: Settings) -> str:
@@ -88,11 +88,12 @@ def _take_lock(settings: Settings) -> int:
             time.sleep(0.1)
 
 
-def _stop_by_signal() -> threading.Event:
-    stop = threading.Event()
+def _stop_by_signal() -> Stop:
+    """A plain flag: an Event's lock, taken by a signal handler, can lock the thread it stopped."""
+    stop = Stop()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
+        stop.wanted = True
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

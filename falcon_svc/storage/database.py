@@ -8,8 +8,9 @@ never deadlock half-way; readers are not held up. Postgres works by URL.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -50,7 +51,9 @@ class Database:
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite)
         self._writing = self.engine
+        self._turn: AbstractContextManager[Any] = nullcontext()
         if self.is_sqlite:
+            self._turn = Lock()  # SQLite lets waiters sleep and try; a lock wakes them in time
             event.listen(self.engine, "connect", _prepare)
             event.listen(self.engine, "begin", _begin)
             self._writing = self.engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -69,7 +72,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose changes are committed together at the end, or not at all."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with (
+            self._turn,
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def migrate(self) -> None:
