@@ -19,6 +19,7 @@ from falcon_svc.cli.bench import PASS_ON, bench
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.evaluate import evaluate
 from falcon_svc.cli.predict import predict
+from falcon_svc.cli.remote import remote
 from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.validate import validate
 from falcon_svc.errors import FalconError
@@ -41,7 +42,8 @@ app = typer.Typer(
 for command in (discover, validate, evaluate, predict, demo, serve, worker):
     app.command()(command)
 app.command(context_settings=PASS_ON)(bench)
-app.add_typer(keys)
+for group in (keys, remote):
+    app.add_typer(group)
 
 
 def main() -> None:

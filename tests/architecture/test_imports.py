@@ -29,11 +29,12 @@ BELOW = {
     "service": (
         *("config", "data", "discovery.result", "engines", "pipeline", "settings", "storage"),
     ),
+    "client": (),
     "api": ("config", "service", "settings", "storage"),
     "bench": (*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
     "cli": (
         *("api", "bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
-        *("service", "settings"),
+        *("client", "service", "settings"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}

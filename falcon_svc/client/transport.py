@@ -1,0 +1,107 @@
+"""Requests that are sent again where that is safe, and problem documents as exceptions."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import httpx
+
+from falcon_svc.errors import FalconError
+
+TRIES = 6
+LONGEST_PAUSE_S = 20.0
+TIMEOUT_S = 90.0
+AGAIN = (429, 502, 503, 504)
+
+
+class ServiceError(FalconError):
+    """The service refused a request, or cannot be reached.
+
+    Parameters
+    ----------
+    message, code
+        `detail` and `code` of the problem document.
+    status
+        HTTP status; 0 if there was no answer.
+    document
+        The problem document.
+    """
+
+    code = "service"
+
+    def __init__(self, message: str, *, code: str, status: int, document: dict[str, Any]) -> None:
+        super().__init__(message, code=code)
+        self.status, self.document = status, document
+
+
+class Transport:
+    """Sends requests to one service.
+
+    Parameters
+    ----------
+    url
+        Of the service.
+    key
+        API key, if it needs one.
+    """
+
+    def __init__(self, url: str, key: str | None) -> None:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S)
+
+    def send(self, method: str, path: str, *, again: bool = True, **given: Any) -> httpx.Response:
+        """Return an answer that is no error.
+
+        `again` says that the request may be sent more than once: it changes nothing, or carries an
+        `Idempotency-Key`. Pauses double and follow `Retry-After` where it is given.
+
+        Raises
+        ------
+        ServiceError
+            The service refused, or did not answer in several tries.
+        """
+        for number in range(TRIES):
+            last = number == TRIES - 1 or not again
+            try:
+                answer = self.http.request(method, path, **given)
+            except httpx.TransportError as error:
+                if last:
+                    raise _unreachable(self.http.base_url, error) from error
+                _pause(number, None)
+                continue
+            if answer.status_code not in AGAIN or last:
+                return checked(answer)
+            _pause(number, answer.headers.get("Retry-After"))
+        raise AssertionError("the last try returns or raises")
+
+
+def checked(answer: httpx.Response) -> httpx.Response:
+    """Return an answer, or raise the problem that it tells."""
+    if answer.status_code < 400:
+        return answer
+    try:
+        document = answer.json()
+    except ValueError:
+        document = {}
+    if not isinstance(document, dict):
+        document = {}
+    detail = document.get("detail") or f"The service answered with status {answer.status_code}."
+    code = document.get("code", "http_error")
+    raise ServiceError(detail, code=code, status=answer.status_code, document=document)
+
+
+def _pause(number: int, retry_after: str | None) -> None:
+    given = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+    time.sleep(min(LONGEST_PAUSE_S, max(given, 0.25 * 2**number * random.uniform(0.5, 1.0))))
+
+
+def _unreachable(url: object, error: Exception) -> ServiceError:
+    return ServiceError(
+        f"Expected a service at {url}, found none that answers ({error}); start one with "
+        "`falcon serve`, or mend the address.",
+        code="unreachable",
+        status=0,
+        document={},
+    )
