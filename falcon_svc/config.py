@@ -11,14 +11,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
 from falcon_svc.data.config import DataConfig
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.errors import ConfigError
 
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 
 
 class CountConfig(BaseModel):
@@ -49,7 +49,7 @@ class DiscoveryConfig(BaseModel):
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     counts: CountConfig = Field(default_factory=CountConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
-    seed: int = Field(0, ge=0, lt=2**31, description="Of everything random.")
+    seed: StrictInt = Field(0, ge=0, lt=2**31, description="Of everything random.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the head is trained; auto = cuda where there is one."
     )

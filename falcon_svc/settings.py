@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         "127.0.0.1,localhost,[::1]", description="Host names that work without a key."
     )
     rate_per_s: float = Field(1_000.0, gt=0, description="Requests of one tenant or address.")
+    wrong_keys: int = Field(
+        20, ge=1, description="Wrong keys of one address before it has to wait 5 s for each."
+    )
     max_requests: int = Field(200, ge=1, description="Requests that are worked on at once.")
     max_streams: int = Field(1_000, ge=1, description="Event streams open at once.")
     max_json_bytes: int = Field(32 * 2**20, ge=2**10, description="Of one JSON request.")

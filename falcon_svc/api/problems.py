@@ -55,6 +55,12 @@ STATUS = {
 }
 """Code -> status, where the kind of error does not tell it."""
 
+_DETAILS = {
+    400: "Expected a body that can be read, found a broken or oversized form; mend it.",
+    404: "Expected a path of this API, found none here; see /v1/openapi.json.",
+    405: "Expected a method that this path has, found another; see /v1/openapi.json.",
+}
+
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request at hand, for problem documents and logs."""
 
@@ -122,7 +128,8 @@ def _invalid(_: Request, error: Exception) -> Response:
 def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "http_error")
-    response = problem(error.status_code, code, str(error.detail))
+    detail = _DETAILS.get(error.status_code, str(error.detail))
+    response = problem(error.status_code, code, detail)
     response.headers.update(error.headers or {})
     return response
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
 
 PILLOW_PIXEL_LIMIT = 89_000_000  # above this Pillow warns of a decompression bomb by itself
 
@@ -42,33 +42,33 @@ class DataConfig(BaseModel):
         None, description="Key of obsm in .h5ad; None = X_pca, X_scVI, X_scvi, else X and recipe."
     )
 
-    bad_image_fraction: float = Field(
+    bad_image_fraction: StrictFloat = Field(
         0.01, ge=0, lt=1, description="Share of unreadable images that are skipped, 0 to < 1."
     )
-    max_bytes: int = Field(
+    max_bytes: StrictInt = Field(
         32 * 2**30, ge=1, description="Bytes of one array or file after unpacking."
     )
-    max_entries: int = Field(200_000, ge=1, description="Files in a zip or folder.")
-    max_compression_ratio: float = Field(
+    max_entries: StrictInt = Field(200_000, ge=1, description="Files in a zip or folder.")
+    max_compression_ratio: StrictFloat = Field(
         100.0, ge=1, description="Unpacked / packed size allowed above `ratio_free_bytes`."
     )
-    ratio_free_bytes: int = Field(
+    ratio_free_bytes: StrictInt = Field(
         64 * 2**20,
         ge=0,
         description="Unpacked bytes that may compress any well: sorted labels reach 400 : 1.",
     )
-    max_rows: int = Field(50_000_000, ge=2, description="Samples.")
-    max_dimensions: int = Field(65_536, ge=2, description="Components of a vector.")
-    max_classes: int = Field(10_000, ge=2, description="Coarse classes of one label source.")
-    max_label_letters: int = Field(1_000, ge=1, description="Letters of a label or an id.")
-    max_text_letters: int = Field(2_000, ge=1, description="Letters kept of a text.")
+    max_rows: StrictInt = Field(50_000_000, ge=2, description="Samples.")
+    max_dimensions: StrictInt = Field(65_536, ge=2, description="Components of a vector.")
+    max_classes: StrictInt = Field(10_000, ge=2, description="Coarse classes of one label source.")
+    max_label_letters: StrictInt = Field(1_000, ge=1, description="Letters of a label or an id.")
+    max_text_letters: StrictInt = Field(2_000, ge=1, description="Letters kept of a text.")
     probe_hdf5: bool = Field(
         True, description="Read .h5ad in a child process first; false inside a sandbox."
     )
-    hdf5_time_limit_s: float = Field(
+    hdf5_time_limit_s: StrictFloat = Field(
         30.0, gt=0, description="Seconds for that child, and one more per 10 MiB."
     )
-    max_image_pixels: int = Field(
+    max_image_pixels: StrictInt = Field(
         64_000_000, ge=1, le=PILLOW_PIXEL_LIMIT, description="Width x height of one image."
     )
-    max_image_bytes: int = Field(100 * 2**20, ge=1, description="Bytes of one image file.")
+    max_image_bytes: StrictInt = Field(100 * 2**20, ge=1, description="Bytes of one image file.")

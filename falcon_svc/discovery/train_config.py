@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
 from falcon_svc.types import Decay, HeadKind
 
@@ -19,21 +19,23 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     head: HeadKind = Field("linear", description="linear (paper), mlp or prototype.")
-    hidden_units: int = Field(256, ge=1, le=65_536, description="Hidden units of the mlp head.")
-    head_temperature: float = Field(
+    hidden_units: StrictInt = Field(
+        256, ge=1, le=65_536, description="Hidden units of the mlp head."
+    )
+    head_temperature: StrictFloat = Field(
         0.1, gt=0, le=10, description="Temperature of the prototype head's cosines, at first."
     )
     learn_head_temperature: bool = Field(
         False, description="Whether the prototype head's temperature is trained."
     )
 
-    epochs: int = Field(20, ge=0, le=10_000, description="Passes over the data. Paper: 100.")
-    most_sample_steps: int | None = Field(
+    epochs: StrictInt = Field(20, ge=0, le=10_000, description="Passes over the data. Paper: 100.")
+    most_sample_steps: StrictInt | None = Field(
         2_000_000,
         ge=1,
         description="Samples seen in all at most; epochs are dropped, down to two, to keep it.",
     )
-    batch_size: int = Field(
+    batch_size: StrictInt = Field(
         1024,
         ge=1,
         le=1_000_000,
@@ -42,7 +44,7 @@ class TrainConfig(BaseModel):
     optimizer: Literal["sgd", "adam"] = Field(
         "adam", description="sgd with momentum 0.9 (paper) or adam."
     )
-    learning_rate: float = Field(2e-2, gt=0, le=100, description="At first. Paper: 0.1.")
+    learning_rate: StrictFloat = Field(2e-2, gt=0, le=100, description="At first. Paper: 0.1.")
     decay: Decay = Field(
         "cosine", description="step: x 0.1 at `milestones` (paper); cosine: to 0 at the end."
     )
@@ -50,11 +52,15 @@ class TrainConfig(BaseModel):
         (0.6, 0.8), description="Shares of the epochs at which step decays. Paper: 60 and 80 %."
     )
 
-    weight_coarse: float = Field(0.5, ge=0, description="Of the coarse loss. Paper: 0.5.")
-    weight_neighbor: float = Field(0.5, ge=0, description="Of neighbor consistency. Paper: 0.5.")
-    weight_confidence: float = Field(0.0, ge=0, description="Of the confidence loss. Paper: 0.5.")
-    weight_balance: float = Field(1.0, ge=0, description="Of the balance term. Paper: 2.")
-    sampled_neighbors: int = Field(
+    weight_coarse: StrictFloat = Field(0.5, ge=0, description="Of the coarse loss. Paper: 0.5.")
+    weight_neighbor: StrictFloat = Field(
+        0.5, ge=0, description="Of neighbor consistency. Paper: 0.5."
+    )
+    weight_confidence: StrictFloat = Field(
+        0.0, ge=0, description="Of the confidence loss. Paper: 0.5."
+    )
+    weight_balance: StrictFloat = Field(1.0, ge=0, description="Of the balance term. Paper: 2.")
+    sampled_neighbors: StrictInt = Field(
         5, ge=1, description="Neighbors drawn per sample and step, without replacement. Code: 5."
     )
     fresh_neighbors: bool = Field(
@@ -63,23 +69,23 @@ class TrainConfig(BaseModel):
         "its predictions are remembered for at most an epoch: half the time. No loss from a warm "
         "start; 1.7 +- 0.8 ACC from a random one (CLINC150, 6 seeds).",
     )
-    label_temperature: float = Field(
+    label_temperature: StrictFloat = Field(
         0.9, gt=0, le=10, description="T that sharpens pseudo-labels. Paper: 0.9."
     )
-    soft_epochs: int = Field(
+    soft_epochs: StrictInt = Field(
         0,
         ge=0,
         description="Epochs until pseudo-labels are hard and the relation's balance "
         "is `late_relation_balance`. Code: 30.",
     )
-    teacher_momentum: float = Field(
+    teacher_momentum: StrictFloat = Field(
         0.99, ge=0, lt=1, description="Of the moving average of weights. Paper: 0.99."
     )
 
-    solve_every: int = Field(
+    solve_every: StrictInt = Field(
         20, ge=1, description="Steps between solves of the relation. Paper: 20."
     )
-    relation_balance: float = Field(
+    relation_balance: StrictFloat = Field(
         1.0,
         ge=0,
         le=1_000,
@@ -87,10 +93,12 @@ class TrainConfig(BaseModel):
         "in units of an average fine class's mass; lambda_M = rho C / (2 F). From 1 on the sizes "
         "are as good as forced. Paper: lambda_M = 0.1, which is 1 on CIFAR-100.",
     )
-    late_relation_balance: float = Field(
+    late_relation_balance: StrictFloat = Field(
         1.0, ge=0, le=1_000, description="rho after `soft_epochs`. Code: 0."
     )
-    solve_limit_s: float = Field(30.0, gt=0, description="Time limit of a solve, s. Code: 30.")
+    solve_limit_s: StrictFloat = Field(
+        30.0, gt=0, description="Time limit of a solve, s. Code: 30."
+    )
 
     def for_samples(self, n_samples: int) -> TrainConfig:
         """Return the same settings with the epochs that `most_sample_steps` leaves N samples."""

@@ -10,7 +10,7 @@ from falcon_svc.service.rates import Rates
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 
-FAILURES_PER_S, FAILURES_AT_ONCE = 0.2, 20.0
+FAILURES_PER_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Context:
             ArtifactStore(settings.artifacts, settings.data_dir / "cache"),
             Keyring(database, read_pepper(settings.data_dir)),
             Rates(settings.rate_per_s, 2 * settings.rate_per_s),
-            Rates(FAILURES_PER_S, FAILURES_AT_ONCE),
+            Rates(FAILURES_PER_S, settings.wrong_keys),
         )
 
     @property

@@ -1,0 +1,44 @@
+"""One service with a worker for all tests here, and one finished job to look at."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.running import Running, npz_bytes
+
+QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory):
+    running = Running(tmp_path_factory.mktemp("service") / "data", slots=2, worker_nice=0)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def http(service):
+    return service.http
+
+
+@pytest.fixture(scope="session")
+def falcon(service):
+    with service.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def data_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "planted.npz"
+    path.write_bytes(npz_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def dataset(falcon, data_file):
+    return falcon.upload(data_file)
+
+
+@pytest.fixture(scope="session")
+def job(falcon, dataset):
+    return falcon.wait(falcon.submit(dataset["id"], QUICK, metadata={"who": "tests"})["id"])
