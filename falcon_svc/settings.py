@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     )
     check_cpu_s: int = Field(600, ge=1, description="Most processor time of that process.")
     lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
+    lock_wait_s: float = Field(
+        10.0, ge=0, description="How long to wait for a supervisor that is just ending."
+    )
     max_attempts: int = Field(4, ge=1, description="Attempts after which a job has failed.")
     retention_s: float = Field(30 * 86_400.0, gt=0, description="Until a finished job expires.")
 

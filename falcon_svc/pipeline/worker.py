@@ -27,7 +27,7 @@ from falcon_svc.pipeline.limits import limit_self
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Conflict, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
-from falcon_svc.storage.jobs import JobRepository
+from falcon_svc.storage.jobs import JobRepository, results_key
 from falcon_svc.storage.tables import Dataset, Job
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class AttemptWorker:
             folder / "result", data, config, resume=True, progress=AttemptProgress(self)
         )
         pack_model(folder / "result")
-        key = f"results/{self.job_id}/{self.number}"
+        key = f"{results_key(self.job_id)}/{self.number}"
         self.artifacts.put_directory(folder / "result", key, last="discovery.json")
         return found, key
 

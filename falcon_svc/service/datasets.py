@@ -21,6 +21,7 @@ from falcon_svc.service.refusals import RequestError, not_found
 from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import DatasetRepository, file_key, folder_key, labels_key
 from falcon_svc.storage.ids import new_id
+from falcon_svc.storage.jobs import results_key
 from falcon_svc.storage.tables import Dataset
 
 OPTIONS = frozenset(
@@ -218,6 +219,6 @@ def delete(context: Context, caller: Caller, dataset_id: str) -> None:
                 "first.",
                 code="dataset_in_use",
             )
-        keys = datasets.delete(dataset_id)
-    for key in [*keys, folder_key(dataset_id)]:
+        jobs = datasets.delete(dataset_id)
+    for key in [*map(results_key, jobs), folder_key(dataset_id)]:
         context.artifacts.remove(key)

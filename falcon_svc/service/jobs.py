@@ -20,7 +20,7 @@ from falcon_svc.settings import Settings
 from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import INVALID, DatasetRepository
 from falcon_svc.storage.deliveries import DeliveryRepository
-from falcon_svc.storage.jobs import JobRepository, Page
+from falcon_svc.storage.jobs import JobRepository, Page, results_key
 from falcon_svc.storage.states import TERMINAL
 from falcon_svc.storage.tables import Event, Job, Measure
 
@@ -202,8 +202,7 @@ def delete(context: Context, caller: Caller, job_id: str) -> None:
             f"Expected a job that has ended, found {job_id} {job.state}; cancel it first.",
             code="not_finished",
         )
-    if job.result_key is not None:
-        context.artifacts.remove(job.result_key)
+    context.artifacts.remove(results_key(job_id))
 
 
 def events_after(context: Context, job_id: str, seq: int) -> Sequence[Event]:

@@ -26,7 +26,6 @@ from falcon_svc.service.supervisor import POLL_S, Supervisor, hold_lock
 from falcon_svc.settings import Settings
 from falcon_svc.storage import DatabaseError
 
-LOCK_WAIT_S = 10.0
 AGAIN_S = 1.0
 _PR_SET_PDEATHSIG = 1
 _log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ def owner_of(settings: Settings) -> str:
 
 def _take_lock(settings: Settings) -> int:
     """A supervisor that was just killed needs a moment to be gone."""
-    deadline = time.monotonic() + LOCK_WAIT_S
+    deadline = time.monotonic() + settings.lock_wait_s
     while True:
         try:
             return hold_lock(settings)

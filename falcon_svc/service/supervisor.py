@@ -23,7 +23,7 @@ from falcon_svc.errors import ConfigError
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.datasets import DatasetRepository
-from falcon_svc.storage.jobs import JobRepository, Problem
+from falcon_svc.storage.jobs import JobRepository, Problem, results_key
 from falcon_svc.storage.states import CANCELING
 from falcon_svc.storage.tables import Job
 
@@ -87,7 +87,7 @@ class Supervisor:
             for job, attempt in jobs.open_attempts():
                 if (job.id, attempt.number) == (ended.task.id, ended.task.number):
                     self._retry(jobs, job, _lost(ended.exit_code))
-        return None
+        return self._clean(ended.task.id)
 
     def _checked(self, ended: Ended) -> None:
         """A checker that died without a word could not stand the file."""
@@ -103,6 +103,7 @@ class Supervisor:
         for task in self.engine.tasks:
             if task.kind == "job" and task not in current:
                 self.engine.stop(task)
+                self._clean(task.id)
         for job, attempt in present:
             task = Task("job", job.id, attempt.number)
             silent = self._is_silent(job.id, attempt.number, attempt.beat)
@@ -124,6 +125,19 @@ class Supervisor:
         self.engine.stop(task)
         with self.database.write() as session:
             self._retry(JobRepository(session), job, problem)
+        self._clean(job.id)
+
+    def _clean(self, job_id: str) -> None:
+        """Delete an ended job's work, and what attempts left that did not become its result."""
+        with self.database.read() as session:
+            job = JobRepository(session).get(job_id)
+        if job is not None and job.ended_at is None:
+            return
+        shutil.rmtree(self._work / job_id, ignore_errors=True)
+        kept = job.result_key if job is not None else None
+        for number in self.artifacts.names(results_key(job_id)):
+            if f"{results_key(job_id)}/{number}" != kept:
+                self.artifacts.remove(f"{results_key(job_id)}/{number}")
 
     def _retry(self, jobs: JobRepository, job: Job, problem: Problem) -> None:
         jobs.retry(
@@ -149,23 +163,18 @@ class Supervisor:
             self.engine.start(Task("job", job.id, job.attempt))
 
     def _sweep(self) -> None:
-        """Delete results of expired jobs, and the work of jobs that have ended."""
+        """Delete results of expired jobs, and the work of jobs that ended without being seen."""
         with self.database.write() as session:
             gone = JobRepository(session).expire()
-        for _, key in gone:
-            if key is not None:
-                self.artifacts.remove(key)
-        with self.database.read() as session:
-            at_work = {job.id for job, _ in JobRepository(session).open_attempts()}
-            jobs = JobRepository(session)
-            for folder in self._work_folders():
-                job = jobs.get(folder.name)
-                if folder.name not in at_work and (job is None or job.ended_at is not None):
-                    shutil.rmtree(folder, ignore_errors=True)
+        for job_id in gone:
+            self.artifacts.remove(results_key(job_id))
+        folders = [path.name for path in self._work.iterdir()] if self._work.is_dir() else []
+        for job_id in folders:
+            self._clean(job_id)
 
-    def _work_folders(self) -> list[Path]:
-        work = self.settings.data_dir / "work"
-        return sorted(work.iterdir()) if work.is_dir() else []
+    @property
+    def _work(self) -> Path:
+        return self.settings.data_dir / "work"
 
 
 def hold_lock(settings: Settings) -> int:

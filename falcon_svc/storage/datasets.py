@@ -108,9 +108,8 @@ class DatasetRepository:
         return self.session.scalar(query.limit(1)) is not None
 
     def delete(self, dataset_id: str) -> list[str]:
-        """Remove a data set and the jobs on it; return the result keys that went with them."""
-        query = select(Job.result_key).where(Job.dataset_id == dataset_id)
-        keys = [key for key in self.session.scalars(query) if key is not None]
+        """Remove a data set and the jobs on it; return the ids of these."""
+        jobs = list(self.session.scalars(select(Job.id).where(Job.dataset_id == dataset_id)))
         self.session.execute(delete(Job).where(Job.dataset_id == dataset_id))
         self.session.execute(delete(Dataset).where(Dataset.id == dataset_id))
-        return keys
+        return jobs

@@ -34,6 +34,11 @@ from falcon_svc.storage.tables import Attempt, Event, Job, Measure
 Problem = dict[str, Any]
 
 
+def results_key(job_id: str) -> str:
+    """Return the artifact key of all results of a job, one below it per attempt."""
+    return f"results/{job_id}"
+
+
 @dataclass(frozen=True)
 class Page:
     """Jobs in order of their ids, newest first, and whether more follow."""
@@ -268,13 +273,11 @@ class JobRepository:
         )
         return [(job, attempt) for job, attempt in self.session.execute(query)]
 
-    def expire(self, *, most: int = 100) -> list[tuple[str, str | None]]:
-        """Let finished jobs whose time is over expire; return their ids and result keys."""
-        query = select(Job.id, Job.result_key).where(
-            Job.state.in_(FINISHED), Job.expires_at < time.time()
-        )
-        gone = [(row.id, row.result_key) for row in self.session.execute(query.limit(most))]
-        for job_id, _ in gone:
+    def expire(self, *, most: int = 100) -> list[str]:
+        """Let finished jobs whose time is over expire; return their ids."""
+        query = select(Job.id).where(Job.state.in_(FINISHED), Job.expires_at < time.time())
+        gone = list(self.session.scalars(query.limit(most)))
+        for job_id in gone:
             self._change(job_id, {"state": EXPIRED, "result_key": None}, Job.state.in_(FINISHED))
         return gone
 

@@ -64,6 +64,7 @@ class Running:
         return Falcon(self.url, key)
 
     def kill(self) -> None:
+        self.http.close()
         self.process.kill()
         self.process.wait()
 

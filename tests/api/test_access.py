@@ -17,9 +17,8 @@ OPEN = ("/health/live", "/health/ready")
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    running = Running(
-        tmp_path_factory.mktemp("guarded") / "data", "--no-worker", keys_required="true", wrong_keys=1000
-    )
+    settings = {"keys_required": "true", "wrong_keys": 1000}
+    running = Running(tmp_path_factory.mktemp("guarded") / "data", "--no-worker", **settings)
     yield running
     running.stop()
 
