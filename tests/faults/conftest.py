@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.running import Running, npz_bytes
 
-TRAIN = {"counts": {"n_fine": 6}, "train": {"epochs": 100}}
+TRAIN = {"counts": {"n_fine": 6}, "train": {"epochs": 30}}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def dataset(service):
     return add_dataset(service)
 
 
-def add_dataset(service, n: int = 400) -> str:
+def add_dataset(service, n: int = 200) -> str:
     files = {"file": ("planted.npz", npz_bytes(n))}
     answer = service.http.post("/v1/datasets", files=files)
     assert answer.status_code == 201, answer.text

@@ -20,7 +20,8 @@ from tests.faults.conftest import TRAIN, add_dataset, submit
 from tests.faults.history import check_history, check_nothing_left, supervisor_of, worker_of
 
 pytestmark = pytest.mark.faults
-STAGES = ("structure", "head", "assignments")
+FULL = pytest.mark.slow
+STAGES = ("structure", "head", pytest.param("assignments", marks=FULL))
 
 
 def job_of(running, job_id):
@@ -50,7 +51,9 @@ def test_a_killed_worker_is_followed_by_another_attempt(service, dataset, stage)
     check_nothing_left(service)
 
 
-@pytest.mark.parametrize("stage", [None, "structure", "head"])
+@pytest.mark.parametrize(
+    "stage", ["head", *(pytest.param(stage, marks=FULL) for stage in (None, "structure"))]
+)
 def test_a_killed_supervisor_is_followed_by_another(service, dataset, stage):
     job_id = submit(service, dataset)
     if stage is not None:
@@ -64,7 +67,7 @@ def test_a_killed_supervisor_is_followed_by_another(service, dataset, stage):
     check_nothing_left(service)
 
 
-@pytest.mark.parametrize("stage", [None, "head"])
+@pytest.mark.parametrize("stage", ["head", pytest.param(None, marks=FULL)])
 def test_a_killed_service_goes_on_where_it_stopped(service, dataset, stage):
     job_id = submit(service, dataset)
     if stage is not None:
@@ -222,6 +225,7 @@ def test_two_supervisors_of_one_directory(service):
     assert "one supervisor" in done.stderr
 
 
+@FULL
 def test_a_second_service_shares_the_data_but_not_the_work(start, tmp_path):
     """Two API processes on one data directory: the jobs of both are done by the one supervisor."""
     first = start()
