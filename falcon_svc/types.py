@@ -26,6 +26,9 @@ HeadKind = Literal["linear", "mlp", "prototype"]
 Decay = Literal["step", "cosine"]
 """Ways in which a learning rate falls."""
 
+Resample = Literal["bilinear", "bicubic"]
+"""How images are resized; both with antialiasing."""
+
 UNLABELLED = -1
 
 
@@ -71,7 +74,9 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, start: int, stop: int, *, side: int | None) -> ByteArray:
+    def read(
+        self, start: int, stop: int, *, side: int | None, resample: Resample = "bilinear"
+    ) -> ByteArray:
         """Return (stop-start, H, W, 3) uint8 RGB.
 
         `side` resizes the shorter side to `side` pixels and crops the centre, so H = W = side;

@@ -18,7 +18,14 @@ from falcon_svc.discovery.result import (
     SourceRelation,
     StageRecord,
 )
-from falcon_svc.types import ByteArray, CoarseDataset, FloatArray, IntArray, LabelSource
+from falcon_svc.types import (
+    ByteArray,
+    CoarseDataset,
+    FloatArray,
+    IntArray,
+    LabelSource,
+    Resample,
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,9 @@ class StoredImages:
     def __len__(self) -> int:
         return len(self.array)
 
-    def read(self, start: int, stop: int, *, side: int | None) -> ByteArray:
+    def read(
+        self, start: int, stop: int, *, side: int | None, resample: Resample = "bilinear"
+    ) -> ByteArray:
         images = self.array[start:stop]
         if side is None:
             return images

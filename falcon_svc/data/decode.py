@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_svc.types import ByteArray
+from falcon_svc.types import ByteArray, Resample
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -96,7 +96,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def fit_square(image: Image.Image, side: int) -> ByteArray:
+def fit_square(image: Image.Image, side: int, resample: Resample = "bilinear") -> ByteArray:
     """Return (side, side, 3) uint8: the central square, resized with antialiasing.
 
     Cropping comes first, inside the resize, so a 1 x 60,000 image costs no more than any other;
@@ -108,5 +108,5 @@ def fit_square(image: Image.Image, side: int) -> ByteArray:
     square = min(width, height)
     left, top = (width - square) / 2, (height - square) / 2
     box = (left, top, left + square, top + square)
-    resized = image.resize((side, side), Image.Resampling.BILINEAR, box=box)
+    resized = image.resize((side, side), Image.Resampling[resample.upper()], box=box)
     return np.asarray(resized, dtype=np.uint8)

@@ -18,7 +18,7 @@ from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.source import Samples
 from falcon_svc.data.zip_guard import ZipMember, read_directory, read_member
 from falcon_svc.errors import InputError
-from falcon_svc.types import ByteArray, SkippedRow
+from falcon_svc.types import ByteArray, Resample, SkippedRow
 
 SURVEY_SIDE = 8  # JPEGs are decoded at 1/8 for the check: all bytes are read, few pixels made
 SHOWN_SKIPPED = 3
@@ -155,9 +155,11 @@ class FileImages:
     def __len__(self) -> int:
         return len(self.files)
 
-    def read(self, start: int, stop: int, *, side: int | None) -> ByteArray:
+    def read(
+        self, start: int, stop: int, *, side: int | None, resample: Resample = "bilinear"
+    ) -> ByteArray:
         """Return (stop-start, H, W, 3) uint8 RGB, see `falcon_svc.types.Images`."""
-        pictures = [self._one(name, side) for name in self.files[start:stop]]
+        pictures = [self._one(name, side, resample) for name in self.files[start:stop]]
         if len({picture.shape for picture in pictures}) > 1:
             raise refusal(
                 "images of one size",
@@ -168,7 +170,7 @@ class FileImages:
             )
         return np.stack(pictures) if pictures else np.empty((0, side or 0, side or 0, 3), np.uint8)
 
-    def _one(self, name: str, side: int | None) -> ByteArray:
+    def _one(self, name: str, side: int | None, resample: Resample) -> ByteArray:
         try:
             image = decode(self.store.read(name), max_pixels=self.max_pixels, side=side)
         except (UnreadableImageError, OversizedImageError, OSError) as error:
@@ -179,7 +181,7 @@ class FileImages:
                 remedy="leave the files alone during a run",
                 code="unreadable",
             ) from error
-        return np.asarray(image) if side is None else fit_square(image, side)
+        return np.asarray(image) if side is None else fit_square(image, side, resample)
 
 
 def survey(store: FileStore, files: tuple[str, ...], config: DataConfig) -> Samples:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.data.refusal import refusal
-from falcon_svc.types import ByteArray
+from falcon_svc.types import ByteArray, Resample
 
 CHANNELS = (1, 3)
 
@@ -38,21 +38,23 @@ class ArrayImages:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def read(self, start: int, stop: int, *, side: int | None) -> ByteArray:
+    def read(
+        self, start: int, stop: int, *, side: int | None, resample: Resample = "bilinear"
+    ) -> ByteArray:
         """Return (stop-start, H, W, 3) uint8 RGB, see `falcon_svc.types.Images`."""
         pixels = self.pixels[start:stop]
         rgb = np.broadcast_to(pixels, (*pixels.shape[:3], 3))
         if side is None or rgb.shape[1:3] == (side, side):
             return np.ascontiguousarray(rgb)
-        return _resized(rgb, side)
+        return _resized(rgb, side, resample)
 
 
-def _resized(rgb: ByteArray, side: int) -> ByteArray:
+def _resized(rgb: ByteArray, side: int, resample: Resample) -> ByteArray:
     from PIL import Image
 
     from falcon_svc.data.decode import fit_square
 
     out = np.empty((len(rgb), side, side, 3), np.uint8)
     for i, pixels in enumerate(rgb):
-        out[i] = fit_square(Image.fromarray(np.ascontiguousarray(pixels)), side)
+        out[i] = fit_square(Image.fromarray(np.ascontiguousarray(pixels)), side, resample)
     return out

@@ -301,3 +301,10 @@ def test_rows_are_counted_as_in_the_file_also_behind_skipped_ones(tmp_path: Path
         (6, "fish/1.png"),
     ]
     assert found.problems[2].what == "the same sample as row 4"
+
+
+def test_bicubic_resizing_is_pillows_on_the_central_square(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 9, 12, 3), dtype=np.uint8)
+    images = load_dataset(write_npz(tmp_path, x=pixels)).images
+    square = Image.fromarray(pixels[0]).resize((5, 5), Image.Resampling.BICUBIC, (1.5, 0, 10.5, 9))
+    assert np.array_equal(images.read(0, 1, side=5, resample="bicubic")[0], square)
