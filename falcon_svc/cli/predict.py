@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from falcon_svc.cli import options
 from falcon_svc.cli.settings import Flags, data_config
-from falcon_svc.errors import ConfigError, StorageError
+from falcon_svc.cli.table_file import TableFile, check_name, write_table
+from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,18 +15,16 @@ if TYPE_CHECKING:
     from falcon_svc.discovery.result import Assignments
     from falcon_svc.types import CoarseDataset, FloatArray
 
-Table = Annotated[Path, typer.Option("--out", metavar="FILE", help="A .parquet or .csv file.")]
-
 
 def predict(
     directory: options.Result,
     source: options.Input,
-    out: Table,
+    out: TableFile,
     coarse_column: options.CoarseColumn = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Assign fine classes of the discovery in DIR to the samples of INPUT."""
-    write = _writer(out)
+    check_name(out)
     from falcon_svc.data import load_dataset
     from falcon_svc.pipeline.model import DiscoveryModel
     from falcon_svc.pipeline.result_files import read_discovery
@@ -37,9 +32,9 @@ def predict(
     settings = read_discovery(directory).config["encoder"]
     model = DiscoveryModel.load(directory)
     dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
-    coarse = _coarse_names(dataset)
+    coarse = coarse_names(dataset)
     found = model.predict(_vectors(dataset, settings), coarse)
-    _replace(out, lambda path: write(_table(dataset.ids, coarse, found), path))
+    write_table(_table(dataset.ids, coarse, found), out)
     if not quiet:
         print(f"{len(dataset):,} samples assigned: {out}")
 
@@ -58,7 +53,8 @@ def _vectors(dataset: CoarseDataset, settings: dict[str, Any]) -> FloatArray:
     return extract_features(dataset, config).vectors
 
 
-def _coarse_names(dataset: CoarseDataset) -> list[str | None]:
+def coarse_names(dataset: CoarseDataset) -> list[str | None]:
+    """Return the coarse class of each sample; None where it has none."""
     from falcon_svc.types import UNLABELLED
 
     names = dataset.coarse.names
@@ -79,37 +75,3 @@ def _table(ids: tuple[str, ...], coarse: list[str | None], found: Assignments) -
             "fine_unmasked": pa.array(found.fine_unmasked),
         }
     )
-
-
-def _writer(out: Path) -> Callable[[Any, Path], None]:
-    if out.suffix not in (".parquet", ".csv"):
-        raise ConfigError(
-            f"Expected --out to name a .parquet or .csv file, found {out.name!r}; rename it."
-        )
-    return _write_csv if out.suffix == ".csv" else _write_parquet
-
-
-def _write_csv(table: pa.Table, path: Path) -> None:
-    from pyarrow import csv
-
-    csv.write_csv(table, path)
-
-
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    pq.write_table(table, path, compression="zstd")
-
-
-def _replace(out: Path, write: Callable[[Path], None]) -> None:
-    """Write a hidden sibling and rename it, so that `out` is whole or as before."""
-    fresh = out.with_name(f".{out.name}.tmp")
-    try:
-        write(fresh)
-        fresh.replace(out)
-    except OSError as error:
-        raise StorageError(
-            f"Cannot write {out} ({error.strerror or error}); name another --out."
-        ) from error
-    finally:
-        fresh.unlink(missing_ok=True)
