@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from falcon_svc.storage.states import SUCCEEDED
 from falcon_svc.storage.tables import Batch, Dataset, Job, Upload
 
 Item = TypeVar("Item")
@@ -33,6 +34,17 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] = Field(default_factory=list, description="Each thing wrong.")
 
 
+class Failure(BaseModel):
+    """What ended a job, or makes a data set invalid: members of a problem document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str = Field(examples=["max_attempts"], description="Stable, for programs.")
+    detail: str = Field(description="Expected, found, remedy; for people.")
+    cause: str | None = Field(None, description="How the last of several attempts ended.")
+    errors: list[dict[str, Any]] = Field(default_factory=list, description="Rows that are wrong.")
+
+
 class Page(BaseModel, Generic[Item]):
     """A part of a listing, newest first."""
 
@@ -51,7 +63,7 @@ class DatasetOut(BaseModel):
     options: dict[str, Any]
     metadata: Metadata
     summary: dict[str, Any] | None = Field(None, description="Samples, dimensions, classes.")
-    error: dict[str, Any] | None = Field(None, description="Why it is invalid, row by row.")
+    error: Failure | None = Field(None, description="Why it is invalid, row by row.")
     created_at: datetime
     validated_at: datetime | None = None
 
@@ -67,7 +79,7 @@ class DatasetOut(BaseModel):
             options=row.options,
             metadata=row.user_metadata,
             summary=row.summary,
-            error=row.error,
+            error=_failure(row.error),
             created_at=_time(row.created_at),
             validated_at=_maybe(row.validated_at),
         )
@@ -137,6 +149,12 @@ class Progress(BaseModel):
     total: int
     eta_s: float | None = None
 
+    @classmethod
+    def of(cls, row: Job) -> Progress:
+        """Return the progress of a row; a job that has succeeded is at its end."""
+        done = row.total if row.state == SUCCEEDED else row.done
+        return cls(done=done, total=row.total, eta_s=row.eta_s)
+
 
 class JobOut(BaseModel):
     """A job."""
@@ -152,7 +170,7 @@ class JobOut(BaseModel):
     config: dict[str, Any]
     metadata: Metadata
     summary: dict[str, Any] | None = Field(None, description="Once it has succeeded.")
-    error: dict[str, Any] | None = Field(None, description="Once it has failed.")
+    error: Failure | None = Field(None, description="Once it has failed.")
     created_at: datetime
     preparing_at: datetime | None = None
     running_at: datetime | None = None
@@ -170,12 +188,12 @@ class JobOut(BaseModel):
             custom_id=row.custom_id,
             state=row.state,
             stage=row.stage,
-            progress=Progress(done=row.done, total=row.total, eta_s=row.eta_s),
+            progress=Progress.of(row),
             attempt=row.attempt,
             config=row.config,
             metadata=row.user_metadata,
             summary=row.summary,
-            error=row.error,
+            error=_failure(row.error),
             created_at=_time(row.created_at),
             preparing_at=_maybe(row.preparing_at),
             running_at=_maybe(row.running_at),
@@ -204,6 +222,8 @@ class BatchOut(BaseModel):
     id: str
     request_counts: dict[str, int] = Field(description="Jobs in all, and by state.")
     ended: bool = Field(description="Whether all of them have.")
+    results_url: str = Field(description="A line per job that has succeeded.")
+    errors_url: str = Field(description="A line per job that has ended otherwise.")
     metadata: Metadata
     created_at: datetime
 
@@ -214,6 +234,8 @@ class BatchOut(BaseModel):
             id=row.id,
             request_counts=counts,
             ended=ended,
+            results_url=f"/v1/batches/{row.id}/results",
+            errors_url=f"/v1/batches/{row.id}/errors",
             metadata=row.user_metadata,
             created_at=_time(row.created_at),
         )
@@ -297,8 +319,13 @@ class Capabilities(BaseModel):
     formats: list[str]
     dataset_options: list[str]
     encoders: list[str]
+    devices: list[str] = Field(description="What a job may name beside auto.")
     engine: str
-    limits: dict[str, float]
+    limits: dict[str, int | float]
+
+
+def _failure(error: dict[str, Any] | None) -> Failure | None:
+    return None if error is None else Failure.model_validate(error)
 
 
 def _time(seconds: float) -> datetime:

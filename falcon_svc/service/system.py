@@ -9,6 +9,7 @@ from falcon_svc.data.registry import FORMATS as _FORMATS
 from falcon_svc.errors import StorageError
 from falcon_svc.pipeline.encoder_files import available
 from falcon_svc.service.context import Context
+from falcon_svc.service.jobs import NVIDIA
 
 FORMATS = list(_FORMATS)
 
@@ -16,6 +17,11 @@ FORMATS = list(_FORMATS)
 def encoders(context: Context) -> list[str]:
     """Return the encoders that a job may name."""
     return ["auto", "none", "pixels", *available(context.settings)]
+
+
+def devices(context: Context) -> list[str]:
+    """Return the devices that a job may name; a cluster says itself what it lacks."""
+    return ["cpu", "cuda"] if context.settings.engine != "local" or NVIDIA.exists() else ["cpu"]
 
 
 def check_ready(context: Context) -> None:

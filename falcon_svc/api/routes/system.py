@@ -10,7 +10,7 @@ from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.schemas import Capabilities
 from falcon_svc.api.strict_json import StrictRoute
 from falcon_svc.service.datasets import OPTIONS
-from falcon_svc.service.system import FORMATS, check_ready, encoders
+from falcon_svc.service.system import FORMATS, check_ready, devices, encoders
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 LIMITS = (
@@ -46,12 +46,13 @@ def router(metrics: Metrics) -> APIRouter:
 
     @made.get("/v1/capabilities", operation_id="get_capabilities")
     def capabilities(context: Ctx, _: Reader) -> Capabilities:
-        """Return formats, options, encoders and limits."""
+        """Return formats, options, encoders, devices and limits."""
         return Capabilities(
             version=__version__,
             formats=FORMATS,
             dataset_options=sorted(OPTIONS),
             encoders=encoders(context),
+            devices=devices(context),
             engine=context.settings.engine,
             limits={name: getattr(context.settings, name) for name in LIMITS},
         )
