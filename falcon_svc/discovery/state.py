@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from falcon_svc.checkpoint import Saved, load_optimizer, optimizer_tensors, prefixed, under
 from falcon_svc.core import children_of, learning_rate_share
 from falcon_svc.discovery.relation_step import AffinityWindow, solve_relation
 from falcon_svc.discovery.teacher_memory import TeacherMemory
@@ -92,14 +92,6 @@ class SourceState:
             self.memory.change_children(self.children, self.coarse)
 
 
-@dataclass(frozen=True)
-class Saved:
-    """A state at rest: tensors by name, and JSON-ready numbers."""
-
-    tensors: dict[str, Tensor]
-    numbers: dict[str, Any]
-
-
 @dataclass
 class TrainState:
     """Student, teacher and what moves them, at `epoch` epochs and `step` steps done.
@@ -139,10 +131,9 @@ class TrainState:
     def save(self) -> Saved:
         """Return a copy of the state; only meaningful at the boundary of an epoch."""
         tensors = {"generator": self.generator.get_state()}
-        tensors |= _prefixed("student", self.student.state_dict())
-        tensors |= _prefixed("teacher", self.teacher.state_dict())
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= _prefixed(f"optimizer.{number}", moments)
+        tensors |= prefixed("student", self.student.state_dict())
+        tensors |= prefixed("teacher", self.teacher.state_dict())
+        tensors |= prefixed("optimizer", optimizer_tensors(self.optimizer))
         for i, source in enumerate(self.sources):
             tensors |= {f"source.{i}.relation": source.relation}
             tensors |= {f"source.{i}.window": source.window.sums}
@@ -153,16 +144,15 @@ class TrainState:
             "window_counts": [source.window.count for source in self.sources],
             "history": [dict(row) for row in self.history],
         }
-        copies = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
-        return Saved(copies, numbers)
+        return Saved.copied(tensors, numbers)
 
     def load(self, saved: Saved) -> None:
         """Become the state that was saved; the memories' content is not restored."""
         tensors, numbers = saved.tensors, saved.numbers
         self.generator.set_state(tensors["generator"])
-        self.student.load_state_dict(_under("student", tensors))
-        self.teacher.load_state_dict(_under("teacher", tensors))
-        self._load_optimizer(_under("optimizer", tensors))
+        self.student.load_state_dict(under("student", tensors))
+        self.teacher.load_state_dict(under("teacher", tensors))
+        load_optimizer(self.optimizer, under("optimizer", tensors))
         for i, source in enumerate(self.sources):
             device = source.coarse.device
             source.change_relation(tensors[f"source.{i}.relation"].to(device))
@@ -171,20 +161,3 @@ class TrainState:
         self.epoch, self.step = numbers["epoch"], numbers["step"]
         self.retries = numbers["retries"]
         self.history = [dict(row) for row in numbers["history"]]
-
-    def _load_optimizer(self, tensors: dict[str, Tensor]) -> None:
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            number, key = name.split(".", 1)
-            moments.setdefault(int(number), {})[key] = tensor.clone()
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-
-
-def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

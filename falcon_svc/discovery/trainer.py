@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from falcon_svc.checkpoint import CheckpointStore, Saved
 from falcon_svc.core import (
     balance_loss,
     coarse_loss,
@@ -35,11 +36,10 @@ from falcon_svc.core import (
     soft_weight,
     take_children,
 )
-from falcon_svc.discovery.checkpoint import CheckpointStore
 from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.head_start import HeadStart
 from falcon_svc.discovery.setup import TrainInputs, make_state, on_device, run_digest
-from falcon_svc.discovery.state import Saved, SourceState, TrainState
+from falcon_svc.discovery.state import SourceState, TrainState
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.discovery.trained_head import TrainedHead, finish
 from falcon_svc.errors import DivergedError

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.checkpoint import CheckpointStore
 from falcon_svc.discovery.classes import describe_classes
 from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
 from falcon_svc.discovery.epoch_report import EpochReport

@@ -17,12 +17,13 @@ BELOW = {
     "core": (),
     "data": (),
     "neighbors": ("core",),
-    "encoder": ("data", "config"),
-    "discovery": ("core", "solver", "neighbors", "config"),
+    "checkpoint": (),
+    "encoder": ("checkpoint", "data", "config", "neighbors"),
+    "discovery": ("checkpoint", "core", "solver", "neighbors", "config"),
     "metrics": ("discovery.result",),
     "report": ("discovery.result",),
     "config": ("data.config", "encoder.config", "discovery.train_config"),
-    "pipeline": (*COMPUTE, "config", "data", "report", "settings", "storage"),
+    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
     "settings": (),
     "storage": (),
     "engines": ("settings",),
@@ -99,8 +100,9 @@ def modules_loaded_by(statement: str) -> set[str]:
 
 
 def test_data_features_metrics_and_report_load_no_torch():
-    packages = [f"falcon_svc.{name}" for name in ("data", "encoder", "metrics", "report")]
-    loaded = modules_loaded_by("import " + ", ".join(m.name for m in within(*packages)))
+    packages = [f"falcon_svc.{name}" for name in ("data", "metrics", "report")]
+    names = [*(m.name for m in within(*packages)), "falcon_svc.encoder"]
+    loaded = modules_loaded_by("import " + ", ".join(names))
     assert not loaded & {"torch", "faiss", "ortools"}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.discovery.checkpoint import CheckpointStore
+from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.discovery.trained_head import TrainedHead

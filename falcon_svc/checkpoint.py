@@ -1,9 +1,10 @@
 """Checkpoints that survive a kill at any moment: whole or not there, verified before use.
 
-Place: used by `falcon_svc.discovery.trainer` after every epoch. One folder per checkpoint:
-`state.safetensors`, `state.json` and a manifest with their sha256. It is written under a
-temporary name, every file and the folder fsynced, renamed, and its parent fsynced. The last two
-are kept; a damaged newest one is passed over for the one before.
+Place: used after every epoch by the trainers of heads (`discovery.trainer`) and of encoders
+(`encoder.pretrain`). One folder per checkpoint: `state.safetensors`, `state.json` and a manifest
+with their sha256. It is written under a temporary name, every file and the folder fsynced,
+renamed, and its parent fsynced. The last two are kept; a damaged newest one is passed over for
+the one before.
 """
 
 from __future__ import annotations
@@ -13,19 +14,35 @@ import json
 import logging
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
-from falcon_svc.discovery.state import Saved
 from falcon_svc.errors import StorageError
 
 FORMAT_VERSION = 1
 KEPT = 2
 _TENSORS, _NUMBERS, _MANIFEST = "state.safetensors", "state.json", "manifest.json"
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A state at rest: tensors by name, and JSON-ready numbers."""
+
+    tensors: dict[str, Tensor]
+    numbers: dict[str, Any]
+
+    @classmethod
+    def copied(cls, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> Saved:
+        """Take copies of tensors that go on changing."""
+        copies = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+        return cls(copies, numbers)
 
 
 class CheckpointStore:
@@ -146,3 +163,38 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with `prefix.` before their names."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix.`, without it."""
+    start = f"{prefix}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return an optimiser's moments as ``NUMBER.NAME``."""
+    found: dict[str, Tensor] = {}
+    for number, moments in optimizer.state_dict()["state"].items():
+        found |= prefixed(str(number), moments)
+    return found
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Give an optimiser the moments that `optimizer_tensors` returned.
+
+    They are laid out as their weights are: fused steps walk through memory.
+    """
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split(".", 1)
+        like = weights[int(number)]
+        alike = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        moments.setdefault(int(number), {})[key] = alike.clone()
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from falcon_svc.discovery.checkpoint import CheckpointStore
-from falcon_svc.discovery.state import Saved
+from falcon_svc.checkpoint import CheckpointStore, Saved
 from falcon_svc.errors import StorageError
 
 
