@@ -9,12 +9,16 @@ import pytest
 
 from falcon_svc import __version__
 from falcon_svc.data.shipped import demo_path
-from tests.architecture.sources import ROOT, modules, within
+from falcon_svc.errors import ConfigError
+from falcon_svc.pipeline.encoder_files import resolve
+from falcon_svc.settings import Settings
+from tests.architecture.sources import ROOT, is_part, modules, within
 
 TRUTH = {"EvalLabels", "load_truth"}
 READERS_OF_TRUTH = ("metrics", "cli", "bench", "data", "types")
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+READER_OF_USERS_WEIGHTS = "falcon_svc.encoder.weight_files"
 MAX_LINES = 400
 
 every_module = pytest.mark.parametrize("module", modules(), ids=lambda m: m.name)
@@ -46,10 +50,30 @@ def test_no_code_is_loaded_from_data(module):
     assert not roots & FORBIDDEN_MODULES
     for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
         called = ast.unparse(call.func)
-        assert called not in FORBIDDEN_CALLS | {"torch.load", "torch.jit.load", "torch.hub.load"}
+        assert called not in FORBIDDEN_CALLS | {"torch.jit.load", "torch.hub.load"}
+        assert called != "torch.load" or _reads_tensors_only(module, call)
         for keyword in call.keywords:
             allowed = keyword.arg == "allow_pickle" and ast.unparse(keyword.value) == "False"
             assert keyword.arg != "allow_pickle" or allowed
+
+
+def _reads_tensors_only(module, call):
+    safe = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+    return module.name == READER_OF_USERS_WEIGHTS and safe.get("weights_only") == "True"
+
+
+def test_users_weight_files_are_out_of_the_services_reach():
+    """Only encoders open them, and jobs name encoders that the operator put into a folder."""
+    users = {m.name for m in modules() if READER_OF_USERS_WEIGHTS in _roots(m.imports())}
+    assert users
+    assert all(is_part(user, "falcon_svc.encoder") for user in users)
+    for name in ("timm:resnet18@w.pt", "torchvision:resnet18@/etc/w.pt", "moco:continue=w.pt"):
+        with pytest.raises(ConfigError, match="Expected an encoder among"):
+            resolve({"encoder": {"name": name, "allow_download": True}}, Settings())
+
+
+def _roots(names):
+    return {name.rpartition(".")[0] for name in names}
 
 
 @every_module
