@@ -1,0 +1,93 @@
+"""Settings of random views: `[encoder.moco.views]`.
+
+Place: read by `views`. Sources: "v3" is the recipe of MoCo v3 for small images in solo-learn;
+shares and probabilities lie in 0-1, lengths are shares of the image's side.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Range = tuple[
+    Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)],
+    Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)],
+]
+
+
+class ViewStrengths(BaseModel):
+    """How far a random view may be from its image; the defaults are for photographs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    crop_scale: Range = Field(
+        (0.2, 1.0), description="Area that is cut out and enlarged, least and most. v3: 0.08-1."
+    )
+    crop_ratio: Range = Field((0.75, 4 / 3), description="Its width through its height.")
+    flip: Share = Field(0.5, description="Probability of a mirror image.")
+    rotation_deg: float = Field(0, ge=0, le=180, description="Most, to either side.")
+    zoom: Range = Field((1.0, 1.0), description="Size of what is shown, least and most.")
+    shear_deg: float = Field(0, ge=0, le=60, description="Most, to either side.")
+    translation: Share = Field(0, description="Most, along either axis.")
+    jitter: Share = Field(0.8, description="Probability of the next four together.")
+    brightness: Share = Field(0.4, description="Factor 1 - x to 1 + x.")
+    contrast: Share = Field(0.4, description="Factor 1 - x to 1 + x.")
+    saturation: Share = Field(0.2, description="Factor 1 - x to 1 + x; colour images.")
+    hue: float = Field(0.1, ge=0, le=0.5, description="Turn -x to x; colour images.")
+    grey: Share = Field(0.2, description="Probability of losing all colour.")
+    solarize: Share = Field(0.2, description="Probability in the second view: light turned dark.")
+    blur: Share = Field(0.5, description="Probability; only for sides of 96 px and more.")
+    erase: Share = Field(0, description="Probability of a rectangle without content.")
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self) -> Self:
+        for name in ("crop_scale", "crop_ratio", "zoom"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} has least {low} above most {high}")
+        if self.crop_scale[1] > 1:
+            raise ValueError(f"crop_scale is a share of the area, found {self.crop_scale[1]}")
+        return self
+
+    def first(self) -> Self:
+        """Return the strengths of the first of two views, which is not solarized (v3)."""
+        return self.model_copy(update={"solarize": 0.0})
+
+    def weak(self) -> Self:
+        """Return the strengths of a weak view: most of the image, nearly upright, true colours."""
+        none = dict.fromkeys(("jitter", "grey", "solarize", "blur", "erase"), 0.0)
+        half = {n: getattr(self, n) / 2 for n in ("rotation_deg", "shear_deg", "translation")}
+        low, high = self.crop_scale
+        return self.model_copy(update={**none, **half, "crop_scale": ((low + high) / 2, high)})
+
+
+class DrawingStrengths(ViewStrengths):
+    """Defaults for drawings and other grey images: bent and moved rather than recoloured."""
+
+    crop_scale: Range = Field((0.5, 1.0), description="See photographs.")
+    flip: Share = Field(0, description="See photographs; letters have no mirror image.")
+    rotation_deg: float = Field(15, ge=0, le=180, description="See photographs.")
+    zoom: Range = Field((0.8, 1.2), description="See photographs.")
+    shear_deg: float = Field(15, ge=0, le=60, description="See photographs.")
+    translation: Share = Field(0.1, description="See photographs.")
+    solarize: Share = Field(0, description="See photographs.")
+    erase: Share = Field(0.25, description="See photographs.")
+
+
+class ViewConfig(BaseModel):
+    """Which kind of random views, and how strong each kind is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["auto", "photo", "drawing"] = Field(
+        "auto", description="auto = drawing for grey images, photo for coloured ones."
+    )
+    photo: ViewStrengths = Field(default_factory=ViewStrengths)
+    drawing: DrawingStrengths = Field(default_factory=DrawingStrengths)
+
+    def strengths(self, channels: int) -> ViewStrengths:
+        """Return the strengths for images of so many channels."""
+        kind = ("drawing" if channels == 1 else "photo") if self.kind == "auto" else self.kind
+        return self.drawing if kind == "drawing" else self.photo
