@@ -168,7 +168,7 @@ def _seen(
 
 def _cut_classifier(network: nn.Module) -> str:
     """Replace the last linear layer, the classifier of all these networks; return its name."""
-    name = [n for n, part in network.named_modules() if isinstance(part, nn.Linear)][-1]
+    name: str = [n for n, part in network.named_modules() if isinstance(part, nn.Linear)][-1]
     parent, _, own = name.rpartition(".")
     setattr(network.get_submodule(parent), own, nn.Identity())
     return name
