@@ -44,19 +44,17 @@ def fit_weights(
     ConfigError
         Tensors are missing, unexpected or of another shape; the sentence names them.
     """
-    wanted = network.state_dict()
-    found = _backbone(tensors, wanted, heads)
-    for name in wanted.keys() - found.keys():
-        if name.endswith(COUNTERS):
-            found[name] = wanted[name]
-    misfits = _misfits(wanted, found)
+    state = network.state_dict()
+    found = _backbone(tensors, state, heads)
+    misfits = _misfits(state, found)
     if misfits:
         raise ConfigError(
             f"Expected the weights of {where}, found {', '.join(misfits)}; give a file of this "
             "architecture, or name the architecture of the file.",
             code="bad_encoder",
         )
-    network.load_state_dict(found)
+    state.update(found)  # keeps its version marks, which some networks ask for
+    network.load_state_dict(state)
 
 
 def _backbone(
@@ -76,8 +74,9 @@ def _misfits(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[
         for name in both
         if found[name].shape != wanted[name].shape
     ]
+    missing = (n for n in wanted.keys() - found.keys() if not n.endswith(COUNTERS))
     return [
-        *_named(wanted.keys() - found.keys(), "missing"),
+        *_named(missing, "missing"),
         *_named(found.keys() - wanted.keys(), "unexpected"),
         *_named(shapes, "of another shape"),
     ]
