@@ -77,10 +77,9 @@ class CheckpointStore:
         try:
             self._write(epoch, _files(run, saved))
         except OSError as error:
-            raise StorageError(
-                f"A checkpoint could not be written to {self.folder}: "
-                f"{error.strerror or error}; free some space or name another folder, then resume."
-            ) from error
+            what = f"A checkpoint could not be written to {self.folder}"
+            remedy = "name another folder, then resume"
+            raise StorageError.because(what, error, remedy=remedy) from error
 
     def load(self, run: str) -> Saved | None:
         """Return the newest undamaged checkpoint, or None where there is none.

@@ -7,6 +7,11 @@ it into its problem documents. Bugs of ours are never `FalconError`s: they stay 
 
 from __future__ import annotations
 
+import errno
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+FULL = "storage_full"
+
 
 class FalconError(Exception):
     """Base of all errors that a user can mend."""
@@ -48,6 +53,13 @@ class StorageError(FalconError):
 
     code = "storage"
 
+    @classmethod
+    def because(cls, what: str, error: OSError, *, remedy: str) -> StorageError:
+        """Return the error that says `what` happened and why; a full disk has a code of its own."""
+        if error.errno in NO_SPACE:
+            return cls(f"{what}: the disk is full; free some space, or {remedy}.", code=FULL)
+        return cls(f"{what}: the system says '{error.strerror or error}'; {remedy}.")
+
 
 class DeviceError(FalconError):
     """The device that was asked for is not there, or is out of memory."""
@@ -59,3 +71,9 @@ class DivergedError(FalconError):
     """Training left the finite numbers and could not be brought back."""
 
     code = "diverged"
+
+
+class CollapsedError(FalconError):
+    """An encoder in training gives all samples the same features."""
+
+    code = "collapsed"

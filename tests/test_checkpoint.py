@@ -110,6 +110,7 @@ def test_a_full_disk_is_one_sentence_and_harms_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(StorageError, match="No space left on device"):
+        with pytest.raises(StorageError, match="disk is full") as raised:
             store.save("run", 4, saved(4))
+    assert raised.value.code == "storage_full"
     assert store.load("run").numbers["epoch"] == 3

@@ -6,7 +6,6 @@ the user can mend, 130 interrupted.
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from falcon_svc.cli.predict import predict
 from falcon_svc.cli.remote import remote
 from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.validate import validate
-from falcon_svc.errors import FalconError
+from falcon_svc.errors import FULL, NO_SPACE, FalconError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -70,11 +69,9 @@ def run(arguments: Sequence[str]) -> int:
             as_json=as_json,
         )
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_SPACE:
             raise
-        return _refuse(
-            "The disk is full; free some space, then run again.", "disk_full", as_json=as_json
-        )
+        return _refuse("The disk is full; free some space, then run again.", FULL, as_json=as_json)
 
 
 def _usage(error: BaseException) -> str:

@@ -122,7 +122,5 @@ def _storage_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"Expected to write features into {folder}, found: {error.strerror or error}; "
-            "free space or choose another cache folder."
-        ) from error
+        what = f"The features could not be written into {folder}"
+        raise StorageError.because(what, error, remedy="choose another cache folder") from error

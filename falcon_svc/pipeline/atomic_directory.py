@@ -10,7 +10,6 @@ takes two renames: a kill right between them leaves both results whole in such s
 
 from __future__ import annotations
 
-import errno
 import glob
 import hashlib
 import json
@@ -33,8 +32,6 @@ MARKER = "discovery.json"
 
 STALE_S = 3600.0
 """Age at which a temporary sibling is taken for a killed run's."""
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None:
@@ -163,11 +160,6 @@ def _storage_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE:
-            why = "the disk is full; free some space or name a directory on another disk"
-        else:
-            why = f"the system says '{error.strerror or error}'"
-        message = (
-            f"The result could not be written to {directory}: {why}; nothing was changed there."
-        )
-        raise StorageError(message) from error
+        what = f"The result could not be written to {directory}, where nothing was changed"
+        remedy = "name a directory on another disk"
+        raise StorageError.because(what, error, remedy=remedy) from error
