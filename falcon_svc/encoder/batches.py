@@ -83,13 +83,13 @@ class Batches:
         *,
         batch_size: int,
         seed: int,
-        device: torch.device,
+        device: str | torch.device,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         self._samples, self._views = samples, views
         self._count = max(1, round(len(samples) / batch_size))
-        self._seed, self._device = seed, device
+        self._seed, self._device = seed, torch.device(device)
         self._rank, self._world_size = rank, world_size
         self.flow = Flow()
 

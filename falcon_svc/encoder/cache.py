@@ -1,4 +1,4 @@
-"""Features on disk: KEY.npy, and KEY.json as the mark that it is complete.
+"""Arrays on disk: KEY.npy, and KEY.json as the mark that it is complete.
 
 The array goes to a temporary file, is synced and renamed; then the mark is, which holds the
 array's sha256. A file that was cut off, changed or left without its mark is computed again.
@@ -13,61 +13,68 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.errors import StorageError
-from falcon_svc.types import FloatArray
 
 VERSION = 1
 PIECE = 1 << 22
 
+Dtype = type[np.float32] | type[np.uint8]
+
 
 def load_or_make(
-    folder: Path, key: str, shape: tuple[int, int], make: Callable[[FloatArray], None]
-) -> FloatArray:
-    """Return the features named `key` as a read-only memory map, computing them if need be.
+    folder: Path,
+    key: str,
+    shape: tuple[int, ...],
+    make: Callable[[NDArray[Any]], None],
+    dtype: Dtype = np.float32,
+) -> NDArray[Any]:
+    """Return the array named `key` as a read-only memory map, computing it if need be.
 
     Parameters
     ----------
     folder
         Made when it is not there.
-    shape
-        (N, D).
+    shape, dtype
+        Of the array.
     make
-        Fills a zeroed (N, D) float32 array.
+        Fills an array of zeros.
 
     Raises
     ------
     StorageError
-        The features cannot be written (disk full, no permission).
+        The array cannot be written (disk full, no permission).
     """
-    found = _load(folder, key, shape)
+    found = _load(folder, key, shape, dtype)
     if found is not None:
         return found
     with _storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _make(folder, key, shape, make)
-    made = _load(folder, key, shape)
+        _make(folder, key, shape, make, dtype)
+    made = _load(folder, key, shape, dtype)
     if made is None:
-        raise StorageError(f"The features in {folder} changed while they were written; run again.")
+        raise StorageError(f"An array in {folder} changed while it was written; run again.")
     return made
 
 
-def _load(folder: Path, key: str, shape: tuple[int, int]) -> FloatArray | None:
-    """Return the array when mark, shape and digest all agree."""
+def _load(folder: Path, key: str, shape: tuple[int, ...], dtype: Dtype) -> NDArray[Any] | None:
+    """Return the array when mark, shape, type and digest all agree, else None."""
     path = folder / f"{key}.npy"
     try:
         mark = json.loads((folder / f"{key}.json").read_text())
         if mark != _mark(path, shape):
             return None
-        array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
         return None
-    return array if array.shape == shape and array.dtype == np.float32 else None
+    return array if array.shape == shape and array.dtype == dtype else None
 
 
-def _mark(path: Path, shape: tuple[int, int]) -> dict[str, object]:
+def _mark(path: Path, shape: tuple[int, ...]) -> dict[str, object]:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(PIECE):
@@ -76,10 +83,14 @@ def _mark(path: Path, shape: tuple[int, int]) -> dict[str, object]:
 
 
 def _make(
-    folder: Path, key: str, shape: tuple[int, int], make: Callable[[FloatArray], None]
+    folder: Path,
+    key: str,
+    shape: tuple[int, ...],
+    make: Callable[[NDArray[Any]], None],
+    dtype: Dtype,
 ) -> None:
     with _renamed(folder / f"{key}.npy") as path:
-        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
         _reserve(path)
         make(array)
         array.flush()

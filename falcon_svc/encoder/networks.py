@@ -1,8 +1,8 @@
 """The networks that images are trained with: a small one for CPUs, ResNets, a vision transformer.
 
-Place: below `moco`, `pretrain` and `network_encoder`. Each maps (B, C, S, S) float to (B, dim) and
-says its `dim`. Sources: ResNet for small images as in solo-learn and FALCON (3x3 first
-convolution of stride 1 and padding 2, no pooling after it); ViT-small with fixed positions as in MoCo v3 (Chen, Xie & He, ICCV 2021).
+Place: below `moco`, `pretrain` and `network_encoder`. Sources: ResNet for small images as in
+solo-learn and FALCON (first convolution 3x3 of stride 1 and padding 2, no pooling after it);
+ViT-small with fixed positions as in MoCo v3 (Chen, Xie & He, ICCV 2021).
 """
 
 from __future__ import annotations
