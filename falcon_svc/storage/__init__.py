@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from falcon_svc.storage.artifacts import ArtifactStore
-from falcon_svc.storage.database import Conflict, Database, DatabaseError, Session
+from falcon_svc.storage.database import Conflict, Database, DatabaseError, Session, is_full
 
-__all__ = ["ArtifactStore", "Conflict", "Database", "DatabaseError", "Session"]
+__all__ = ["ArtifactStore", "Conflict", "Database", "DatabaseError", "Session", "is_full"]

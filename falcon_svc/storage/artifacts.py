@@ -8,10 +8,13 @@ store promises the same for each object, and a directory's marker is put last.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import fsspec
 
 from falcon_svc.errors import StorageError
 
+NEW_FOLDERS = 3  # that a key may have made, `results/JOB/NUMBER`
 KEY = re.compile(r"^[a-z0-9_]+(/[A-Za-z0-9_.-]+)*$")
 
 
@@ -41,24 +45,31 @@ class ArtifactStore:
             Path(self.root).mkdir(parents=True, exist_ok=True)
 
     def put_file(self, source: Path, key: str) -> None:
-        """Take over a local file: it is moved where possible, durable afterwards."""
-        target = self._place(key)
-        if not self.is_local:
-            self.files.put_file(str(source), target)
-            source.unlink()
-            return
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        _sync(source)
-        shutil.move(source, target)
-        _sync(Path(target).parent)
+        """Take over a local file: it is moved where possible, durable afterwards.
+
+        Raises
+        ------
+        StorageError
+            The store does not take it (code ``storage_full`` where it has no room).
+        """
+        with _storage_errors(key):
+            self._put(source, self._place(key))
 
     def put_directory(self, source: Path, key: str, *, last: str) -> None:
         """Copy a directory's files; `last` names the one that says that all are there."""
         names = sorted(path.name for path in source.iterdir() if path.name != last)
         for name in [*names, last]:
-            copy = Path(tempfile.mkstemp(dir=source.parent)[1])
-            shutil.copyfile(source / name, copy)
-            self.put_file(copy, f"{key}/{name}")
+            copy = source.with_name(f"{source.name}.{name}.copy")
+            with _storage_errors(key):
+                shutil.copyfile(source / name, copy)
+                self._put(copy, self._place(f"{key}/{name}"))
+
+    def _put(self, source: Path, target: str) -> None:
+        if self.is_local:
+            _move(source, Path(target))
+        else:
+            self.files.put_file(str(source), target)
+            source.unlink()
 
     def local_path(self, key: str) -> Path:
         """Return a path to read the file or directory at.
@@ -108,6 +119,34 @@ class ArtifactStore:
 
 def _protocols(files: Any) -> tuple[str, ...]:
     return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Let a file appear at its place whole and durable, from another disk too."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sync(source)
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = target.with_name(f".{target.name}.tmp")
+        shutil.copyfile(source, beside)
+        _sync(beside)
+        beside.rename(target)
+        source.unlink()
+    for folder in list(target.parents)[:NEW_FOLDERS]:
+        _sync(folder)
+
+
+@contextmanager
+def _storage_errors(key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = f"{key.partition('/')[0].capitalize()} could not be stored"
+        remedy = "mend the artifact store (FALCON_ARTIFACTS_URL), then try again"
+        raise StorageError.because(what, error, remedy=remedy) from error
 
 
 def _sync(path: Path) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError as AnyDatabaseError
 from sqlalchemy.exc import IntegrityError as Conflict
 from sqlalchemy.exc import OperationalError as DatabaseError
 from sqlalchemy.orm import Session
@@ -26,6 +28,8 @@ from falcon_svc.errors import ConfigError
 __all__ = ["Conflict", "Database", "DatabaseError", "Session"]
 
 BUSY_TIMEOUT_MS = 15_000
+MIGRATING = 0xFA1C  # number of the lock that Postgres gives to one migration at a time
+FULL = ("SQLITE_FULL", "53100")  # SQLite's name, Postgres' state
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -80,9 +84,45 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the tables to this release's form."""
-        with self.engine.connect() as connection:
-            command.upgrade(_alembic(connection), "head")
+        """Bring the tables to this release's form; processes that start together take turns.
+
+        Raises
+        ------
+        ConfigError
+            A newer release made them (code ``newer_database``).
+        """
+        try:
+            with self._writing.connect() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATING})"))
+                command.upgrade(_alembic(connection), "head")
+        except CommandError as error:
+            raise ConfigError(
+                f"Expected a database of this release or an earlier one, found one of a newer "
+                f"release ({error}); install that release again, or restore the backup that was "
+                "made before the upgrade.",
+                code="newer_database",
+            ) from error
+
+    def faults(self, *, thorough: bool = False) -> list[str]:
+        """Return what is wrong with the database file, page by page; Postgres checks its own.
+
+        Parameters
+        ----------
+        thorough
+            Compare indexes with tables and look for references to rows that are not there, too.
+        """
+        if not self.is_sqlite:
+            return []
+        checks = ["integrity_check", "foreign_key_check"] if thorough else ["quick_check"]
+        try:
+            with self.engine.connect() as connection:
+                rows = [
+                    row for name in checks for row in connection.exec_driver_sql(f"PRAGMA {name}")
+                ]
+        except AnyDatabaseError as error:
+            return [str(error.orig)]
+        return [" ".join(map(str, row)) for row in rows if tuple(row) != ("ok",)]
 
     def check(self) -> None:
         """Raise SQLAlchemyError unless the database answers."""
@@ -92,6 +132,12 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def is_full(error: DatabaseError) -> bool:
+    """Return whether the database has no room on its disk."""
+    names = (getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate"))
+    return any(name in FULL for name in names)
 
 
 def _alembic(connection: Connection) -> Config:

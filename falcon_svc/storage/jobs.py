@@ -32,6 +32,11 @@ from falcon_svc.storage.states import (
 from falcon_svc.storage.tables import Attempt, Event, Job, Measure
 
 Problem = dict[str, Any]
+LOST = ("worker_lost", "worker_killed")
+"""Codes of attempts that went away without a word."""
+
+RELEASED = "released"
+AGAIN: dict[str, Any] = {"state": QUEUED, "stage": None, "eta_s": None, "error": None}
 
 
 def results_key(job_id: str) -> str:
@@ -139,16 +144,20 @@ class JobRepository:
         query = select(Event).where(Event.job_id == job_id, Event.seq > seq)
         return self.session.scalars(query.order_by(Event.seq).limit(most)).all()
 
-    def claim(self, owner: str) -> Job | None:
+    def claim(self, owner: str, *, cuda: bool = True) -> Job | None:
         """Start an attempt at the job whose turn it is, if any is queued.
 
         Tenants take turns: next is the one with the fewest jobs at work, then the one that has
-        waited longest for a start; within a tenant, the oldest job.
+        waited longest for a start; within a tenant, the oldest job. Jobs that insist on a GPU are
+        left out unless `cuda`.
         """
-        tenant = self._next_tenant()
+        ready = [Job.state == QUEUED]
+        if not cuda:
+            ready.append(func.coalesce(Job.config["device"].as_string(), "auto") != "cuda")
+        tenant = self._next_tenant(*ready)
         if tenant is None:
             return None
-        query = select(Job.id, Job.attempt).where(Job.tenant == tenant, Job.state == QUEUED)
+        query = select(Job.id, Job.attempt).where(Job.tenant == tenant, *ready)
         row = self.session.execute(query.order_by(Job.id).limit(1)).first()
         if row is None:
             return None
@@ -234,22 +243,37 @@ class JobRepository:
     def retry(
         self, job_id: str, number: int, problem: Problem, *, most: int, keep_s: float
     ) -> bool:
-        """Queue a job again after a lost attempt, or end it after `most` of them."""
+        """Queue a job again after a lost attempt, or end it after `most` of them.
+
+        It then fails with the problem's own code if that says what is wrong with the job, and with
+        ``max_attempts`` if all that is known is that its processes went away.
+        """
         self._close(job_id, number, str(problem["code"])[:40])
         if self.cancel_done(job_id, number, keep_s=keep_s):
             return True
-        if number >= most:
-            detail = f"{most} attempts were made; the last one ended so: {problem['detail']}"
-            problem = {
-                **problem,
-                "code": "max_attempts",
-                "detail": detail,
-                "cause": problem["code"],
-            }
-            values = {"state": FAILED, "error": problem, "eta_s": None}
-            return self._finish(job_id, number, values, "max_attempts", keep_s, *_current(number))
-        values = {"state": QUEUED, "stage": None, "eta_s": None, "error": None}
-        return self._change(job_id, values, *_current(number))
+        tries = self._tries(job_id)
+        if tries < most:
+            return self._change(job_id, AGAIN, *_current(number), told={"error": problem})
+        detail = f"{tries} attempts were made; the last one ended so: {problem['detail']}"
+        code = "max_attempts" if problem["code"] in LOST else problem["code"]
+        error = {**problem, "code": code, "detail": detail, "cause": problem["code"]}
+        values = {"state": FAILED, "error": error, "eta_s": None}
+        return self._finish(job_id, number, values, code, keep_s, *_current(number))
+
+    def release(self, job_id: str, number: int, *, keep_s: float) -> bool:
+        """Queue a job again whose attempt was stopped for the service's sake; it is no try."""
+        if self.cancel_done(job_id, number, keep_s=keep_s):
+            return True
+        self._close(job_id, number, RELEASED)
+        return self._change(job_id, AGAIN, *_current(number))
+
+    def outcomes(self, job_id: str) -> Sequence[str | None]:
+        """Return how a job's attempts ended, in order; None = it has not."""
+        query = select(Attempt.outcome).where(Attempt.job_id == job_id)
+        return self.session.scalars(query.order_by(Attempt.number)).all()
+
+    def _tries(self, job_id: str) -> int:
+        return sum(outcome != RELEASED for outcome in self.outcomes(job_id))
 
     def cancel(self, job_id: str, *, keep_s: float) -> bool:
         """Ask for a job's end: at once if it is queued, else by its supervisor."""
@@ -288,8 +312,8 @@ class JobRepository:
         )
         return bool(done.rowcount)  # type: ignore[attr-defined]
 
-    def _next_tenant(self) -> str | None:
-        query = select(Job.tenant).where(Job.state == QUEUED).distinct()
+    def _next_tenant(self, *ready: ColumnElement[bool]) -> str | None:
+        query = select(Job.tenant).where(*ready).distinct()
         waiting = set(self.session.scalars(query))
         if not waiting:
             return None
@@ -337,8 +361,12 @@ class JobRepository:
         values: dict[str, Any],
         *condition: ColumnElement[bool],
         kind: str = "state",
+        told: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Change a job where the condition holds, raise its version, and write the event."""
+        """Change a job where the condition holds, raise its version, and write the event.
+
+        `told` is said in the event beside what changes.
+        """
         version = self.session.scalar(
             update(Job)
             .where(Job.id == job_id, *condition)
@@ -347,7 +375,7 @@ class JobRepository:
         )
         if version is None:
             return False
-        shown = {k: v for k, v in values.items() if k in EVENT_FIELDS}
+        shown = {k: v for k, v in values.items() if k in EVENT_FIELDS} | dict(told or {})
         self._tell(job_id, version, kind, shown, time.time())
         return True
 
