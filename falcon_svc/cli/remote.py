@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from falcon_svc.errors import ConfigError
+from falcon_svc.cli import options
+from falcon_svc.cli.table_file import TableFile, check_name, write_table
+from falcon_svc.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from falcon_svc.client import Falcon
+    from falcon_svc.client.documents import Dataset
+    from falcon_svc.types import CoarseDataset
 
 Url = Annotated[
     str, typer.Option("--url", envvar="FALCON_URL", help="Of the service.", show_default=True)
 ]
 Key = Annotated[str | None, typer.Option("--key", envvar="FALCON_KEY", help="API key.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
+OutDir = Annotated[Path, typer.Option("--out", metavar="DIR", help="For the results.")]
 LOCAL = "http://127.0.0.1:8000"
 FILES = ("report", "model", "assignments")
 
@@ -28,19 +33,19 @@ remote = typer.Typer(name="remote", help="Discover on a service.", no_args_is_he
 @remote.command("discover")
 def discover(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="One file.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For the results.")],
+    out: OutDir,
     n_fine: Annotated[int | None, typer.Option("--n-fine", help="Fine classes in all.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE.toml")] = None,
-    coarse_column: Annotated[str | None, typer.Option("--coarse-column")] = None,
+    config: options.ConfigFile = None,
+    coarse_column: options.CoarseColumn = None,
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:
     """Send INPUT, wait for its fine classes, and save report, model and assignments."""
     tables = _tables(config, n_fine)
-    options = {} if coarse_column is None else {"coarse_column": coarse_column}
+    _check_source(source)
     _check_out(out)
     with _service(url, key) as falcon:
-        dataset = falcon.upload(source, options=options)
+        dataset = _send(falcon, source, coarse_column)
         job = falcon.submit(dataset["id"], tables)
         print(f"job {job['id']}", file=sys.stderr)
         _follow(falcon, job["id"])
@@ -51,12 +56,31 @@ def _tables(config: Path | None, n_fine: int | None) -> dict[str, Any]:
     from falcon_svc.config import read_config
 
     tables = {} if config is None else read_config(config)
-    return tables if n_fine is None else {**tables, "counts": {"n_fine": n_fine}}
+    if n_fine is None:
+        return tables
+    return {**tables, "counts": {**tables.get("counts", {}), "n_fine": n_fine}}
+
+
+def _check_source(source: Path) -> None:
+    if not source.is_file():
+        raise InputError(
+            f"Expected INPUT to be a file, found none at {source}; mend the path, or zip a folder.",
+            code="not_found",
+        )
 
 
 def _check_out(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise ConfigError(f"Expected --out to name a directory, found the file {out}; rename it.")
+
+
+def _send(falcon: Falcon, source: Path, coarse_column: str | None) -> Dataset:
+    """A `.npy` file goes with the CSV beside it, as on this machine."""
+    reading = {} if coarse_column is None else {"coarse_column": coarse_column}
+    labels = source.with_suffix(".csv")
+    if source.suffix == ".npy" and labels.is_file():
+        return falcon.upload_with_labels(source, labels, options=reading)
+    return falcon.upload(source, options=reading)
 
 
 def _follow(falcon: Falcon, job_id: str) -> None:
@@ -71,24 +95,88 @@ def _save(falcon: Falcon, job_id: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, suffix in zip(FILES, (".html", ".zip", ".parquet"), strict=True):
         falcon.download(job_id, name, out / f"{name}{suffix}")
-    (out / "classes.json").write_text(json.dumps(falcon.classes(job_id), indent=1), "utf-8")
+    classes = falcon.classes(job_id)
+    (out / "classes.json").write_text(json.dumps(classes, indent=1), "utf-8")
     (out / "graph.json").write_bytes(falcon.graph(job_id))
-    print(f"{len(falcon.classes(job_id))} fine classes: {out / 'report.html'}")
+    print(f"{len(classes)} fine classes: {out / 'report.html'}")
+
+
+@remote.command("predict")
+def predict(
+    job_id: JobId,
+    source: options.Input,
+    out: TableFile,
+    coarse_column: options.CoarseColumn = None,
+    least_confidence: Annotated[
+        float, typer.Option("--least-confidence", min=0, max=1, help="Below it, abstain.")
+    ] = 0.0,
+    url: Url = LOCAL,
+    key: Key = None,
+) -> None:
+    """Assign fine classes by the model of JOB to the vectors of INPUT, within its coarse labels."""
+    check_name(out)
+    import pyarrow as pa
+
+    from falcon_svc.cli.predict import coarse_names
+    from falcon_svc.cli.settings import Flags, data_config
+    from falcon_svc.data import load_dataset
+
+    dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
+    with _service(url, key) as falcon:
+        found = falcon.predict(
+            job_id, _vectors(dataset), coarse_names(dataset), least_confidence=least_confidence
+        )
+    rows = zip(dataset.ids, found, strict=True)
+    write_table(pa.Table.from_pylist([{"id": name, **row} for name, row in rows]), out)
+    print(f"{len(dataset):,} samples assigned: {out}")
+
+
+def _vectors(dataset: CoarseDataset) -> Any:
+    if dataset.vectors is None:
+        raise InputError(
+            "Expected vectors, as a service's predict takes no images yet, found images; use "
+            "`falcon predict` with the unpacked model.zip of the job."
+        )
+    return dataset.vectors
 
 
 @remote.command("jobs")
-def jobs(url: Url = LOCAL, key: Key = None) -> None:
+def jobs(
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only those, such as failed.")
+    ] = None,
+    url: Url = LOCAL,
+    key: Key = None,
+) -> None:
     """List jobs: id, state, stage, when."""
+    filters = {} if state is None else {"state": state}
     with _service(url, key) as falcon:
-        for job in falcon.jobs():
+        for job in falcon.jobs(**filters):
             print(f"{job['id']}  {job['state']:<10} {job['stage'] or '':<12} {job['created_at']}")
 
 
-@remote.command("show")
-def show(job_id: JobId, url: Url = LOCAL, key: Key = None) -> None:
-    """Print a job as JSON."""
+@remote.command("datasets")
+def datasets(url: Url = LOCAL, key: Key = None) -> None:
+    """List data sets: id, state, bytes, name."""
     with _service(url, key) as falcon:
-        print(json.dumps(falcon.job(job_id), indent=1))
+        for one in falcon.datasets():
+            print(f"{one['id']}  {one['state']:<10} {one['size_bytes']:>14,}  {one['name']}")
+
+
+@remote.command("show")
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a job or a data set.")],
+    url: Url = LOCAL,
+    key: Key = None,
+) -> None:
+    """Print a job or a data set as JSON."""
+    with _service(url, key) as falcon:
+        find: Any = falcon.dataset if _is_dataset(identity) else falcon.job
+        print(json.dumps(find(identity), indent=1))
+
+
+def _is_dataset(identity: str) -> bool:
+    return identity.startswith("ds_")
 
 
 @remote.command("cancel")
@@ -98,13 +186,19 @@ def cancel(job_id: JobId, url: Url = LOCAL, key: Key = None) -> None:
         print(falcon.cancel(job_id)["state"])
 
 
-@remote.command("fetch")
-def fetch(
-    job_id: JobId,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR")],
+@remote.command("delete")
+def delete(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a job or a data set.")],
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:
+    """Delete an ended job with its result, or a data set with all jobs on it."""
+    with _service(url, key) as falcon:
+        (falcon.delete_dataset if _is_dataset(identity) else falcon.delete_job)(identity)
+
+
+@remote.command("fetch")
+def fetch(job_id: JobId, out: OutDir, url: Url = LOCAL, key: Key = None) -> None:
     """Wait for a job and save its results."""
     _check_out(out)
     with _service(url, key) as falcon:

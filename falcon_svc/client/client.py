@@ -1,4 +1,4 @@
-"""`Falcon`: what the service can do, as methods; documents come back as dicts."""
+"""`Falcon`: what the service can do, as methods; documents come back as typed dicts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TypeVar, cast
 
 import httpx
 
-from falcon_svc.client.transport import ServiceError, Transport, checked
+from falcon_svc.client import documents as doc
+from falcon_svc.client.events import read_events
+from falcon_svc.client.transport import ServiceError, Transport, save, unreachable
 
 __all__ = ["Falcon", "ServiceError"]
 
 Document = dict[str, Any]
+Kind = TypeVar("Kind")
 PART_BYTES = 32 * 2**20
+LONGEST_WAIT_S = 60
+NUMBERS = 1_000_000  # of one predict request: about 20 MB of JSON
+RECONNECTS = 5
 TERMINAL = ("succeeded", "failed", "canceled", "expired")
 
 
@@ -50,6 +56,12 @@ class Falcon:
         """Close all connections."""
         self._transport.http.close()
 
+    def capabilities(self) -> doc.Capabilities:
+        """Return what the service can do."""
+        return self._get(doc.Capabilities, "/v1/capabilities")
+
+    # Data sets
+
     def upload(
         self,
         path: str | Path,
@@ -57,7 +69,7 @@ class Falcon:
         options: Document | None = None,
         metadata: dict[str, str] | None = None,
         part_bytes: int = PART_BYTES,
-    ) -> Document:
+    ) -> doc.Dataset:
         """Send a data set in parts and return it, checked or about to be.
 
         Parameters
@@ -73,7 +85,7 @@ class Falcon:
         """
         path = Path(path)
         announced = {"name": path.name, "size_bytes": path.stat().st_size}
-        upload = self._post("/v1/uploads", announced, again=False)
+        upload = self._post(doc.Upload, "/v1/uploads", announced, again=False)
         digest = sha256()
         with path.open("rb") as file:
             for number, part in enumerate(iter(lambda: file.read(part_bytes), b""), start=1):
@@ -85,24 +97,58 @@ class Falcon:
                     headers={"Content-Type": "application/octet-stream"},
                 )
         end = {"sha256": digest.hexdigest(), "options": options or {}, "metadata": metadata or {}}
-        return self._post(f"/v1/uploads/{upload['id']}:complete", end)
+        return self._post(doc.Dataset, f"/v1/uploads/{upload['id']}:complete", end)
 
-    def upload_with_labels(self, path: str | Path, labels: str | Path) -> Document:
-        """Send a `.npy` file with the CSV of its labels."""
+    def upload_with_labels(
+        self, path: str | Path, labels: str | Path, *, options: Document | None = None
+    ) -> doc.Dataset:
+        """Send a `.npy` file with the CSV of its labels, in one request."""
+        sent = {"options": json.dumps(options or {})}
         with Path(path).open("rb") as file, Path(labels).open("rb") as beside:
             files: dict[str, tuple[str, IO[bytes]]] = {
                 "file": (Path(path).name, file),
                 "labels": (Path(labels).name, beside),
             }
-            return _json(self._transport.send("POST", "/v1/datasets", again=False, files=files))
+            answer = self._transport.send(
+                "POST", "/v1/datasets", again=False, files=files, data=sent
+            )
+        return cast(doc.Dataset, answer.json())
 
-    def dataset(self, dataset_id: str) -> Document:
+    def datasets(self) -> Iterator[doc.Dataset]:
+        """Give all data sets, newest first."""
+        return self._pages(doc.Dataset, "/v1/datasets", {})
+
+    def dataset(self, dataset_id: str) -> doc.Dataset:
         """Return a data set."""
-        return self._get(f"/v1/datasets/{dataset_id}")
+        return self._get(doc.Dataset, f"/v1/datasets/{dataset_id}")
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a data set with its jobs and results."""
         self._transport.send("DELETE", f"/v1/datasets/{dataset_id}")
+
+    # Jobs
+
+    def discover(
+        self, path: str | Path, config: Document | None = None, *, options: Document | None = None
+    ) -> doc.Discovered:
+        """Send a data set and return its fine classes, all in one document.
+
+        Raises
+        ------
+        ServiceError
+            Refused or failed; or not ended in time: then `document` is the job, for `wait`.
+        """
+        sent = {"config": json.dumps(config or {}), "options": json.dumps(options or {})}
+        headers = {"Prefer": f"wait={LONGEST_WAIT_S}"}
+        with Path(path).open("rb") as file:
+            files = {"file": (Path(path).name, file)}
+            answer = self._transport.send(
+                "POST", "/v1/discover", again=False, files=files, data=sent, headers=headers
+            )
+        if answer.status_code == httpx.codes.ACCEPTED:
+            detail = f"Expected an end within {LONGEST_WAIT_S} s, found none; wait for the job."
+            raise ServiceError(detail, code="not_finished", status=202, document=answer.json())
+        return cast(doc.Discovered, answer.json())
 
     def submit(
         self,
@@ -112,86 +158,48 @@ class Falcon:
         metadata: dict[str, str] | None = None,
         webhook: str | None = None,
         key: str | None = None,
-    ) -> Document:
+    ) -> doc.Job:
         """Queue a job and return it; sent again after a failure, it is still one job."""
         body: Document = {"dataset_id": dataset_id, "config": config or {}}
         body["metadata"] = metadata or {}
         if webhook is not None:
             body["webhook"] = {"url": webhook}
-        return self._post("/v1/jobs", body, key=key or uuid.uuid4().hex)
+        return self._post(doc.Job, "/v1/jobs", body, key=key or uuid.uuid4().hex)
 
-    def submit_batch(self, jobs: Sequence[Document], *, key: str | None = None) -> Document:
-        """Queue jobs together; each is a dict with `custom_id`, `dataset_id`, `config`."""
-        return self._post("/v1/batches", {"jobs": list(jobs)}, key=key or uuid.uuid4().hex)
-
-    def batch(self, batch_id: str) -> Document:
-        """Return a batch."""
-        return self._get(f"/v1/batches/{batch_id}")
-
-    def batch_results(self, batch_id: str, *, errors: bool = False) -> list[Document]:
-        """Return what became of a batch's ended jobs: successes, or errors."""
-        name = "errors" if errors else "results"
-        answer = self._transport.send("GET", f"/v1/batches/{batch_id}/{name}")
-        return [json.loads(line) for line in answer.text.splitlines()]
-
-    def job(self, job_id: str) -> Document:
+    def job(self, job_id: str) -> doc.Job:
         """Return a job."""
-        return self._get(f"/v1/jobs/{job_id}")
+        return self._get(doc.Job, f"/v1/jobs/{job_id}")
 
-    def jobs(self, **filters: str) -> Iterator[Document]:
+    def jobs(self, **filters: str) -> Iterator[doc.Job]:
         """Give all jobs, newest first; filters: state, dataset_id, batch_id."""
-        token: str | None = None
-        while True:
-            wanted = filters | ({"page_token": token} if token else {})
-            page = self._get("/v1/jobs", params=wanted)
-            yield from page["items"]
-            token = page["next_page_token"]
-            if token is None:
-                return
+        return self._pages(doc.Job, "/v1/jobs", filters)
 
-    def cancel(self, job_id: str) -> Document:
+    def cancel(self, job_id: str) -> doc.Job:
         """Ask for a job's end."""
-        return self._post(f"/v1/jobs/{job_id}:cancel")
+        return self._post(doc.Job, f"/v1/jobs/{job_id}:cancel")
 
     def delete_job(self, job_id: str) -> None:
         """Delete an ended job with its result."""
         self._transport.send("DELETE", f"/v1/jobs/{job_id}")
 
-    def events(self, job_id: str, *, after: int = 0) -> Iterator[Document]:
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[doc.Event]:
         """Give a job's changes as they come, until it has ended; reconnects by itself."""
         failures = 0
         while True:
             try:
-                for event in self._stream(job_id, after):
+                for event in read_events(self._transport.http, job_id, after):
                     after, failures = event["seq"], 0
                     yield event
                     if event.get("state") in TERMINAL:
                         return
                 if self.job(job_id)["state"] in TERMINAL:
                     return
-            except httpx.TransportError:
+            except httpx.TransportError as error:
                 failures += 1
-                if failures > 5:
-                    raise
+                if failures > RECONNECTS:
+                    raise unreachable(self._transport.http.base_url, error) from error
 
-    def _stream(self, job_id: str, after: int) -> Iterator[Document]:
-        headers = {"Last-Event-ID": str(after)}
-        path = f"/v1/jobs/{job_id}/events"
-        with self._transport.http.stream("GET", path, headers=headers) as answer:
-            if answer.status_code >= 400:
-                answer.read()
-                checked(answer)
-            fields: dict[str, str] = {}
-            for line in answer.iter_lines():
-                name, _, value = line.partition(": ")
-                if line == "" and "data" in fields:
-                    seq, kind = int(fields["id"]), fields["event"]
-                    yield {"seq": seq, "kind": kind, **json.loads(fields["data"])}
-                    fields = {}
-                elif name:
-                    fields[name] = value
-
-    def wait(self, job_id: str) -> Document:
+    def wait(self, job_id: str) -> doc.Job:
         """Return a job once it has ended.
 
         Raises
@@ -203,49 +211,65 @@ class Falcon:
             pass
         job = self.job(job_id)
         if job["state"] != "succeeded":
-            error = job["error"] or {"code": job["state"], "detail": f"It is {job['state']}."}
+            ended = {"code": job["state"], "detail": f"The job is {job['state']}."}
+            error = cast(Document, job["error"] or ended)
             raise ServiceError(error["detail"], code=error["code"], status=200, document=error)
         return job
 
-    def classes(self, job_id: str) -> list[Document]:
-        """Return the fine classes."""
-        found: list[Document] = self._result(job_id, "classes").json()
-        return found
+    # Batches
 
-    def samples(self, job_id: str, class_id: int, kind: str = "medoid") -> list[Document]:
-        """Return samples of a class: medoid, border or suspect."""
-        name = f"classes/{class_id}/samples"
-        found: list[Document] = self._result(job_id, name, params={"kind": kind}).json()
-        return found
+    def submit_batch(self, jobs: Sequence[doc.Order], *, key: str | None = None) -> doc.Batch:
+        """Queue jobs together: all of them, or none."""
+        return self._post(doc.Batch, "/v1/batches", {"jobs": jobs}, key=key or uuid.uuid4().hex)
 
-    def assignments(self, job_id: str) -> list[Document]:
-        """Return every sample's fine class."""
-        answer = self._result(job_id, "assignments", headers={"Accept": "application/x-ndjson"})
+    def batch(self, batch_id: str) -> doc.Batch:
+        """Return a batch."""
+        return self._get(doc.Batch, f"/v1/batches/{batch_id}")
+
+    def batches(self) -> Iterator[doc.Batch]:
+        """Give all batches, newest first."""
+        return self._pages(doc.Batch, "/v1/batches", {})
+
+    def cancel_batch(self, batch_id: str) -> doc.Batch:
+        """Ask for the end of all jobs of a batch."""
+        return self._post(doc.Batch, f"/v1/batches/{batch_id}:cancel")
+
+    def batch_results(self, batch_id: str, *, errors: bool = False) -> list[doc.Outcome]:
+        """Return what became of a batch's ended jobs: successes, or errors."""
+        name = "errors" if errors else "results"
+        answer = self._transport.send("GET", f"/v1/batches/{batch_id}/{name}")
         return [json.loads(line) for line in answer.text.splitlines()]
 
-    def graph(self, job_id: str, format: str = "json") -> bytes:
-        """Return the coarse-fine graph as json, graphml or cytoscape."""
-        return self._result(job_id, "graph", params={"format": format}).content
+    # Results
 
-    def relation(self, job_id: str) -> list[Document]:
+    def classes(self, job_id: str) -> list[doc.FineClass]:
+        """Return the fine classes."""
+        return self._get(list[doc.FineClass], f"/v1/jobs/{job_id}/classes")
+
+    def samples(
+        self, job_id: str, class_id: int, kind: doc.Kind = "medoid", *, limit: int = 50
+    ) -> list[doc.Sample]:
+        """Return samples of a class: typical, near its border, or strange."""
+        path = f"/v1/jobs/{job_id}/classes/{class_id}/samples"
+        return self._get(list[doc.Sample], path, params={"kind": kind, "limit": limit})
+
+    def assignments(self, job_id: str) -> list[doc.Sample]:
+        """Return every sample's fine class."""
+        return self._get(list[doc.Sample], f"/v1/jobs/{job_id}/assignments")
+
+    def graph(self, job_id: str, format: doc.GraphFormat = "json") -> bytes:
+        """Return the coarse-fine graph."""
+        path = f"/v1/jobs/{job_id}/graph"
+        return self._transport.send("GET", path, params={"format": format}).content
+
+    def relation(self, job_id: str) -> list[doc.Relation]:
         """Return each label source's relation with its certificate."""
-        found: list[Document] = self._result(job_id, "relation").json()
-        return found
+        return self._get(list[doc.Relation], f"/v1/jobs/{job_id}/relation")
 
     def download(self, job_id: str, name: str, to: str | Path) -> Path:
         """Save `report` (HTML), `model` (zip) or `assignments` (Parquet) as a file."""
-        headers = {"Accept": "application/vnd.apache.parquet, */*;q=0.5"}
-        to = Path(to)
-        with self._transport.http.stream(
-            "GET", f"/v1/jobs/{job_id}/{name}", headers=headers
-        ) as answer:
-            if answer.status_code >= 400:
-                answer.read()
-            checked(answer)
-            with to.open("wb") as file:
-                for piece in answer.iter_bytes():
-                    file.write(piece)
-        return to
+        accept = "application/vnd.apache.parquet, */*;q=0.5"
+        return save(self._transport.http, f"/v1/jobs/{job_id}/{name}", accept, Path(to))
 
     def predict(
         self,
@@ -254,30 +278,48 @@ class Falcon:
         coarse: Sequence[str | None] | None = None,
         *,
         least_confidence: float = 0.0,
-    ) -> list[Document]:
-        """Return the fine class of new vectors by the model of a job."""
-        body: Document = {"vectors": [list(map(float, row)) for row in vectors]}
-        body |= {"coarse": coarse and list(coarse), "least_confidence": least_confidence}
-        found: list[Document] = self._post(f"/v1/models/{job_id}:predict", body)["predictions"]
+    ) -> list[doc.Prediction]:
+        """Return the fine class of new vectors by the model of a job; many go in several requests.
+
+        Parameters
+        ----------
+        vectors
+            (N, D), as the job's features.
+        coarse
+            N names, None where unknown.
+        least_confidence
+            Below it, `abstained` is true.
+        """
+        at_once = max(1, NUMBERS // max(1, len(vectors[0]))) if len(vectors) else 1
+        found: list[doc.Prediction] = []
+        for start in range(0, len(vectors), at_once):
+            part = slice(start, start + at_once)
+            body: Document = {"vectors": [list(map(float, row)) for row in vectors[part]]}
+            body["coarse"] = None if coarse is None else list(coarse[part])
+            body["least_confidence"] = least_confidence
+            found += self._post(Document, f"/v1/models/{job_id}:predict", body)["predictions"]
         return found
 
-    def capabilities(self) -> Document:
-        """Return what the service can do."""
-        return self._get("/v1/capabilities")
+    def _pages(self, kind: type[Kind], path: str, wanted: dict[str, str]) -> Iterator[Kind]:
+        while True:
+            page = self._get(Document, path, params=wanted)
+            yield from cast(list[Kind], page["items"])
+            if page["next_page_token"] is None:
+                return
+            wanted = wanted | {"page_token": page["next_page_token"]}
 
-    def _result(self, job_id: str, name: str, **given: Any) -> httpx.Response:
-        return self._transport.send("GET", f"/v1/jobs/{job_id}/{name}", **given)
-
-    def _get(self, path: str, **given: Any) -> Document:
-        return _json(self._transport.send("GET", path, **given))
+    def _get(self, kind: type[Kind], path: str, **given: Any) -> Kind:
+        return cast(Kind, self._transport.send("GET", path, **given).json())
 
     def _post(
-        self, path: str, body: Document | None = None, *, key: str | None = None, again: bool = True
-    ) -> Document:
+        self,
+        kind: type[Kind],
+        path: str,
+        body: Document | None = None,
+        *,
+        key: str | None = None,
+        again: bool = True,
+    ) -> Kind:
         headers = {} if key is None else {"Idempotency-Key": key}
-        return _json(self._transport.send("POST", path, json=body, headers=headers, again=again))
-
-
-def _json(answer: httpx.Response) -> Document:
-    found: Document = answer.json()
-    return found
+        answer = self._transport.send("POST", path, json=body, headers=headers, again=again)
+        return cast(Kind, answer.json())

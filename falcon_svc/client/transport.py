@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -68,7 +69,7 @@ class Transport:
                 answer = self.http.request(method, path, **given)
             except httpx.TransportError as error:
                 if last:
-                    raise _unreachable(self.http.base_url, error) from error
+                    raise unreachable(self.http.base_url, error) from error
                 _pause(number, None)
                 continue
             if answer.status_code not in AGAIN or last:
@@ -92,12 +93,30 @@ def checked(answer: httpx.Response) -> httpx.Response:
     raise ServiceError(detail, code=code, status=answer.status_code, document=document)
 
 
+def save(http: httpx.Client, path: str, accept: str, to: Path) -> Path:
+    """Write an answer to a file, which is there whole or not at all, and return the file."""
+    fresh = to.with_name(f".{to.name}.part")
+    try:
+        with http.stream("GET", path, headers={"Accept": accept}) as answer:
+            if answer.status_code >= 400:
+                answer.read()
+            checked(answer)
+            with fresh.open("wb") as file:
+                file.writelines(answer.iter_bytes())
+        return fresh.replace(to)
+    except httpx.TransportError as error:
+        raise unreachable(http.base_url, error) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def _pause(number: int, retry_after: str | None) -> None:
     given = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
     time.sleep(min(LONGEST_PAUSE_S, max(given, 0.25 * 2**number * random.uniform(0.5, 1.0))))
 
 
-def _unreachable(url: object, error: Exception) -> ServiceError:
+def unreachable(url: object, error: Exception) -> ServiceError:
+    """Return the error of a service that does not answer."""
     return ServiceError(
         f"Expected a service at {url}, found none that answers ({error}); start one with "
         "`falcon serve`, or mend the address.",

@@ -1,0 +1,194 @@
+"""The documents that the service answers with, as types of plain dicts.
+
+They say what `/v1/openapi.json` says (a test holds them together); times are RFC 3339 texts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+State = Literal[
+    "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
+]
+Kind = Literal["medoid", "border", "suspect"]
+GraphFormat = Literal["json", "graphml", "cytoscape"]
+
+
+class Failure(TypedDict):
+    """What ended a job, or makes a data set invalid."""
+
+    code: str
+    detail: str
+    cause: str | None
+    errors: list[dict[str, Any]]
+
+
+class Dataset(TypedDict):
+    """A data set."""
+
+    id: str
+    name: str
+    state: Literal["validating", "ready", "invalid"]
+    size_bytes: int
+    sha256: str
+    options: dict[str, Any]
+    metadata: dict[str, str]
+    summary: dict[str, Any] | None
+    error: Failure | None
+    created_at: str
+    validated_at: str | None
+
+
+class Upload(TypedDict):
+    """A file on its way in parts."""
+
+    id: str
+    name: str
+    size_bytes: int
+    received_parts: list[int]
+    dataset_id: str | None
+    expires_at: str
+
+
+class Progress(TypedDict):
+    """How far a stage is."""
+
+    done: int
+    total: int
+    eta_s: float | None
+
+
+class Job(TypedDict):
+    """A discovery that somebody asked for."""
+
+    id: str
+    dataset_id: str
+    batch_id: str | None
+    custom_id: str | None
+    state: State
+    stage: str | None
+    progress: Progress
+    attempt: int
+    config: dict[str, Any]
+    metadata: dict[str, str]
+    summary: dict[str, Any] | None
+    error: Failure | None
+    created_at: str
+    preparing_at: str | None
+    running_at: str | None
+    cancel_requested_at: str | None
+    ended_at: str | None
+    expires_at: str | None
+
+
+class Event(TypedDict):
+    """A change of a job: what of it is other than before."""
+
+    seq: int
+    kind: Literal["state", "progress"]
+    at: float
+    state: NotRequired[State]
+    attempt: NotRequired[int]
+    stage: NotRequired[str | None]
+    done: NotRequired[int]
+    total: NotRequired[int]
+    eta_s: NotRequired[float | None]
+    error: NotRequired[dict[str, Any] | None]
+
+
+class Order(TypedDict):
+    """A job of a batch that is to be queued."""
+
+    custom_id: str
+    dataset_id: str
+    config: NotRequired[dict[str, Any]]
+    metadata: NotRequired[dict[str, str]]
+    webhook: NotRequired[dict[str, str] | None]
+
+
+class Batch(TypedDict):
+    """Jobs that were queued together."""
+
+    id: str
+    request_counts: dict[str, int]
+    ended: bool
+    results_url: str
+    errors_url: str
+    metadata: dict[str, str]
+    created_at: str
+
+
+class Outcome(TypedDict):
+    """What became of a job of a batch: summary and links, or an error."""
+
+    custom_id: str
+    job_id: str
+    state: State
+    summary: NotRequired[dict[str, Any]]
+    links: NotRequired[dict[str, str]]
+    error: NotRequired[dict[str, Any] | None]
+
+
+class FineClass(TypedDict):
+    """A fine class."""
+
+    id: int
+    coarse: dict[str, str]
+    size: int
+    mean_confidence: float
+    stability: float | None
+    medoids: list[str]
+
+
+class Sample(TypedDict):
+    """A sample with its fine class; further label sources add keys."""
+
+    id: str
+    coarse: str | None
+    fine: int
+    confidence: float
+    margin: float
+    runner_up: int | None
+    fine_unmasked: int
+
+
+class Discovered(TypedDict):
+    """A finished discovery in one document."""
+
+    job: Job
+    classes: list[FineClass]
+    assignments: list[Sample]
+    graph: dict[str, Any]
+
+
+class Relation(TypedDict):
+    """The relation of one label source: matrices are (F, C)."""
+
+    source: str
+    coarse_names: list[str]
+    relation: list[list[int]]
+    regret: list[list[float | None]]
+    status: str
+    certificate: dict[str, Any] | None
+
+
+class Prediction(TypedDict):
+    """The fine class of a new sample."""
+
+    fine: int
+    confidence: float
+    coarse: str
+    coarse_confidence: float
+    abstained: bool
+
+
+class Capabilities(TypedDict):
+    """What a service can do."""
+
+    version: str
+    formats: list[str]
+    dataset_options: list[str]
+    encoders: list[str]
+    devices: list[str]
+    engine: str
+    limits: dict[str, int | float]
