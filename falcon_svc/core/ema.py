@@ -1,7 +1,9 @@
 """The teacher: an exponential moving average of the student with a warm-up of its momentum.
 
 Place: `torch.optim.swa_utils.AveragedModel` with our averaging function, as in its `get_ema_*`
-family. Buffers (running statistics, where an encoder has them) are copied from the student.
+family. Buffers (running statistics, where an encoder has them) are copied from the student, and
+the teacher is in evaluation mode: it uses these statistics and never moves them, other than in the
+released code, where its forward passes run in training mode on shared buffers.
 """
 
 from __future__ import annotations
@@ -27,8 +29,7 @@ def make_teacher(student: nn.Module, momentum: float) -> AveragedModel:
         g in [0, 1); the first update copies, the n-th moves by ``1 - min(g, (1+n)/(10+n))``.
     """
     teacher = AveragedModel(student, multi_avg_fn=_warm_ema(momentum))
-    teacher.requires_grad_(False)
-    return teacher
+    return teacher.requires_grad_(False).eval()
 
 
 def _warm_ema(momentum: float) -> Callable[[Any, Any, Any], None]:

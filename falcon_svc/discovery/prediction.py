@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from falcon_svc.discovery.result import Assignments
-from falcon_svc.discovery.setup import on_device
+from falcon_svc.discovery.samples import on_device
 from falcon_svc.types import BoolArray, FloatArray, LabelSource
 
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB

@@ -6,47 +6,68 @@ Place: under `falcon_svc.discovery.trainer`.
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from falcon_svc.core import make_head, make_teacher
 from falcon_svc.discovery.head_start import HeadStart
+from falcon_svc.discovery.samples import TrainSamples, update_digest
 from falcon_svc.discovery.state import SourceState, TrainState
 from falcon_svc.discovery.train_config import TrainConfig
-from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
+from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Neighbors
 
 
 @dataclass(frozen=True, eq=False)
 class TrainInputs:
-    """The arguments of `falcon_svc.discovery.trainer.train_head` that determine its result."""
+    """All that determines a training.
 
-    features: FloatArray
+    Parameters
+    ----------
+    samples
+        N samples.
+    student
+        First student: from the samples' views to (B, F) logits. It is trained in place.
+    sources, neighbors
+        Label sources and the neighbors searched with each.
+    relations
+        Per source (F, C) bool to begin with.
+    config
+        Losses, weights, schedule.
+    fine_prior
+        (F,) expected shares of the fine classes; None = equal.
+    size_targets
+        Per source (C,) wanted numbers of fine classes, or None for an even share.
+    seed
+        Of batches, views and sampled neighbors.
+    encoder_rate
+        Share of the learning rate for the weights of `student.encoder`, if it has one.
+    """
+
+    samples: TrainSamples
+    student: nn.Module
     sources: tuple[LabelSource, ...]
     neighbors: tuple[Neighbors, ...]
-    start: HeadStart
+    relations: tuple[BoolArray, ...]
     config: TrainConfig
     fine_prior: FloatArray | None
     size_targets: tuple[IntArray | None, ...]
     seed: int
+    encoder_rate: float = 1.0
 
 
-def make_state(inputs: TrainInputs, device: str) -> TrainState:
-    """Return the state before the first epoch."""
-    config = inputs.config
-    place, generator = torch.device(device), torch.Generator().manual_seed(inputs.seed)
-    student = first_head(inputs.start, config, generator).to(place)
+def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
+    """Return the state before the first epoch; `generator` is the one that goes on drawing."""
+    config, place = inputs.config, inputs.samples.device
+    student = inputs.student.to(place).train()
     parts = zip(
-        inputs.sources, inputs.neighbors, inputs.start.relations, inputs.size_targets, strict=True
+        inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, strict=True
     )
     return TrainState(
         student=student,
         teacher=make_teacher(student, config.teacher_momentum),
-        optimizer=_optimizer(student, config),
+        optimizer=_optimizer(student, config, inputs.encoder_rate),
         generator=generator,
         sources=tuple(SourceState(*part, device=place) for part in parts),
     )
@@ -65,43 +86,37 @@ def first_head(start: HeadStart, config: TrainConfig, generator: torch.Generator
     )
 
 
-def _optimizer(student: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    weights = [p for p in student.parameters() if p.requires_grad]
+def _optimizer(
+    student: nn.Module, config: TrainConfig, encoder_rate: float
+) -> torch.optim.Optimizer:
+    """Head weights at the full learning rate, an encoder's at `encoder_rate` of it."""
+    encoder = getattr(student, "encoder", None)
+    slow = [] if encoder is None else [p for p in encoder.parameters() if p.requires_grad]
+    known = {id(p) for p in slow}
+    fast = [p for p in student.parameters() if p.requires_grad and id(p) not in known]
+    groups = [{"params": fast, "share": 1.0}]
+    if slow:
+        groups.append({"params": slow, "share": encoder_rate})
     if config.optimizer == "adam":
-        return torch.optim.Adam(weights, lr=config.learning_rate, fused=True)
-    return torch.optim.SGD(weights, lr=config.learning_rate, momentum=0.9, fused=True)
+        return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, fused=True)
 
 
-def on_device(features: FloatArray, device: str) -> Tensor:
-    """Return the features as a tensor: a view of the array (or its memory map) on the CPU."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(np.asarray(features)).to(device)
+def _settings_of(inputs: TrainInputs) -> str:
+    return f"head/2 {inputs.seed} {inputs.encoder_rate} {inputs.config.model_dump_json()}"
 
 
 def run_digest(inputs: TrainInputs) -> str:
     """Return a sha256 over all that determines a training, as hex."""
-    digest = hashlib.sha256(f"head/1 {inputs.seed} {inputs.config.model_dump_json()}".encode())
+    digest = hashlib.sha256(_settings_of(inputs).encode())
+    inputs.samples.update(digest)
     for array in (
-        inputs.features,
         *(source.labels for source in inputs.sources),
         *(found.index for found in inputs.neighbors),
-        inputs.start.weight,
-        inputs.start.bias,
-        *inputs.start.relations,
+        *(weight.detach().cpu().numpy() for weight in inputs.student.state_dict().values()),
+        *inputs.relations,
         inputs.fine_prior,
         *inputs.size_targets,
     ):
-        _update(digest, array)
+        update_digest(digest, array)
     return digest.hexdigest()
-
-
-def _update(digest: hashlib._Hash, array: NDArray[np.generic] | None) -> None:
-    """Hash shape, type and content; a memory map is read piece by piece."""
-    if array is None:
-        digest.update(b"none")
-        return
-    digest.update(f"{array.shape}{array.dtype}".encode())
-    step = max(1, (1 << 24) // max(1, array[:1].nbytes))
-    for first in range(0, len(array), step):
-        digest.update(np.ascontiguousarray(array[first : first + step]).data)

@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 from falcon_svc.checkpoint import Saved, load_optimizer, optimizer_tensors, prefixed, under
 from falcon_svc.core import children_of, learning_rate_share
 from falcon_svc.discovery.relation_step import AffinityWindow, solve_relation
+from falcon_svc.discovery.samples import TrainSamples
 from falcon_svc.discovery.teacher_memory import TeacherMemory
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
@@ -84,6 +85,10 @@ class SourceState:
             _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
         return solution
 
+    def change_neighbors(self, found: Neighbors) -> None:
+        """Take over neighbors that were searched again."""
+        self.neighbors = torch.from_numpy(found.index).to(self.coarse.device)
+
     def change_relation(self, relation: Tensor) -> None:
         """Take over a relation, the memory's columns following."""
         if not torch.equal(relation, self.relation):
@@ -97,7 +102,8 @@ class TrainState:
     """Student, teacher and what moves them, at `epoch` epochs and `step` steps done.
 
     `retries` counts how often training left the finite numbers and its rate was halved;
-    `history` holds one row of numbers per epoch.
+    `renewed` tells whether neighbors were searched again; `history` holds one row of numbers per
+    epoch.
     """
 
     student: nn.Module
@@ -108,6 +114,7 @@ class TrainState:
     epoch: int = 0
     step: int = 0
     retries: int = 0
+    renewed: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
 
     def set_learning_rate(self, config: TrainConfig) -> float:
@@ -117,16 +124,16 @@ class TrainState:
         )
         rate = config.learning_rate * share * 0.5**self.retries
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         return rate
 
     @torch.no_grad()
-    def teacher_scores(self, features: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def teacher_scores(self, samples: TrainSamples) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (rows, the teacher's logits (rows, F)) over all samples, piece by piece."""
         n_fine = len(self.sources[0].relation)
-        every = torch.arange(len(features), device=features.device)
-        for rows in torch.split(every, max(1, _CHUNK_CELLS // n_fine)):
-            yield rows, self.teacher(features[rows])
+        every = torch.arange(len(samples), device=samples.device)
+        for rows in torch.split(every, min(samples.most_rows, max(1, _CHUNK_CELLS // n_fine))):
+            yield rows, self.teacher(samples.clean(rows))
 
     def save(self) -> Saved:
         """Return a copy of the state; only meaningful at the boundary of an epoch."""
@@ -137,10 +144,13 @@ class TrainState:
         for i, source in enumerate(self.sources):
             tensors |= {f"source.{i}.relation": source.relation}
             tensors |= {f"source.{i}.window": source.window.sums}
+            if self.renewed:
+                tensors |= {f"source.{i}.neighbors": source.neighbors}
         numbers = {
             "epoch": self.epoch,
             "step": self.step,
             "retries": self.retries,
+            "renewed": self.renewed,
             "window_counts": [source.window.count for source in self.sources],
             "history": [dict(row) for row in self.history],
         }
@@ -158,6 +168,8 @@ class TrainState:
             source.change_relation(tensors[f"source.{i}.relation"].to(device))
             source.window.sums = tensors[f"source.{i}.window"].clone().to(device)
             source.window.count = numbers["window_counts"][i]
+            if numbers["renewed"]:
+                source.neighbors = tensors[f"source.{i}.neighbors"].to(device)
         self.epoch, self.step = numbers["epoch"], numbers["step"]
-        self.retries = numbers["retries"]
+        self.retries, self.renewed = numbers["retries"], numbers["renewed"]
         self.history = [dict(row) for row in numbers["history"]]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from falcon_svc.discovery.relation_step import AffinityWindow, solve_relation
+from falcon_svc.discovery.samples import TrainSamples
 from falcon_svc.discovery.state import TrainState
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.types import BoolArray
@@ -51,19 +52,19 @@ class TrainedHead:
         return named
 
 
-def finish(state: TrainState, features: Tensor, config: TrainConfig) -> TrainedHead:
+def finish(state: TrainState, samples: TrainSamples, config: TrainConfig) -> TrainedHead:
     """Solve the last relations and return what was trained.
 
     Parameters
     ----------
     state
         After the last epoch.
-    features
-        (N, D).
+    samples
+        N samples.
     config
         Of the training.
     """
-    solutions = _last_solutions(state, features, config)
+    solutions = _last_solutions(state, samples, config)
     teacher: nn.Module = state.teacher.module
     return TrainedHead(
         student=state.student.cpu().requires_grad_(False).eval(),
@@ -75,10 +76,10 @@ def finish(state: TrainState, features: Tensor, config: TrainConfig) -> TrainedH
 
 
 def _last_solutions(
-    state: TrainState, features: Tensor, config: TrainConfig
+    state: TrainState, samples: TrainSamples, config: TrainConfig
 ) -> tuple[Solution, ...]:
     windows = [AffinityWindow.like(source.window) for source in state.sources]
-    for rows, scores in state.teacher_scores(features):
+    for rows, scores in state.teacher_scores(samples):
         prob = torch.softmax(scores, dim=1)  # (chunk, F)
         for source, window in zip(state.sources, windows, strict=True):
             part = source.labelled(rows)

@@ -1,4 +1,4 @@
-r"""The loop: student, teacher, neighbors and relation in turn, on cached features.
+r"""The loop: student, teacher, neighbors and relation in turn.
 
 Place: after `core.losses` this is the file to read; `_train_epoch` is the method. Source: FALCON
 (ICML 2024), algorithm 1. Each step moves the student by
@@ -7,12 +7,14 @@ Place: after `core.losses` this is the file to read; `_train_epoch` is the metho
 
 moves the teacher after it, and every few steps solves for each source's relation.
 
-Deviations from the paper: unless `fresh_neighbors` is set, neighbors' teacher predictions come
-from a memory at most one epoch old (`teacher_memory`); features are cached, so there are no views;
-batches are evened out rather than the last one being short; the window of affinities goes on over
-epochs.
+What a sample looks like is `samples`' business: cached features for a head (`train_head`), views
+of images where the encoder is trained too (`falcon_svc.joint`).
 
-Shapes: B batch, D feature dimensions, F fine classes, M most children, L sampled neighbors.
+Deviations from the paper: unless `fresh_neighbors` is set, neighbors' teacher predictions come
+from a memory at most one epoch old (`teacher_memory`); batches are evened out rather than the last
+one being short; the window of affinities goes on over epochs; neighbors may be searched again.
+
+Shapes: B batch, F fine classes, M most children, L sampled neighbors.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from falcon_svc.checkpoint import CheckpointStore, Saved
 from falcon_svc.core import (
@@ -38,7 +40,13 @@ from falcon_svc.core import (
 )
 from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.head_start import HeadStart
-from falcon_svc.discovery.setup import TrainInputs, make_state, on_device, run_digest
+from falcon_svc.discovery.samples import (
+    FrozenFeatures,
+    TrainSamples,
+    sample_neighbors,
+    shuffled_batches,
+)
+from falcon_svc.discovery.setup import TrainInputs, first_head, make_state, run_digest
 from falcon_svc.discovery.state import SourceState, TrainState
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.discovery.trained_head import TrainedHead, finish
@@ -49,8 +57,26 @@ MOST_RETRIES = 2
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Refresh:
+    """A search for neighbors by what the teacher makes of the samples, every `every` epochs."""
+
+    every: int
+    search: Callable[[nn.Module], tuple[Neighbors, ...]]
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether neighbors are searched before this epoch, counted from 0."""
+        return epoch > 0 and epoch % self.every == 0
+
+    def renew(self, state: TrainState) -> None:
+        """Exchange the neighbors of all sources."""
+        for source, found in zip(state.sources, self.search(state.teacher.module), strict=True):
+            source.change_neighbors(found)
+        state.renewed = True
+
+
 @dataclass(frozen=True, eq=False)
-class _Views:
+class _Seen:
     """A batch: row numbers (B,), the student's and the teacher's log-probabilities (B, F)."""
 
     rows: Tensor
@@ -108,17 +134,53 @@ def train_head(
     StorageError
         The checkpoints cannot be written or belong to another run.
     """
-    targets = size_targets or (None,) * len(sources)
-    inputs = TrainInputs(features, sources, neighbors, start, config, fine_prior, targets, seed)
+    generator = torch.Generator().manual_seed(seed)
+    inputs = TrainInputs(
+        samples=FrozenFeatures(features, device),
+        student=first_head(start, config, generator),
+        sources=sources,
+        neighbors=neighbors,
+        relations=start.relations,
+        config=config,
+        fine_prior=fine_prior,
+        size_targets=size_targets or (None,) * len(sources),
+        seed=seed,
+    )
+    return train(inputs, generator, checkpoints=checkpoints, on_epoch=on_epoch)
+
+
+def train(
+    inputs: TrainInputs,
+    generator: torch.Generator,
+    *,
+    refresh: Refresh | None = None,
+    checkpoints: CheckpointStore | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> TrainedHead:
+    """Train whatever gives logits of samples; see `train_head` for the other parameters.
+
+    Parameters
+    ----------
+    inputs
+        Samples, first student, labels, settings.
+    generator
+        Draws batches, views and neighbors.
+    refresh
+        When and how neighbors are searched again; None = never.
+    """
+    config, samples = inputs.config, inputs.samples
     digest = run_digest(inputs) if checkpoints is not None else ""
-    state, table = make_state(inputs, device), on_device(features, device)
-    prior = None if fine_prior is None else torch.from_numpy(fine_prior.copy()).to(device)
+    state = make_state(inputs, generator)
+    prior = inputs.fine_prior
+    prior = None if prior is None else torch.from_numpy(prior.copy()).to(samples.device)
     if checkpoints is not None and (saved := checkpoints.load(digest)) is not None:
         state.load(saved)
     good = state.save()
     while state.epoch < config.epochs:
+        if refresh is not None and refresh.is_due(state.epoch):
+            refresh.renew(state)
         try:
-            report = _train_epoch(state, table, config, prior)
+            report = _train_epoch(state, samples, config, prior)
         except _NotFiniteError:
             _retry(state, good)
             continue
@@ -127,28 +189,28 @@ def train_head(
             checkpoints.save(digest, state.epoch, good)
         if on_epoch is not None:
             on_epoch(report)
-    return finish(state, table, config)
+    return finish(state, samples, config)
 
 
 def _train_epoch(
-    state: TrainState, features: Tensor, config: TrainConfig, prior: Tensor | None
+    state: TrainState, samples: TrainSamples, config: TrainConfig, prior: Tensor | None
 ) -> EpochReport:
     """Train on every sample once."""
     began, solves = time.perf_counter(), [(0, 0.0)]
     rate = state.set_learning_rate(config)
     soft = soft_weight(state.epoch, config.soft_epochs)
-    sums = torch.zeros(4, device=features.device)
+    sums = torch.zeros(4, device=samples.device)
     if not config.fresh_neighbors:
-        _renew_memories(state, features)
-    batches = _batches(features, state.generator, config.batch_size)
-    for rows in batches:
-        x = features.index_select(0, rows)  # (B, D)
-        log_prob = torch.log_softmax(state.student(x), dim=1)  # (B, F)
+        _renew_memories(state, samples)
+    batches = shuffled_batches(samples, config.batch_size, state.generator)
+    for rows in batches:  # (B,)
+        strong, weak = samples.views(rows, state.generator)
+        log_prob = torch.log_softmax(state.student(strong), dim=1)  # (B, F)
         with torch.no_grad():
-            teacher_log_prob = torch.log_softmax(state.teacher(x), dim=1)  # (B, F)
+            teacher_log_prob = torch.log_softmax(state.teacher(weak), dim=1)  # (B, F)
 
-        views = _Views(rows, log_prob, teacher_log_prob)
-        losses = _source_losses(state, views, features, config, soft=soft)
+        seen = _Seen(rows, log_prob, teacher_log_prob)
+        losses = _source_losses(state, seen, samples, config, soft=soft)
         balance = balance_loss(log_prob, prior)
         loss = (
             config.weight_coarse * losses[0]
@@ -170,21 +232,23 @@ def _train_epoch(
 
 
 def _source_losses(
-    state: TrainState, views: _Views, features: Tensor, config: TrainConfig, *, soft: float
+    state: TrainState, seen: _Seen, samples: TrainSamples, config: TrainConfig, *, soft: float
 ) -> Tensor:
     """Return the means (3,) of coarse, neighbor and confidence loss over (sample, source) pairs."""
     parts = []
     for source in state.sources:
-        part = source.labelled(views.rows)
-        mine = views.rows[part]  # (B',) samples that this source labels
+        part = source.labelled(seen.rows)
+        mine = seen.rows[part]  # (B',) samples that this source labels
         coarse = source.coarse[mine]
-        child = take_children(views.log_prob[part], coarse, source.children)  # (B', M)
-        teacher_child = take_children(views.teacher_log_prob[part], coarse, source.children)
+        child = take_children(seen.log_prob[part], coarse, source.children)  # (B', M)
+        teacher_child = take_children(seen.teacher_log_prob[part], coarse, source.children)
         source.memory.write(mine, teacher_child)
-        source.window.add(views.teacher_log_prob[part].exp(), coarse)
-        near = _sample_neighbors(source, mine, config.sampled_neighbors, state.generator)
+        source.window.add(seen.teacher_log_prob[part].exp(), coarse)
+        near = sample_neighbors(
+            source.neighbors, mine, config.sampled_neighbors, state.generator
+        )  # (B', L)
         if config.fresh_neighbors:
-            near_log_prob = _forward_neighbors(state, source, features, near)  # (B', L, M)
+            near_log_prob = _forward_neighbors(state, source, samples, near)  # (B', L, M)
         else:
             near_log_prob = source.memory.read(near)
         target = confidence_target(
@@ -201,34 +265,18 @@ def _source_losses(
 
 @torch.no_grad()
 def _forward_neighbors(
-    state: TrainState, source: SourceState, features: Tensor, near: Tensor
+    state: TrainState, source: SourceState, samples: TrainSamples, near: Tensor
 ) -> Tensor:
     """Ask the teacher about neighbors (B, L): log-probabilities (B, L, M) over the children."""
     flat = near.flatten()
-    scores = state.teacher(features.index_select(0, flat))  # (B * L, F)
+    scores = state.teacher(samples.weak(flat, state.generator))  # (B * L, F)
     child = take_children(scores, source.coarse[flat], source.children)
     return torch.log_softmax(child, dim=1).view(*near.shape, -1)
 
 
-def _sample_neighbors(
-    source: SourceState, rows: Tensor, count: int, generator: torch.Generator
-) -> Tensor:
-    """Draw `count` of the K neighbors of every row, uniformly without replacement: (B, L)."""
-    every = source.neighbors.index_select(0, rows)  # (B, K)
-    keys = torch.rand(every.shape, generator=generator)
-    drawn = keys.topk(min(count, every.shape[1]), dim=1, sorted=False).indices
-    return every.gather(1, drawn.to(every.device))
-
-
-def _batches(features: Tensor, generator: torch.Generator, size: int) -> tuple[Tensor, ...]:
-    """Shuffle the N rows into batches of about `size`, all of nearly the same length."""
-    order = torch.randperm(len(features), generator=generator).to(features.device)
-    return order.tensor_split(max(1, round(len(features) / size)))
-
-
-def _renew_memories(state: TrainState, features: Tensor) -> None:
+def _renew_memories(state: TrainState, samples: TrainSamples) -> None:
     """Write the teacher's present predictions of all samples into every source's memory."""
-    for rows, scores in state.teacher_scores(features):
+    for rows, scores in state.teacher_scores(samples):
         for source in state.sources:
             part = source.labelled(rows)
             mine = rows[part]

@@ -190,16 +190,26 @@ def test_remembered_and_fresh_neighbors_agree_from_a_warm_start() -> None:
 
 def test_a_renewed_memory_says_what_a_forward_pass_says() -> None:
     from falcon_svc.discovery import trainer
-    from falcon_svc.discovery.setup import TrainInputs, make_state
+    from falcon_svc.discovery.samples import FrozenFeatures
+    from falcon_svc.discovery.setup import TrainInputs, first_head, make_state
 
-    data = planted()
+    data, generator = planted(), torch.Generator().manual_seed(0)
+    samples, start = FrozenFeatures(data.features, "cpu"), data.warm_start()
     inputs = TrainInputs(
-        data.features, data.sources, data.neighbors, data.warm_start(), SHORT, None, (None,), 0
+        samples=samples,
+        student=first_head(start, SHORT, generator),
+        sources=data.sources,
+        neighbors=data.neighbors,
+        relations=start.relations,
+        config=SHORT,
+        fine_prior=None,
+        size_targets=(None,),
+        seed=0,
     )
-    state, table = make_state(inputs, "cpu"), torch.from_numpy(data.features)
-    trainer._renew_memories(state, table)
+    state = make_state(inputs, generator)
+    trainer._renew_memories(state, samples)
     source, near = state.sources[0], torch.tensor([[0, 5], [200, 300], [7, 7]])
-    fresh = trainer._forward_neighbors(state, source, table, near)
+    fresh = trainer._forward_neighbors(state, source, samples, near)
     torch.testing.assert_close(source.memory.read(near), fresh)
 
 
