@@ -81,8 +81,15 @@ class CheckpointStore:
             remedy = "name another folder, then resume"
             raise StorageError.because(what, error, remedy=remedy) from error
 
-    def load(self, run: str) -> Saved | None:
+    def load(self, run: str, *, like: Saved | None = None) -> Saved | None:
         """Return the newest undamaged checkpoint, or None where there is none.
+
+        Parameters
+        ----------
+        run
+            As saved.
+        like
+            A state of this run: each of its tensors must be there in the same shape and type.
 
         Raises
         ------
@@ -92,14 +99,11 @@ class CheckpointStore:
         for path in reversed(self._finished()):
             try:
                 manifest, saved = _read(path)
+                _check_run(path, manifest["run"], run)
+                _check_shapes(saved, like)
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
                 _log.warning("checkpoint %s is damaged (%s); trying the one before", path, error)
                 continue
-            if manifest["run"] != run:
-                raise StorageError(
-                    f"The checkpoint {path} belongs to a run with other data, settings or seed; "
-                    "resume with those, or remove the folder to start anew."
-                )
             return saved
         return None
 
@@ -147,6 +151,21 @@ def _read(path: Path) -> tuple[dict[str, Any], Saved]:
             raise ValueError(f"{name} differs from its sha256")
     tensors = safetensors.torch.load(contents[_TENSORS])
     return manifest, Saved(tensors, json.loads(contents[_NUMBERS]))
+
+
+def _check_run(path: Path, found: str, run: str) -> None:
+    if found != run:
+        raise StorageError(
+            f"The checkpoint {path} belongs to a run with other data, settings or seed; "
+            "resume with those, or remove the folder to start anew."
+        )
+
+
+def _check_shapes(saved: Saved, like: Saved | None) -> None:
+    for name, tensor in (like.tensors if like is not None else {}).items():
+        found = saved.tensors[name]
+        if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+            raise ValueError(f"{name} is {found.dtype} {tuple(found.shape)}")
 
 
 def _write_durably(path: Path, content: bytes) -> None:

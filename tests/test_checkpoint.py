@@ -75,6 +75,17 @@ def test_a_damaged_newest_gives_way_to_the_one_before(
     assert "damaged" in caplog.text
 
 
+@pytest.mark.parametrize("weight", [torch.zeros(2, 3), torch.zeros(3, 2, dtype=torch.float64)])
+def test_a_newest_of_another_shape_gives_way_to_the_one_before(
+    store: CheckpointStore, caplog: pytest.LogCaptureFixture, weight: torch.Tensor
+) -> None:
+    store.save("run", 4, Saved({**saved(4).tensors, "weight": weight}, saved(4).numbers))
+    assert store.load("run", like=saved(0)).numbers["epoch"] == 3
+    assert "weight" in caplog.text
+    store.save("run", 5, Saved({}, {}))
+    assert store.load("run", like=saved(0)) is None
+
+
 def test_all_damaged_means_starting_anew(store: CheckpointStore) -> None:
     for path in store.folder.iterdir():
         (path / "manifest.json").unlink()

@@ -173,9 +173,10 @@ def train(
     state = make_state(inputs, generator)
     prior = inputs.fine_prior
     prior = None if prior is None else torch.from_numpy(prior.copy()).to(samples.device)
-    if checkpoints is not None and (saved := checkpoints.load(digest)) is not None:
-        state.load(saved)
     good = state.save()
+    if checkpoints is not None and (saved := checkpoints.load(digest, like=good)) is not None:
+        state.load(saved)
+        good = saved
     while state.epoch < config.epochs:
         if refresh is not None and refresh.is_due(state.epoch):
             refresh.renew(state)
