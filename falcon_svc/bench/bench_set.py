@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from falcon_svc.data import DataConfig, load_dataset, load_truth
 from falcon_svc.data.shipped import demo_path
 from falcon_svc.discovery.metric import unit_rows
-from falcon_svc.encoder import EncoderConfig, extract_features
+from falcon_svc.encoder import EncoderConfig, EncoderRun, extract_features
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.types import UNLABELLED, CoarseDataset, FloatArray, IntArray
 
@@ -62,7 +62,7 @@ class SetName:
     def load(self) -> BenchSet:
         """Read data and truth and make the features; reading errors are `InputError`."""
         dataset = load_dataset(self.path, self.data)
-        features = extract_features(dataset, self.encoder)
+        features = extract_features(dataset, EncoderRun(self.encoder))
         seen = replace(dataset, vectors=np.asarray(features.vectors), images=None)
         labels = load_truth(self.truth, self.data)
         fine_of = dict(zip(labels.ids, labels.fine.tolist(), strict=True))

@@ -10,6 +10,8 @@ from falcon_svc.cli.table_file import TableFile, check_name, write_table
 from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from falcon_svc.discovery.result import Assignments
@@ -33,24 +35,25 @@ def predict(
     model = DiscoveryModel.load(directory)
     dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
     coarse = coarse_names(dataset)
-    found = model.predict(_vectors(dataset, settings), coarse)
+    found = model.predict(_vectors(directory, dataset, settings), coarse)
     write_table(_table(dataset.ids, coarse, found), out)
     if not quiet:
         print(f"{len(dataset):,} samples assigned: {out}")
 
 
-def _vectors(dataset: CoarseDataset, settings: dict[str, Any]) -> FloatArray:
+def _vectors(directory: Path, dataset: CoarseDataset, settings: dict[str, Any]) -> FloatArray:
     """Features as in the discovery; pixel PCA is fitted to its data set and cannot be reused."""
-    from falcon_svc.encoder import EncoderConfig, extract_features
+    from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, open_saved
 
     config = EncoderConfig.model_validate(settings)
     if dataset.images is not None and config.name in ("auto", "pixels"):
         raise ConfigError(
-            "Expected a discovery on vectors or with an onnx encoder, found one whose features "
-            "are the pixels' principal components, which belong to its own images; "
-            "discover with --encoder onnx:FILE to predict on new images."
+            "Expected a discovery on vectors or with a network, found one whose features are the "
+            "pixels' principal components, which belong to its own images; discover with "
+            "--encoder moco or onnx:FILE to predict on new images."
         )
-    return extract_features(dataset, config).vectors
+    run = EncoderRun(config)
+    return encode(open_saved(directory, dataset, run), dataset, run).vectors
 
 
 def coarse_names(dataset: CoarseDataset) -> list[str | None]:

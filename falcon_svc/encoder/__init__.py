@@ -1,8 +1,17 @@
-"""From samples to vectors: pass-through, pixel PCA, or a network given by the user."""
+"""From samples to vectors: pass-through, pixel PCA, or a network, given or trained here."""
 
 from __future__ import annotations
 
+from falcon_svc.encoder.base import Encoder, EncoderRun
 from falcon_svc.encoder.config import EncoderConfig
-from falcon_svc.encoder.features import extract_features
+from falcon_svc.encoder.features import encode, extract_features, open_encoder, open_saved
 
-__all__ = ["EncoderConfig", "extract_features"]
+__all__ = [
+    "Encoder",
+    "EncoderConfig",
+    "EncoderRun",
+    "encode",
+    "extract_features",
+    "open_encoder",
+    "open_saved",
+]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from falcon_svc.types import FloatArray, Images
-
-Progress = Callable[[int, int], None]
+from falcon_svc.encoder.config import EncoderConfig
+from falcon_svc.progress import Progress, Silent
+from falcon_svc.types import CoarseDataset, FloatArray
 
 
 class Encoder(Protocol):
-    """Turns images into vectors; made for one data set."""
+    """Turns the samples of a data set into vectors."""
 
     @property
     def spec(self) -> str:
@@ -23,6 +24,36 @@ class Encoder(Protocol):
         """D, the components of a vector."""
         ...
 
-    def encode(self, images: Images, out: FloatArray, progress: Progress | None) -> None:
-        """Fill `out` (N, D) float32; `progress` is called with (images done, N)."""
+    def encode(self, dataset: CoarseDataset, out: FloatArray, progress: Progress) -> None:
+        """Fill `out` (N, D) float32; `progress` is told how many samples are done."""
         ...
+
+    def files(self) -> dict[str, bytes]:
+        """Return what a result must hold for new samples to be encoded; often nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class EncoderRun:
+    """What an encoder is opened with, besides the data.
+
+    Parameters
+    ----------
+    config
+        Which encoder, and how it sees samples.
+    seed
+        Of everything random.
+    device
+        A torch device, for networks.
+    work_dir
+        Folder of what may be taken over by a later run of the same data and settings: features,
+        pixels, checkpoints; None = nowhere.
+    progress
+        Told of stages and what is done of them.
+    """
+
+    config: EncoderConfig = field(default_factory=EncoderConfig)
+    seed: int = 0
+    device: str = "cpu"
+    work_dir: Path | None = None
+    progress: Progress = field(default_factory=Silent)

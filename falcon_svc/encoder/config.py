@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from falcon_svc.encoder.moco_config import MocoConfig
+
 Value = Annotated[float, Field(allow_inf_nan=False)]
 Channels = tuple[Value] | tuple[Value, Value, Value]
 
@@ -17,8 +19,8 @@ class EncoderConfig(BaseModel):
 
     name: str = Field(
         "auto",
-        description="none (vectors as they are), pixels, onnx:FILE; auto = none for vectors, "
-        "pixels for images.",
+        description="none (vectors as they are), pixels, moco (trained on the images), "
+        "moco:continue=DIR, onnx:FILE; auto = none for vectors, pixels for images.",
     )
     pixel_side: int | None = Field(
         None,
@@ -41,4 +43,4 @@ class EncoderConfig(BaseModel):
     )
     batch: int = Field(64, ge=1, le=4096, description="Images per batch.")
     threads: int = Field(0, ge=0, description="Threads of onnxruntime; 0 = its own choice.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the randomised PCA.")
+    moco: MocoConfig = Field(default_factory=MocoConfig)

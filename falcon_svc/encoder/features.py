@@ -1,7 +1,8 @@
 """The feature step: `CoarseDataset -> Features`, vectors as they are or through an encoder.
 
-An encoder is anything that satisfies `base.Encoder`; `ENCODERS` finds it by the part of its name
-before the colon, the rest is its argument.
+An encoder is anything that satisfies `base.Encoder`. It is found by the part of its name before
+the colon, the rest is its argument; opening it may mean training it. Encoders that need torch are
+imported when they are opened.
 """
 
 from __future__ import annotations
@@ -12,45 +13,47 @@ from pathlib import Path
 
 import numpy as np
 
-from falcon_svc.encoder.base import Encoder, Progress
+from falcon_svc.encoder.base import Encoder, EncoderRun
 from falcon_svc.encoder.cache import load_or_make
-from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.encoder.onnx import OnnxEncoder
+from falcon_svc.encoder.pass_through import PASS_THROUGH, PassThrough
 from falcon_svc.encoder.pixels import PixelEncoder
 from falcon_svc.errors import ConfigError
-from falcon_svc.types import CoarseDataset, Features, FloatArray, Images
+from falcon_svc.types import CoarseDataset, Features, FloatArray
 
-ENCODERS: dict[str, Callable[[str, EncoderConfig, Images], Encoder]] = {
+Opener = Callable[[str, CoarseDataset, EncoderRun], Encoder]
+
+
+def _open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+    from falcon_svc.encoder.moco_encoder import open_moco
+
+    return open_moco(argument, dataset, run)
+
+
+# By name; the first of each is what `auto` means.
+FOR_IMAGES: dict[str, Opener] = {
     "pixels": PixelEncoder,
+    "moco": _open_moco,
     "onnx": OnnxEncoder,
 }
-PASS_THROUGH = "none"
-DEFAULT_FOR_IMAGES = "pixels"
+FOR_VECTORS: dict[str, Opener] = {PASS_THROUGH: PassThrough}
 
 
-def extract_features(
-    dataset: CoarseDataset,
-    config: EncoderConfig | None = None,
-    cache_dir: Path | None = None,
-    progress: Progress | None = None,
-) -> Features:
-    """Return one vector per sample.
+def extract_features(dataset: CoarseDataset, run: EncoderRun | None = None) -> Features:
+    """Return one vector per sample: `open_encoder`, then `encode`; see there for the errors."""
+    run = run or EncoderRun()
+    return encode(open_encoder(dataset, run), dataset, run)
+
+
+def open_encoder(dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+    """Return the encoder named by the settings, trained if that is part of it.
 
     Parameters
     ----------
     dataset
         N vectors or images.
-    config
-        Which encoder; None = vectors as they are, images through pixel PCA.
-    cache_dir
-        Folder of the feature cache; None = keep in memory. Vectors are never copied into it.
-    progress
-        Called with (images done, N).
-
-    Returns
-    -------
-    Features
-        (N, D) float32 in the data set's order; a memory map when it comes from the cache.
+    run
+        Settings, seed, device, work folder, progress.
 
     Raises
     ------
@@ -59,56 +62,56 @@ def extract_features(
     MissingExtraError
         The encoder needs a package that is not installed.
     StorageError
-        The cache cannot be written.
+        The work folder cannot be written.
+    CollapsedError, DivergedError
+        It was trained in vain.
     """
-    config = config or EncoderConfig()
-    if dataset.vectors is not None:
-        _check_pass_through(config.name)
-        return Features(dataset.vectors, PASS_THROUGH, key(dataset.digest, PASS_THROUGH))
-    images = dataset.images
-    assert images is not None
-    encoder = open_encoder(config, images)
+    what, kinds = ("vectors", FOR_VECTORS) if dataset.images is None else ("images", FOR_IMAGES)
+    name = run.config.name
+    kind, _, argument = (next(iter(kinds)) if name == "auto" else name).partition(":")
+    if kind not in kinds:
+        raise ConfigError(
+            f"Expected an encoder for {what}, one of {', '.join(kinds)}, found {name!r}; "
+            "choose one with --encoder.",
+            code="bad_encoder",
+        )
+    return kinds[kind](argument, dataset, run)
+
+
+def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+    """Return the encoder that a result directory holds, else the one that its settings name."""
+    if not (directory / "encoder.json").exists():
+        return open_encoder(dataset, run)
+    from falcon_svc.encoder.network_encoder import NetworkEncoder
+
+    return NetworkEncoder.load(directory, device=run.device)
+
+
+def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Features:
+    """Return one vector per sample.
+
+    Returns
+    -------
+    Features
+        (N, D) float32 in the data set's order; a memory map when it comes from the work folder.
+        Vectors that are passed through are not copied.
+    """
     name = key(dataset.digest, encoder.spec)
-    shape = (len(images), encoder.dim)
+    if isinstance(encoder, PassThrough):
+        return Features(encoder.vectors, encoder.spec, name)
+    shape = (len(dataset), encoder.dim)
 
     def make(out: FloatArray) -> None:
-        encoder.encode(images, out, progress)
+        encoder.encode(dataset, out, run.progress)
 
-    if cache_dir is not None:
-        return Features(load_or_make(cache_dir, name, shape, make), encoder.spec, name)
+    if run.work_dir is not None:
+        vectors = load_or_make(run.work_dir / "features", name, shape, make)
+        return Features(vectors, encoder.spec, name)
     vectors = np.zeros(shape, np.float32)
     make(vectors)
     return Features(vectors, encoder.spec, name)
 
 
-def open_encoder(config: EncoderConfig, images: Images) -> Encoder:
-    """Return the encoder named by the settings.
-
-    Raises
-    ------
-    ConfigError
-        No encoder of this name for images.
-    """
-    chosen = DEFAULT_FOR_IMAGES if config.name == "auto" else config.name
-    kind, _, argument = chosen.partition(":")
-    if kind not in ENCODERS:
-        raise ConfigError(
-            f"Expected an encoder for images, one of {', '.join(ENCODERS)}, found "
-            f"{config.name!r}; choose one with --encoder.",
-            code="bad_encoder",
-        )
-    return ENCODERS[kind](argument, config, images)
-
-
 def key(dataset_digest: str, spec: str) -> str:
     """Return the sha256 that names the features of a data set under an encoder."""
     return hashlib.sha256(f"{dataset_digest}\n{spec}".encode()).hexdigest()
-
-
-def _check_pass_through(name: str) -> None:
-    if name not in ("auto", PASS_THROUGH):
-        raise ConfigError(
-            f"Expected the encoder none for a data set of vectors, found {name!r}; "
-            "leave --encoder out, or give images.",
-            code="bad_encoder",
-        )

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.encoder.base import Progress
-from falcon_svc.encoder.config import EncoderConfig
+from falcon_svc.encoder.base import EncoderRun
 from falcon_svc.errors import ConfigError, InputError, MissingExtraError
-from falcon_svc.types import FloatArray, Images
+from falcon_svc.progress import Progress
+from falcon_svc.types import CoarseDataset, FloatArray
 
 DEFAULT_SIDE = 192
 PIECE = 1 << 20
@@ -24,7 +24,9 @@ PIECE = 1 << 20
 class OnnxEncoder:
     """An onnxruntime session with its preprocessing."""
 
-    def __init__(self, argument: str, config: EncoderConfig, images: Images) -> None:
+    def __init__(self, argument: str, dataset: CoarseDataset, run: EncoderRun) -> None:
+        images, config = dataset.images, run.config
+        assert images is not None
         self._path = Path(argument)
         self._config = config
         self._weights = _file_digest(self._path)
@@ -41,8 +43,10 @@ class OnnxEncoder:
         order = "NCHW" if self._channels_first else "NHWC"
         return f"onnx:{self._weights},side={self._side},mean={mean},scale={scale},{order}"
 
-    def encode(self, images: Images, out: FloatArray, progress: Progress | None) -> None:
+    def encode(self, dataset: CoarseDataset, out: FloatArray, progress: Progress) -> None:
         """Fill `out` (N, D) batch by batch."""
+        images = dataset.images
+        assert images is not None
         n, size = len(images), self._batch()
         for start in range(0, n, size):
             stop = min(start + size, n)
@@ -53,8 +57,11 @@ class OnnxEncoder:
                     f"{stop - 1} from {self._path.name}; check mean, scale and layout.",
                     code="non_finite",
                 )
-            if progress is not None:
-                progress(stop, n)
+            progress.advance(stop, {})
+
+    def files(self) -> dict[str, bytes]:
+        """Nothing: the settings name the file."""
+        return {}
 
     def _batch(self) -> int:
         fixed = self._input.shape[0]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from falcon_svc.data.pca import BLOCK_ROWS, principal_components
-from falcon_svc.encoder.base import Progress
-from falcon_svc.encoder.config import EncoderConfig
-from falcon_svc.types import ByteArray, FloatArray, Images
+from falcon_svc.encoder.base import EncoderRun
+from falcon_svc.progress import Progress
+from falcon_svc.types import ByteArray, CoarseDataset, FloatArray, Images
 
 DEFAULT_SIDE = 32
 READ_ROWS = 256
@@ -19,9 +19,11 @@ READ_ROWS = 256
 class PixelEncoder:
     """Pixels of side x side x 3 reduced to at most `pixel_dim` components."""
 
-    def __init__(self, argument: str, config: EncoderConfig, images: Images) -> None:
+    def __init__(self, argument: str, dataset: CoarseDataset, run: EncoderRun) -> None:
+        images, config = dataset.images, run.config
+        assert images is not None
         self._side = config.pixel_side or _fitting_side(images)
-        self._seed = config.seed
+        self._seed = run.seed
         self._width = 3 * self._side**2
         self.dim = min(config.pixel_dim, self._width, max(1, len(images) - 1))
 
@@ -30,8 +32,10 @@ class PixelEncoder:
         """Name, side, components and seed."""
         return f"pixels:side={self._side},dim={self.dim},seed={self._seed}"
 
-    def encode(self, images: Images, out: FloatArray, progress: Progress | None) -> None:
+    def encode(self, dataset: CoarseDataset, out: FloatArray, progress: Progress) -> None:
         """Fill `out` (N, D); all resized pixels are held as uint8, N x side x side x 3 bytes."""
+        images = dataset.images
+        assert images is not None
         pixels = self._read(images, progress)
 
         def read(start: int, stop: int) -> FloatArray:
@@ -43,15 +47,18 @@ class PixelEncoder:
             stop = min(start + BLOCK_ROWS, len(pixels))
             out[start:stop] = found.apply(read(start, stop))
 
-    def _read(self, images: Images, progress: Progress | None) -> ByteArray:
+    def files(self) -> dict[str, bytes]:
+        """Nothing: the components belong to their own images."""
+        return {}
+
+    def _read(self, images: Images, progress: Progress) -> ByteArray:
         n = len(images)
         pixels = np.empty((n, self._width), np.uint8)
         for start in range(0, n, READ_ROWS):
             stop = min(start + READ_ROWS, n)
             block = images.read(start, stop, side=self._side)  # (B, side, side, 3)
             pixels[start:stop] = block.reshape(stop - start, -1)
-            if progress is not None:
-                progress(stop, n)
+            progress.advance(stop, {})
         return pixels
 
 

@@ -1,6 +1,6 @@
 """From a coarsely labelled data set to a discovery: the stages in order.
 
-    features -> structure -> space -> neighbors -> head -> assignments -> map
+    encoder -> features -> structure -> space -> neighbors -> head -> assignments -> map
 
 `discover` runs them in memory; `discover_to` also writes the result directory. With a work
 directory every stage that costs time leaves what it found there, and a resumed run goes on from
@@ -30,7 +30,7 @@ from falcon_svc.discovery.structure import Counts, Structure, find_structure
 from falcon_svc.discovery.trained_head import TrainedHead
 from falcon_svc.discovery.trainer import train_head
 from falcon_svc.discovery.warm_start import start_of
-from falcon_svc.encoder import extract_features
+from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.atomic_directory import check_replaceable
 from falcon_svc.pipeline.device import choose_device
@@ -55,11 +55,16 @@ N_NEIGHBORS = 20
 
 @dataclass(frozen=True)
 class Run:
-    """A discovery, the model that predicts with it, and the (N, D) features it was made from."""
+    """A discovery, the model that predicts with it, its encoder, and the (N, D) features."""
 
     discovery: Discovery
     model: DiscoveryModel
+    encoder: Encoder
     features: FloatArray
+
+    def model_files(self) -> dict[str, bytes]:
+        """Return all that prediction on new samples needs, by file name."""
+        return self.model.files() | self.encoder.files()
 
 
 def discover_to(
@@ -95,7 +100,7 @@ def discover_to(
         shutil.rmtree(work_dir, ignore_errors=True)
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     page = render_report(run.discovery, dataset, run.features)
-    write_discovery(directory, run.discovery, model_files=run.model.files(), report_html=page)
+    write_discovery(directory, run.discovery, model_files=run.model_files(), report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     return run.discovery
 
@@ -114,7 +119,7 @@ def discover(
     recorder = Recorder(progress or Silent())
     device = choose_device(config.device)
     bounds = count_bounds(config.counts, dataset.coarse)
-    features = _features(dataset, config, work_dir, recorder)
+    encoder, features = _features(dataset, config, device, work_dir, recorder)
     rows = structure_rows(dataset.coarse, bounds, seed=config.seed)
     with recorder.stage("structure", total=0):
         structure = _structure(features, rows, dataset, bounds, config, work_dir, recorder)
@@ -162,17 +167,21 @@ def discover(
         config=config.model_dump(mode="json"),
         versions=versions(),
     )
-    return Run(discovery, _model(space, head, dataset, config), features)
+    return Run(discovery, _model(space, head, dataset, config), encoder, features)
 
 
 def _features(
-    dataset: CoarseDataset, config: DiscoveryConfig, work_dir: Path | None, recorder: Recorder
-) -> FloatArray:
-    cache = None if work_dir is None else work_dir / "features"
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    device: str,
+    work_dir: Path | None,
+    recorder: Recorder,
+) -> tuple[Encoder, FloatArray]:
+    run = EncoderRun(config.encoder, config.seed, device, work_dir, recorder.progress)
+    with recorder.stage("encoder", total=0):
+        encoder = open_encoder(dataset, run)
     with recorder.stage("features", total=len(dataset)):
-        return extract_features(
-            dataset, config.encoder, cache, lambda done, _: recorder.progress.advance(done, {})
-        ).vectors
+        return encoder, encode(encoder, dataset, run).vectors
 
 
 def _structure(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import BaseModel
 
 from falcon_svc.config import DiscoveryConfig
@@ -13,15 +15,16 @@ HEAD = "| key | default | meaning |\n|---|---|---|"
 
 
 def tables() -> dict[str, str]:
-    """Section -> Markdown table of its keys."""
-    defaults = DiscoveryConfig()
-    sections = {name: value for name, value in defaults if isinstance(value, BaseModel)}
-    top = [_row(defaults, name) for name, _ in defaults if name not in sections]
-    made = {"": "\n".join([HEAD, *top])}
-    for name, section in sections.items():
-        rows = [_row(section, key) for key in type(section).model_fields]
-        made[name] = "\n".join([HEAD, *rows])
-    return made
+    """Section -> Markdown table of its keys, sections within sections too."""
+    return dict(_tables("", DiscoveryConfig()))
+
+
+def _tables(name: str, section: BaseModel) -> Iterator[tuple[str, str]]:
+    inner = {key: value for key, value in section if isinstance(value, BaseModel)}
+    rows = [_row(section, key) for key in type(section).model_fields if key not in inner]
+    yield name, "\n".join([HEAD, *rows])
+    for key, value in inner.items():
+        yield from _tables(f"{name}.{key}".lstrip("."), value)
 
 
 def _row(section: BaseModel, key: str) -> str:

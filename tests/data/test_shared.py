@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from falcon_svc.data import inspect_dataset, load_dataset, load_truth
-from falcon_svc.encoder import EncoderConfig, extract_features
+from falcon_svc.encoder import EncoderConfig, EncoderRun, extract_features
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 pytestmark = [
@@ -50,7 +50,7 @@ def test_photos_have_their_truth_in_a_table() -> None:
 def test_the_onnx_encoder_reads_photos() -> None:
     data = load_dataset(SHARED / "grocery.zip")
     config = EncoderConfig(name=f"onnx:{SHARED}/efficientnet_lite0_features.onnx", side=32)
-    assert extract_features(data, config).vectors.shape == (3_319, 1_280)
+    assert extract_features(data, EncoderRun(config)).vectors.shape == (3_319, 1_280)
 
 
 def test_clinc150_reads_within_seconds() -> None:
