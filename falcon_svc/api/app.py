@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(settings: Settings) -> AsyncIterator[State]:
     context = await anyio.to_thread.run_sync(Context.make, settings)
-    tempfile.tempdir = str(context.staging)  # forms are spooled to the disk that they end on
+    tempfile.tempdir = str(context.staging.own)  # forms are spooled to the disk that they end on
     feed = Feed(context)
     looking = asyncio.create_task(feed.run())
     try:

@@ -11,8 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from falcon_svc.errors import ConfigError, FalconError, InputError, StorageError
-from falcon_svc.storage import DatabaseError
+from falcon_svc.errors import (
+    FULL,
+    NO_SPACE,
+    ConfigError,
+    FalconError,
+    InputError,
+    StorageError,
+)
+from falcon_svc.storage import DatabaseError, is_full
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
@@ -61,6 +68,8 @@ _DETAILS = {
     405: "Expected a method that this path has, found another; see /v1/openapi.json.",
 }
 
+_FULL = "Expected room on the disk of the service, found it full; free some space, then try again."
+
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request at hand, for problem documents and logs."""
 
@@ -103,6 +112,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DatabaseError, _database)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -135,9 +145,22 @@ def _http(_: Request, error: Exception) -> Response:
 
 
 def _database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DatabaseError)
+    if is_full(error):
+        return _full(request)
     _log.error("%s %s: the database fails", request.method, request.url.path, exc_info=error)
     detail = "Expected the database to answer, found that it does not; send the request again."
     return problem(503, "database_unavailable", detail)
+
+
+def _disk(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return _full(request) if error.errno in NO_SPACE else _bug(request, error)
+
+
+def _full(request: Request) -> Response:
+    _log.error("%s %s: the disk is full", request.method, request.url.path)
+    return of(StorageError(_FULL, code=FULL))
 
 
 def _bug(request: Request, error: Exception) -> Response:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from falcon_svc.service.keys import Keyring, read_pepper
 from falcon_svc.service.rates import Rates
+from falcon_svc.service.staging import Staging
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 
@@ -21,6 +21,8 @@ class Context:
     ----------
     settings, database, artifacts, keyring
         As opened by `make`.
+    staging
+        Where files arrive.
     rates
         Requests of each tenant, or of each address without a key.
     failures
@@ -31,6 +33,7 @@ class Context:
     database: Database
     artifacts: ArtifactStore
     keyring: Keyring
+    staging: Staging
     rates: Rates
     failures: Rates
 
@@ -45,17 +48,12 @@ class Context:
             database,
             ArtifactStore(settings.artifacts, settings.data_dir / "cache"),
             Keyring(database, read_pepper(settings.data_dir)),
+            Staging(settings.data_dir / "staging"),
             Rates(settings.rate_per_s, 2 * settings.rate_per_s),
             Rates(FAILURES_PER_S, settings.wrong_keys),
         )
 
-    @property
-    def staging(self) -> Path:
-        """Folder of files that have not arrived whole, readable by the owner only."""
-        path = self.settings.data_dir / "staging"
-        path.mkdir(exist_ok=True, mode=0o700)
-        return path
-
     def close(self) -> None:
-        """Close the database."""
+        """Remove what is half here and close the database."""
+        self.staging.close()
         self.database.close()

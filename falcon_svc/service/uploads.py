@@ -2,19 +2,20 @@
 
 Everything lands in the staging folder first and is moved into the store when it is whole. Parts
 are files `NNNNN`, written beside and renamed, so that a part is there whole or not at all; what
-lies in staging without a row, or past its time, is swept.
+lies in staging without a row, or a process, is swept.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from falcon_svc.errors import StorageError
 from falcon_svc.service import datasets
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -30,7 +31,7 @@ KEEP_S = 24 * 3600.0
 
 def stage(context: Context, stream: BinaryIO, name: str) -> datasets.Upload:
     """Copy a stream into staging and return the file with its digest."""
-    path = context.staging / new_id("file")
+    path = context.staging.new_file()
     try:
         return _write(path, name, iter(lambda: stream.read(CHUNK_BYTES), b""))
     except BaseException:
@@ -40,7 +41,7 @@ def stage(context: Context, stream: BinaryIO, name: str) -> datasets.Upload:
 
 def _write(path: Path, name: str, pieces: Iterator[bytes]) -> datasets.Upload:
     digest, size = sha256(), 0
-    with path.open("xb") as file:
+    with _storage_errors(), path.open("xb") as file:
         for piece in pieces:
             digest.update(piece)
             size += file.write(piece)
@@ -89,7 +90,7 @@ async def put_part(
     room = upload.size_bytes - sum(_size(folder, n) for n in _parts(folder) if n != number)
     fresh = folder / f"{new_id('part')}.tmp"
     try:
-        with fresh.open("xb") as file:
+        with _storage_errors(), fresh.open("xb") as file:
             async for piece in body:
                 if (room := room - len(piece)) < 0:
                     raise _too_long(upload)
@@ -120,7 +121,7 @@ def complete(
     if upload.dataset_id is not None:
         return datasets.get(context, caller, upload.dataset_id)
     folder = _folder(context, upload_id)
-    whole = _write(context.staging / new_id("file"), upload.name, _joined(folder))
+    whole = _write(context.staging.new_file(), upload.name, _joined(folder))
     try:
         _check_whole(whole, upload, _parts(folder), expected_sha256)
         made, _ = datasets.add(context, caller, whole, options, metadata, key=f"upload {upload_id}")
@@ -148,6 +149,15 @@ def _open(context: Context, caller: Caller, upload_id: str) -> Upload:
             code="already_finished",
         )
     return upload
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = "The upload could not be stored"
+        raise StorageError.because(what, error, remedy="send it again later") from error
 
 
 def _too_long(upload: Upload) -> RequestError:
@@ -180,7 +190,7 @@ def check_sha256(upload: datasets.Upload, expected: str | None) -> None:
 
 
 def _folder(context: Context, upload_id: str) -> Path:
-    return context.staging / upload_id
+    return context.staging.parts(upload_id)
 
 
 def _parts(folder: Path) -> list[int]:
@@ -199,11 +209,11 @@ def _joined(folder: Path) -> Iterator[bytes]:
 
 
 def sweep(context: Context) -> None:
-    """Remove from staging what no open upload owns and nothing has touched for a day."""
+    """Forget uploads whose time is over; remove what no row and no living process owns."""
     with context.database.write() as session:
-        gone = UploadRepository(session).expire()
-    for upload_id in gone:
+        UploadRepository(session).expire()
+    with context.database.read() as session:
+        known = UploadRepository(session).ids()
+    for upload_id in set(context.staging.uploads()) - known:
         shutil.rmtree(_folder(context, upload_id), ignore_errors=True)
-    for path in context.staging.iterdir():
-        if path.is_file() and time.time() - path.stat().st_mtime > KEEP_S:
-            path.unlink(missing_ok=True)
+    context.staging.sweep()

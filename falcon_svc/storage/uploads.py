@@ -53,9 +53,10 @@ class UploadRepository:
         """Remove an upload."""
         self.session.execute(delete(Upload).where(Upload.id == upload_id))
 
-    def expire(self) -> list[str]:
-        """Remove uploads whose time is over; return their ids."""
-        late = Upload.expires_at < time.time()
-        gone = list(self.session.scalars(select(Upload.id).where(late)))
-        self.session.execute(delete(Upload).where(Upload.id.in_(gone)))
-        return gone
+    def ids(self) -> set[str]:
+        """Return the ids of all uploads."""
+        return set(self.session.scalars(select(Upload.id)))
+
+    def expire(self) -> None:
+        """Remove uploads whose time is over."""
+        self.session.execute(delete(Upload).where(Upload.expires_at < time.time()))
