@@ -43,8 +43,12 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="Features of images: pixels or onnx:FILE; none for vectors.",
+        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE or onnx:FILE.",
     ),
+]
+AllowDownload = Annotated[
+    bool,
+    typer.Option("--allow-download", help="Let timm or torchvision fetch weights without @FILE."),
 ]
 ConfigFile = Annotated[
     Path | None,

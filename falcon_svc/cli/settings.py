@@ -25,6 +25,7 @@ class Flags:
     n_fine: str | None = None
     n_fine_per_coarse: Path | None = None
     encoder: str | None = None
+    allow_download: bool = False
     coarse_column: str | None = None
     label_sources: Sequence[str] | None = None
     seed: int | None = None
@@ -61,6 +62,7 @@ def flag_tables(flags: Flags) -> Tables:
         ("data", "coarse_column"): flags.coarse_column,
         ("data", "label_sources"): read_label_sources(flags.label_sources or ()) or None,
         ("encoder", "name"): flags.encoder,
+        ("encoder", "allow_download"): flags.allow_download or None,
         ("seed",): flags.seed,
         ("device",): flags.device,
     }

@@ -20,7 +20,11 @@ class EncoderConfig(BaseModel):
     name: str = Field(
         "auto",
         description="none (vectors as they are), pixels, moco (trained on the images), "
-        "moco:continue=DIR, onnx:FILE; auto = none for vectors, pixels for images.",
+        "moco:continue=DIR, timm:NAME[@FILE], torchvision:NAME[@FILE], onnx:FILE; auto = none for "
+        "vectors, pixels for images.",
+    )
+    allow_download: bool = Field(
+        False, description="Whether timm and torchvision may fetch weights where no FILE is given."
     )
     pixel_side: int | None = Field(
         None,

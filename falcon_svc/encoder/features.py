@@ -30,11 +30,25 @@ def _open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encode
     return open_moco(argument, dataset, run)
 
 
+def _open_timm(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+    from falcon_svc.encoder.pretrained import open_pretrained
+
+    return open_pretrained(f"timm:{argument}", run)
+
+
+def _open_torchvision(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+    from falcon_svc.encoder.pretrained import open_pretrained
+
+    return open_pretrained(f"torchvision:{argument}", run)
+
+
 # By name; the first of each is what `auto` means.
 FOR_IMAGES: dict[str, Opener] = {
     "pixels": PixelEncoder,
     "moco": _open_moco,
     "onnx": OnnxEncoder,
+    "timm": _open_timm,
+    "torchvision": _open_torchvision,
 }
 FOR_VECTORS: dict[str, Opener] = {PASS_THROUGH: PassThrough}
 

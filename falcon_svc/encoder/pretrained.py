@@ -20,6 +20,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from falcon_svc.encoder.base import EncoderRun
+from falcon_svc.encoder.network_encoder import NetworkEncoder
 from falcon_svc.encoder.preprocessing import Preprocessing
 from falcon_svc.encoder.weight_files import read_weights
 from falcon_svc.encoder.weight_fit import fit_weights
@@ -49,17 +51,16 @@ class Backbone:
     heads: tuple[str, ...]
 
 
-def open_pretrained(spec: str, *, side: int | None, allow_download: bool) -> Backbone:
-    """Return the network of `timm:NAME[@FILE]` or `torchvision:NAME[@FILE]` with its weights.
+def open_pretrained(spec: str, run: EncoderRun) -> NetworkEncoder:
+    """Return the encoder `timm:NAME[@FILE]` or `torchvision:NAME[@FILE]`.
 
     Parameters
     ----------
     spec
         The encoder's name.
-    side
-        Side of the network's input instead of its own, px; the crop stays in proportion.
-    allow_download
-        Whether the library may fetch published weights where no file is given.
+    run
+        Of its settings, `side` takes the place of the network's own input side, the crop staying
+        in proportion, and `allow_download` lets the library fetch weights where no file is given.
 
     Raises
     ------
@@ -69,17 +70,20 @@ def open_pretrained(spec: str, *, side: int | None, allow_download: bool) -> Bac
         timm is not installed.
     """
     name, _, file = spec.partition("@")
-    if not file and not allow_download:
+    config = run.config
+    if not file and not config.allow_download:
         raise _unfit(
             name,
             f"weights: name a file with {name}@FILE (safetensors or a PyTorch state_dict), or let "
             "published ones be downloaded with --allow-download",
         )
-    backbone = make_backbone(name, side=side, download=not file)
+    found = make_backbone(name, side=config.side, download=not file)
     if file:
         where = f"{name} in {file}"
-        fit_weights(backbone.network, read_weights(Path(file)), heads=backbone.heads, where=where)
-    return backbone
+        fit_weights(found.network, read_weights(Path(file)), heads=found.heads, where=where)
+    network = found.network.requires_grad_(False).to(run.device)
+    origin = {"method": "pretrained", "file": Path(file).name or None}
+    return NetworkEncoder(network, name, found.seen, origin, run.device, config.batch)
 
 
 def make_backbone(name: str, *, side: int | None = None, download: bool = False) -> Backbone:

@@ -16,7 +16,9 @@ from torch import nn
 from torchvision import models
 
 from falcon_svc.data import load_dataset
-from falcon_svc.encoder.pretrained import Backbone, open_pretrained
+from falcon_svc.encoder import EncoderConfig, EncoderRun, extract_features
+from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.encoder.pretrained import open_pretrained
 from falcon_svc.errors import ConfigError, MissingExtraError
 from falcon_svc.types import CoarseDataset
 from tests.data.builders import write_npz
@@ -27,14 +29,13 @@ def dataset(folder: Path) -> CoarseDataset:
     return load_dataset(write_npz(folder, x=pixels))
 
 
-def opened(spec: str, side: int | None = None) -> Backbone:
-    return open_pretrained(spec, side=side, allow_download=False)
+def opened(spec: str, side: int | None = None) -> NetworkEncoder:
+    return open_pretrained(spec, EncoderRun(EncoderConfig(name=spec, side=side)))
 
 
-def features(backbone: Backbone, data: CoarseDataset) -> torch.Tensor:
-    with torch.no_grad():
-        pixels = torch.from_numpy(backbone.seen.read(data.images, 0, len(data)))
-        return backbone.network(backbone.seen.normalise(pixels))
+def features(spec: str, data: CoarseDataset) -> torch.Tensor:
+    run = EncoderRun(EncoderConfig(name=spec, batch=4))
+    return torch.from_numpy(extract_features(data, run).vectors)
 
 
 def direct(network: nn.Module, transform: Callable[..., torch.Tensor], data: CoarseDataset):
@@ -49,10 +50,10 @@ def test_timm_features_are_timms_own(tmp_path: Path, model: str) -> None:
     whole = timm.create_model(model, pretrained=False)  # with its classifier
     safetensors.torch.save_file(whole.state_dict(), tmp_path / "w.safetensors")
     data = dataset(tmp_path)
-    found = opened(f"timm:{model}@{tmp_path}/w.safetensors")
+    found = features(f"timm:{model}@{tmp_path}/w.safetensors", data)
     whole.reset_classifier(0)
     own = timm.data.create_transform(**timm.data.resolve_model_data_config(whole))
-    torch.testing.assert_close(features(found, data), direct(whole, own, data))
+    torch.testing.assert_close(found, direct(whole, own, data), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", ["shufflenet_v2_x0_5", "mobilenet_v3_small.IMAGENET1K_V1"])
@@ -62,10 +63,10 @@ def test_torchvision_features_are_torchvisions_own(tmp_path: Path, model: str) -
     whole = models.get_model(name, weights=None)
     torch.save({"model": whole.state_dict(), "epoch": 3}, tmp_path / "w.pth")
     data = dataset(tmp_path)
-    found = opened(f"torchvision:{model}@{tmp_path}/w.pth")
+    found = features(f"torchvision:{model}@{tmp_path}/w.pth", data)
     last = [n for n, part in whole.named_modules() if isinstance(part, nn.Linear)][-1]
     logits = direct(whole, models.get_model_weights(name).DEFAULT.transforms(), data)
-    classified = whole.get_submodule(last)(features(found, data))
+    classified = whole.get_submodule(last)(found)
     torch.testing.assert_close(classified, logits, rtol=1e-4, atol=1e-5)
 
 
@@ -74,7 +75,20 @@ def test_the_side_can_be_chosen_and_the_crop_stays_in_proportion(tmp_path: Path)
     safetensors.torch.save_file(network.state_dict(), tmp_path / "w.safetensors")
     found = opened(f"torchvision:mnasnet0_5@{tmp_path}/w.safetensors", side=70)
     assert (found.seen.side, found.seen.resized) == (70, 80)  # 224 of 256
-    assert features(found, dataset(tmp_path)).shape == (6, 1280)
+    assert found.dim == 1280
+
+
+def test_a_saved_encoder_needs_neither_the_file_nor_the_tag(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    file = tmp_path / "w.safetensors"
+    safetensors.torch.save_file(timm.create_model("test_resnet").state_dict(), file)
+    first = opened(f"timm:test_resnet@{file}", side=32)
+    for name, content in first.files().items():
+        (tmp_path / name).write_bytes(content)
+    file.unlink()
+    again = NetworkEncoder.load(tmp_path)
+    assert (again.spec, again.seen, again.dim) == (first.spec, first.seen, first.dim)
+    assert again.origin == {"method": "pretrained", "file": "w.safetensors"}
 
 
 def test_pretrained_networks_without_weights_are_refused_with_what_to_do() -> None:
