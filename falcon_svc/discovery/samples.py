@@ -98,6 +98,7 @@ def update_digest(digest: hashlib._Hash, array: NDArray[np.generic] | None) -> N
     if array is None:
         digest.update(b"none")
         return
+    array = np.atleast_1d(array)
     digest.update(f"{array.shape}{array.dtype}".encode())
     step = max(1, _PIECE_BYTES // max(1, array[:1].nbytes))
     for first in range(0, len(array), step):

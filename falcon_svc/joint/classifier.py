@@ -1,0 +1,62 @@
+"""Encoder, feature space and head as one module: from images to logits of fine classes.
+
+Place: the student of joint training; its three parts are those of the frozen start, so that its
+first logits are the frozen head's.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from falcon_svc.discovery.feature_space import FeatureSpace
+
+
+class SpaceLayer(nn.Module):
+    """`FeatureSpace.apply` as a fixed layer: ``unit(z - mean) P``."""
+
+    mean: Tensor
+    projection: Tensor
+
+    def __init__(self, space: FeatureSpace) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(space.mean.copy()))  # (D,)
+        self.register_buffer("projection", torch.from_numpy(space.projection.copy()))  # (D, D')
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return (B, D') head inputs of (B, D) features."""
+        return F.normalize(z - self.mean, dim=1) @ self.projection
+
+
+class Classifier(nn.Module):
+    """``head(space(encoder(x)))``.
+
+    Parameters
+    ----------
+    encoder
+        (B, ...) -> (B, D).
+    space, head
+        As trained on the encoder's features.
+    half
+        Whether the encoder computes in bfloat16.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, space: FeatureSpace, head: nn.Module, *, half: bool = False
+    ) -> None:
+        super().__init__()
+        self.encoder, self.space, self.head = encoder, SpaceLayer(space), head
+        self.half = half
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Return (B, D') head inputs of (B, ...) samples."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+            z = self.encoder(x)
+        inputs: Tensor = self.space(z.float())
+        return inputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, F) logits of (B, ...) samples."""
+        logits: Tensor = self.head(self.inputs(x))
+        return logits
