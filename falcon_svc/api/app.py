@@ -9,23 +9,16 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypedDict
 
 import anyio.to_thread
-from fastapi import FastAPI
 
 from falcon_svc import __version__
 from falcon_svc.api import problems
+from falcon_svc.api.documents import Application
 from falcon_svc.api.feed import Feed
 from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Gate, Limits, Observe
 from falcon_svc.api.routes import batches, datasets, discover, jobs, models, results, system
-from falcon_svc.api.schemas import Problem
 from falcon_svc.service.context import Context
 from falcon_svc.settings import Settings
-
-PROBLEM = {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}
-ERRORS: dict[int | str, dict[str, object]] = {
-    "4XX": {**PROBLEM, "description": "Refused; `code` and `detail` say why."},
-    "5XX": {**PROBLEM, "description": "Not now, or a mistake of the service."},
-}
 
 
 class State(TypedDict):
@@ -35,10 +28,10 @@ class State(TypedDict):
     feed: Feed
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> Application:
     """Return the application; nothing is opened before it starts."""
     metrics = Metrics()
-    app = FastAPI(
+    app = Application(
         title="falcon-svc",
         version=__version__,
         description="Discover the fine classes inside coarsely labelled data.",
@@ -46,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
-        responses=ERRORS,
+        redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     for part in (datasets, jobs, results, batches, models, discover):

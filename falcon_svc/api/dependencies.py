@@ -11,15 +11,31 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
+from pydantic import StringConstraints
+from pydantic.json_schema import SkipJsonSchema
+from starlette.convertors import StringConvertor, register_url_convertor
 
+from falcon_svc.api.examples import BATCH_ID, DATASET_ID, JOB_ID, SHA256, UPLOAD_ID
 from falcon_svc.api.feed import Feed
 from falcon_svc.service.context import Context
+from falcon_svc.service.idempotency import LONGEST_KEY
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.paging import make_token, read_token
 from falcon_svc.service.refusals import not_found
 from falcon_svc.storage.ids import PATTERN
 
+Left = SkipJsonSchema[None]
+"""None in an optional parameter: it can be left out, but there is no way to send null."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.IGNORECASE)
+
+
+class _IdConvertor(StringConvertor):
+    """`{name:id}` in a path: ids hold no colon, so that `{name:id}:verb` is another path."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("id", _IdConvertor())
 
 
 async def _context(request: Request) -> Context:
@@ -41,31 +57,35 @@ def _with(scope: str) -> Callable[[Request], Awaitable[Caller]]:
     return caller
 
 
-async def _wait_s(prefer: Annotated[str | None, Header()] = None) -> float:
+async def _wait_s(
+    prefer: Annotated[
+        str | Left, Header(description="`wait=N`: seconds (RFC 7240).", examples=["wait=30"])
+    ] = None,
+) -> float:
     """Return the seconds of `Prefer: wait=N` (RFC 7240); 0 without it."""
     found = _WAIT.search(prefer or "")
     return float(found[1]) if found else 0.0
 
 
 def _identity(value: str, kind: str) -> str:
-    if not PATTERN.match(value):
+    if not PATTERN.fullmatch(value):
         raise not_found(kind, value)
     return value
 
 
-async def _dataset_id(dataset_id: Annotated[str, Path(examples=["ds_01k8…"])]) -> str:
+async def _dataset_id(dataset_id: Annotated[str, Path(examples=[DATASET_ID])]) -> str:
     return _identity(dataset_id, "data set")
 
 
-async def _job_id(job_id: Annotated[str, Path(examples=["job_01k8…"])]) -> str:
+async def _job_id(job_id: Annotated[str, Path(examples=[JOB_ID])]) -> str:
     return _identity(job_id, "job")
 
 
-async def _batch_id(batch_id: Annotated[str, Path(examples=["batch_01k8…"])]) -> str:
+async def _batch_id(batch_id: Annotated[str, Path(examples=[BATCH_ID])]) -> str:
     return _identity(batch_id, "batch")
 
 
-async def _upload_id(upload_id: Annotated[str, Path(examples=["up_01k8…"])]) -> str:
+async def _upload_id(upload_id: Annotated[str, Path(examples=[UPLOAD_ID])]) -> str:
     return _identity(upload_id, "upload")
 
 
@@ -76,14 +96,21 @@ Writer = Annotated[Caller, Depends(_with("write"))]
 Admin = Annotated[Caller, Depends(_with("admin"))]
 WaitSeconds = Annotated[float, Depends(_wait_s)]
 IdempotencyKey = Annotated[
-    str | None, Header(description="The same key with the same request has the same answer.")
+    Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY)] | Left,
+    Header(
+        description="The same key with the same request has the same answer.",
+        examples=["3f6e2a1c-birds"],
+    ),
 ]
 DatasetId = Annotated[str, Depends(_dataset_id)]
 JobId = Annotated[str, Depends(_job_id)]
 BatchId = Annotated[str, Depends(_batch_id)]
 UploadId = Annotated[str, Depends(_upload_id)]
-PageSize = Annotated[int, Query(ge=1, le=200, description="Items of a page.")]
-PageToken = Annotated[str | None, Query(max_length=200, description="`next_page_token`.")]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Items of a page.", examples=[50])]
+PageToken = Annotated[
+    str | Left,
+    Query(description="`next_page_token`.", examples=[f"{JOB_ID}.{SHA256[:32]}"]),
+]
 
 
 class Listing:

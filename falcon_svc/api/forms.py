@@ -1,11 +1,13 @@
-"""What comes in beside JSON bodies: JSON in form fields, media types, `Accept`."""
+"""What comes in beside JSON bodies: forms, JSON in their fields, and `Accept`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
-from fastapi import Request
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from falcon_svc.api.strict_json import loads
 from falcon_svc.service.refusals import RequestError
@@ -37,14 +39,56 @@ def metadata_of(text: str) -> dict[str, str]:
     return found
 
 
-def check_media_type(request: Request, expected: str) -> None:
-    """Raise RequestError unless the body is of a media type."""
-    found = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if found != expected:
+class _Parser(MultiPartParser):
+    """A parser that knows whether the closing boundary came."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
+async def read_form(
+    headers: Headers, body: AsyncGenerator[bytes, None], known: set[str]
+) -> FormData:
+    """Return a multipart form whose fields are among those known, each at most once.
+
+    Raises
+    ------
+    RequestError
+        No form, cut off, another charset than UTF-8 (some take quadratic time to decode), other
+        fields, or one twice.
+    """
+    _, options = parse_options_header(headers["content-type"])
+    if options.get(b"charset", b"utf-8").lower() != b"utf-8":
+        raise _broken("another charset")
+    parser = _Parser(headers, body, max_files=len(known), max_fields=len(known))
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise _broken(error.message.rstrip(".")) from None
+    names = [name for name, _ in form.multi_items()]
+    wrong = next((n for n in names if n not in known or names.count(n) > 1), None)
+    if parser.ended and wrong is None:
+        return form
+    await form.close()
+    if wrong is None:
         raise RequestError(
-            f"Expected Content-Type {expected}, found {found[:60] or 'none'!r}; set it.",
-            code="unsupported_media_type",
+            "Expected a form with its closing boundary, found its start only; send it whole.",
+            code="incomplete",
         )
+    raise RequestError(
+        f"Expected form fields among {', '.join(sorted(known))}, each once, found "
+        f"{wrong[:60]!r}; leave it out.",
+        code="invalid_request",
+    )
+
+
+def _broken(what: str) -> RequestError:
+    return RequestError(
+        f"Expected a form (multipart/form-data in UTF-8), found {what}; mend it.",
+        code="invalid_form",
+    )
 
 
 def negotiate(accept: str | None, offers: Sequence[str]) -> str:

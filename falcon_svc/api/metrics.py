@@ -43,7 +43,7 @@ class Metrics:
 
     def request(self, scope: Any, status: int, seconds: float) -> None:
         """Count a request; unknown paths share one label."""
-        route = getattr(scope.get("route"), "path", "unknown")
+        route = getattr(scope.get("route"), "path_format", "unknown")
         self._requests.labels(scope["method"], route, str(status)).inc()
         if not route.endswith("/events"):
             self._seconds.labels(scope["method"], route).observe(seconds)

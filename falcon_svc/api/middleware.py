@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from falcon_svc.api import problems
+from falcon_svc.api.documents import OPEN
 from falcon_svc.errors import FalconError
 from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller
 from falcon_svc.service.refusals import RequestError
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from falcon_svc.settings import Settings
 
 REQUEST_ID: ContextVar[str | None] = problems.REQUEST_ID
-OPEN = ("/health/live", "/health/ready")
-"""Paths that need no key."""
 UPLOADS = ("multipart/form-data", "application/octet-stream")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -54,6 +53,14 @@ class Observe:
             return await self.app(scope, receive, send)
         identity, began, status = new_id("req"), time.perf_counter(), 500
         mark = REQUEST_ID.set(identity)
+        waited = 0.0
+
+        async def take() -> Message:
+            nonlocal waited
+            asked = time.perf_counter()
+            message = await receive()
+            waited += time.perf_counter() - asked
+            return message
 
         async def tell(message: Message) -> None:
             nonlocal status
@@ -61,16 +68,22 @@ class Observe:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = identity
+                headers["Server-Timing"] = _timing(time.perf_counter() - began, waited)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         try:
-            await self.app(scope, receive, tell)
+            await self.app(scope, take, tell)
         finally:
             REQUEST_ID.reset(mark)
             self.metrics.request(scope, status, time.perf_counter() - began)
         return None
+
+
+def _timing(passed_s: float, waited_s: float) -> str:
+    """Say how long the request's body took to arrive, and how long everything else took."""
+    return f"body;dur={1e3 * waited_s:.1f}, app;dur={1e3 * (passed_s - waited_s):.1f}"
 
 
 class Limits:
@@ -101,6 +114,8 @@ class Limits:
         settings = self.settings
         most = settings.max_upload_bytes if kind in UPLOADS else settings.max_json_bytes
         length = headers.get("content-length", "0")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            return await _ambiguous(scope, receive, send)
         if headers.get("content-encoding", "identity").lower() != "identity":
             return await problems.of(_encoded())(scope, receive, send)
         if int(length) > most:
@@ -172,6 +187,14 @@ def _check_origin(connection: HTTPConnection, hosts: list[str]) -> None:
             "site's; use an API key.",
             code="cross_origin",
         )
+
+
+async def _ambiguous(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse what could be read as two different requests (RFC 9112, 6.1), and hang up."""
+    detail = "Expected one length of the body, found two; leave Content-Length out."
+    answer = problems.problem(400, "bad_request", detail)
+    answer.headers["Connection"] = "close"
+    await answer(scope, receive, send)
 
 
 def _overloaded() -> RequestError:

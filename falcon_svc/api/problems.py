@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from falcon_svc.errors import (
     FULL,
@@ -26,13 +27,16 @@ RETRY_AFTER_S = "5"
 STATUS = {
     "bad_page_token": 400,
     "bad_idempotency_key": 400,
+    "bad_request": 400,
     "invalid_json": 400,
+    "invalid_form": 400,
     "incomplete": 400,
     "unauthenticated": 401,
     "forbidden": 403,
     "bad_host": 403,
     "cross_origin": 403,
     "not_found": 404,
+    "method_not_allowed": 405,
     "already_finished": 409,
     "not_finished": 409,
     "no_result": 409,
@@ -43,11 +47,12 @@ STATUS = {
     "expired": 410,
     "artifact_missing": 410,
     "too_large": 413,
-    "storage_quota_exceeded": 413,
+    "quota_exceeded": 413,
     "unsupported_format": 415,
     "unsupported_media_type": 415,
     "unsupported_encoding": 415,
     "not_acceptable": 406,
+    "no_such_range": 416,
     "bad_name": 422,
     "empty": 422,
     "idempotency_mismatch": 422,
@@ -55,7 +60,7 @@ STATUS = {
     "checksum_mismatch": 422,
     "url_refused": 422,
     "invalid_request": 422,
-    "quota_exceeded": 429,
+    "too_many_jobs": 429,
     "rate_limited": 429,
     "overloaded": 503,
     "database_unavailable": 503,
@@ -63,9 +68,10 @@ STATUS = {
 """Code -> status, where the kind of error does not tell it."""
 
 _DETAILS = {
-    400: "Expected a body that can be read, found a broken or oversized form; mend it.",
+    400: "Expected a request that can be read, found a broken one; mend it.",
     404: "Expected a path of this API, found none here; see /v1/openapi.json.",
     405: "Expected a method that this path has, found another; see /v1/openapi.json.",
+    416: "Expected a range within the file, found none; see Content-Range for its size.",
 }
 
 _FULL = "Expected room on the disk of the service, found it full; free some space, then try again."
@@ -73,7 +79,13 @@ _FULL = "Expected room on the disk of the service, found it full; free some spac
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request at hand, for problem documents and logs."""
 
-_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    416: "no_such_range",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -111,6 +123,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(FalconError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(DatabaseError, _database)
     app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(Exception, _bug)
@@ -135,13 +148,21 @@ def _invalid(_: Request, error: Exception) -> Response:
     return problem(status, code, detail, errors=errors)
 
 
-def _http(_: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "http_error")
     detail = _DETAILS.get(error.status_code, str(error.detail))
     response = problem(error.status_code, code, detail)
     response.headers.update(error.headers or {})
+    methods = request.app.methods_of(request.url.path) if error.status_code == 405 else None
+    if methods:  # the router names those of one route only
+        response.headers["Allow"] = ", ".join(methods)
     return response
+
+
+def _gone(_: Request, error: Exception) -> Response:
+    """Nobody reads this; what had come in is dropped."""
+    return problem(400, "incomplete", "Expected a whole body, found that the client went away.")
 
 
 def _database(request: Request, error: Exception) -> Response:

@@ -7,11 +7,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from falcon_svc.service.system import FORMATS
 from falcon_svc.storage.states import SUCCEEDED
 from falcon_svc.storage.tables import Batch, Dataset, Job, Upload
 
 Item = TypeVar("Item")
 Metadata = dict[str, str]
+NAME = rf"^[^/\\\x00-\x1f]+\.({'|'.join(suffix[1:] for suffix in FORMATS)})$"
+"""Names of files, for the OpenAPI document; the service says more exactly what is wrong."""
 State = Literal[
     "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
 ]
@@ -88,7 +91,10 @@ class DatasetOut(BaseModel):
 class UploadIn(Request):
     """A file that will come in parts."""
 
-    name: str = Field(examples=["birds.npz"])
+    name: str = Field(
+        examples=["birds.npz"],
+        json_schema_extra={"minLength": 5, "maxLength": 200, "pattern": NAME},
+    )
     size_bytes: int = Field(ge=1, description="Of the whole file.")
 
 
@@ -126,7 +132,11 @@ class CompleteIn(Request):
 class WebhookIn(Request):
     """Who is told when a job ends."""
 
-    url: str = Field(max_length=2000, examples=["https://example.org/falcon"])
+    url: str = Field(
+        max_length=2000,
+        examples=["https://example.org/falcon"],
+        json_schema_extra={"format": "uri", "pattern": "^https://"},
+    )
 
 
 class JobIn(Request):
@@ -310,6 +320,12 @@ class PredictOut(BaseModel):
     """Fine classes in the order of the vectors."""
 
     predictions: list[Prediction]
+
+
+class Health(BaseModel):
+    """That all is well."""
+
+    status: Literal["ok"] = "ok"
 
 
 class Capabilities(BaseModel):

@@ -1,17 +1,12 @@
 """JSON bodies without surprises: no duplicate names, no NaN, no broken Unicode, no deep nests.
 
-Source: I-JSON (RFC 7493), which asks for the same. FastAPI routes of class `StrictRoute` read
-their bodies through it.
+Source: I-JSON (RFC 7493), which asks for the same.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
-
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
 from falcon_svc.service.refusals import RequestError
 
@@ -62,32 +57,3 @@ def _first_line(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return (str(error).splitlines() or ["?"])[0][:120]
-
-
-class StrictRequest(Request):
-    """A request whose JSON is read strictly."""
-
-    async def json(self) -> Any:
-        """Return the body's value."""
-        if not hasattr(self, "_json"):
-            self._json = loads(await self.body())
-        return self._json
-
-
-class StrictRoute(APIRoute):
-    """A route that reads JSON strictly, and answers refusals while doing so."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with the request exchanged."""
-        handler = super().get_route_handler()
-
-        async def strict(request: Request) -> Response:
-            try:
-                return await handler(StrictRequest(request.scope, request.receive))
-            except Exception as error:
-                cause: BaseException | None = error
-                while cause is not None and not isinstance(cause, RequestError):
-                    cause = cause.__cause__
-                raise cause or error from None
-
-        return strict

@@ -181,7 +181,7 @@ def check_quota(context: Context, session: Session, tenant: str, more_bytes: int
         raise RequestError(
             f"Expected at most {most:,} bytes of data sets, found {size_bytes:,} with this one; "
             "delete some.",
-            code="storage_quota_exceeded",
+            code="quota_exceeded",
         )
 
 

@@ -134,7 +134,7 @@ def check_room(context: Context, session: Session, tenant: str, more: int) -> No
         raise RequestError(
             f"Expected at most {most:,} unfinished jobs, found {n_open:,} with this one; wait for "
             "some to end, or cancel them.",
-            code="quota_exceeded",
+            code="too_many_jobs",
         )
 
 

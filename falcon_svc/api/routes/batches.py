@@ -19,16 +19,30 @@ from falcon_svc.api.dependencies import (
     Reader,
     Writer,
 )
+from falcon_svc.api.documents import GATED, LOCATION, Responses, refused
+from falcon_svc.api.examples import JOB_ID
 from falcon_svc.api.schemas import BatchIn, BatchJobIn, BatchOut, Page
-from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import batches, jobs
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=StrictRoute, responses=GATED)
 NDJSON = "application/x-ndjson"
-LINES: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {}}}}
+LINE = {"custom_id": "birds, 40 classes", "job_id": JOB_ID}
 
 
-@router.post("", status_code=202, operation_id="create_batch")
+def _lines_of(**more: Any) -> Responses:
+    """Document an answer in lines of JSON."""
+    example = json.dumps({**LINE, **more}) + "\n"
+    content = {NDJSON: {"schema": {"type": "string"}, "example": example}}
+    return {200: {"content": content}, **refused(404)}
+
+
+@router.post(
+    "",
+    status_code=202,
+    operation_id="create_batch",
+    responses={202: {"headers": LOCATION}, **refused(404, 409)},
+)
 def create_batch(
     context: Ctx,
     caller: Writer,
@@ -63,23 +77,28 @@ def list_batches(
     return Page(items=[_out(one) for one in found], next_page_token=token)
 
 
-@router.get("/{batch_id}", operation_id="get_batch")
+@router.get("/{batch_id:id}", operation_id="get_batch", responses=refused(404))
 def get_batch(context: Ctx, caller: Reader, batch_id: BatchId) -> BatchOut:
     """Return a batch with the numbers of its jobs by state."""
     return _out(batches.get(context, caller, batch_id))
 
 
-@router.post("/{batch_id}:cancel", status_code=202, operation_id="cancel_batch")
+@router.post(
+    "/{batch_id:id}:cancel",
+    status_code=202,
+    operation_id="cancel_batch",
+    responses=refused(404),
+)
 def cancel_batch(context: Ctx, caller: Writer, batch_id: BatchId) -> BatchOut:
     """Ask for the end of all its jobs."""
     return _out(batches.cancel(context, caller, batch_id))
 
 
 @router.get(
-    "/{batch_id}/results",
+    "/{batch_id:id}/results",
     operation_id="get_batch_results",
     response_class=StreamingResponse,
-    responses=LINES,
+    responses=_lines_of(state="succeeded", summary={"n_fine": 40}, links={}),
 )
 def get_batch_results(context: Ctx, caller: Reader, batch_id: BatchId) -> Response:
     """Return a line per job that has succeeded: custom_id, summary, links."""
@@ -87,10 +106,10 @@ def get_batch_results(context: Ctx, caller: Reader, batch_id: BatchId) -> Respon
 
 
 @router.get(
-    "/{batch_id}/errors",
+    "/{batch_id:id}/errors",
     operation_id="get_batch_errors",
     response_class=StreamingResponse,
-    responses=LINES,
+    responses=_lines_of(state="failed", error={"code": "diverged", "detail": "..."}),
 )
 def get_batch_errors(context: Ctx, caller: Reader, batch_id: BatchId) -> Response:
     """Return a line per job that has ended otherwise: custom_id, state, error."""

@@ -10,6 +10,7 @@ from falcon_svc.api.dependencies import (
     Ctx,
     DatasetId,
     IdempotencyKey,
+    Left,
     Listing,
     PageSize,
     PageToken,
@@ -17,21 +18,31 @@ from falcon_svc.api.dependencies import (
     UploadId,
     Writer,
 )
-from falcon_svc.api.forms import check_media_type, json_object, metadata_of
+from falcon_svc.api.documents import GATED, LOCATION, refused
+from falcon_svc.api.examples import SHA256
+from falcon_svc.api.forms import json_object, metadata_of
 from falcon_svc.api.schemas import CompleteIn, DatasetOut, Page, UploadIn, UploadOut
-from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.api.strict_route import StrictRoute, check_media_type
 from falcon_svc.service import datasets, uploads
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.storage.tables import Dataset
 
-router = APIRouter(prefix="/v1", tags=["data sets"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1", tags=["data sets"], route_class=StrictRoute, responses=GATED)
+OCTETS = "application/octet-stream"
+PART = {
+    "required": True,
+    "content": {
+        OCTETS: {"schema": {"type": "string", "format": "binary"}, "example": "bytes of the file"}
+    },
+}
 DataFile = Annotated[UploadFile, File(description="npz, npy, csv, jsonl, parquet, h5ad or zip.")]
-LabelFile = Annotated[UploadFile | None, File(description="The CSV of a npy file.")]
+LabelFile = Annotated[UploadFile | Left, File(description="The CSV of a npy file.")]
 Options = Annotated[str, Form(description="Reading options, a JSON object.")]
 MetadataText = Annotated[str, Form(description="Yours: a JSON object of texts.")]
-PartNumber = Annotated[int, Path(ge=1, le=uploads.MOST_PARTS)]
-Sha256 = Annotated[str | None, Form(description="Of the file's bytes, hex.")]
+PartNumber = Annotated[int, Path(ge=1, le=uploads.MOST_PARTS, examples=[1])]
+Sha256 = Annotated[str | Left, Form(description="Of the file's bytes, hex.", examples=[SHA256])]
+Name = Annotated[str | Left, Form(description="Instead of the file's.", examples=["birds"])]
 
 
 def receive(
@@ -64,7 +75,11 @@ def receive(
     "/datasets",
     status_code=201,
     operation_id="create_dataset",
-    responses={200: {"model": DatasetOut, "description": "Made by an earlier request."}},
+    responses={
+        200: {"model": DatasetOut, "description": "Made by an earlier request."},
+        201: {"headers": LOCATION},
+        **refused(507),
+    },
 )
 def create_dataset(
     context: Ctx,
@@ -75,7 +90,7 @@ def create_dataset(
     options: Options = "{}",
     metadata: MetadataText = "{}",
     sha256: Sha256 = None,
-    name: Annotated[str | None, Form(description="Instead of the file's.")] = None,
+    name: Name = None,
     idempotency_key: IdempotencyKey = None,
 ) -> DatasetOut:
     """Send a data set; it is then checked, and `ready` or `invalid`."""
@@ -106,19 +121,29 @@ def list_datasets(
     return Page(items=[DatasetOut.of(row) for row in rows], next_page_token=token)
 
 
-@router.get("/datasets/{dataset_id}", operation_id="get_dataset")
+@router.get("/datasets/{dataset_id:id}", operation_id="get_dataset", responses=refused(404))
 def get_dataset(context: Ctx, caller: Reader, dataset_id: DatasetId) -> DatasetOut:
     """Return a data set."""
     return DatasetOut.of(datasets.get(context, caller, dataset_id))
 
 
-@router.delete("/datasets/{dataset_id}", status_code=204, operation_id="delete_dataset")
+@router.delete(
+    "/datasets/{dataset_id:id}",
+    status_code=204,
+    operation_id="delete_dataset",
+    responses=refused(404, 409),
+)
 def delete_dataset(context: Ctx, caller: Writer, dataset_id: DatasetId) -> None:
     """Delete a data set with the jobs on it, their results and all files."""
     datasets.delete(context, caller, dataset_id)
 
 
-@router.post("/uploads", status_code=201, operation_id="begin_upload")
+@router.post(
+    "/uploads",
+    status_code=201,
+    operation_id="begin_upload",
+    responses={201: {"headers": LOCATION}},
+)
 def begin_upload(context: Ctx, caller: Writer, response: Response, body: UploadIn) -> UploadOut:
     """Announce a file that comes in parts; parts and announcement are kept for a day."""
     made = uploads.begin(context, caller, body.name, body.size_bytes)
@@ -126,34 +151,33 @@ def begin_upload(context: Ctx, caller: Writer, response: Response, body: UploadI
     return UploadOut.of(made, [])
 
 
-@router.get("/uploads/{upload_id}", operation_id="get_upload")
+@router.get("/uploads/{upload_id:id}", operation_id="get_upload", responses=refused(404))
 def get_upload(context: Ctx, caller: Reader, upload_id: UploadId) -> UploadOut:
     """Return an upload with the parts that are here."""
     return UploadOut.of(*uploads.get(context, caller, upload_id))
 
 
 @router.put(
-    "/uploads/{upload_id}/parts/{number}",
+    "/uploads/{upload_id:id}/parts/{number}",
     status_code=204,
     operation_id="put_part",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
-            },
-        }
-    },
+    responses=refused(404, 409, 507),
+    openapi_extra={"requestBody": PART},
 )
 async def put_part(
     context: Ctx, caller: Writer, request: Request, upload_id: UploadId, number: PartNumber
 ) -> None:
     """Send part 1, 2, ...; in any order, again if need be."""
-    check_media_type(request, "application/octet-stream")
+    check_media_type(request, OCTETS)
     await uploads.put_part(context, caller, upload_id, number, request.stream())
 
 
-@router.post("/uploads/{upload_id}:complete", status_code=201, operation_id="complete_upload")
+@router.post(
+    "/uploads/{upload_id:id}:complete",
+    status_code=201,
+    operation_id="complete_upload",
+    responses={201: {"headers": LOCATION}, **refused(404, 409, 507)},
+)
 def complete_upload(
     context: Ctx, caller: Writer, response: Response, upload_id: UploadId, body: CompleteIn
 ) -> DatasetOut:
@@ -165,7 +189,12 @@ def complete_upload(
     return DatasetOut.of(made)
 
 
-@router.delete("/uploads/{upload_id}", status_code=204, operation_id="abort_upload")
+@router.delete(
+    "/uploads/{upload_id:id}",
+    status_code=204,
+    operation_id="abort_upload",
+    responses=refused(404),
+)
 def abort_upload(context: Ctx, caller: Writer, upload_id: UploadId) -> None:
     """Forget an upload and its parts."""
     uploads.abort(context, caller, upload_id)

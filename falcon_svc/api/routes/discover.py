@@ -10,18 +10,19 @@ from fastapi.responses import JSONResponse
 
 from falcon_svc.api import problems
 from falcon_svc.api.dependencies import Ctx, Events, IdempotencyKey, WaitSeconds, Writer
+from falcon_svc.api.documents import GATED, LOCATION, RETRY, refused
 from falcon_svc.api.forms import json_object
 from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options, Sha256, receive
 from falcon_svc.api.routes.jobs import answer
 from falcon_svc.api.schemas import DiscoverOut, JobOut
-from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import jobs, results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.storage.states import SUCCEEDED, TERMINAL
 from falcon_svc.storage.tables import Job
 
-router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute, responses=GATED)
 Config = Annotated[str, Form(description="As of a job: a JSON object.")]
 
 
@@ -29,7 +30,15 @@ Config = Annotated[str, Form(description="As of a job: a JSON object.")]
     "/discover",
     operation_id="discover",
     response_model=DiscoverOut,
-    responses={202: {"model": JobOut, "description": "Not ended within `Prefer: wait`."}},
+    responses={
+        200: {"headers": LOCATION},
+        202: {
+            "model": JobOut,
+            "description": "Not ended within `Prefer: wait`.",
+            "headers": {**LOCATION, **RETRY},
+        },
+        **refused(409, 410, 507),
+    },
 )
 async def discover(
     context: Ctx,

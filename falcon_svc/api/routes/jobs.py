@@ -15,6 +15,7 @@ from falcon_svc.api.dependencies import (
     Events,
     IdempotencyKey,
     JobId,
+    Left,
     Listing,
     PageSize,
     PageToken,
@@ -22,19 +23,48 @@ from falcon_svc.api.dependencies import (
     WaitSeconds,
     Writer,
 )
+from falcon_svc.api.documents import ETAG, GATED, LOCATION, Responses, refused
+from falcon_svc.api.examples import BATCH_ID, DATASET_ID
 from falcon_svc.api.feed import Feed
 from falcon_svc.api.schemas import JobIn, JobOut, Page, State
-from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.storage.states import TERMINAL
 from falcon_svc.storage.tables import Job
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute, responses=GATED)
 HEARTBEAT_S = 15.0
 POLL_AFTER_S = "2"
-ETag = Annotated[str | None, Header(description="ETag of what you have: 304 if it is current.")]
+ETag = Annotated[
+    str | Left,
+    Header(description="ETag of what you have: 304 if it is current.", examples=['"7"']),
+]
+LastEvent = Annotated[int, Header(ge=0, le=2**53, description="Go on after it.", examples=[3])]
+JOB_HEADERS = {"headers": {**LOCATION, **ETAG}}
+EVENT = {
+    "type": "object",
+    "description": "Of each event.",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"enum": ["state", "progress"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+EVENTS: Responses = {
+    200: {
+        "description": "Server-sent events.",
+        "content": {
+            "text/event-stream": {
+                "schema": EVENT,
+                "example": 'id: 1\nevent: state\ndata: {"at": 1769850000.5, "state": "queued"}\n\n',
+            }
+        },
+    },
+    204: {"description": "Nothing comes after `Last-Event-ID`."},
+}
 
 
 def answer(job: Job, status: int) -> JSONResponse:
@@ -56,7 +86,11 @@ def _etag(job: Job) -> str:
     status_code=202,
     operation_id="create_job",
     response_model=JobOut,
-    responses={200: {"model": JobOut, "description": "Ended within `Prefer: wait`."}},
+    responses={
+        200: {"model": JobOut, "description": "Ended within `Prefer: wait`.", **JOB_HEADERS},
+        202: JOB_HEADERS,
+        **refused(404, 409),
+    },
 )
 async def create_job(
     context: Ctx,
@@ -87,9 +121,9 @@ def list_jobs(
     caller: Reader,
     page_size: PageSize = 50,
     page_token: PageToken = None,
-    state: Annotated[State | None, Query()] = None,
-    dataset_id: Annotated[str | None, Query(max_length=60)] = None,
-    batch_id: Annotated[str | None, Query(max_length=60)] = None,
+    state: Annotated[State | Left, Query(examples=["succeeded"])] = None,
+    dataset_id: Annotated[str | Left, Query(max_length=60, examples=[DATASET_ID])] = None,
+    batch_id: Annotated[str | Left, Query(max_length=60, examples=[BATCH_ID])] = None,
 ) -> Page[JobOut]:
     """List jobs, newest first."""
     filters = {"state": state, "dataset_id": dataset_id, "batch_id": batch_id}
@@ -101,10 +135,14 @@ def list_jobs(
 
 
 @router.get(
-    "/{job_id}",
+    "/{job_id:id}",
     operation_id="get_job",
     response_model=JobOut,
-    responses={304: {"description": "As in `If-None-Match`."}},
+    responses={
+        200: JOB_HEADERS,
+        304: {"description": "As in `If-None-Match`.", "headers": ETAG},
+        **refused(404),
+    },
 )
 def get_job(context: Ctx, caller: Reader, job_id: JobId, if_none_match: ETag = None) -> Response:
     """Return a job; with `If-None-Match` only if it has changed."""
@@ -114,33 +152,38 @@ def get_job(context: Ctx, caller: Reader, job_id: JobId, if_none_match: ETag = N
     return answer(job, 200)
 
 
-@router.post("/{job_id}:cancel", status_code=202, operation_id="cancel_job", response_model=JobOut)
+@router.post(
+    "/{job_id:id}:cancel",
+    status_code=202,
+    operation_id="cancel_job",
+    response_model=JobOut,
+    responses={202: JOB_HEADERS, **refused(404, 409)},
+)
 def cancel_job(context: Ctx, caller: Writer, job_id: JobId) -> Response:
     """Ask for a job's end; its process is gone within a second."""
     return answer(jobs.cancel(context, caller, job_id), 202)
 
 
-@router.delete("/{job_id}", status_code=204, operation_id="delete_job")
+@router.delete(
+    "/{job_id:id}", status_code=204, operation_id="delete_job", responses=refused(404, 409)
+)
 def delete_job(context: Ctx, caller: Writer, job_id: JobId) -> None:
     """Delete an ended job with its result."""
     jobs.delete(context, caller, job_id)
 
 
 @router.get(
-    "/{job_id}/events",
+    "/{job_id:id}/events",
     operation_id="follow_job",
     response_class=StreamingResponse,
-    responses={
-        200: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
-        204: {"description": "Nothing comes after `Last-Event-ID`."},
-    },
+    responses={**EVENTS, **refused(404)},
 )
 async def follow_job(
     context: Ctx,
     feed: Events,
     caller: Reader,
     job_id: JobId,
-    last_event_id: Annotated[int, Header(ge=0, le=2**53, description="Go on after it.")] = 0,
+    last_event_id: LastEvent = 0,
 ) -> Response:
     """Stream a job's changes, from its first or after `Last-Event-ID`, until it has ended."""
     job = await anyio.to_thread.run_sync(jobs.get, context, caller, job_id)

@@ -12,42 +12,41 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from falcon_svc.api.dependencies import Ctx, JobId, Reader
+from falcon_svc.api.documents import GATED, refused
 from falcon_svc.api.schemas import PredictIn, PredictOut
-from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.service import predictions
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
-from falcon_svc.service.refusals import RequestError
 
-router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute)
-JSON, NPY = "application/json", "application/octet-stream"
+router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute, responses=GATED)
+NPY = "application/octet-stream"
 BODY = {
     "required": True,
     "content": {
         JSON: {"schema": {"$ref": "#/components/schemas/PredictIn"}},
-        NPY: {"schema": {"type": "string", "format": "binary", "description": "npy (N, D)"}},
+        NPY: {
+            "schema": {"type": "string", "format": "binary", "description": "npy (N, D)"},
+            "example": "bytes of a npy file",
+        },
     },
 }
-Least = Annotated[float, Query(ge=0, le=1, description="Of a npy body.")]
+Least = Annotated[float, Query(ge=0, le=1, description="Of a npy body.", examples=[0.5])]
 
 
 @router.post(
-    "/{job_id}:predict",
+    "/{job_id:id}:predict",
     operation_id="predict",
     response_model=PredictOut,
+    responses=refused(404, 409, 410, 507),
     openapi_extra={"requestBody": BODY},
 )
 async def predict(
     context: Ctx, caller: Reader, request: Request, job_id: JobId, least_confidence: Least = 0.0
 ) -> Response:
     """Assign vectors, as JSON with or without coarse labels, or as the bytes of a npy file."""
+    kind = check_media_type(request, JSON, NPY)
     body = await request.body()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in (JSON, NPY):
-        raise RequestError(
-            f"Expected Content-Type {JSON} or {NPY}, found {kind[:60]!r}; set it.",
-            code="unsupported_media_type",
-        )
     asked = _asked(body, kind, least_confidence)
     return await anyio.to_thread.run_sync(_predict, context, caller, job_id, asked)
 

@@ -2,25 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.datastructures import Headers
 
-from falcon_svc.api.dependencies import Ctx, JobId, Reader
+from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
+from falcon_svc.api.documents import GATED, Responses, refused
+from falcon_svc.api.examples import GRAPH, SAMPLE
 from falcon_svc.api.forms import negotiate
 from falcon_svc.api.schemas import FineClass, RelationOut, Sample
-from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import results
 
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"], route_class=StrictRoute)
-GRAPH_TYPES = {
-    "json": "application/json",
-    "graphml": "application/graphml+xml",
-    "cytoscape": "application/json",
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+router = APIRouter(
+    prefix="/v1/jobs/{job_id:id}",
+    tags=["results"],
+    route_class=StrictRoute,
+    responses={**GATED, **refused(404, 409, 410, 507)},
+)
+JSON, GRAPHML = "application/json", "application/graphml+xml"
+GRAPH_TYPES = {"json": JSON, "graphml": GRAPHML, "cytoscape": JSON}
+TEXT = {"type": "string"}
+LINE = json.dumps(SAMPLE) + "\n"
+BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "bytes of the file"}
+ASSIGNMENTS: dict[str, dict[str, Any]] = {
+    JSON: {
+        "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Sample"}},
+        "example": [SAMPLE],
+    },
+    "application/x-ndjson": {"schema": TEXT, "example": LINE},
+    "text/csv": {"schema": TEXT, "example": "id,coarse,fine\nimg-0017,owls,3\n"},
+    "application/vnd.apache.parquet": BYTES,
 }
+assert list(ASSIGNMENTS) == list(results.ASSIGNMENTS)
+RANGES = re.compile(r"bytes=(\d+-\d*|-\d+)( *, *(\d+-\d*|-\d+)){0,99}")
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-Kind = Literal["medoid", "border", "suspect"]
+Kind = Annotated[
+    Literal["medoid", "border", "suspect"],
+    Query(description="Typical, near the border, or strange.", examples=["border"]),
+]
+ClassId = Annotated[int, Path(description="0, 1, ...", examples=[3])]
+Most = Annotated[int, Query(ge=1, le=1000, description="Samples at most.", examples=[50])]
+Form = Annotated[Literal["json", "graphml", "cytoscape"], Query(examples=["graphml"])]
+Accept = Annotated[str | Left, Header(include_in_schema=False)]
+Range = Annotated[str | Left, Header(description="A part of the file.", examples=["bytes=0-99"])]
+
+
+def _file_of(media_type: str) -> Responses:
+    """Document a download, which can be asked for in ranges."""
+    answer = {"content": {media_type: BYTES}}
+    return {200: answer, 206: {**answer, "description": "The range."}, **refused(416)}
+
+
+class Download(FileResponse):
+    """A file to keep, whole or in up to 100 ranges.
+
+    What is no list of ranges is ignored (RFC 9110, 14.2); a range beyond the file is a problem.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        wish = Headers(scope=scope).get("range")
+        if wish is not None and not RANGES.fullmatch(wish):
+            rest = [(name, value) for name, value in scope["headers"] if name != b"range"]
+            scope = {**scope, "headers": rest}
+
+        async def checked(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                found = Headers(raw=message["headers"]).get("content-range")
+                headers = None if found is None else {"Content-Range": found}
+                raise HTTPException(message["status"], headers=headers)
+            await send(message)
+
+        await super().__call__(scope, receive, checked)
 
 
 @router.get("/classes", operation_id="list_classes")
@@ -31,7 +92,7 @@ def list_classes(context: Ctx, caller: Reader, job_id: JobId) -> list[FineClass]
 
 
 @router.get("/classes/{class_id}", operation_id="get_class")
-def get_class(context: Ctx, caller: Reader, job_id: JobId, class_id: int) -> FineClass:
+def get_class(context: Ctx, caller: Reader, job_id: JobId, class_id: ClassId) -> FineClass:
     """Return one fine class."""
     found = results.read(context, caller, job_id)
     return FineClass.model_validate(results.one_class(found, class_id))
@@ -42,9 +103,9 @@ def list_class_samples(
     context: Ctx,
     caller: Reader,
     job_id: JobId,
-    class_id: int,
-    kind: Annotated[Kind, Query(description="Typical, near the border, or strange.")] = "medoid",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    class_id: ClassId,
+    kind: Kind = "medoid",
+    limit: Most = 50,
 ) -> list[Sample]:
     """Return samples of a fine class, the strongest cases first."""
     found = results.read(context, caller, job_id)
@@ -56,13 +117,20 @@ def list_class_samples(
     "/graph",
     operation_id="get_graph",
     response_class=Response,
-    responses={200: {"content": {"application/json": {}, "application/graphml+xml": {}}}},
+    responses={
+        200: {
+            "content": {
+                JSON: {"schema": {"type": "object"}, "example": GRAPH},
+                GRAPHML: {"schema": TEXT, "example": "<graphml>...</graphml>"},
+            }
+        }
+    },
 )
 def get_graph(
     context: Ctx,
     caller: Reader,
     job_id: JobId,
-    format: Annotated[Literal["json", "graphml", "cytoscape"], Query()] = "json",
+    format: Form = "json",
 ) -> Response:
     """Return the coarse-fine graph: node-link JSON, GraphML, or Cytoscape's JSON."""
     found = results.read(context, caller, job_id)
@@ -73,13 +141,13 @@ def get_graph(
     "/assignments",
     operation_id="get_assignments",
     response_class=StreamingResponse,
-    responses={200: {"content": {name: {} for name in results.ASSIGNMENTS}}},
+    responses={200: {"content": ASSIGNMENTS}, **refused(406)},
 )
 def get_assignments(
     context: Ctx,
     caller: Reader,
     job_id: JobId,
-    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+    accept: Accept = None,
 ) -> Response:
     """Return every sample's fine class as JSON, NDJSON, CSV or Parquet, by `Accept`."""
     kind = negotiate(accept, list(results.ASSIGNMENTS))
@@ -98,23 +166,23 @@ def get_relation(context: Ctx, caller: Reader, job_id: JobId) -> list[RelationOu
 @router.get(
     "/report",
     operation_id="get_report",
-    response_class=FileResponse,
-    responses={200: {"content": {"text/html": {}}}},
+    response_class=Download,
+    responses=_file_of("text/html"),
 )
-def get_report(context: Ctx, caller: Reader, job_id: JobId) -> Response:
+def get_report(context: Ctx, caller: Reader, job_id: JobId, range: Range = None) -> Response:
     """Return the report, one HTML file without scripts, as a download."""
     path = results.file(context, caller, job_id, "report.html")
     headers = {"Content-Security-Policy": SANDBOX}
-    return FileResponse(path, media_type="text/html", filename="report.html", headers=headers)
+    return Download(path, media_type="text/html", filename="report.html", headers=headers)
 
 
 @router.get(
     "/model",
     operation_id="get_model",
-    response_class=FileResponse,
-    responses={200: {"content": {"application/zip": {}}}},
+    response_class=Download,
+    responses=_file_of("application/zip"),
 )
-def get_model(context: Ctx, caller: Reader, job_id: JobId) -> Response:
+def get_model(context: Ctx, caller: Reader, job_id: JobId, range: Range = None) -> Response:
     """Return model.json, model.safetensors and discovery.json in a zip, for `falcon predict`."""
     path = results.file(context, caller, job_id, "model.zip")
-    return FileResponse(path, media_type="application/zip", filename=f"{job_id}.zip")
+    return Download(path, media_type="application/zip", filename=f"{job_id}.zip")

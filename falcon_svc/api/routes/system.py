@@ -6,13 +6,15 @@ from fastapi import APIRouter, Response
 
 from falcon_svc import __version__
 from falcon_svc.api.dependencies import Admin, Ctx, Reader
+from falcon_svc.api.documents import GATED, refused
 from falcon_svc.api.metrics import Metrics
-from falcon_svc.api.schemas import Capabilities
-from falcon_svc.api.strict_json import StrictRoute
+from falcon_svc.api.schemas import Capabilities, Health
+from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.system import FORMATS, check_ready, devices, encoders
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+EXAMPLE = 'falcon_jobs{state="running"} 2.0\n'
 LIMITS = (
     "max_upload_bytes", "max_json_bytes", "max_dataset_bytes", "max_queued_jobs", "most_wait_s",
     "rate_per_s",
@@ -24,27 +26,30 @@ def router(metrics: Metrics) -> APIRouter:
     made = APIRouter(tags=["system"], route_class=StrictRoute)
 
     @made.get("/health/live", operation_id="live")
-    def live() -> dict[str, str]:
+    def live() -> Health:
         """Tell that the process answers."""
-        return {"status": "ok"}
+        return Health()
 
-    @made.get("/health/ready", operation_id="ready")
-    def ready(context: Ctx) -> dict[str, str]:
+    @made.get("/health/ready", operation_id="ready", responses=refused(503, 507))
+    def ready(context: Ctx) -> Health:
         """Tell that the database answers and the data directory can be written."""
         check_ready(context)
-        return {"status": "ok"}
+        return Health()
 
     @made.get(
         "/metrics",
         operation_id="metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {}}}},
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": EXAMPLE}}},
+            **GATED,
+        },
     )
     def show_metrics(context: Ctx, _: Admin) -> Response:
         """Return figures in Prometheus' text format."""
         return Response(metrics.text(context), media_type=TEXT)
 
-    @made.get("/v1/capabilities", operation_id="get_capabilities")
+    @made.get("/v1/capabilities", operation_id="get_capabilities", responses=GATED)
     def capabilities(context: Ctx, _: Reader) -> Capabilities:
         """Return formats, options, encoders, devices and limits."""
         return Capabilities(

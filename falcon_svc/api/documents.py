@@ -1,0 +1,157 @@
+"""What the OpenAPI document says beyond the routes' types: problems, keys, settings, examples.
+
+Place: routes name their refusals by `refused`; `Application` completes the document once, from
+the same tables and models that the service itself works with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+
+from falcon_svc.api import problems
+from falcon_svc.api.examples import EXAMPLES, problem_example
+from falcon_svc.api.schemas import PredictIn, Problem
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.service.datasets import OPTIONS
+
+Document = dict[str, Any]
+Responses = dict[int | str, dict[str, Any]]
+SCHEMAS = "#/components/schemas/{model}"
+OPEN = ("/health/live", "/health/ready")
+"""Paths that need no key."""
+JSON_FIELDS = {"options": "ReadingOptions", "config": "DiscoveryConfig", "metadata": "Metadata"}
+"""Form fields that hold JSON objects, and what these are."""
+
+MEANING = {
+    400: "Broken: no JSON, no form, a page token of another listing.",
+    401: "No valid key.",
+    403: "Not with this key, or not from this page.",
+    404: "Not there, or another tenant's.",
+    406: "None of the media types in `Accept` is offered.",
+    409: "Not in the state that things are in.",
+    410: "It was there, and is no longer.",
+    413: "Too large, or more than the tenant may keep.",
+    415: "Another media type, encoding or file format.",
+    416: "No such range of bytes.",
+    422: "Understood, but it cannot be done; data sets and settings have codes of their own.",
+    429: "Too often, or too many; send it again after `Retry-After`.",
+    500: "A mistake of the service; its log has the `request_id`.",
+    503: "Not now; send it again after `Retry-After`.",
+    507: "Files cannot be written, or are damaged.",
+}
+
+
+def _header(name: str, text: str, kind: str = "string") -> Document:
+    return {name: {"schema": {"type": kind}, "required": True, "description": text}}
+
+
+RETRY = _header("Retry-After", "Seconds.", "integer")
+ETAG = _header("ETag", "Its version.")
+LOCATION = _header("Location", "Its path.")
+
+
+def refused(*statuses: int) -> Responses:
+    """Return the problem documents of some statuses, for a route's `responses`."""
+    return {status: _refusal(status) for status in statuses}
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    codes = sorted(code for code, known in problems.STATUS.items() if known == status)
+    named = f" Codes: {', '.join(f'`{code}`' for code in codes)}." if codes else ""
+    body = {"schema": {"$ref": SCHEMAS.format(model="Problem")}, "example": problem_example(status)}
+    found: dict[str, Any] = {
+        "description": MEANING[status] + named,
+        "content": {problems.MEDIA_TYPE: body},
+    }
+    return {**found, "headers": RETRY} if status in (429, 503) else found
+
+
+GATED = refused(400, 401, 403, 413, 415, 422, 429, 500, 503)
+"""What any request may meet before a route sees it."""
+
+
+class Application(FastAPI):
+    """FastAPI with a completed OpenAPI document."""
+
+    def openapi(self) -> Document:
+        """Return the document, made at first use."""
+        return self.openapi_schema or _completed(super().openapi())
+
+    def methods_of(self, path: str) -> list[str]:
+        """Return the methods that a path has by the document."""
+        found: set[str] = set()
+        for template, operations in self.openapi()["paths"].items():
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/:]+", template), path):
+                found |= {method.upper() for method in operations}
+        return sorted(found)
+
+
+def _completed(document: Document) -> Document:
+    schemas: Document = document["components"]["schemas"]
+    schemas |= _models()
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+    for name in ("JobIn", "BatchJobIn"):
+        schemas[name]["properties"]["config"]["$ref"] = SCHEMAS.format(model="DiscoveryConfig")
+    schemas["CompleteIn"]["properties"]["options"]["$ref"] = SCHEMAS.format(model="ReadingOptions")
+    for name in ("Body_create_dataset", "Body_discover"):
+        _type_form(schemas[name])
+    document["components"]["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "`fk_...`; not needed where a service on loopback asks for none.",
+        }
+    }
+    shared: Document = document["components"].setdefault("responses", {})
+    for path, operation in _operations(document):
+        operation["security"] = [] if path in OPEN else [{"key": []}]
+        for status in filter(_is_error, operation["responses"]):
+            shared[f"problem_{status}"] = operation["responses"][status]
+            operation["responses"][status] = {"$ref": f"#/components/responses/problem_{status}"}
+        form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+        if form is not None:
+            json = {"contentType": "application/json"}
+            form["encoding"] = dict.fromkeys(JSON_FIELDS, json)
+    return document
+
+
+def _is_error(status: str) -> bool:
+    return int(status) >= 400
+
+
+def _operations(document: Document) -> Iterable[tuple[str, Document]]:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def _models() -> Document:
+    """Return what routes name without its type, and settings as the configuration has them."""
+    made: Document = {}
+    for model in (Problem, PredictIn, DiscoveryConfig):
+        schema = model.model_json_schema(ref_template=SCHEMAS)
+        made |= schema.pop("$defs", {})
+        made[model.__name__] = schema
+    options = made.pop("DataConfig")
+    options["properties"] = {k: v for k, v in options["properties"].items() if k in OPTIONS}
+    made["ReadingOptions"] = options
+    made["DiscoveryConfig"]["properties"]["data"] = {"$ref": SCHEMAS.format(model="ReadingOptions")}
+    made["Metadata"] = {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "maxProperties": 50,
+        "description": "Yours.",
+    }
+    return made
+
+
+def _type_form(form: Document) -> None:
+    form["additionalProperties"] = False
+    for field, model in JSON_FIELDS.items():
+        if field in form["properties"]:
+            form["properties"][field] = {"$ref": SCHEMAS.format(model=model)}
