@@ -11,7 +11,8 @@ QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp("service") / "data", slots=2, worker_nice=0)
+    settings = {"slots": 2, "worker_nice": 0, "most_wait_s": 240}
+    running = Running(tmp_path_factory.mktemp("service") / "data", **settings)
     yield running
     running.stop()
 

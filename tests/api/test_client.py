@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
 from types import NoneType, UnionType
 
@@ -13,7 +14,8 @@ import pytest
 
 from falcon_svc.client import ServiceError, documents
 from tests.api.conftest import QUICK
-from tests.api.running import planted
+from tests.api.running import npz_bytes, planted
+from tests.architecture.sources import ROOT
 from tests.cli.conftest import falcon as falcon_command
 
 SCHEMAS = {
@@ -131,7 +133,18 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     assert client.dataset(client.upload(data_file)["id"])["state"] in ("validating", "ready")
 
 
-def test_discover_gives_all_in_one_document(falcon, data_file):
+def test_the_lines_of_the_document_run(service, monkeypatch, tmp_path, capsys):
+    text = (ROOT / "docs" / "client.md").read_text("utf-8")
+    source = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    (tmp_path / "birds.npz").write_bytes(npz_bytes(n=240, dims=4))
+    monkeypatch.chdir(tmp_path)
+    exec(source.replace("http://127.0.0.1:8000", service.url), {})
+    assert len(capsys.readouterr().out.splitlines()) == 7
+    assert (tmp_path / "birds.html").stat().st_size > 1000
+
+
+def test_discover_gives_all_in_one_document(falcon, data_file, monkeypatch):
+    monkeypatch.setattr("falcon_svc.client.client.LONGEST_WAIT_S", 240)  # a busy machine
     found = falcon.discover(data_file, QUICK)
     assert found["job"]["state"] == "succeeded"
     assert len(found["classes"]) == 6 and len(found["assignments"]) == 400

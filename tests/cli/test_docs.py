@@ -8,12 +8,14 @@ import tomllib
 
 import pytest
 
+from falcon_svc.cli.main import app
 from falcon_svc.config import make_config
 from tests.cli.configuration_tables import tables
 from tests.cli.conftest import ROOT, falcon
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
 CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
+CLIENT = (ROOT / "docs" / "client.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("section", "table"), tables().items())
@@ -31,7 +33,17 @@ def test_the_example_of_counts_is_json():
     assert json.loads(example[1]) == {"bird": 4, "fish": [2, 6]}
 
 
-@pytest.mark.parametrize("command", ["discover", "validate", "evaluate", "predict", "demo"])
-def test_every_flag_is_documented(command):
-    flags = set(re.findall(r"^  (--[a-z-]+)", falcon(command, "--help").out, re.MULTILINE))
-    assert {flag for flag in flags if flag not in CLI} <= {"--help"}
+def commands(group=app, words=()):
+    """The words of every command, those of groups among them."""
+    found = [(*words, one.name or one.callback.__name__) for one in group.registered_commands]
+    for part in group.registered_groups:
+        found += commands(part.typer_instance, (*words, part.typer_instance.info.name))
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_is_documented_with_its_flags(command):
+    text = CLI + CLIENT
+    assert f"`falcon {command[0]}" in text and command[-1] in text
+    flags = set(re.findall(r"^  (--[a-z-]+)", falcon(*command, "--help").out, re.MULTILINE))
+    assert {flag for flag in flags if flag not in text} <= {"--help"}
