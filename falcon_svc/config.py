@@ -1,7 +1,8 @@
 """The configuration of a discovery: frozen sections, unknown keys refused, read from TOML.
 
 Each section is documented where it is used: reading (`data.config`), the feature step
-(`encoder.config`), head training (`discovery.train_config`). Functions receive their section or
+(`encoder.config`), head training (`discovery.train_config`), joint
+training (`joint.config`). Functions receive their section or
 plain numbers, never the whole.
 """
 
@@ -17,6 +18,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.errors import ConfigError
+from falcon_svc.joint.config import JointConfig
 
 Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 
@@ -49,6 +51,7 @@ class DiscoveryConfig(BaseModel):
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     counts: CountConfig = Field(default_factory=CountConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
+    joint: JointConfig = Field(default_factory=JointConfig)
     seed: StrictInt = Field(0, ge=0, lt=2**31, description="Of everything random.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the head is trained; auto = cuda where there is one."

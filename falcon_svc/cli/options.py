@@ -50,6 +50,10 @@ AllowDownload = Annotated[
     bool,
     typer.Option("--allow-download", help="Let timm or torchvision fetch weights without @FILE."),
 ]
+TrainEncoder = Annotated[
+    bool,
+    typer.Option("--train-encoder", help="Train the encoder too, jointly with the head."),
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE.toml", help="Settings; flags override them."),

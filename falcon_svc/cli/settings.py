@@ -26,6 +26,7 @@ class Flags:
     n_fine_per_coarse: Path | None = None
     encoder: str | None = None
     allow_download: bool = False
+    train_encoder: bool = False
     coarse_column: str | None = None
     label_sources: Sequence[str] | None = None
     seed: int | None = None
@@ -63,6 +64,7 @@ def flag_tables(flags: Flags) -> Tables:
         ("data", "label_sources"): read_label_sources(flags.label_sources or ()) or None,
         ("encoder", "name"): flags.encoder,
         ("encoder", "allow_download"): flags.allow_download or None,
+        ("joint", "train_encoder"): flags.train_encoder or None,
         ("seed",): flags.seed,
         ("device",): flags.device,
     }

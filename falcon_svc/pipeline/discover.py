@@ -1,6 +1,6 @@
 """From a coarsely labelled data set to a discovery: the stages in order.
 
-    encoder -> features -> structure -> space -> neighbors -> head -> assignments -> map
+    encoder -> features -> structure -> space -> neighbors -> head -> [joint] -> assignments -> map
 
 `discover` runs them in memory; `discover_to` also writes the result directory. With a work
 directory every stage that costs time leaves what it found there, and a resumed run goes on from
@@ -20,7 +20,6 @@ from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.classes import describe_classes
 from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
-from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.feature_space import FeatureSpace
 from falcon_svc.discovery.metric import centred
 from falcon_svc.discovery.partition import SHRINKAGE
@@ -31,9 +30,12 @@ from falcon_svc.discovery.trained_head import TrainedHead
 from falcon_svc.discovery.trainer import train_head
 from falcon_svc.discovery.warm_start import start_of
 from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
+from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.joint.train import FrozenStart
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.atomic_directory import check_replaceable
 from falcon_svc.pipeline.device import choose_device
+from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
 from falcon_svc.pipeline.layout import draw_map
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.pipeline.record import Recorder, versions
@@ -119,7 +121,11 @@ def discover(
     recorder = Recorder(progress or Silent())
     device = choose_device(config.device)
     bounds = count_bounds(config.counts, dataset.coarse)
-    encoder, features = _features(dataset, config, device, work_dir, recorder)
+    run = EncoderRun(config.encoder, config.seed, device, work_dir, recorder.progress)
+    with recorder.stage("encoder", total=0):
+        encoder = open_encoder(dataset, run)
+    check_trainable(encoder, dataset, config)
+    features = _encoded(encoder, dataset, run, recorder)
     rows = structure_rows(dataset.coarse, bounds, seed=config.seed)
     with recorder.stage("structure", total=0):
         structure = _structure(features, rows, dataset, bounds, config, work_dir, recorder)
@@ -142,8 +148,26 @@ def discover(
             fine_prior=start.fine_prior,
             size_targets=start.size_targets,
             checkpoints=None if work_dir is None else CheckpointStore(work_dir / "checkpoints"),
-            on_epoch=lambda report: _tell(recorder, report),
+            on_epoch=recorder.epoch,
         )
+    if config.joint.train_encoder:
+        assert isinstance(encoder, NetworkEncoder)
+        frozen = FrozenStart(
+            *(encoder, space, head, dataset.sources, neighbors),
+            *(start.fine_prior, start.size_targets),
+        )
+        trained = train_encoder_too(
+            frozen,
+            dataset,
+            config,
+            lambda inputs: _search(inputs, dataset.sources, config.seed, Silent()),
+            device=device,
+            work_dir=work_dir,
+            recorder=recorder,
+        )
+        encoder, head = trained.encoder, trained.head
+        features = _encoded(encoder, dataset, run, recorder)
+        inputs = space.apply(features)
     with recorder.stage("assignments", total=1):
         assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
         classes = describe_classes(
@@ -170,18 +194,11 @@ def discover(
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
 
 
-def _features(
-    dataset: CoarseDataset,
-    config: DiscoveryConfig,
-    device: str,
-    work_dir: Path | None,
-    recorder: Recorder,
-) -> tuple[Encoder, FloatArray]:
-    run = EncoderRun(config.encoder, config.seed, device, work_dir, recorder.progress)
-    with recorder.stage("encoder", total=0):
-        encoder = open_encoder(dataset, run)
+def _encoded(
+    encoder: Encoder, dataset: CoarseDataset, run: EncoderRun, recorder: Recorder
+) -> FloatArray:
     with recorder.stage("features", total=len(dataset)):
-        return encoder, encode(encoder, dataset, run).vectors
+        return encode(encoder, dataset, run).vectors
 
 
 def _structure(
@@ -211,24 +228,23 @@ def _structure(
 def _neighbors(
     inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, recorder: Recorder
 ) -> tuple[Neighbors, ...]:
-    """Neighbors by direction from the mean of the own coarse class, per source."""
     with recorder.stage("neighbors", total=len(inputs) * len(sources)):
-        return tuple(
-            search_neighbors(
-                centred(inputs, source.labels + 1),
-                source,
-                N_NEIGHBORS,
-                seed=seed,
-                progress=lambda done, _: recorder.progress.advance(done, {}),
-            )
-            for source in sources
+        return _search(inputs, sources, seed, recorder.progress)
+
+
+def _search(
+    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, progress: Progress
+) -> tuple[Neighbors, ...]:
+    """Neighbors by direction from the mean of the own coarse class, per source."""
+    return tuple(
+        search_neighbors(
+            centred(inputs, source.labels + 1),
+            source,
+            N_NEIGHBORS,
+            seed=seed,
+            progress=lambda done, _: progress.advance(done, {}),
         )
-
-
-def _tell(recorder: Recorder, report: EpochReport) -> None:
-    recorder.progress.advance(
-        report.epoch,
-        {"neighbor_loss": report.neighbor_loss, "samples_per_s": report.samples_per_s},
+        for source in sources
     )
 
 

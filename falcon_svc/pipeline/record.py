@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib import metadata
 
 from falcon_svc import __version__
+from falcon_svc.discovery.epoch_report import EpochReport
 from falcon_svc.discovery.result import StageRecord
 from falcon_svc.progress import Progress
 
@@ -43,6 +44,11 @@ class Recorder:
         """One more step of the present stage is done."""
         self._done += 1
         self.progress.advance(self._done, {})
+
+    def epoch(self, report: EpochReport) -> None:
+        """One more epoch of the present stage is done."""
+        metrics = {"neighbor_loss": report.neighbor_loss, "samples_per_s": report.samples_per_s}
+        self.progress.advance(report.epoch, metrics)
 
     def records(self) -> tuple[StageRecord, ...]:
         """Return the stages so far."""

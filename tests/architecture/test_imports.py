@@ -11,7 +11,7 @@ from tests.architecture.sources import ROOT, is_part, modules, within
 
 OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {"falcon_svc", "falcon_svc.types", "falcon_svc.errors", "falcon_svc.progress"}
-COMPUTE = ("core", "discovery", "encoder", "neighbors", "solver")
+COMPUTE = ("core", "discovery", "encoder", "joint", "neighbors", "solver")
 # Package -> what it may import of ours, besides itself and what is open to all.
 BELOW = {
     "core": (),
@@ -22,7 +22,8 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "config"),
     "metrics": ("discovery.result",),
     "report": ("discovery.result",),
-    "config": ("data.config", "encoder.config", "discovery.train_config"),
+    "config": ("data.config", "encoder.config", "discovery.train_config", "joint.config"),
+    "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
     "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
     "settings": (),
     "storage": (),
