@@ -1,7 +1,7 @@
 """The door of the command line: all commands, and errors as one sentence with an exit code.
 
-Exit codes: 0 done, 1 the data set that `falcon validate` read has errors, 2 anything else that
-the user can mend, 130 interrupted.
+Exit codes: 0 done, 1 `falcon validate` or `falcon doctor` found something wrong, 2 anything else
+that the user can mend, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 from falcon_svc import __version__
 from falcon_svc.cli.bench import PASS_ON, bench
 from falcon_svc.cli.discover import demo, discover
+from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.remote import remote
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (discover, validate, evaluate, predict, demo, serve, worker):
+for command in (discover, validate, evaluate, predict, demo, serve, worker, doctor):
     app.command()(command)
 app.command(context_settings=PASS_ON)(bench)
 for group in (keys, remote):

@@ -36,13 +36,15 @@ def serve(
     no_worker: NoWorker = False,
 ) -> None:
     """Start the REST API, with a worker, on http://127.0.0.1:8000."""
-    settings = _settings(data_dir, host=host, port=port)
+    settings = settings_of(data_dir, host=host, port=port)
     settings.check_exposed()
     import uvicorn
 
     from falcon_svc.api.app import create_app
+    from falcon_svc.service.context import prepare
     from falcon_svc.service.supervise import Companion
 
+    prepare(settings)
     worker = None if no_worker else Companion(dict(os.environ))
     sys.setswitchinterval(0.0005)
     server = uvicorn.Server(
@@ -68,9 +70,12 @@ def serve(
 
 def worker(data_dir: DataDir = None) -> None:
     """Run the jobs of a service whose API runs elsewhere on the same database."""
+    from falcon_svc.service.context import prepare
     from falcon_svc.service.supervise import run
 
-    run(_settings(data_dir))
+    settings = settings_of(data_dir)
+    prepare(settings)
+    run(settings)
 
 
 @keys.command("create")
@@ -116,8 +121,8 @@ def webhook_secret(tenant: str, data_dir: DataDir = None) -> None:
     print(secret_of(_keyring(data_dir), tenant))
 
 
-def _settings(data_dir: Path | None, **given: object) -> Settings:
-    """Settings of flags and environment; flags go into the environment, for child processes."""
+def settings_of(data_dir: Path | None, **given: object) -> Settings:
+    """Return the settings of flags and environment, where flags go too, for child processes."""
     from falcon_svc.settings import read_settings
 
     flags = {"data_dir": data_dir, **given}
@@ -130,4 +135,4 @@ def _settings(data_dir: Path | None, **given: object) -> Settings:
 def _keyring(data_dir: Path | None) -> Keyring:
     from falcon_svc.service.context import Context
 
-    return Context.make(_settings(data_dir)).keyring
+    return Context.make(settings_of(data_dir)).keyring

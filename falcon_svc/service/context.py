@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from falcon_svc.errors import StorageError
 from falcon_svc.service.keys import Keyring, read_pepper
 from falcon_svc.service.rates import Rates
 from falcon_svc.service.staging import Staging
@@ -57,3 +58,32 @@ class Context:
         """Remove what is half here and close the database."""
         self.staging.close()
         self.database.close()
+
+
+def prepare(settings: Settings) -> None:
+    """Look through the database and bring its tables up to date, before anything starts.
+
+    Raises
+    ------
+    StorageError
+        It is damaged (code ``database_damaged``), or the data directory cannot be written.
+    ConfigError
+        A newer release made it.
+    """
+    database = Database(settings.database)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        damage = database.faults()
+        if damage:
+            raise _damaged(settings, damage[0])
+        database.migrate()
+    finally:
+        database.close()
+
+
+def _damaged(settings: Settings, fault: str) -> StorageError:
+    return StorageError(
+        f"Expected a sound database in {settings.data_dir}, found it damaged ({fault}); restore a "
+        "backup as docs/operations.md says, `falcon doctor` shows what else is wrong.",
+        code="database_damaged",
+    )

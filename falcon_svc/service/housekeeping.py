@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 from falcon_svc.service import uploads
 from falcon_svc.service.context import Context
+from falcon_svc.service.orphans import orphans
 from falcon_svc.service.webhooks import deliver_due
 from falcon_svc.storage import DatabaseError
-from falcon_svc.storage.datasets import DatasetRepository, folder_key
-from falcon_svc.storage.ids import time_of
 from falcon_svc.storage.keys import KeyRepository
 
 EVERY_S = 1.0
 SWEEP_S = 300.0
 REMEMBER_S = 7 * 86_400.0
-STRAY_S = 3_600.0
 _log = logging.getLogger(__name__)
 
 
@@ -47,11 +45,5 @@ def sweep(context: Context) -> None:
     uploads.sweep(context)
     with context.database.write() as session:
         KeyRepository(session).forget_answers(time.time() - REMEMBER_S)
-    for dataset_id in context.artifacts.names("datasets"):
-        if time.time() - time_of(dataset_id) > STRAY_S and not _exists(context, dataset_id):
-            context.artifacts.remove(folder_key(dataset_id))
-
-
-def _exists(context: Context, dataset_id: str) -> bool:
-    with context.database.read() as session:
-        return DatasetRepository(session).get(dataset_id) is not None
+    for key in list(orphans(context.artifacts, context.database)):
+        context.artifacts.remove(key)

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,7 @@ from falcon_svc.storage.tables import ApiKey
 SCOPES = ("read", "write", "admin")
 DAY_S = 86_400.0
 ANONYMOUS = "default"
+PEPPER = "pepper"
 _TENANT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 _KEY = re.compile(r"^fk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$")
 
@@ -145,15 +147,21 @@ def _check(tenant: str, scopes: frozenset[str]) -> None:
 
 
 def read_pepper(data_dir: Path) -> bytes:
-    """Return the installation's secret, made at first use and readable by its owner only."""
-    path = data_dir / "pepper"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(32))
-        file.flush()
-        os.fsync(file.fileno())
+    """Return the installation's secret, made at first use and readable by its owner only.
+
+    It gets its name once it is whole and on the disk; of processes that make one at the same time,
+    the first wins.
+    """
+    path = data_dir / PEPPER
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        fresh = data_dir / f".{PEPPER}.{secrets.token_hex(8)}"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
     return path.read_bytes()

@@ -9,6 +9,7 @@ store promises the same for each object, and a directory's marker is put last.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -95,6 +96,25 @@ class ArtifactStore:
             self.files.get(place, str(fresh), recursive=self.files.isdir(place))
             fresh.rename(copy)
         return copy
+
+    def has(self, key: str) -> bool:
+        """Return whether something lies under a key."""
+        return bool(self.files.exists(self._place(key)))
+
+    def sha256_of(self, key: str) -> str | None:
+        """Return the sha256 hex of a file, read where it lies; None = it is not there."""
+        try:
+            with self.files.open(self._place(key), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return None
+
+    def text(self, key: str) -> str | None:
+        """Return a text file's content; None = it is not there."""
+        try:
+            return str(self.files.cat_file(self._place(key)).decode())
+        except FileNotFoundError:
+            return None
 
     def names(self, key: str) -> list[str]:
         """Return what lies under a key, by name."""

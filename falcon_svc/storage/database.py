@@ -15,6 +15,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -123,6 +125,13 @@ class Database:
         except AnyDatabaseError as error:
             return [str(error.orig)]
         return [" ".join(map(str, row)) for row in rows if tuple(row) != ("ok",)]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the tables have this release's form."""
+        heads = ScriptDirectory(str(MIGRATIONS)).get_heads()
+        with self.engine.connect() as connection:
+            return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)
 
     def check(self) -> None:
         """Raise SQLAlchemyError unless the database answers."""

@@ -80,6 +80,11 @@ class DatasetRepository:
         found = self.session.scalars(query.limit(size + 1)).all()
         return found[:size], len(found) > size
 
+    def files(self) -> dict[str, tuple[str, str]]:
+        """Return id -> artifact key and sha256 of the file, of all data sets."""
+        rows = self.session.execute(select(Dataset.id, Dataset.suffix, Dataset.sha256))
+        return {row.id: (file_key(row.id, row.suffix), row.sha256) for row in rows}
+
     def bytes_of(self, tenant: str) -> int:
         """Return the bytes of all data sets of a tenant."""
         query = select(func.coalesce(func.sum(Dataset.size_bytes), 0))

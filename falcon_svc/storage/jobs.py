@@ -125,6 +125,11 @@ class JobRepository:
         found = self.session.scalars(query).all()
         return Page(found[:size], len(found) > size)
 
+    def ends(self) -> dict[str, tuple[str | None, float | None]]:
+        """Return id -> artifact key of the result and time of the end, of all jobs."""
+        rows = self.session.execute(select(Job.id, Job.result_key, Job.ended_at))
+        return {row.id: (row.result_key, row.ended_at) for row in rows}
+
     def count_open(self, tenant: str) -> int:
         """Return how many of a tenant's jobs have not ended."""
         query = select(func.count()).where(Job.tenant == tenant, Job.state.in_(OPEN))
