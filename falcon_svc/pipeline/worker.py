@@ -11,6 +11,7 @@ job's work folder, where the next attempt goes on from them.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -21,8 +22,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from falcon_svc.errors import DeviceError, FalconError, StorageError
+from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.encoder_files import resolve
+from falcon_svc.pipeline.failures import (
+    NO_MEMORY,
+    OUT_OF_MEMORY,
+    Failure,
+    failure_of,
+    with_smaller_batches,
+)
 from falcon_svc.pipeline.limits import limit_self
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Conflict, Database, DatabaseError
@@ -37,6 +45,8 @@ GONE = 3  # exit code of an attempt that is not the current one
 PROGRESS_S = 0.5
 AGAIN_S = 1.0
 LISTED_ROWS = 100
+MODEL_FILES = ("model.json", "model.safetensors", "encoder.json", "encoder.safetensors")
+_log = logging.getLogger(__name__)
 
 
 class AttemptWorker:
@@ -60,10 +70,11 @@ class AttemptWorker:
         threading.Thread(target=self._beat, daemon=True).start()
         try:
             found, key = self._discover()
-        except FalconError as error:
-            return self._fail(error.code, str(error), final=not _is_transient(error))
-        except MemoryError:
-            return self._fail("out_of_memory", _NO_MEMORY, final=False)
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            return self._fail(failure)
         return self._try(
             lambda jobs: jobs.succeed(
                 self.job_id,
@@ -80,9 +91,9 @@ class AttemptWorker:
         from falcon_svc.data import load_dataset
         from falcon_svc.pipeline.discover import discover_to
 
-        job, dataset = self._read()
+        job, dataset, earlier = self._read()
         tables = resolve(merged(job.config, dataset.options), self.settings)
-        config = make_config(tables)
+        config = with_smaller_batches(make_config(tables), earlier.count(OUT_OF_MEMORY))
         path = local_file(self.artifacts, dataset)
         data = load_dataset(path, config.data)
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
@@ -90,20 +101,26 @@ class AttemptWorker:
         folder = self.settings.data_dir / "work" / self.job_id
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = discover_to(
-            folder / "result", data, config, resume=True, progress=AttemptProgress(self)
+            folder / "result",
+            data,
+            config,
+            resume=earlier[-1:] != [OUT_OF_MEMORY],  # checkpoints are of the larger batches
+            progress=AttemptProgress(self),
         )
         pack_model(folder / "result")
         key = f"{results_key(self.job_id)}/{self.number}"
         self.artifacts.put_directory(folder / "result", key, last="discovery.json")
         return found, key
 
-    def _read(self) -> tuple[Job, Dataset]:
+    def _read(self) -> tuple[Job, Dataset, list[str | None]]:
+        """Return job and data set, and how the attempts before this one ended."""
         with self.database.read() as session:
             job = JobRepository(session).get(self.job_id)
             dataset = DatasetRepository(session).get(job.dataset_id) if job else None
+            earlier = list(JobRepository(session).outcomes(self.job_id))[: self.number - 1]
         if job is None or dataset is None or job.attempt != self.number:
             sys.exit(GONE)
-        return job, dataset
+        return job, dataset, earlier
 
     def tell(self, stage: str, done: int, total: int, eta_s: float | None) -> None:
         """Record progress; ends the process if the attempt is not wanted any more."""
@@ -115,12 +132,13 @@ class AttemptWorker:
         if not told:
             sys.exit(GONE)
 
-    def _fail(self, code: str, detail: str, *, final: bool) -> int:
-        problem = {"code": code, "detail": detail}
-        keep_s = self.settings.retention_s
-        if final:
+    def _fail(self, failure: Failure) -> int:
+        _log.warning("%s, attempt %d: %s", self.job_id, self.number, failure.detail)
+        problem = {"code": failure.code, "detail": failure.detail}
+        keep_s, most = self.settings.retention_s, self.settings.max_attempts
+        if failure.most == 1:
             return self._try(lambda j: j.fail(self.job_id, self.number, problem, keep_s=keep_s))
-        most = self.settings.max_attempts
+        most = min(most, failure.most or most)
         return self._try(
             lambda j: j.retry(self.job_id, self.number, problem, most=most, keep_s=keep_s)
         )
@@ -154,8 +172,9 @@ class AttemptWorker:
 def pack_model(result: Path) -> None:
     """Put what `falcon predict` needs of a result directory into its `model.zip`."""
     with zipfile.ZipFile(result / "model.zip", "w") as archive:
-        for name in ("discovery.json", "model.json", "model.safetensors"):
-            archive.write(result / name, name)
+        for name in ("discovery.json", *MODEL_FILES):
+            if (result / name).exists():
+                archive.write(result / name, name)
 
 
 def _summary(found: Discovery) -> dict[str, Any]:
@@ -215,7 +234,7 @@ def check(settings: Settings, dataset_id: str) -> int:
     except FalconError as refused:
         error = {"code": refused.code, "detail": str(refused)}
     except MemoryError:
-        error = {"code": "too_large", "detail": _NO_MEMORY}
+        error = {"code": "too_large", "detail": NO_MEMORY}
     with database.write() as session:
         DatasetRepository(session).validated(dataset_id, summary=summary, error=error)
     return 0
@@ -242,17 +261,6 @@ def local_file(artifacts: ArtifactStore, dataset: Dataset) -> Path:
 def artifacts_of(settings: Settings) -> ArtifactStore:
     """Return the artifact store of these settings."""
     return ArtifactStore(settings.artifacts, settings.data_dir / "cache")
-
-
-def _is_transient(error: FalconError) -> bool:
-    """Whether another attempt may end better."""
-    return isinstance(error, (StorageError, DeviceError)) and error.code != DeviceError.code
-
-
-_NO_MEMORY = (
-    "The job needs more memory than its process may have; `falcon validate` says how much, "
-    "a smaller data set needs less."
-)
 
 
 def main(arguments: list[str]) -> int:

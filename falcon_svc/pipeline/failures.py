@@ -1,0 +1,86 @@
+"""What ended an attempt, as a code and a sentence, and how often a job may end so.
+
+Place: used by the worker of an attempt. Errors that a user can mend speak for themselves. Those of
+torch and of the system are known by their types' names, so that nothing heavy is loaded here, and
+by their words where they share a type. Anything else is a mistake of ours and stays a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from falcon_svc.errors import FULL, FalconError, StorageError
+
+if TYPE_CHECKING:
+    from falcon_svc.config import DiscoveryConfig
+
+OUT_OF_MEMORY = "out_of_memory"
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+NO_MEMORY = (
+    "The job needs more memory than its process may have; `falcon validate` says how much, "
+    "a smaller data set needs less."
+)
+_LOST = (
+    "Expected the device to go on, found that it failed ({}); the job goes on from its last "
+    "checkpoint, on another device if `device` is auto."
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How an attempt ended.
+
+    Parameters
+    ----------
+    code, detail
+        As in a problem document.
+    most
+        Attempts that a job has if it ends so; None = as many as the settings allow.
+    """
+
+    code: str
+    detail: str
+    most: int | None = 1
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """Return how an attempt ended that raised `error`; None for a mistake of ours."""
+    if isinstance(error, FalconError):
+        may_pass = error.code in (FULL, StorageError.code)
+        return Failure(error.code, str(error), None if may_pass else 1)
+    if _lacks_memory(error):
+        return Failure(OUT_OF_MEMORY, NO_MEMORY, 2)
+    if _lost_device(error):
+        return Failure("device_lost", _LOST.format(_first_line(error)), None)
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        what, remedy = "The job could not write its files", "mend the disk of the data directory"
+        told = StorageError.because(what, error, remedy=remedy)
+        return Failure(told.code, str(told), None)
+    return None
+
+
+def with_smaller_batches(config: DiscoveryConfig, times: int) -> DiscoveryConfig:
+    """Return the settings with the batch size of training halved so many times."""
+    size = max(1, config.train.batch_size >> times)
+    train = config.train.model_copy(update={"batch_size": size})
+    return config.model_copy(update={"train": train})
+
+
+def _lacks_memory(error: Exception) -> bool:
+    words = "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError) or _is_called(error, "OutOfMemoryError", words)
+
+
+def _lost_device(error: Exception) -> bool:
+    return _is_called(error, "AcceleratorError", "CUDA error" in str(error))
+
+
+def _is_called(error: Exception, name: str, words: bool) -> bool:
+    """Whether a RuntimeError is torch's of that name, or says so."""
+    return isinstance(error, RuntimeError) and (type(error).__name__ == name or words)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
