@@ -19,6 +19,7 @@ BLUR_SIDE = 96
 BLUR_SIGMA_PX = (0.1, 2.0)
 ERASED_AREA = (0.02, 0.2)
 ERASED_RATIO = (0.3, 3.3)
+NO_CHROMA = 1e-30
 
 GREY = (0.2989, 0.587, 0.114)
 """Parts of red, green and blue in grey (ITU-R 601)."""
@@ -72,21 +73,21 @@ def grey_of(images: Tensor) -> Tensor:
 
 
 def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Return the images times the factor."""
-    return (images * _wide(factor)).clamp_(0, 1)
+    """Multiply the images, in place."""
+    return images.mul_(_wide(factor)).clamp_(0, 1)
 
 
 def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Move the images away from the mean of their grey, or towards it."""
+    """Move the images away from the mean of their grey or towards it, in place."""
     mean = grey_of(images).mean(dim=(1, 2, 3), keepdim=True)
-    return torch.lerp(mean, images, _wide(factor)).clamp_(0, 1)
+    return images.lerp_(mean, 1 - _wide(factor)).clamp_(0, 1)
 
 
 def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
-    """Move the images away from their grey, or towards it."""
+    """Move the images away from their grey or towards it, in place."""
     if images.shape[1] == 1:
         return images
-    return torch.lerp(grey_of(images), images, _wide(factor)).clamp_(0, 1)
+    return images.lerp_(grey_of(images), 1 - _wide(factor)).clamp_(0, 1)
 
 
 def adjust_hue(images: Tensor, turn: Tensor) -> Tensor:
@@ -94,22 +95,19 @@ def adjust_hue(images: Tensor, turn: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(1)
-    value = images.amax(1)
-    chroma = value - images.amin(1)
-    some = chroma.clamp(min=torch.finfo(images.dtype).tiny)
-    # Hue in sixths of the circle, counted from the largest channel.
-    hue = torch.where(
-        value == red,
-        (green - blue) / some,
-        torch.where(value == green, 2 + (blue - red) / some, 4 + (red - green) / some),
-    )
-    hue = hue + 6 * turn.view(-1, 1, 1)
-    channels = []
-    for start in (5, 3, 1):
-        place = (hue + start).remainder_(6)
-        missing = torch.minimum(place, 4 - place).clamp_(0, 1)
-        channels.append(value - chroma * missing)
-    return torch.stack(channels, 1)
+    value = torch.maximum(torch.maximum(red, green), blue)
+    chroma = value - torch.minimum(torch.minimum(red, green), blue)
+    scale = 1 / (6 * chroma.clamp(min=NO_CHROMA))
+    # In turns of the circle, counted from the largest channel.
+    hue = (red - green).mul_(scale).add_(4 / 6)
+    hue = torch.where(value == green, (blue - red).mul_(scale).add_(2 / 6), hue)
+    hue = torch.where(value == red, (green - blue).mul_(scale), hue)
+    hue = hue.add_(turn.view(-1, 1, 1))
+    # Each channel falls from `value` by up to `chroma` as the hue goes away from its own.
+    place = hue[:, None] + images.new_tensor([5 / 6, 3 / 6, 1 / 6]).view(3, 1, 1)
+    place.sub_(place.floor())
+    missing = place.sub_(1 / 3).abs_().mul_(-6).add_(2).clamp_(0, 1).mul_(chroma[:, None])
+    return torch.sub(value[:, None], missing, out=missing)
 
 
 def solarize(images: Tensor) -> Tensor:
