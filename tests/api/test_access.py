@@ -196,16 +196,3 @@ def test_wrong_scopes_make_no_key(guarded):
     done = falcon_command("keys", "create", "ann", *flags)
     assert (done.returncode, done.stdout) == (2, "")
     assert "root" in done.stderr
-
-
-def test_every_operation_is_described(guarded, keys):
-    document = ask(guarded, "GET", "/v1/openapi.json", keys["ann"]).json()
-    assert document["openapi"].startswith("3.1")
-    names = []
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            assert operation["operationId"], (method, path)
-            assert operation["description"], (method, path)
-            assert "4XX" in operation["responses"]
-            names.append(operation["operationId"])
-    assert len(names) == len(set(names)) >= 30
