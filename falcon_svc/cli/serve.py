@@ -22,6 +22,9 @@ DataDir = Annotated[
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option("--port", help="0 = any that is free.")]
 NoWorker = Annotated[bool, typer.Option("--no-worker", help="API only; see falcon worker.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Only tell whether one is at work here: exit code 0 or 2.")
+]
 Scopes = Annotated[str, typer.Option("--scopes", help="Among read,write,admin.")]
 Days = Annotated[float | None, typer.Option("--days", min=0, help="Valid for; default for ever.")]
 GRACE_S = 5
@@ -68,14 +71,18 @@ def serve(
             worker.stop()
 
 
-def worker(data_dir: DataDir = None) -> None:
+def worker(data_dir: DataDir = None, check: Check = False) -> None:
     """Run the jobs of a service whose API runs elsewhere on the same database."""
+    settings = settings_of(data_dir)
+    if check:
+        from falcon_svc.service.pulse import check_at_work
+
+        return check_at_work(settings)
     from falcon_svc.service.context import prepare
     from falcon_svc.service.supervise import run
 
-    settings = settings_of(data_dir)
     prepare(settings)
-    run(settings)
+    return run(settings)
 
 
 @keys.command("create")
