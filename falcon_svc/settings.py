@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from falcon_svc.errors import ConfigError
 
+SECRETS = frozenset({"FALCON_DATABASE_URL"})
+"""Variables that no other machine is told: whoever needs them there has them set there."""
+
 
 class Settings(BaseSettings):
     """Where things are, and how much is allowed."""
@@ -34,8 +37,21 @@ class Settings(BaseSettings):
         False, description="Whether every request needs an API key; loopback may do without."
     )
 
-    engine: Literal["local"] = Field("local", description="Where attempts run.")
+    engine: Literal["local", "ray"] = Field("local", description="Where attempts run.")
     slots: int = Field(1, ge=1, le=1_000, description="Jobs that run at once.")
+    gpus: int | None = Field(
+        None, ge=0, description="GPUs of this machine for jobs, one each; None = those it has."
+    )
+    ray_address: str = Field(
+        "http://127.0.0.1:8265", description="URL of the Ray dashboard; keep it off the network."
+    )
+    ray_cpus: float = Field(1.0, gt=0, description="Processors that Ray keeps for each job.")
+    ray_gpus: float = Field(
+        0.0, ge=0, description="GPUs that Ray keeps for each job that does not say cpu."
+    )
+    ray_autoscales: bool = Field(
+        False, description="Whether nodes come when they are needed; else a job must fit one."
+    )
     worker_threads: int = Field(1, ge=1, description="Threads of each numerical library in a job.")
     worker_nice: int = Field(10, ge=0, le=19, description="Niceness of a job's process.")
     worker_memory_bytes: int | None = Field(
@@ -83,6 +99,12 @@ class Settings(BaseSettings):
     def artifacts(self) -> str:
         """The artifacts' URL."""
         return self.artifacts_url or str(self.data_dir.resolve() / "artifacts")
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a process that is to have the same settings, anywhere."""
+        chosen = {name: value for name, value in self if value is not None}
+        paths = {name: v.resolve() for name, v in chosen.items() if isinstance(v, Path)}
+        return {f"FALCON_{name.upper()}": str(value) for name, value in (chosen | paths).items()}
 
     def check_exposed(self) -> None:
         """Refuse to listen beyond this machine without keys.

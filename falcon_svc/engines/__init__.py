@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from falcon_svc.engines.base import Ended, Engine, Task
+from falcon_svc.engines.base import Device, Ended, Engine, Task
 from falcon_svc.engines.local import LocalEngine
+from falcon_svc.engines.ray import RayEngine
 from falcon_svc.settings import Settings
 
-__all__ = ["Ended", "Engine", "LocalEngine", "Task", "open_engine"]
+__all__ = ["Device", "Ended", "Engine", "LocalEngine", "RayEngine", "Task", "open_engine"]
 
 
 def open_engine(settings: Settings) -> Engine:
-    """Return the engine that the settings name."""
-    return {"local": LocalEngine}[settings.engine](settings)
+    """Return the engine that the settings name.
+
+    Raises
+    ------
+    MissingExtraError
+        It is Ray, and Ray is not installed.
+    """
+    if settings.engine == "ray":
+        return RayEngine(settings)
+    return LocalEngine(settings)

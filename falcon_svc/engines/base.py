@@ -1,61 +1,113 @@
-"""The port to whatever runs attempts: start, stop, and what has ended."""
+"""The port to whatever runs attempts: start, stop, what is at work, and what has ended.
+
+An engine is asked again and again by one supervisor and remembers nothing that matters: killed
+with it, the next one tells from what it finds which tasks are still at work. Local children die
+with their supervisor, submissions to a cluster do not; who asks `is_gone` need not know which.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import os
+import secrets
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from falcon_svc.settings import Settings
+
+WORKER = "falcon_svc.pipeline.worker"
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """Work for one process: an attempt at a job, or the check of a data set (number 0)."""
+    """Work for one process: an attempt at a job, or the check of a data set (number 0).
+
+    Parameters
+    ----------
+    kind, id, number
+        What it is; two tasks are the same if these are.
+    device
+        ``cuda`` needs a GPU, ``auto`` takes one if it can, ``cpu`` never sees one.
+    """
 
     kind: str
     id: str
     number: int = 0
+    device: str = field(default="cpu", compare=False)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A process that has ended by itself.
+    """A task that has ended by itself.
 
     Parameters
     ----------
     task
-        What it worked on.
+        What it was.
     exit_code
-        As of `subprocess`: negative for a signal.
+        As of `subprocess`, negative for a signal; None if there is none, because its machine was
+        lost or had no room for it.
     """
 
     task: Task
-    exit_code: int
+    exit_code: int | None
 
 
 class Engine(Protocol):
     """Runs tasks in processes that can be stopped at any time."""
 
     @property
-    def free(self) -> int:
-        """How many more tasks may start now."""
+    def name(self) -> str:
+        """Whose attempts these are; the same for a supervisor that takes over after a restart."""
         ...
 
     @property
     def tasks(self) -> frozenset[Task]:
-        """What is at work here."""
+        """What is at work here, or may be."""
+        ...
+
+    @property
+    def waiting(self) -> frozenset[Task]:
+        """Tasks that have not begun, so that nothing can be heard from them."""
+        ...
+
+    def devices(self) -> frozenset[str]:
+        """Return the devices that a task may ask for: all but those that it can never get."""
+        ...
+
+    def has_room(self, device: Device) -> bool:
+        """Whether one more task for this device may start now."""
         ...
 
     def start(self, task: Task) -> None:
-        """Start a process for a task."""
+        """Start a task that was never started before."""
         ...
 
     def stop(self, task: Task) -> None:
-        """Let a task's processes be gone when this returns; nothing happens if they are."""
+        """Ask for a task's end; asking again does no harm, `is_gone` tells when it has come."""
+        ...
+
+    def is_gone(self, task: Task) -> bool:
+        """Whether it is certain that no process works on a task."""
         ...
 
     def ended(self) -> list[Ended]:
-        """Return the tasks that have ended since the last call."""
+        """Look, and return the tasks that have ended by themselves since the last call."""
         ...
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop what must not outlive this process."""
         ...
+
+
+def installation(settings: Settings) -> str:
+    """Return the random name of a data directory, made at first use."""
+    path = settings.data_dir / "installation"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(8))
+    return path.read_text()

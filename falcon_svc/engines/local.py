@@ -4,20 +4,22 @@ Each child leads a session of its own, so that a stop reaches everything it star
 itself before it does anything else (`falcon_svc.pipeline.limits`): it is killed by the kernel when
 its supervisor dies, runs at a low priority, with few threads and, if asked, little memory. A stop
 is SIGKILL: whatever was written is in checkpoints and in the database, both of which survive it,
-and a polite signal would only make cancelling slow.
+and a polite signal would only make cancelling slow. A child that may use a GPU sees one that no
+other child has; every other child sees none.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
-from falcon_svc.engines.base import Ended, Task
+from falcon_svc.engines.base import WORKER, Device, Ended, Task, installation
+from falcon_svc.engines.gpus import VISIBLE, gpu_names
 from falcon_svc.settings import Settings
 
-WORKER = "falcon_svc.pipeline.worker"
 STOP_S = 3.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -29,45 +31,75 @@ class LocalEngine:
     ----------
     settings
         Slots and limits; children read the same settings from the environment.
+    worker
+        Module that a child runs.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, *, worker: str = WORKER) -> None:
+        self._settings, self._worker = settings, worker
         self._children: dict[Task, subprocess.Popen[bytes]] = {}
+        self._gpus = gpu_names(settings)
+        self._gpu_of: dict[Task, str] = {}
 
     @property
-    def free(self) -> int:
-        """Slots that are not taken."""
-        return self._settings.slots - len(self._children)
+    def name(self) -> str:
+        """Machine and data directory: children run where their supervisor does."""
+        return f"{socket.gethostname()[:40]}:{installation(self._settings)}"
 
     @property
     def tasks(self) -> frozenset[Task]:
         """What is at work."""
         return frozenset(self._children)
 
+    @property
+    def waiting(self) -> frozenset[Task]:
+        """None: a child begins at once."""
+        return frozenset()
+
+    def devices(self) -> frozenset[str]:
+        """All, or all but cuda where there is no GPU."""
+        return frozenset({"auto", "cpu", "cuda"} if self._gpus else {"auto", "cpu"})
+
+    def has_room(self, device: Device) -> bool:
+        """Whether a slot is free, and a GPU where one is needed and there are some."""
+        lacks_gpu = device == "cuda" and self._gpus and not self._free_gpus()
+        return len(self._children) < self._settings.slots and not lacks_gpu
+
     def start(self, task: Task) -> None:
         """Start a child; it finds everything else in the database."""
+        free = [] if task.device == "cpu" else self._free_gpus()
+        if free:
+            self._gpu_of[task] = free[0]
+        words = (task.kind, task.id, str(task.number), str(os.getpid()))
         self._children[task] = subprocess.Popen(
-            [sys.executable, "-m", WORKER, task.kind, task.id, str(task.number), str(os.getpid())],
-            env=self._environment(),
+            [sys.executable, "-m", self._worker, *words],
+            env=self._environment(self._gpu_of.get(task, "")),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
 
     def stop(self, task: Task) -> None:
-        """Kill a child and all that it started."""
-        child = self._children.pop(task, None)
+        """Kill a child and all that it started, and wait for it a little."""
+        child = self._children.get(task)
         if child is None:
             return
         _kill(child)
-        child.wait(STOP_S)
+        try:
+            child.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            return
+        self._forget(task)
+
+    def is_gone(self, task: Task) -> bool:
+        """Whether there is no child for it: those of earlier supervisors died with them."""
+        return task not in self._children
 
     def ended(self) -> list[Ended]:
         """Reap children that have exited, and what they left running."""
         gone = {task: child for task, child in self._children.items() if child.poll() is not None}
         for task, child in gone.items():
             _kill(child)
-            del self._children[task]
+            self._forget(task)
         return [Ended(task, child.returncode) for task, child in gone.items()]
 
     def close(self) -> None:
@@ -75,11 +107,17 @@ class LocalEngine:
         for task in list(self._children):
             self.stop(task)
 
-    def _environment(self) -> dict[str, str]:
+    def _free_gpus(self) -> list[str]:
+        taken = self._gpu_of.values()
+        return [name for name in self._gpus if name not in taken]
+
+    def _forget(self, task: Task) -> None:
+        del self._children[task]
+        self._gpu_of.pop(task, None)
+
+    def _environment(self, gpu: str) -> dict[str, str]:
         threads = {name: str(self._settings.worker_threads) for name in _THREADS}
-        chosen = self._settings.model_dump(mode="json", exclude_none=True)
-        own = {f"FALCON_{name.upper()}": str(value) for name, value in chosen.items()}
-        return {**os.environ, **own, **threads}
+        return {**os.environ, **self._settings.environment(), **threads, VISIBLE: gpu}
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -10,15 +10,13 @@ import ctypes
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from hashlib import sha256
 from types import FrameType
 
-from falcon_svc.engines import open_engine
+from falcon_svc.engines import LocalEngine, open_engine
 from falcon_svc.errors import FalconError
 from falcon_svc.service.context import Context
 from falcon_svc.service.housekeeping import Stop, keep_house
@@ -42,37 +40,26 @@ def run(settings: Settings, parent: int | None = None) -> None:
     stop = _stop_by_signal()
     _lock = _take_lock(settings)
     context = Context.make(settings)
-    engine = open_engine(settings)
-    supervisor = Supervisor(
-        settings, context.database, context.artifacts, engine, owner=owner_of(settings)
-    )
+    engine, checks = open_engine(settings), LocalEngine(settings)
+    supervisor = Supervisor(settings, context.database, context.artifacts, engine, checks)
     threading.Thread(target=keep_house, args=(context, stop), daemon=True).start()
     try:
         _loop(supervisor, stop, parent)
     finally:
         engine.close()
+        checks.close()
         context.close()
 
 
 def _loop(supervisor: Supervisor, stop: Stop, parent: int | None) -> None:
-    """Take over, then step; a database that does not answer is asked again."""
-    taken = False
+    """Step; a database that does not answer is asked again."""
     while not stop.wanted and parent in (None, os.getppid()):
         try:
-            if not taken:
-                supervisor.take_over()
-                taken = True
             supervisor.step()
         except DatabaseError:
             _log.warning("the database does not answer", exc_info=True)
             time.sleep(AGAIN_S)
         time.sleep(POLL_S)
-
-
-def owner_of(settings: Settings) -> str:
-    """Return the name of this machine's supervisor of a data directory; the same every time."""
-    folder = sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:8]
-    return f"{socket.gethostname()[:50]}:{folder}"
 
 
 def _take_lock(settings: Settings) -> int:

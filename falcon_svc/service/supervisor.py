@@ -3,8 +3,10 @@
 Place: one per machine, beside the API or alone (`falcon worker`). It holds no state that matters:
 killed at any moment, the next one finds everything in the database. An attempt proves that it is
 alive by raising its `beat`; whoever sees the same beat for `lease_s` on its own monotonic clock
-gives the attempt up, so no clock of day is compared with another and none may jump. Attempts of
-an earlier supervisor with the same name are given up at once: its children died with it.
+gives the attempt up, so no clock of day is compared with another and none may jump. An attempt of
+an earlier supervisor with the same name goes on if its engine still has it, and is given up at
+once if not. Checks of data sets run beside the supervisor whatever runs the jobs: they are short,
+and a stranger's bytes meet this machine's limits.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from falcon_svc.engines import Ended, Engine, Task
 from falcon_svc.errors import ConfigError
@@ -25,7 +26,7 @@ from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository, Problem, results_key
 from falcon_svc.storage.states import CANCELING
-from falcon_svc.storage.tables import Job
+from falcon_svc.storage.tables import Attempt, Job
 
 POLL_S = 0.2
 SWEEP_S = 60.0
@@ -37,10 +38,12 @@ class Supervisor:
 
     Parameters
     ----------
-    settings, database, artifacts, engine
+    settings, database, artifacts
         What it works with.
-    owner
-        Name under which it starts attempts; the same after a restart.
+    engine
+        Runs jobs; its name is on the attempts that are started here.
+    checks
+        Runs the checks of data sets.
     clock
         Monotonic seconds.
     """
@@ -51,25 +54,19 @@ class Supervisor:
         database: Database,
         artifacts: ArtifactStore,
         engine: Engine,
+        checks: Engine,
         *,
-        owner: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings, self.database, self.artifacts = settings, database, artifacts
-        self.engine, self.owner, self.clock = engine, owner, clock
-        self._seen: dict[tuple[str, int], tuple[int, float]] = {}
+        self.engine, self.checks, self.clock = engine, checks, clock
+        self.owner = engine.name
+        self._seen: dict[Task, tuple[int, float]] = {}
         self._swept = -SWEEP_S
-
-    def take_over(self) -> None:
-        """Give up the attempts of an earlier supervisor of this name."""
-        with self.database.write() as session:
-            jobs = JobRepository(session)
-            for job, attempt in jobs.open_attempts():
-                if attempt.owner == self.owner:
-                    self._retry(jobs, job, _problem("worker_lost", "its supervisor stopped"))
 
     def step(self) -> None:
         """Do whatever is due now; takes milliseconds."""
+        self._check()
         for ended in self.engine.ended():
             self._after(ended)
         self._watch()
@@ -78,16 +75,15 @@ class Supervisor:
             self._swept = self.clock()
             self._sweep()
 
-    def _after(self, ended: Ended) -> None:
-        """Account for a process that has gone; a worker that did its duty left nothing to do."""
-        if ended.task.kind == "check":
-            return self._checked(ended)
-        with self.database.write() as session:
-            jobs = JobRepository(session)
-            for job, attempt in jobs.open_attempts():
-                if (job.id, attempt.number) == (ended.task.id, ended.task.number):
-                    self._retry(jobs, job, _lost(ended.exit_code))
-        return self._clean(ended.task.id)
+    def _check(self) -> None:
+        """Account for checks that have ended and start those that are due."""
+        for ended in self.checks.ended():
+            self._checked(ended)
+        with self.database.read() as session:
+            waiting = [found.id for found in DatasetRepository(session).to_validate()]
+        for task in (Task("check", dataset_id) for dataset_id in waiting):
+            if self.checks.has_room(task.device) and self.checks.is_gone(task):
+                self.checks.start(task)
 
     def _checked(self, ended: Ended) -> None:
         """A checker that died without a word could not stand the file."""
@@ -95,37 +91,49 @@ class Supervisor:
         with self.database.write() as session:
             DatasetRepository(session).validated(ended.task.id, summary=None, error=error)
 
+    def _after(self, ended: Ended) -> None:
+        """Account for a process that has gone; a worker that did its duty left nothing to do."""
+        with self.database.write() as session:
+            jobs = JobRepository(session)
+            for job, attempt in jobs.open_attempts():
+                if (job.id, attempt.number) == (ended.task.id, ended.task.number):
+                    self._retry(jobs, job, _lost(ended.exit_code))
+        self._clean(ended.task.id)
+
     def _watch(self) -> None:
-        """Stop what is to be canceled or is no longer current; give up what is silent."""
+        """Stop what is to be canceled or is no longer current; give up what is gone or silent."""
         with self.database.read() as session:
             present = list(JobRepository(session).open_attempts())
         current = {Task("job", job.id, attempt.number) for job, attempt in present}
-        for task in self.engine.tasks:
-            if task.kind == "job" and task not in current:
-                self.engine.stop(task)
-                self._clean(task.id)
+        for task in self.engine.tasks - current:
+            self.engine.stop(task)
+            self._clean(task.id)
         for job, attempt in present:
-            task = Task("job", job.id, attempt.number)
-            silent = self._is_silent(job.id, attempt.number, attempt.beat)
-            if job.state == CANCELING and (attempt.owner == self.owner or silent):
-                self._give_up(task, job, _problem("canceled", "it was canceled"))
-            elif silent:
-                self._give_up(task, job, _problem("worker_lost", "its process fell silent"))
-        self._seen = {key: seen for key, seen in self._seen.items() if Task("job", *key) in current}
+            self._look_at(job, attempt)
+        self._seen = {task: seen for task, seen in self._seen.items() if task in current}
 
-    def _is_silent(self, job_id: str, number: int, beat: int) -> bool:
+    def _look_at(self, job: Job, attempt: Attempt) -> None:
+        """Stop an attempt that is not wanted; give it up once it is gone, or after more silence."""
+        task, own = Task("job", job.id, attempt.number), attempt.owner == self.owner
+        silent_s = self._silent_s(task, attempt.beat)
+        silent, canceled = silent_s > self.settings.lease_s, job.state == CANCELING
+        if silent or (canceled and own):
+            self.engine.stop(task)
+        gone = self.engine.is_gone(task) or silent_s > 2 * self.settings.lease_s
+        if gone and (silent or own):
+            why = _CANCELED if canceled else _SILENT if silent else _GONE
+            with self.database.write() as session:
+                self._retry(JobRepository(session), job, why)
+            self._clean(job.id)
+
+    def _silent_s(self, task: Task, beat: int) -> float:
+        """Return for how long nothing was heard that should have been."""
         now = self.clock()
-        last, since = self._seen.get((job_id, number), (-1, now))
-        if beat != last:
+        last, since = self._seen.get(task, (-1, now))
+        if beat != last or task in self.engine.waiting:
             since = now
-        self._seen[job_id, number] = (beat, since)
-        return now - since > self.settings.lease_s
-
-    def _give_up(self, task: Task, job: Job, problem: Problem) -> None:
-        self.engine.stop(task)
-        with self.database.write() as session:
-            self._retry(JobRepository(session), job, problem)
-        self._clean(job.id)
+        self._seen[task] = (beat, since)
+        return now - since
 
     def _clean(self, job_id: str) -> None:
         """Delete an ended job's work, and what attempts left that did not become its result."""
@@ -149,18 +157,14 @@ class Supervisor:
         )
 
     def _start(self) -> None:
-        """Fill the free slots: checks of data sets first, they are short."""
-        with self.database.read() as session:
-            waiting = [found.id for found in DatasetRepository(session).to_validate()]
-        for dataset_id in waiting:
-            if self.engine.free > 0 and Task("check", dataset_id) not in self.engine.tasks:
-                self.engine.start(Task("check", dataset_id))
-        while self.engine.free > 0:
+        """Start jobs while there is room for them."""
+        while self.engine.has_room("auto"):
             with self.database.write() as session:
-                job = JobRepository(session).claim(self.owner)
+                job = JobRepository(session).claim(self.owner, cuda=self.engine.has_room("cuda"))
             if job is None:
                 return
-            self.engine.start(Task("job", job.id, job.attempt))
+            device = str(job.config.get("device", "auto"))
+            self.engine.start(Task("job", job.id, job.attempt, device))
 
     def _sweep(self) -> None:
         """Delete results of expired jobs, and the work of jobs that ended without being seen."""
@@ -198,11 +202,18 @@ def hold_lock(settings: Settings) -> int:
     return descriptor
 
 
-def _problem(code: str, why: str) -> dict[str, Any]:
+def _problem(code: str, why: str) -> Problem:
     return {"code": code, "detail": f"The attempt ended early: {why}."}
 
 
-def _lost(exit_code: int) -> dict[str, Any]:
+_CANCELED = _problem("canceled", "it was canceled")
+_SILENT = _problem("worker_lost", "its process fell silent")
+_GONE = _problem("worker_lost", "its supervisor or its machine stopped")
+
+
+def _lost(exit_code: int | None) -> Problem:
+    if exit_code is None:
+        return _GONE
     if exit_code == -9:
         return _problem("worker_killed", "its process was killed, perhaps for lack of memory")
     return _problem("worker_lost", f"its process ended with exit code {exit_code}")

@@ -1,0 +1,144 @@
+"""A real Ray cluster of one node on loopback, behind a token and a line that can be cut.
+
+Ray takes several ports; all of them listen on 127.0.0.1 only. Its processes are found by a mark in
+their environment: `ray stop` would also stop other clusters of this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from tests.api.running import free_port, wait_until
+
+MARK = "FALCON_TEST_CLUSTER"
+ROOT = Path(__file__).parents[2]
+READY_S = 120.0
+
+
+class Cluster:
+    """`ray start --head` with two processors and a small object store.
+
+    Parameters
+    ----------
+    environment
+        Of its processes and so of every job, besides this one's; with a token.
+    """
+
+    def __init__(self, **environment: str) -> None:
+        self.token, self.mark = environment["RAY_AUTH_TOKEN"], secrets.token_hex(8)
+        self.port, self.gcs_port = free_port(), free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="ray"))  # sockets in it need a short path
+        self.environment = {
+            **os.environ,
+            **environment,
+            MARK: self.mark,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # binds to 127.0.0.1 alone
+            "RAY_LOG_TO_DRIVER": "0",
+        }
+        self.start()
+
+    def start(self) -> None:
+        command = ["ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1"]
+        command += [f"--port={self.gcs_port}", f"--ray-client-server-port={free_port()}"]
+        command += ["--dashboard-host=127.0.0.1", f"--dashboard-port={self.port}"]
+        command += ["--num-cpus=2", "--num-gpus=0", "--object-store-memory=83886080"]
+        command += [f"--temp-dir={self.folder}", "--disable-usage-stats"]
+        command += ["--include-log-monitor=false"]
+        with (self.folder / "head.log").open("ab") as log:
+            self.head = subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self._answers, seconds=READY_S, every=0.2)
+
+    def _answers(self) -> bool:
+        assert self.head.poll() is None, (self.folder / "head.log").read_text()[-3000:]
+        with suppress(httpx.TransportError):
+            return self.get("/api/jobs/").status_code == 200
+        return False
+
+    def get(self, path: str, token: str | None = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=10)
+
+    def submissions(self) -> dict[str, dict]:
+        """Id -> what Ray knows of a submission."""
+        return {job["submission_id"]: job for job in self.get("/api/jobs/").json()}
+
+    def kill(self) -> None:
+        """Kill the head and its node, and wait for the processes of its jobs."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.head.pid, 9)
+        self.head.wait()
+        wait_until(lambda: not self.processes(), seconds=30, every=0.2)
+
+    def processes(self) -> list[int]:
+        """Process ids of the cluster and of all jobs on it."""
+        import psutil
+
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.status() != psutil.STATUS_ZOMBIE and (
+                    process.environ().get(MARK) == self.mark
+                ):
+                    found.append(process.pid)
+        return found
+
+    def close(self) -> None:
+        """Leave no process and no file."""
+        with suppress(AssertionError):
+            self.kill()
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Line:
+    """A TCP line to a port of this machine that can be cut: nothing passes, nobody is told."""
+
+    def __init__(self, port: int) -> None:
+        self._target, self.cut, self.deaf = port, False, False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                threading.Thread(target=self._carry, args=(near,), daemon=True).start()
+
+    def _carry(self, near: socket.socket) -> None:
+        """Pass bytes both ways; `deaf` lets requests through and keeps the answers."""
+        with near, suppress(OSError), socket.create_connection(("127.0.0.1", self._target)) as far:
+            while True:
+                ready, _, _ = select.select([near, far], [], [], 0.1)
+                for one in [] if self.cut else ready:
+                    piece = one.recv(65_536)
+                    if not piece:
+                        return
+                    if one is near or not self.deaf:
+                        (far if one is near else near).sendall(piece)
+                if self.cut:
+                    time.sleep(0.1)
+
+    def close(self) -> None:
+        self._listener.close()
