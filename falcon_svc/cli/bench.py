@@ -17,16 +17,18 @@ class Benchmark(StrEnum):
     speed = "speed"
     scale = "scale"
     solver = "solver"
+    service = "service"
 
 
 MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {
-    Benchmark.solver: "falcon_svc.bench.solver_bench"
+    Benchmark.solver: "falcon_svc.bench.solver_bench",
+    Benchmark.service: "falcon_svc.bench.service_bench",
 }
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 Name = Annotated[Benchmark, typer.Argument(help="Which one; its own flags follow.")]
 
 
 def bench(context: typer.Context, name: Name) -> None:
-    """Measure quality, speed, scale or the solver; `falcon bench NAME -- --help` lists flags."""
+    """Measure quality, speed, scale, solver or service; `falcon bench NAME -- --help` for flags."""
     sys.argv = [f"falcon bench {name.value}", *context.args]
     runpy.run_module(MODULES[name], run_name="__main__", alter_sys=False)

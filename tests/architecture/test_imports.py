@@ -33,7 +33,10 @@ BELOW = {
     ),
     "client": (),
     "api": ("config", "service", "settings", "storage"),
-    "bench": (*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
+    "bench": (
+        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
+        *("client", "service", "settings", "storage"),
+    ),
     "cli": (
         *("api", "bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
         *("client", "service", "settings"),
