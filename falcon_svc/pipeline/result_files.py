@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,21 @@ def read_discovery(directory: Path) -> Discovery:
     try:
         return _discovery(directory, document)
     except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(directory, MARKER) from error
+
+
+def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:
+    """Return the bytes of files of a result.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`.
+    """
+    document = _read_document(directory)
+    try:
+        return [_intact(directory, name, document) for name in names]
+    except (KeyError, TypeError) as error:
         raise _damaged(directory, MARKER) from error
 
 

@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 from scipy.special import log_softmax
 
 from falcon_svc.data.npy_format import read_array, read_header
 from falcon_svc.errors import InputError
+from falcon_svc.pipeline.result_files import read_intact
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -150,7 +151,8 @@ def predict(
 ) -> list[dict[str, Any]]:
     """Return one record per vector by the model of a job; see `Model.predict`."""
     _, directory = results.directory(context, caller, job_id)
-    return Model.load(directory).predict(vectors, coarse, least=least)
+    model = results.whole_files(Model.load, directory)
+    return model.predict(vectors, coarse, least=least)
 
 
 def as_vectors(rows: list[list[float]]) -> FloatArray:
@@ -189,9 +191,10 @@ def read_vectors(stream: BinaryIO) -> FloatArray:
 
 @lru_cache(KEPT)
 def _load(path: Path) -> Model:
-    record = json.loads((path / "model.json").read_bytes())
+    text, tensors = read_intact(path, ["model.json", "model.safetensors"])
+    record = json.loads(text)
     names = tuple(record["sources"][0]["classes"])
-    return Model(load_file(path / "model.safetensors"), record["train"]["head"], names)
+    return Model(load(tensors), record["train"]["head"], names)
 
 
 def _unit(rows: FloatArray) -> FloatArray:

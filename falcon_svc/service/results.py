@@ -8,15 +8,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from falcon_svc.discovery.result import Discovery
+from falcon_svc.errors import InputError, StorageError
 from falcon_svc.pipeline.assignments_table import assignments_parquet
 from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.pipeline.result_files import read_discovery
@@ -24,6 +26,7 @@ from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError, not_found
+from falcon_svc.storage.artifacts import missing
 from falcon_svc.storage.states import EXPIRED, SUCCEEDED
 from falcon_svc.storage.tables import Job
 
@@ -32,6 +35,8 @@ PIECE_BYTES = 2**16
 KINDS = ("medoid", "border", "suspect")
 BORDER_MARGIN = 0.1
 Record = dict[str, Any]
+Loaded = TypeVar("Loaded")
+_log = logging.getLogger(__name__)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -60,7 +65,22 @@ def directory(context: Context, caller: Caller, job_id: str) -> tuple[Job, Path]
 
 def read(context: Context, caller: Caller, job_id: str) -> Discovery:
     """Return the discovery of a job."""
-    return _discovery(directory(context, caller, job_id)[1])
+    return whole_files(_discovery, directory(context, caller, job_id)[1])
+
+
+def whole_files(load: Callable[[Path], Loaded], path: Path) -> Loaded:
+    """Return what `load` makes of a result directory.
+
+    Raises
+    ------
+    StorageError
+        A file is gone or not as it was written (code ``artifact_missing``).
+    """
+    try:
+        return load(path)
+    except (InputError, StorageError, OSError) as error:
+        _log.error("a result cannot be read: %s", error)
+        raise missing() from error
 
 
 @lru_cache(KEPT)

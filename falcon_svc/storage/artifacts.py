@@ -82,11 +82,7 @@ class ArtifactStore:
         """
         place = self._place(key)
         if not self.files.exists(place):
-            raise StorageError(
-                "Expected a stored file for this result, found none; it was removed behind the "
-                "service's back, so run the job again.",
-                code="artifact_missing",
-            )
+            raise missing()
         if self.is_local:
             return Path(place)
         copy = self.cache / key
@@ -135,6 +131,15 @@ class ArtifactStore:
         assert KEY.match(key), f"not a key of ours: {key!r}"
         assert ".." not in key.split("/")
         return f"{self.root}/{key}"
+
+
+def missing() -> StorageError:
+    """Return the error of files that are gone, or are not what was stored."""
+    return StorageError(
+        "Expected stored files as they were written, found some missing or changed behind the "
+        "service's back; send the data set or run the job again.",
+        code="artifact_missing",
+    )
 
 
 def _protocols(files: Any) -> tuple[str, ...]:
