@@ -8,6 +8,7 @@ frame counts. Formats: PNG, JPEG, WebP, BMP, GIF; every other is unreadable.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -66,12 +67,18 @@ def decode(data: bytes, *, max_pixels: int, side: int | None = None) -> Image.Im
                     image.draft(None, (side, side))
                 return to_rgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise OversizedImageError(str(error)) from error
+        raise OversizedImageError(_claimed(error)) from error
     except UnidentifiedImageError as error:
         raise UnreadableImageError("not a PNG, JPEG, WebP, BMP or GIF image") from error
     except DECODE_ERRORS as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnreadableImageError(reason) from error
+
+
+def _claimed(error: Exception) -> str:
+    """The number of pixels in Pillow's own refusal, which speaks of attacks."""
+    number = re.search(r"(\d+) pixels", str(error))
+    return f"{int(number[1]):,} pixels" if number else "more"
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

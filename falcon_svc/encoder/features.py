@@ -18,9 +18,11 @@ from falcon_svc.encoder.cache import load_or_make
 from falcon_svc.encoder.onnx import OnnxEncoder
 from falcon_svc.encoder.pass_through import PASS_THROUGH, PassThrough
 from falcon_svc.encoder.pixels import PixelEncoder
-from falcon_svc.errors import ConfigError
+from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.types import CoarseDataset, Features, FloatArray
 
+BLOCK_ROWS = 4_096
+ROUNDING = 1e-5
 Opener = Callable[[str, CoarseDataset, EncoderRun], Encoder]
 
 
@@ -109,9 +111,15 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
     Features
         (N, D) float32 in the data set's order; a memory map when it comes from the work folder.
         Vectors that are passed through are not copied.
+
+    Raises
+    ------
+    InputError
+        Every sample has the same features.
     """
     name = key(dataset.digest, encoder.spec)
     if isinstance(encoder, PassThrough):
+        _check_differ(encoder.vectors)
         return Features(encoder.vectors, encoder.spec, name)
     shape = (len(dataset), encoder.dim)
 
@@ -120,10 +128,25 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
 
     if run.work_dir is not None:
         vectors = load_or_make(run.work_dir / "features", name, shape, make)
-        return Features(vectors, encoder.spec, name)
-    vectors = np.zeros(shape, np.float32)
-    make(vectors)
+    else:
+        vectors = np.zeros(shape, np.float32)
+        make(vectors)
+    _check_differ(vectors)
     return Features(vectors, encoder.spec, name)
+
+
+def _check_differ(vectors: FloatArray) -> None:
+    """Refuse features that are all the same; most data sets pass with the first block."""
+    first = vectors[0]
+    tolerance = ROUNDING * float(np.abs(first).max())
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        if (np.abs(vectors[start : start + BLOCK_ROWS] - first) > tolerance).any():
+            return
+    raise InputError(
+        f"Expected samples that differ, found {len(vectors):,} with the same features; "
+        "look at the data with falcon validate, or choose another --encoder.",
+        code="all_equal",
+    )
 
 
 def key(dataset_digest: str, spec: str) -> str:
