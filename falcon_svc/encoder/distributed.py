@@ -1,11 +1,15 @@
 """Several processes as one: keys gathered, batch statistics joint, gradients averaged.
 
 Place: under `moco` and `pretrain`, which read the same with one process as with many. Processes
-are started by torchrun, or by `launch` on this machine. With batches of equal size on every
+are started by torchrun, or by `moco_processes` on this machine. With batches of equal size on every
 process, loss, gradients and running statistics are those of one process with the joint batch.
 """
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
@@ -52,6 +56,32 @@ def mean_of(value: Tensor) -> Tensor:
         dist.all_reduce(value)
         value /= world_size()
     return value
+
+
+@contextmanager
+def joined(device: str) -> Iterator[str]:
+    """Join the processes that torchrun started, if it did; yield this process's device."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or is_joint():
+        yield device
+        return
+    if device == "cuda":
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def first_one_first() -> Iterator[None]:
+    """Let the first process do something before the others do it."""
+    if is_joint() and rank() > 0:
+        dist.barrier()
+    yield
+    if is_joint() and rank() == 0:
+        dist.barrier()
 
 
 def shared(model: nn.Module) -> nn.Module:

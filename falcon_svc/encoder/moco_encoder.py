@@ -5,21 +5,31 @@ Place: opened by `features`; joins pixels, views, network and loop, and hands ba
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import nn
 
 from falcon_svc.encoder.base import EncoderRun
-from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.encoder.distributed import first_one_first, is_joint
+from falcon_svc.encoder.moco_processes import run_processes
+from falcon_svc.encoder.network_encoder import TENSORS, NetworkEncoder
 from falcon_svc.encoder.networks import make_network
 from falcon_svc.encoder.pixel_store import load_or_make_pixels
 from falcon_svc.encoder.preprocessing import Preprocessing
 from falcon_svc.encoder.pretrain import pretrain
 from falcon_svc.encoder.pretrain_state import PretrainReport
 from falcon_svc.encoder.views import ImageViews
-from falcon_svc.progress import Progress
-from falcon_svc.types import CoarseDataset
+from falcon_svc.encoder.weight_files import read_safetensors
+from falcon_svc.encoder.weight_fit import fit_weights
+from falcon_svc.errors import ConfigError
+from falcon_svc.types import ByteArray, CoarseDataset
+
+CONTINUE = "continue="
 
 
 def open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> NetworkEncoder:
@@ -28,45 +38,119 @@ def open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Network
     Parameters
     ----------
     argument
-        Empty, or ``continue=DIR``: start from the encoder of an earlier result.
+        Empty, or ``continue=PATH``: start from an earlier encoder, its directory or its weights.
     dataset, run
         As in `open_encoder`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such encoder, or it is of another network (code ``bad_encoder``).
+    CollapsedError, DivergedError, StorageError
+        As in `pretrain`.
     """
-    config = run.config.moco
+    earlier = _earlier(argument)
     folder = None if run.work_dir is None else run.work_dir / "encoder"
-    store = load_or_make_pixels(dataset, side=run.config.side, folder=folder, progress=run.progress)
-    seen = store.preprocessing
-    network = first_network(config.network, seen, seed=run.seed)
-    run.progress.stage("pretraining", config.epochs)
-    history = pretrain(
-        store.pixels,
-        ImageViews(seen, config.views),
-        network,
-        dataset.coarse.labels,
-        config,
-        seed=run.seed,
-        device=run.device,
-        work_dir=folder,
-        on_epoch=lambda report: _tell(run.progress, report),
-    )
-    origin = {
-        "method": "moco",
-        "seed": run.seed,
-        "config": config.model_dump(mode="json"),
-        "history": [asdict(report) for report in history],
-    }
-    return NetworkEncoder(network, config.network, seen, origin, run.device)
+    with first_one_first():
+        store = load_or_make_pixels(
+            dataset, side=run.config.side, folder=folder, progress=run.progress
+        )
+    architecture, seen = run.config.moco.network, store.preprocessing
+    network = first_network(architecture, seen, seed=run.seed, earlier=earlier)
+    start = NetworkEncoder(network, architecture, seen, device=run.device)
+    run.progress.stage("pretraining", run.config.moco.epochs)
+    history = _train(start, store.pixels, dataset, run, folder)
+    return replace(start, origin=_origin(run, history))
 
 
-def first_network(name: str, seen: Preprocessing, *, seed: int) -> nn.Module:
-    """Return an untrained network; its weights are drawn from the seed."""
+def _train(
+    start: NetworkEncoder,
+    pixels: ByteArray,
+    dataset: CoarseDataset,
+    run: EncoderRun,
+    folder: Path | None,
+) -> tuple[PretrainReport, ...]:
+    """Train the network in place, here or in processes of its own."""
+    config, coarse = run.config.moco, dataset.coarse.labels
+
+    def tell(report: PretrainReport) -> None:
+        metrics = {"loss": report.loss, "samples_per_s": report.samples_per_s}
+        if report.coarse_purity is not None:
+            metrics["coarse_purity"] = report.coarse_purity
+        run.progress.advance(report.epoch, metrics)
+
+    with _place(folder, needed=config.processes > 1) as place:
+        if place is not None and config.processes > 1 and not is_joint():
+            run_processes(place, start, pixels, coarse, config, seed=run.seed, on_epoch=tell)
+        return pretrain(  # finds all epochs done, if processes did them
+            pixels,
+            ImageViews(start.seen, config.views),
+            start.network,
+            coarse,
+            config,
+            seed=run.seed,
+            device=run.device,
+            work_dir=place,
+            on_epoch=tell,
+        )
+
+
+@contextmanager
+def _place(folder: Path | None, *, needed: bool) -> Iterator[Path | None]:
+    if folder is not None or not needed:
+        yield folder
+        return
+    with TemporaryDirectory(prefix="falcon-moco-") as temporary:
+        yield Path(temporary)
+
+
+def first_network(
+    name: str, seen: Preprocessing, *, seed: int, earlier: Path | None = None
+) -> nn.Module:
+    """Return a network before training.
+
+    Parameters
+    ----------
+    name, seen
+        Which, and for which images.
+    seed
+        Draws its weights.
+    earlier
+        Encoder whose weights it starts from instead: a directory, or a file of weights.
+
+    Raises
+    ------
+    ConfigError
+        There is no such encoder, or it is of another network (code ``bad_encoder``).
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return make_network(name, channels=seen.channels, side=seen.side)
+        network = make_network(name, channels=seen.channels, side=seen.side)
+    if earlier is not None:
+        where = f"{name} for {seen.channels} x {seen.side} x {seen.side} pixels in {earlier}"
+        fit_weights(network, read_safetensors(earlier), where=where)
+    return network
 
 
-def _tell(progress: Progress, report: PretrainReport) -> None:
-    metrics = {"loss": report.loss, "samples_per_s": report.samples_per_s}
-    if report.coarse_purity is not None:
-        metrics["coarse_purity"] = report.coarse_purity
-    progress.advance(report.epoch, metrics)
+def _earlier(argument: str) -> Path | None:
+    """Return the file of weights that the encoder's argument names."""
+    if not argument:
+        return None
+    path = Path(argument.removeprefix(CONTINUE))
+    file = path / TENSORS if path.is_dir() else path
+    if not argument.startswith(CONTINUE) or not file.is_file():
+        raise ConfigError(
+            f"Expected moco:{CONTINUE}PATH with the result of an earlier run or its {TENSORS}, "
+            f"found moco:{argument}; check the path.",
+            code="bad_encoder",
+        )
+    return file
+
+
+def _origin(run: EncoderRun, history: tuple[PretrainReport, ...]) -> dict[str, object]:
+    return {
+        "encoder": run.config.name,
+        "seed": run.seed,
+        "config": run.config.moco.model_dump(mode="json"),
+        "history": [asdict(report) for report in history],
+    }

@@ -109,7 +109,8 @@ def pretrain(
             report = replace(report, coarse_purity=probe.purity(network))
         state.history.append(report)
         settled = max(config.warmup, math.ceil(SETTLING_STEPS * state.epoch / state.step))
-        check_health([asdict(r) for r in state.history], grace=settled)
+        told = [asdict(report) for report in state.history]
+        check_health(told, grace=settled, chance_purity=probe.chance)
         if store is not None and rank() == 0:
             store.save(digest, state.epoch, state.save())
         if on_epoch is not None:

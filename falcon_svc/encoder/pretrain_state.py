@@ -91,6 +91,11 @@ class Probe:
         As in `pretrain`.
     device
         A torch device.
+
+    Attributes
+    ----------
+    chance
+        Purity of features that say nothing.
     """
 
     def __init__(
@@ -98,9 +103,10 @@ class Probe:
     ) -> None:
         labelled = np.flatnonzero(coarse != UNLABELLED)
         rows = np.sort(np.random.default_rng(0).permutation(labelled)[:PROBED_ROWS])
-        self._samples, self._views, self._device = samples, views, device
-        self._rows = rows
+        self._samples, self._views, self._device, self._rows = samples, views, device, rows
         self._coarse = torch.from_numpy(coarse[rows]).to(device)
+        shares = np.bincount(coarse[rows]) / max(1, len(rows))
+        self.chance = float((shares**2).sum())
 
     @torch.no_grad()
     def purity(self, network: nn.Module) -> float | None:

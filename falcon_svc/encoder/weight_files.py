@@ -44,14 +44,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise _unfit(path, f"no readable file ({error.strerror})", "check the path") from error
     if size > MAX_BYTES:
         raise _unfit(path, f"{size:,} bytes, more than {MAX_BYTES:,}", "give the weights alone")
-    found = _read_safetensors(path) if start[8:] == b"{" else _read_torch(path)
+    found = read_safetensors(path) if start[8:] == b"{" else _read_torch(path)
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
     if not tensors:
         raise _unfit(path, "no tensors", "save the network's state_dict")
     return tensors
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file; see `read_weights` for the error."""
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
