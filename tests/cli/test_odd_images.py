@@ -69,7 +69,7 @@ def discover(tmp_path: Path):
     (tmp_path / "run.toml").write_text(SETTINGS)
 
     def run(folder: Path) -> Outcome:
-        flags = ("--encoder", "moco", "--config", tmp_path / "run.toml", "--quiet")
+        flags = ("--encoder", "moco", "--config", tmp_path / "run.toml")
         return falcon("discover", folder, "--out", tmp_path / "out", *flags)
 
     return run
@@ -84,7 +84,9 @@ def test_unusual_images_get_fine_classes_and_corrupt_ones_are_listed(tmp_path, d
     assert (checked.code, checked.json["n_samples"]) == (0, 315)
     assert {p["id"] for p in checked.json["problems"]} == set(corrupt)
     assert {p["code"] for p in checked.json["problems"]} == {"unreadable_image"}
-    assert discover(folder).code == 0
+    done = discover(folder)
+    assert done.code == 0
+    assert all(f"warning: skipped {name}: " in done.err for name in corrupt)
     found = pq.read_table(tmp_path / "out" / "assignments.parquet").to_pydict()
     assert set(found["id"]) == set(plain) | set(odd)
     assert np.isfinite(found["confidence"]).all()
