@@ -56,12 +56,14 @@ def create_app(settings: Settings) -> Application:
 async def _lifespan(settings: Settings) -> AsyncIterator[State]:
     context = await anyio.to_thread.run_sync(Context.make, settings)
     tempfile.tempdir = str(context.staging.own)  # forms are spooled to the disk that they end on
+    await anyio.to_thread.run_sync(context.devices.look)
     feed = Feed(context)
-    looking = asyncio.create_task(feed.run())
+    tasks = [asyncio.create_task(feed.run()), asyncio.create_task(context.devices.follow())]
     try:
         yield State(context=context, feed=feed)
     finally:
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         context.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from falcon_svc.engines import open_engine
 from falcon_svc.errors import StorageError
+from falcon_svc.service.devices import Devices
 from falcon_svc.service.keys import Keyring, read_pepper
 from falcon_svc.service.rates import Rates
 from falcon_svc.service.staging import Staging
@@ -28,6 +30,8 @@ class Context:
         Requests of each tenant, or of each address without a key.
     failures
         Wrong keys from each address.
+    devices
+        What jobs may ask for.
     """
 
     settings: Settings
@@ -37,6 +41,7 @@ class Context:
     staging: Staging
     rates: Rates
     failures: Rates
+    devices: Devices
 
     @classmethod
     def make(cls, settings: Settings) -> Context:
@@ -52,6 +57,7 @@ class Context:
             Staging(settings.data_dir / "staging"),
             Rates(settings.rate_per_s, 2 * settings.rate_per_s),
             Rates(FAILURES_PER_S, settings.wrong_keys),
+            Devices(settings),
         )
 
     def close(self) -> None:
@@ -61,7 +67,7 @@ class Context:
 
 
 def prepare(settings: Settings) -> None:
-    """Look through the database and bring its tables up to date, before anything starts.
+    """Look through the database, bring its tables up to date and find the engine, at the start.
 
     Raises
     ------
@@ -69,7 +75,10 @@ def prepare(settings: Settings) -> None:
         It is damaged (code ``database_damaged``), or the data directory cannot be written.
     ConfigError
         A newer release made it.
+    MissingExtraError
+        The engine's package is not installed.
     """
+    open_engine(settings)
     database = Database(settings.database)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

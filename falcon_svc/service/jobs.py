@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from falcon_svc.config import make_config
@@ -16,15 +15,12 @@ from falcon_svc.service.idempotency import Once
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError, not_found
 from falcon_svc.service.webhooks import check_url
-from falcon_svc.settings import Settings
 from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import INVALID, DatasetRepository
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.jobs import JobRepository, Page, results_key
 from falcon_svc.storage.states import TERMINAL
 from falcon_svc.storage.tables import Event, Job, Measure
-
-NVIDIA = Path("/proc/driver/nvidia")
 
 
 def submit(
@@ -80,19 +76,19 @@ class Order:
 
 def check(context: Context, order: Order) -> None:
     """Raise unless an order is good as far as its own words go."""
-    check_config(order.config, context.settings)
+    check_config(context, order.config)
     if order.webhook is not None:
         check_url(order.webhook, context.settings)
 
 
-def check_config(config: dict[str, Any], settings: Settings) -> None:
+def check_config(context: Context, config: dict[str, Any]) -> None:
     """Raise for settings that are wrong, or that are not the client's to choose.
 
     Raises
     ------
     ConfigError, RequestError
         What `make_config` refuses; reading limits; files outside `encoder_files`; a device that
-        no worker here has (code ``no_such_device``).
+        no job here can ever get (code ``no_such_device``).
     """
     data = config.get("data")
     own = sorted(set(data) - OPTIONS) if isinstance(data, dict) else []
@@ -102,12 +98,7 @@ def check_config(config: dict[str, Any], settings: Settings) -> None:
             "leave it out.",
             code="unknown_option",
         )
-    checked = make_config(resolve(config, settings))
-    if checked.device == "cuda" and settings.engine == "local" and not NVIDIA.exists():
-        raise RequestError(
-            "Expected a device that this service has, found 'cuda'; use auto.",
-            code="no_such_device",
-        )
+    context.devices.check(make_config(resolve(config, context.settings)).device)
 
 
 def add(session: Session, tenant: str, order: Order) -> str:
@@ -153,10 +144,20 @@ def _check_dataset(session: Session, tenant: str, dataset_id: str) -> None:
 def get(context: Context, caller: Caller, job_id: str) -> Job:
     """Return a job of the caller's."""
     with context.database.read() as session:
-        job = JobRepository(session).get(job_id, caller.tenant)
-    if job is None:
+        return of_caller(JobRepository(session).get(job_id), caller, job_id)
+
+
+def of_caller(job: Job | None, caller: Caller, job_id: str) -> Job:
+    """Return a job that was looked up, if there is one and it is the caller's."""
+    if job is None or job.tenant != caller.tenant:
         raise not_found("job", job_id)
     return job
+
+
+def by_id(context: Context, job_ids: Collection[str]) -> dict[str, Job]:
+    """Return id -> job of those that exist, whosever they are."""
+    with context.database.read() as session:
+        return {job.id: job for job in JobRepository(session).those(job_ids)}
 
 
 def page(context: Context, caller: Caller, *, size: int, **where: str | None) -> Page:
@@ -205,10 +206,13 @@ def delete(context: Context, caller: Caller, job_id: str) -> None:
     context.artifacts.remove(results_key(job_id))
 
 
-def events_after(context: Context, job_id: str, seq: int) -> Sequence[Event]:
-    """Return a job's next events."""
+def events_after(
+    context: Context, places: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], Sequence[Event]]:
+    """Return (job id, seq) -> that job's next events after that one."""
     with context.database.read() as session:
-        return JobRepository(session).events_after(job_id, seq)
+        jobs = JobRepository(session)
+        return {(job_id, seq): jobs.events_after(job_id, seq) for job_id, seq in places}
 
 
 def versions(context: Context, job_ids: Collection[str]) -> dict[str, int]:

@@ -6,7 +6,6 @@ from falcon_svc.data.registry import FORMATS as _FORMATS
 from falcon_svc.errors import StorageError
 from falcon_svc.pipeline.encoder_files import PLAIN, available
 from falcon_svc.service.context import Context
-from falcon_svc.service.jobs import NVIDIA
 
 FORMATS = list(_FORMATS)
 
@@ -17,8 +16,8 @@ def encoders(context: Context) -> list[str]:
 
 
 def devices(context: Context) -> list[str]:
-    """Return the devices that a job may name; a cluster says itself what it lacks."""
-    return ["cpu", "cuda"] if context.settings.engine != "local" or NVIDIA.exists() else ["cpu"]
+    """Return the devices that a job may name, beside auto."""
+    return sorted(context.devices.known - {"auto"})
 
 
 def check_ready(context: Context) -> None:

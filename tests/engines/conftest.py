@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,6 +45,10 @@ class Bench:
         if self.settings.engine == "ray":
             engine.ended()  # a first look
         return engine
+
+    def environment(self) -> dict[str, str]:
+        """Of a process that is to have these settings."""
+        return {**os.environ, **self.settings.environment()}
 
     def reports(self, task: Task) -> list[dict]:
         """What the runs of a task wrote down, one each."""
