@@ -16,8 +16,8 @@ WITHOUT = Path(__file__).parent / "without"
 
 
 def lacking_in_api() -> frozenset[str]:
-    """Top-level modules that are installed here, and not by the group `api`."""
-    present = _with_all_needed(project()["dependency-groups"]["api"]) | {"falcon-svc"}
+    """Top-level modules that are installed here, and not by the group `api-local`."""
+    present = _with_all_needed(project()["dependency-groups"]["api-local"]) | {"falcon-svc"}
     owners = metadata.packages_distributions()
     return frozenset(
         module for module, dists in owners.items() if not present & set(map(_plain, dists))

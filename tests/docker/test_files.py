@@ -113,14 +113,15 @@ def test_ray_is_a_profile():
 
 
 def test_the_group_of_the_api_is_a_part_of_the_dependencies():
-    known = requirements(
-        project()["project"]["dependencies"]
-        + project()["project"]["optional-dependencies"]["postgres"]
-    )
-    group = requirements(project()["dependency-groups"]["api"])
+    whole = project()["project"]
+    known = requirements(whole["dependencies"] + whole["optional-dependencies"]["postgres"])
+    group = requirements(project()["dependency-groups"]["api-local"])
     assert group.items() <= known.items()
     assert not {name.split("[")[0] for name in group} & {"torch", "torchvision", "ortools"}
-    assert "--group api" in str(dockerfile("api").steps)
+    include, client = project()["dependency-groups"]["api-ray"]
+    assert include == {"include-group": "api-local"}
+    assert [client] == whole["optional-dependencies"]["ray"]
+    assert "--group api-${ENGINE}" in str(dockerfile("api").steps)
 
 
 def test_the_worker_takes_versions_and_extras_of_the_project():
