@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     )
     check_cpu_s: int = Field(600, ge=1, description="Most processor time of that process.")
     lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
+    start_s: float = Field(
+        60.0, gt=0, description="The same for an attempt that was never heard: it is loading."
+    )
     lock_wait_s: float = Field(
         10.0, ge=0, description="How long to wait for a supervisor that is just ending."
     )
@@ -89,6 +92,11 @@ class Settings(BaseSettings):
     encoder_files: Path | None = Field(
         None, description="Folder of the network files that jobs may name; None = none."
     )
+
+    @property
+    def beat_s(self) -> float:
+        """How often an attempt tells that it is alive."""
+        return self.lease_s / 6
 
     @property
     def database(self) -> str:

@@ -18,22 +18,22 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from falcon_svc.errors import FalconError
+from falcon_svc.pipeline.check import check
 from falcon_svc.pipeline.encoder_files import resolve
 from falcon_svc.pipeline.failures import (
-    NO_MEMORY,
     OUT_OF_MEMORY,
     Failure,
     failure_of,
     with_smaller_batches,
 )
+from falcon_svc.pipeline.isolation import confine_job
 from falcon_svc.pipeline.limits import limit_self
+from falcon_svc.pipeline.stored_files import artifacts_of, local_file
 from falcon_svc.settings import Settings
-from falcon_svc.storage import ArtifactStore, Conflict, Database, DatabaseError
+from falcon_svc.storage import Conflict, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
 from falcon_svc.storage.jobs import JobRepository, results_key
 from falcon_svc.storage.tables import Dataset, Job
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 GONE = 3  # exit code of an attempt that is not the current one
 PROGRESS_S = 0.5
 AGAIN_S = 1.0
-LISTED_ROWS = 100
 MODEL_FILES = ("model.json", "model.safetensors", "encoder.json", "encoder.safetensors")
 _log = logging.getLogger(__name__)
 
@@ -67,9 +66,11 @@ class AttemptWorker:
 
     def work(self) -> int:
         """Run the attempt to its end and return the exit code."""
-        threading.Thread(target=self._beat, daemon=True).start()
         try:
-            found, key = self._discover()
+            job, dataset, earlier = self._read()
+            self._confine(dataset)
+            threading.Thread(target=self._beat, daemon=True).start()
+            found, key = self._discover(job, dataset, earlier)
         except Exception as error:
             failure = failure_of(error)
             if failure is None:
@@ -86,30 +87,51 @@ class AttemptWorker:
             )
         )
 
-    def _discover(self) -> tuple[Discovery, str]:
+    def _confine(self, dataset: Dataset) -> None:
+        """Give up what is other jobs' and other tenants', before anything is read."""
+        settings, artifacts = self.settings, self.artifacts
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shown, own, data = [], [self.folder], [settings.data_dir]
+        if artifacts.is_local:
+            data.append(Path(artifacts.root))
+            shown.append(artifacts.local_path(folder_key(dataset.id)))
+            own.append(artifacts.make_folder(results_key(self.job_id)))
+        else:  # local copies, of this machine's jobs
+            artifacts.cache.mkdir(exist_ok=True, mode=0o700)
+            own.append(artifacts.cache)
+        if settings.encoder_files is not None:
+            shown.append(settings.encoder_files)
+        confine_job(data, shown=shown, own=own, database=self.database.file)
+
+    @property
+    def folder(self) -> Path:
+        """Where the job works; kept from attempt to attempt."""
+        return self.settings.data_dir / "work" / self.job_id
+
+    def _discover(
+        self, job: Job, dataset: Dataset, earlier: list[str | None]
+    ) -> tuple[Discovery, str]:
         from falcon_svc.config import make_config
         from falcon_svc.data import load_dataset
         from falcon_svc.pipeline.discover import discover_to
 
-        job, dataset, earlier = self._read()
         tables = resolve(merged(job.config, dataset.options), self.settings)
         config = with_smaller_batches(make_config(tables), earlier.count(OUT_OF_MEMORY))
         path = local_file(self.artifacts, dataset)
         data = load_dataset(path, config.data)
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
             sys.exit(GONE)
-        folder = self.settings.data_dir / "work" / self.job_id
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        result = self.folder / "result"
         found = discover_to(
-            folder / "result",
+            result,
             data,
             config,
             resume=earlier[-1:] != [OUT_OF_MEMORY],  # checkpoints are of the larger batches
             progress=AttemptProgress(self),
         )
-        pack_model(folder / "result")
+        pack_model(result)
         key = f"{results_key(self.job_id)}/{self.number}"
-        self.artifacts.put_directory(folder / "result", key, last="discovery.json")
+        self.artifacts.put_directory(result, key, last="discovery.json")
         return found, key
 
     def _read(self) -> tuple[Job, Dataset, list[str | None]]:
@@ -146,9 +168,9 @@ class AttemptWorker:
     def _beat(self) -> None:
         """Tell every so often that this process is alive, from a thread of its own."""
         while True:
-            time.sleep(self.settings.lease_s / 6)
             if not self._write(lambda jobs: jobs.beat(self.job_id, self.number)):
                 os._exit(GONE)
+            time.sleep(self.settings.beat_s)
 
     def _try(self, change: Callable[[JobRepository], bool]) -> int:
         return 0 if self._write(change) else GONE
@@ -211,56 +233,9 @@ class AttemptProgress:
         self._attempt.tell(self._stage, done, self._total, left)
 
 
-def check(settings: Settings, dataset_id: str) -> int:
-    """Read a new data set row by row and record what is in it and what is wrong with it."""
-    from falcon_svc.config import make_config
-    from falcon_svc.data import inspect_dataset
-
-    database = Database(settings.database)
-    with database.read() as session:
-        dataset = DatasetRepository(session).get(dataset_id)
-    if dataset is None:
-        return GONE
-    summary: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
-    try:
-        path = local_file(artifacts_of(settings), dataset)
-        found = inspect_dataset(path, make_config({"data": dataset.options}).data)
-        summary = {"n_samples": found.n_samples, "n_dims": found.n_dims, "kind": found.kind}
-        summary["classes"] = {s.name: dict(s.classes) for s in found.sources}
-        if not found.ok:
-            errors = [asdict(p) for p in found.problems if p.severity == "error"]
-            error = _row_errors(errors, found.n_errors)
-    except FalconError as refused:
-        error = {"code": refused.code, "detail": str(refused)}
-    except MemoryError:
-        error = {"code": "too_large", "detail": NO_MEMORY}
-    with database.write() as session:
-        DatasetRepository(session).validated(dataset_id, summary=summary, error=error)
-    return 0
-
-
-def _row_errors(errors: list[dict[str, Any]], in_all: int) -> dict[str, Any]:
-    return {
-        "code": "bad_rows",
-        "detail": f"Expected rows without errors, found {in_all:,} with one; mend those listed.",
-        "errors": errors[:LISTED_ROWS],
-    }
-
-
 def merged(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Return a job's configuration with its data set's reading options underneath."""
     return {**config, "data": {**options, **config.get("data", {})}}
-
-
-def local_file(artifacts: ArtifactStore, dataset: Dataset) -> Path:
-    """Return a path to a data set's main file, with its labels beside it if it has some."""
-    return artifacts.local_path(folder_key(dataset.id)) / f"data{dataset.suffix}"
-
-
-def artifacts_of(settings: Settings) -> ArtifactStore:
-    """Return the artifact store of these settings."""
-    return ArtifactStore(settings.artifacts, settings.data_dir / "cache")
 
 
 def main(arguments: list[str]) -> int:
@@ -269,7 +244,7 @@ def main(arguments: list[str]) -> int:
     settings = Settings()
     limit_self(settings, kind, int(supervisor))
     if kind == "check":
-        return check(settings, identity)
+        return 0 if check(settings, identity) else GONE
     return AttemptWorker(settings, identity, int(number)).work()
 
 

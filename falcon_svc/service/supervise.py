@@ -17,10 +17,11 @@ import time
 from types import FrameType
 
 from falcon_svc.engines import LocalEngine, open_engine
-from falcon_svc.errors import FalconError
+from falcon_svc.errors import ConfigError, FalconError, StorageError
 from falcon_svc.service.context import Context
 from falcon_svc.service.housekeeping import Stop, keep_house
-from falcon_svc.service.supervisor import POLL_S, Supervisor, hold_lock
+from falcon_svc.service.pulse import beat
+from falcon_svc.service.supervisor import POLL_S, Supervisor, hold_lock, is_held
 from falcon_svc.settings import Settings
 from falcon_svc.storage import DatabaseError
 
@@ -35,31 +36,45 @@ def run(settings: Settings, parent: int | None = None) -> None:
     Raises
     ------
     ConfigError
-        Another supervisor is at work in the data directory.
+        Another supervisor is, or may be, at work in the data directory.
     """
     stop = _stop_by_signal()
-    _lock = _take_lock(settings)
+    lock = _take_lock(settings)
     context = Context.make(settings)
-    engine, checks = open_engine(settings), LocalEngine(settings)
-    supervisor = Supervisor(settings, context.database, context.artifacts, engine, checks)
+    supervisor = Supervisor(
+        settings,
+        context.database,
+        context.artifacts,
+        open_engine(settings),
+        LocalEngine(settings),
+    )
     threading.Thread(target=keep_house, args=(context, stop), daemon=True).start()
     try:
-        _loop(supervisor, stop, parent)
+        _loop(supervisor, lock, stop, parent)
     finally:
-        engine.close()
-        checks.close()
+        supervisor.close()
         context.close()
 
 
-def _loop(supervisor: Supervisor, stop: Stop, parent: int | None) -> None:
-    """Step; a database that does not answer is asked again."""
+def _loop(supervisor: Supervisor, lock: int, stop: Stop, parent: int | None) -> None:
+    """Step; a database or a disk that does not answer is asked again."""
     while not stop.wanted and parent in (None, os.getppid()):
+        if not is_held(supervisor.settings, lock):
+            raise _lock_lost(supervisor.settings)
         try:
             supervisor.step()
-        except DatabaseError:
-            _log.warning("the database does not answer", exc_info=True)
+            beat(supervisor.settings)
+        except (DatabaseError, StorageError, OSError):
+            _log.warning("the database or the disk does not answer", exc_info=True)
             time.sleep(AGAIN_S)
         time.sleep(POLL_S)
+
+
+def _lock_lost(settings: Settings) -> ConfigError:
+    return ConfigError(
+        f"Expected the lock file of this supervisor in {settings.data_dir}, found it removed or "
+        "exchanged, so that another one may be at work; leave that file alone."
+    )
 
 
 def _take_lock(settings: Settings) -> int:

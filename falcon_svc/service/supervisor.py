@@ -3,10 +3,11 @@
 Place: one per machine, beside the API or alone (`falcon worker`). It holds no state that matters:
 killed at any moment, the next one finds everything in the database. An attempt proves that it is
 alive by raising its `beat`; whoever sees the same beat for `lease_s` on its own monotonic clock
-gives the attempt up, so no clock of day is compared with another and none may jump. An attempt of
-an earlier supervisor with the same name goes on if its engine still has it, and is given up at
-once if not. Checks of data sets run beside the supervisor whatever runs the jobs: they are short,
-and a stranger's bytes meet this machine's limits.
+gives the attempt up, so no clock of day is compared with another and any may jump. Time in which
+nobody looked, because the database was away or this process was stopped, is no silence. An
+attempt of an earlier supervisor with the same name goes on if its engine still has it, and is
+given up at once if not. Checks of data sets run beside the supervisor whatever runs the jobs: they
+are short, and a stranger's bytes meet this machine's limits.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from falcon_svc.storage.tables import Attempt, Job
 
 POLL_S = 0.2
 SWEEP_S = 60.0
+LOCK = "supervisor.lock"
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ class Supervisor:
         self.engine, self.checks, self.clock = engine, checks, clock
         self.owner = engine.name
         self._seen: dict[Task, tuple[int, float]] = {}
-        self._swept = -SWEEP_S
+        self._looked, self._swept = clock(), -SWEEP_S
 
     def step(self) -> None:
         """Do whatever is due now; takes milliseconds."""
@@ -108,32 +110,38 @@ class Supervisor:
         for task in self.engine.tasks - current:
             self.engine.stop(task)
             self._clean(task.id)
+        now = self.clock()
+        passed_s, self._looked = min(now - self._looked, self.settings.beat_s), now
         for job, attempt in present:
-            self._look_at(job, attempt)
+            self._look_at(job, attempt, passed_s)
         self._seen = {task: seen for task, seen in self._seen.items() if task in current}
 
-    def _look_at(self, job: Job, attempt: Attempt) -> None:
+    def _look_at(self, job: Job, attempt: Attempt, passed_s: float) -> None:
         """Stop an attempt that is not wanted; give it up once it is gone, or after more silence."""
         task, own = Task("job", job.id, attempt.number), attempt.owner == self.owner
-        silent_s = self._silent_s(task, attempt.beat)
-        silent, canceled = silent_s > self.settings.lease_s, job.state == CANCELING
+        silent_s, lease_s = self._silent_s(task, attempt.beat, passed_s), self._lease_s(attempt)
+        silent, canceled = silent_s > lease_s, job.state == CANCELING
         if silent or (canceled and own):
             self.engine.stop(task)
-        gone = self.engine.is_gone(task) or silent_s > 2 * self.settings.lease_s
+        gone = self.engine.is_gone(task) or silent_s > 2 * lease_s
         if gone and (silent or own):
             why = _CANCELED if canceled else _SILENT if silent else _GONE
             with self.database.write() as session:
                 self._retry(JobRepository(session), job, why)
             self._clean(job.id)
 
-    def _silent_s(self, task: Task, beat: int) -> float:
+    def _silent_s(self, task: Task, beat: int, passed_s: float) -> float:
         """Return for how long nothing was heard that should have been."""
-        now = self.clock()
-        last, since = self._seen.get(task, (-1, now))
-        if beat != last or task in self.engine.waiting:
-            since = now
-        self._seen[task] = (beat, since)
-        return now - since
+        last, silent_s = self._seen.get(task, (-1, 0.0))
+        heard = beat != last or task in self.engine.waiting
+        silent_s = 0.0 if heard else silent_s + passed_s
+        self._seen[task] = (beat, silent_s)
+        return silent_s
+
+    def _lease_s(self, attempt: Attempt) -> float:
+        """Return the silence that is borne: more until a process has loaded what it needs."""
+        settings = self.settings
+        return settings.lease_s if attempt.beat else max(settings.lease_s, settings.start_s)
 
     def _clean(self, job_id: str) -> None:
         """Delete an ended job's work, and what attempts left that did not become its result."""
@@ -147,7 +155,20 @@ class Supervisor:
             if f"{results_key(job_id)}/{number}" != kept:
                 self.artifacts.remove(f"{results_key(job_id)}/{number}")
 
+    def close(self) -> None:
+        """Stop what ends with this process and queue it again; no job is charged for it."""
+        mine = self.engine.tasks
+        self.engine.close()
+        self.checks.close()
+        with self.database.write() as session:
+            jobs = JobRepository(session)
+            for job, attempt in jobs.open_attempts():
+                task = Task("job", job.id, attempt.number)
+                if task in mine and self.engine.is_gone(task):
+                    jobs.release(job.id, attempt.number, keep_s=self.settings.retention_s)
+
     def _retry(self, jobs: JobRepository, job: Job, problem: Problem) -> None:
+        _log.warning("%s, attempt %d: %s", job.id, job.attempt, problem["detail"])
         jobs.retry(
             job.id,
             job.attempt,
@@ -190,7 +211,7 @@ def hold_lock(settings: Settings) -> int:
         Another supervisor has it.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(settings.data_dir / "supervisor.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(settings.data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -200,6 +221,15 @@ def hold_lock(settings: Settings) -> int:
             f"{settings.data_dir}; stop it first, or name another FALCON_DATA_DIR."
         ) from None
     return descriptor
+
+
+def is_held(settings: Settings, descriptor: int) -> bool:
+    """Return whether the lock that was taken is still the one that others would meet."""
+    try:
+        found = os.stat(settings.data_dir / LOCK)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(descriptor))
 
 
 def _problem(code: str, why: str) -> Problem:
