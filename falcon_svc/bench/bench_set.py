@@ -2,13 +2,15 @@
 
 A name is ``shipped`` (the set inside the package) or ``FILE@KEY=VALUE,KEY=VALUE``. Keys are the
 settings of reading (`falcon_svc.data.DataConfig`) and of the feature step
-(`falcon_svc.encoder.EncoderConfig`), with ``encoder`` for the encoder's name and ``truth`` for a
-file with the fine labels where they are not in FILE. Examples: ``cells.npz@vector_column=pca``,
-``clothes.npz@pixel_dim=50``, ``photos.zip@truth=photos.csv``.
+(`falcon_svc.encoder.EncoderConfig`; sections within it after a dot), with ``encoder`` for the
+encoder's name and ``truth`` for a file with the fine labels where they are not in FILE. Examples:
+``cells.npz@vector_column=pca``, ``clothes.npz@pixel_dim=50``, ``photos.zip@truth=photos.csv``,
+``letters.npz@encoder=moco,moco.epochs=20``.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from falcon_svc.data.shipped import demo_path
 from falcon_svc.discovery.metric import unit_rows
 from falcon_svc.encoder import EncoderConfig, EncoderRun, extract_features
 from falcon_svc.errors import ConfigError, InputError
-from falcon_svc.types import UNLABELLED, CoarseDataset, FloatArray, IntArray
+from falcon_svc.types import UNLABELLED, CoarseDataset, Features, FloatArray, IntArray
 
 SHIPPED = "shipped"
 
@@ -61,12 +63,23 @@ class SetName:
 
     def load(self) -> BenchSet:
         """Read data and truth and make the features; reading errors are `InputError`."""
-        dataset = load_dataset(self.path, self.data)
+        dataset, truth = self.read()
         features = extract_features(dataset, EncoderRun(self.encoder))
-        seen = replace(dataset, vectors=np.asarray(features.vectors), images=None)
+        return self.with_features(dataset, truth, features)
+
+    def read(self) -> tuple[CoarseDataset, IntArray]:
+        """Read the data set, and the fine truth (N,), -1 where there is none."""
+        dataset = load_dataset(self.path, self.data)
         labels = load_truth(self.truth, self.data)
         fine_of = dict(zip(labels.ids, labels.fine.tolist(), strict=True))
         truth = np.array([fine_of.get(name, UNLABELLED) for name in dataset.ids], np.int64)
+        return dataset, truth
+
+    def with_features(
+        self, dataset: CoarseDataset, truth: IntArray, features: Features
+    ) -> BenchSet:
+        """Return the set with the features that all methods get."""
+        seen = replace(dataset, vectors=np.asarray(features.vectors), images=None)
         return BenchSet(self.text, seen, truth, features.spec)
 
 
@@ -94,16 +107,33 @@ def _pair(part: str) -> tuple[str, str]:
 
 def _sections(options: dict[str, str]) -> tuple[DataConfig, EncoderConfig]:
     """Give each option to the section that knows it; the reader refuses what nobody knows."""
-    encoder = {k: v for k, v in options.items() if k in EncoderConfig.model_fields}
-    data: dict[str, Any] = {k: v for k, v in options.items() if k not in encoder}
+    data: dict[str, Any] = {}
+    encoder: dict[str, Any] = {}
+    for key, text in options.items():
+        *sections, name = key.split(".")
+        known = (sections or [name])[0] in EncoderConfig.model_fields
+        table = encoder if known else data
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[name] = _value(text)
     try:
         return DataConfig.model_validate(data), EncoderConfig.model_validate(encoder)
     except ValidationError as error:
         first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
         raise ConfigError(
-            f"Option {first['loc'][0]} of a data set: {first['msg']}, found {first['input']!r}; "
+            f"Option {where} of a data set: {first['msg']}, found {first['input']!r}; "
             "see docs/benchmarks.md for the options."
         ) from error
+
+
+def _value(text: str) -> object:
+    """Return a number, truth value or list as JSON writes it, anything else as it is."""
+    try:
+        found: object = json.loads(text)
+    except ValueError:
+        return text
+    return found
 
 
 @dataclass(frozen=True, eq=False)

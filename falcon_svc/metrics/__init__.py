@@ -10,6 +10,7 @@ from falcon_svc.metrics.clustering import (
     normalized_mutual_info_score,
 )
 from falcon_svc.metrics.evaluation import evaluate
+from falcon_svc.metrics.neighbors import neighbor_purity_score
 from falcon_svc.metrics.relation import (
     GED_CAVEAT,
     GedBounds,
@@ -31,6 +32,7 @@ __all__ = [
     "macro_accuracy_score",
     "majority_parent",
     "match_classes",
+    "neighbor_purity_score",
     "normalized_mutual_info_score",
     "path_accuracy_score",
     "relation_edge_accuracy_score",
