@@ -1,7 +1,7 @@
 """What a worker process does to itself before it reads anything: its end, its share, its limits.
 
-A process that checks an upload is the first to touch bytes of a stranger; it gets little
-processor time, little memory and few files besides.
+A process that reads an upload first (`check`) gets little processor time, little memory and few
+files besides; what it may see at all is in `isolation`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from falcon_svc.settings import Settings
 
 CHECK_FILES = 256
+CHECK_START_S, CHECK_BYTES_PER_S = 60, 2 * 2**20
 _PR_SET_PDEATHSIG = 1
 
 
@@ -30,18 +31,29 @@ def limit_self(settings: Settings, kind: str, supervisor: int) -> None:
     supervisor
         Process id of whoever started it.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != supervisor:
-        sys.exit(1)
+    _die_with(supervisor)
     os.nice(settings.worker_nice)
     _limit(resource.RLIMIT_CORE, 0)
-    if kind == "check":
-        _limit(resource.RLIMIT_CPU, settings.check_cpu_s)
-        _limit(resource.RLIMIT_NOFILE, CHECK_FILES)
-        _limit(resource.RLIMIT_DATA, settings.check_memory_bytes)
-    elif settings.worker_memory_bytes is not None:
+    if kind == "job" and settings.worker_memory_bytes is not None:
         _limit(resource.RLIMIT_DATA, settings.worker_memory_bytes)
+
+
+def limit_reader(settings: Settings, size_bytes: int, original: int) -> None:
+    """Limit the copy of a process that reads an upload of some size; it dies with the original."""
+    _die_with(original)
+    seconds = CHECK_START_S + size_bytes // CHECK_BYTES_PER_S
+    _limit(resource.RLIMIT_CPU, min(seconds, settings.check_cpu_s))
+    _limit(resource.RLIMIT_NOFILE, CHECK_FILES)
+    _limit(resource.RLIMIT_DATA, settings.check_memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, 0)
+
+
+def _die_with(parent: int) -> None:
+    """Let the kernel kill this process with its parent (Linux); it ends here if that is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
 
 
 def _limit(what: int, most: int) -> None:

@@ -23,7 +23,6 @@ import fsspec
 
 from falcon_svc.errors import StorageError
 
-NEW_FOLDERS = 3  # that a key may have made, `results/JOB/NUMBER`
 KEY = re.compile(r"^[a-z0-9_]+(/[A-Za-z0-9_.-]+)*$")
 
 
@@ -93,6 +92,13 @@ class ArtifactStore:
             fresh.rename(copy)
         return copy
 
+    def make_folder(self, key: str) -> Path:
+        """Make the folder of a key in a local store, durably, and return it."""
+        folder = Path(self._place(key))
+        for parent in _make_folder(folder):
+            _sync(parent)
+        return folder
+
     def has(self, key: str) -> bool:
         """Return whether something lies under a key."""
         return bool(self.files.exists(self._place(key)))
@@ -148,7 +154,7 @@ def _protocols(files: Any) -> tuple[str, ...]:
 
 def _move(source: Path, target: Path) -> None:
     """Let a file appear at its place whole and durable, from another disk too."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    made = _make_folder(target.parent)
     _sync(source)
     try:
         source.rename(target)
@@ -160,8 +166,15 @@ def _move(source: Path, target: Path) -> None:
         _sync(beside)
         beside.rename(target)
         source.unlink()
-    for folder in list(target.parents)[:NEW_FOLDERS]:
+    for folder in {target.parent, *made}:
         _sync(folder)
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder; return those that now name another one."""
+    lacking = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [one.parent for one in lacking]
 
 
 @contextmanager

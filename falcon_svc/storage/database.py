@@ -65,6 +65,11 @@ class Database:
             self._writing = self.engine.execution_options(begin="BEGIN IMMEDIATE")
 
     @property
+    def file(self) -> Path | None:
+        """SQLite's file; None for another database."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether it is a file of this machine."""
         return self.url.get_backend_name() == "sqlite"

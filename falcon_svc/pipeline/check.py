@@ -1,0 +1,91 @@
+"""The check of a new data set: what is in it, and what is wrong with it row by row.
+
+Place: a task of the worker. The file is read in a confined copy of this process (`isolation`),
+which may be killed by what it reads; this process alone talks to the database.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from falcon_svc.errors import FalconError
+from falcon_svc.pipeline.failures import NO_MEMORY
+from falcon_svc.pipeline.isolation import apart, confine_check
+from falcon_svc.pipeline.limits import limit_reader
+from falcon_svc.pipeline.stored_files import artifacts_of, local_file
+from falcon_svc.settings import Settings
+from falcon_svc.storage import Database
+from falcon_svc.storage.datasets import DatasetRepository
+
+LISTED_ROWS = 100
+Outcome = dict[str, Any]
+KILLED = {
+    "code": "unreadable",
+    "detail": "Expected a file that can be read, found one that stops the process which reads it, "
+    "or takes all its time; write the file again.",
+}
+
+
+def check(settings: Settings, dataset_id: str) -> bool:
+    """Read a new data set and record what was found; False if there is no such data set."""
+    database = Database(settings.database)
+    with database.read() as session:
+        dataset = DatasetRepository(session).get(dataset_id)
+    if dataset is None:
+        return False
+    try:
+        path = local_file(artifacts_of(settings), dataset).resolve()
+    except FalconError as missing:
+        found: Outcome | None = {"error": _told(missing)}
+    else:
+        found = apart(
+            partial(_inspect, path, dataset.options),
+            partial(_confine, settings, path.parent, os.getpid()),
+        )
+    found = found or {"error": KILLED}
+    with database.write() as session:
+        DatasetRepository(session).validated(
+            dataset_id, summary=found.get("summary"), error=found.get("error")
+        )
+    return True
+
+
+def _confine(settings: Settings, folder: Path, original: int) -> None:
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    limit_reader(settings, size, original)
+    confine_check(folder)
+
+
+def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
+    """Return `summary` or `error`, or both."""
+    from falcon_svc.config import make_config
+    from falcon_svc.data import inspect_dataset
+
+    try:
+        config = make_config({"data": {**options, "probe_hdf5": False}})  # this is the probe
+        found = inspect_dataset(path, config.data)
+    except FalconError as refused:
+        return {"error": _told(refused)}
+    except MemoryError:
+        return {"error": {"code": "too_large", "detail": NO_MEMORY}}
+    classes = {source.name: dict(source.classes) for source in found.sources}
+    summary = {"n_samples": found.n_samples, "n_dims": found.n_dims, "kind": found.kind}
+    rows = [asdict(one) for one in found.problems if one.severity == "error"]
+    error = None if found.ok else _row_errors(rows, found.n_errors)
+    return {"summary": {**summary, "classes": classes}, "error": error}
+
+
+def _told(error: FalconError) -> Outcome:
+    return {"code": error.code, "detail": str(error)}
+
+
+def _row_errors(errors: list[Outcome], in_all: int) -> Outcome:
+    return {
+        "code": "bad_rows",
+        "detail": f"Expected rows without errors, found {in_all:,} with one; mend those listed.",
+        "errors": errors[:LISTED_ROWS],
+    }
