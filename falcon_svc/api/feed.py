@@ -1,19 +1,25 @@
-"""Tells event streams and waiting requests that a job has changed: one query serves them all."""
+"""What many clients ask of jobs at once: their state, their events, and when they change.
+
+One query serves all who ask at a time, however many they are.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio.to_thread
 
+from falcon_svc.api.together import Together
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.storage import DatabaseError
 from falcon_svc.storage.states import TERMINAL
-from falcon_svc.storage.tables import Job
+from falcon_svc.storage.tables import Event, Job
 
 POLL_S = 0.1
 _log = logging.getLogger(__name__)
@@ -27,7 +33,7 @@ class _Waiter:
 
 
 class Feed:
-    """Wakes those who wait for a job.
+    """Looks jobs up, and wakes those who wait for one.
 
     Parameters
     ----------
@@ -38,6 +44,16 @@ class Feed:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._waiters: set[_Waiter] = set()
+        self._jobs = Together(partial(jobs.by_id, context))
+        self._events = Together(partial(jobs.events_after, context))
+
+    async def job(self, caller: Caller, job_id: str) -> Job:
+        """Return a job of the caller's."""
+        return jobs.of_caller(await self._jobs.get(job_id), caller, job_id)
+
+    async def events_after(self, job_id: str, seq: int) -> Sequence[Event]:
+        """Return a job's next events."""
+        return await self._events.get((job_id, seq)) or ()
 
     async def run(self) -> None:
         """Look for changes until cancelled."""
@@ -74,7 +90,7 @@ class Feed:
         clock = asyncio.get_running_loop().time
         deadline = clock() + min(seconds, self._context.settings.most_wait_s)
         while True:
-            job = await anyio.to_thread.run_sync(jobs.get, self._context, caller, job_id)
+            job = await self.job(caller, job_id)
             if job.state in TERMINAL or (left := deadline - clock()) <= 0:
                 return job
             await self.wait(job_id, job.version, left)

@@ -101,6 +101,10 @@ class JobRepository:
         job = self.session.get(Job, job_id)
         return job if job is not None and tenant in (None, job.tenant) else None
 
+    def those(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """Return the jobs with these ids that exist."""
+        return self.session.scalars(select(Job).where(Job.id.in_(job_ids))).all()
+
     def page(
         self,
         tenant: str,

@@ -144,9 +144,11 @@ def list_jobs(
         **refused(404),
     },
 )
-def get_job(context: Ctx, caller: Reader, job_id: JobId, if_none_match: ETag = None) -> Response:
+async def get_job(
+    feed: Events, caller: Reader, job_id: JobId, if_none_match: ETag = None
+) -> Response:
     """Return a job; with `If-None-Match` only if it has changed."""
-    job = jobs.get(context, caller, job_id)
+    job = await feed.job(caller, job_id)
     if if_none_match is not None and _etag(job) in if_none_match.split(", "):
         return Response(status_code=304, headers={"ETag": _etag(job)})
     return answer(job, 200)
@@ -179,31 +181,29 @@ def delete_job(context: Ctx, caller: Writer, job_id: JobId) -> None:
     responses={**EVENTS, **refused(404)},
 )
 async def follow_job(
-    context: Ctx,
-    feed: Events,
-    caller: Reader,
-    job_id: JobId,
-    last_event_id: LastEvent = 0,
+    feed: Events, caller: Reader, job_id: JobId, last_event_id: LastEvent = 0
 ) -> Response:
     """Stream a job's changes, from its first or after `Last-Event-ID`, until it has ended."""
-    job = await anyio.to_thread.run_sync(jobs.get, context, caller, job_id)
+    job = await feed.job(caller, job_id)
     if job.state in TERMINAL and last_event_id >= job.version:
         return Response(status_code=204)
     after = min(last_event_id, job.version)
-    return StreamingResponse(_stream(context, feed, job_id, after), media_type="text/event-stream")
+    return StreamingResponse(_stream(feed, job_id, after), media_type="text/event-stream")
 
 
-async def _stream(context: Context, feed: Feed, job_id: str, seq: int) -> AsyncIterator[str]:
+async def _stream(feed: Feed, job_id: str, seq: int) -> AsyncIterator[str]:
     """Give every event once, in order; a comment when there is nothing to say."""
+    changed = False
     while True:
-        found = await anyio.to_thread.run_sync(jobs.events_after, context, job_id, seq)
+        found = await feed.events_after(job_id, seq)
         for event in found:
             seq = event.seq
             data = json.dumps({"at": event.at, **event.data})
             yield f"id: {seq}\nevent: {event.kind}\ndata: {data}\n\n"
             if event.data.get("state") in TERMINAL:
                 return
-        if not found and not await feed.wait(job_id, seq, HEARTBEAT_S):
-            yield ": still here\n\n"
-        elif not found and not await anyio.to_thread.run_sync(jobs.versions, context, {job_id}):
+        if changed and not found:  # the job was deleted
             return
+        changed = await feed.wait(job_id, seq, HEARTBEAT_S)
+        if not changed:
+            yield ": still here\n\n"
