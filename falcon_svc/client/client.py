@@ -85,7 +85,7 @@ class Falcon:
         """
         path = Path(path)
         announced = {"name": path.name, "size_bytes": path.stat().st_size}
-        upload = self._post(doc.Upload, "/v1/uploads", announced, again=False)
+        upload = self._post(doc.Upload, "/v1/uploads", announced)
         digest = sha256()
         with path.open("rb") as file:
             for number, part in enumerate(iter(lambda: file.read(part_bytes), b""), start=1):
@@ -318,8 +318,6 @@ class Falcon:
         body: Document | None = None,
         *,
         key: str | None = None,
-        again: bool = True,
     ) -> Kind:
         headers = {} if key is None else {"Idempotency-Key": key}
-        answer = self._transport.send("POST", path, json=body, headers=headers, again=again)
-        return cast(Kind, answer.json())
+        return cast(Kind, self._transport.send("POST", path, json=body, headers=headers).json())

@@ -14,7 +14,8 @@ from falcon_svc.errors import FalconError
 TRIES = 6
 LONGEST_PAUSE_S = 20.0
 TIMEOUT_S = 90.0
-AGAIN = (429, 502, 503, 504)
+LATER = (429,)
+AGAIN = (*LATER, 502, 503, 504)
 
 
 class ServiceError(FalconError):
@@ -55,8 +56,9 @@ class Transport:
     def send(self, method: str, path: str, *, again: bool = True, **given: Any) -> httpx.Response:
         """Return an answer that is no error.
 
-        `again` says that the request may be sent more than once: it changes nothing, or carries an
-        `Idempotency-Key`. Pauses double and follow `Retry-After` where it is given.
+        `again` says that the request may be sent more than once: it changes nothing, carries an
+        `Idempotency-Key`, or does no harm twice. Without it, only what found nobody, or was told to
+        come later (429), is sent again. Pauses double and follow `Retry-After` where it is given.
 
         Raises
         ------
@@ -64,15 +66,15 @@ class Transport:
             The service refused, or did not answer in several tries.
         """
         for number in range(TRIES):
-            last = number == TRIES - 1 or not again
+            last = number == TRIES - 1
             try:
                 answer = self.http.request(method, path, **given)
             except httpx.TransportError as error:
-                if last:
+                if last or not (again or isinstance(error, httpx.ConnectError)):
                     raise unreachable(self.http.base_url, error) from error
                 _pause(number, None)
                 continue
-            if answer.status_code not in AGAIN or last:
+            if last or answer.status_code not in (AGAIN if again else LATER):
                 return checked(answer)
             _pause(number, answer.headers.get("Retry-After"))
         raise AssertionError("the last try returns or raises")
