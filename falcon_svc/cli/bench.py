@@ -16,11 +16,13 @@ class Benchmark(StrEnum):
     quality = "quality"
     speed = "speed"
     scale = "scale"
+    encoder = "encoder"
     solver = "solver"
     service = "service"
 
 
 MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {
+    Benchmark.encoder: "falcon_svc.bench.encoder_bench",
     Benchmark.solver: "falcon_svc.bench.solver_bench",
     Benchmark.service: "falcon_svc.bench.service_bench",
 }
@@ -29,6 +31,6 @@ Name = Annotated[Benchmark, typer.Argument(help="Which one; its own flags follow
 
 
 def bench(context: typer.Context, name: Name) -> None:
-    """Measure quality, speed, scale, solver or service; `falcon bench NAME -- --help` for flags."""
+    """Measure one of the benchmarks; `falcon bench NAME -- --help` lists its flags."""
     sys.argv = [f"falcon bench {name.value}", *context.args]
     runpy.run_module(MODULES[name], run_name="__main__", alter_sys=False)

@@ -1,0 +1,220 @@
+"""Encoder benchmark: how many images per second pre-training takes, beside lightly's loop.
+
+`falcon bench encoder [--images N] [--side PX] [--channels C] [--batch B] [--epochs E]
+[--network NAME] [--json FILE] [--quiet]`. Both loops train the same network on the same images in
+batches of the same size with the same number of threads, one after the other in one process;
+lightly's gets the number of loader processes that suits it best. Ours makes each view a query
+once (MoCo v3), which is twice the work of lightly's example; its loop is therefore run both ways.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from falcon_svc.bench.command import parser, progress_of
+from falcon_svc.bench.lightly_loop import LightlyLoop
+from falcon_svc.bench.table import markdown, write_json
+from falcon_svc.encoder.moco_config import MocoConfig
+from falcon_svc.encoder.networks import make_network
+from falcon_svc.encoder.pixel_store import PixelStore
+from falcon_svc.encoder.pretrain import pretrain
+from falcon_svc.encoder.pretrain_state import PretrainReport
+from falcon_svc.encoder.view_config import ViewConfig
+from falcon_svc.encoder.views import ImageViews
+from falcon_svc.pipeline.record import versions
+from falcon_svc.progress import Progress, Silent
+
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What both loops are given.
+
+    Parameters
+    ----------
+    images
+        N random images.
+    side, channels
+        S and C.
+    batch_size, epochs
+        B, and the epochs that are timed after a first one.
+    network
+        Its name.
+    """
+
+    images: int = 4_096
+    side: int = 28
+    channels: int = 1
+    batch_size: int = 256
+    epochs: int = 3
+    network: Literal["conv", "resnet18"] = "conv"
+
+    def store(self) -> PixelStore:
+        """Return the images; speed does not depend on what they show."""
+        shape = (self.images, self.channels, self.side, self.side)
+        return PixelStore.of(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A loop's speed; `waiting_share` is known of ours only, `workers` of lightly's."""
+
+    loop: str
+    precision: Precision
+    queries_per_image: int
+    images_per_s: float
+    waiting_share: float | None = None
+    workers: int | None = None
+
+
+def run(
+    json_path: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    workload: Workload | None = None,
+) -> str:
+    """Run the benchmark.
+
+    Parameters
+    ----------
+    json_path
+        Where the figures are also written.
+    progress
+        Told of every loop.
+    workload
+        Sizes; None = those of the command.
+
+    Returns
+    -------
+    str
+        Markdown table.
+
+    Raises
+    ------
+    MissingExtraError
+        lightly is not installed.
+    """
+    progress, workload = progress or Silent(), workload or Workload()
+    loops: dict[str, Callable[[], Line]] = {
+        "lightly, both views": lambda: lightly_line(workload, both_views=True),
+        "lightly, as its example": lambda: lightly_line(workload, both_views=False),
+        "lightly, both views, bf16": lambda: lightly_line(workload, both_views=True, bf16=True),
+        "ours, fp32": lambda: our_line(workload, "fp32"),
+        "ours, bf16": lambda: our_line(workload, "bf16"),
+    }
+    lines = []
+    for name, loop in loops.items():
+        progress.stage(name, 1)
+        lines.append(loop())
+    write_json(json_path, _document(workload, lines))
+    return _table(lines)
+
+
+def our_line(workload: Workload, precision: Precision) -> Line:
+    """Train as `falcon discover --encoder moco` does."""
+    store, reports = workload.store(), list[PretrainReport]()
+    config = MocoConfig(
+        network=workload.network,
+        batch_size=workload.batch_size,
+        epochs=1 + workload.epochs,
+        optimizer="sgd",
+        precision=precision,
+        views=ViewConfig(kind="photo"),  # lightly's views are those of photographs
+    )
+    pretrain(
+        store.pixels,
+        ImageViews(store.preprocessing, config.views),
+        make_network(workload.network, channels=workload.channels, side=workload.side),
+        np.zeros(workload.images, np.int64),
+        config,
+        seed=0,
+        on_epoch=reports.append,
+    )
+    speed, waiting = (
+        statistics.median(getattr(report, name) for report in reports[1:])
+        for name in ("samples_per_s", "waiting_share")
+    )
+    return Line("ours", precision, 2, speed, waiting_share=waiting)
+
+
+def lightly_line(workload: Workload, *, both_views: bool, bf16: bool = False) -> Line:
+    """Train as lightly's example does, with the number of loader processes that is fastest."""
+    cpus = os.cpu_count() or 1
+    speeds = {
+        workers: _lightly_speed(workload, workers=workers, both_views=both_views, bf16=bf16)
+        for workers in sorted({0, (cpus + 1) // 2, cpus})
+    }
+    workers, speed = max(speeds.items(), key=lambda item: item[1])
+    return Line("lightly", "bf16" if bf16 else "fp32", 1 + both_views, speed, workers=workers)
+
+
+def _lightly_speed(workload: Workload, *, workers: int, both_views: bool, bf16: bool) -> float:
+    loop = LightlyLoop(
+        workload.store().pixels,
+        make_network(workload.network, channels=workload.channels, side=workload.side),
+        batch_size=workload.batch_size,
+        workers=workers,
+        both_views=both_views,
+        bf16=bf16,
+    )
+    return statistics.median([loop.train_epoch() for _ in range(1 + workload.epochs)][1:])
+
+
+def _document(workload: Workload, lines: Sequence[Line]) -> dict[str, Any]:
+    return {
+        "schema_version": "1.0",
+        "benchmark": "encoder",
+        "cpus": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "workload": asdict(workload),
+        "versions": versions(),
+        "lines": [asdict(line) for line in lines],
+    }
+
+
+def _table(lines: Sequence[Line]) -> str:
+    """Return the lines beside the first, lightly's loop with the same queries as ours."""
+    header = ("loop", "precision", "queries per image", "images/s", "times", "waiting", "workers")
+    rows = [
+        (
+            line.loop,
+            line.precision,
+            str(line.queries_per_image),
+            f"{line.images_per_s:,.0f}",
+            f"{line.images_per_s / lines[0].images_per_s:.3g}",
+            "" if line.waiting_share is None else f"{100 * line.waiting_share:.1f} %",
+            "" if line.workers is None else str(line.workers),
+        )
+        for line in lines
+    ]
+    return markdown(header, rows)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table; see this module's docstring for the arguments."""
+    made, sizes = parser("encoder", "Pre-training's images per second."), Workload()
+    made.add_argument("--images", type=int, default=sizes.images, metavar="N")
+    made.add_argument("--side", type=int, default=sizes.side, metavar="PX")
+    made.add_argument("--channels", type=int, choices=(1, 3), default=sizes.channels)
+    made.add_argument("--batch", type=int, default=sizes.batch_size, metavar="B")
+    made.add_argument("--epochs", type=int, default=sizes.epochs, metavar="E")
+    made.add_argument("--network", choices=("conv", "resnet18"), default=sizes.network)
+    given = made.parse_args(argv)
+    workload = Workload(
+        given.images, given.side, given.channels, given.batch, given.epochs, given.network
+    )
+    print(run(given.json, progress_of(given), workload=workload))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
