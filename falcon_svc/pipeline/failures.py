@@ -11,17 +11,23 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from falcon_svc.errors import FULL, FalconError, StorageError
+from falcon_svc.errors import FULL, NO_SPACE, FalconError, StorageError
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
 
 OUT_OF_MEMORY = "out_of_memory"
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+_DISK = {
+    FULL: "The disk of the service is full; free some space, then submit the job again.",
+    StorageError.code: "The service cannot read or write its own files; its log says which.",
+}
+"""Code -> what a client is told, who is to see no paths."""
+
 NO_MEMORY = (
     "The job needs more memory than its process may have; `falcon validate` says how much, "
     "a smaller data set needs less."
 )
+_BROKEN_DISK = dict.fromkeys((errno.EIO, errno.EROFS, errno.EACCES), StorageError.code)
 _LOST = (
     "Expected the device to go on, found that it failed ({}); the job goes on from its last "
     "checkpoint, on another device if `device` is auto."
@@ -47,18 +53,14 @@ class Failure:
 
 def failure_of(error: Exception) -> Failure | None:
     """Return how an attempt ended that raised `error`; None for a mistake of ours."""
-    if isinstance(error, FalconError):
-        may_pass = error.code in (FULL, StorageError.code)
-        return Failure(error.code, str(error), None if may_pass else 1)
+    if isinstance(error, FalconError) and error.code not in _DISK:
+        return Failure(error.code, str(error))
     if _lacks_memory(error):
         return Failure(OUT_OF_MEMORY, NO_MEMORY, 2)
     if _lost_device(error):
         return Failure("device_lost", _LOST.format(_first_line(error)), None)
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-        what, remedy = "The job could not write its files", "mend the disk of the data directory"
-        told = StorageError.because(what, error, remedy=remedy)
-        return Failure(told.code, str(told), None)
-    return None
+    code = _disk_code(error)
+    return None if code is None else Failure(code, _DISK[code], None)
 
 
 def with_smaller_batches(config: DiscoveryConfig, times: int) -> DiscoveryConfig:
@@ -71,6 +73,14 @@ def with_smaller_batches(config: DiscoveryConfig, times: int) -> DiscoveryConfig
 def _lacks_memory(error: Exception) -> bool:
     words = "can't allocate memory" in str(error)
     return isinstance(error, MemoryError) or _is_called(error, "OutOfMemoryError", words)
+
+
+def _disk_code(error: Exception) -> str | None:
+    if isinstance(error, StorageError):
+        return error.code
+    if not isinstance(error, OSError):
+        return None
+    return FULL if error.errno in NO_SPACE else _BROKEN_DISK.get(error.errno or 0)
 
 
 def _lost_device(error: Exception) -> bool:

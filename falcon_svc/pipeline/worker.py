@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.check import check
 from falcon_svc.pipeline.encoder_files import resolve
 from falcon_svc.pipeline.failures import (
@@ -75,6 +76,7 @@ class AttemptWorker:
             failure = failure_of(error)
             if failure is None:
                 raise
+            _log.warning("%s, attempt %d: %s", self.job_id, self.number, error)
             return self._fail(failure)
         return self._try(
             lambda jobs: jobs.succeed(
@@ -122,15 +124,15 @@ class AttemptWorker:
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
             sys.exit(GONE)
         result = self.folder / "result"
-        found = discover_to(
+        found = finished(result) or discover_to(
             result,
             data,
             config,
             resume=earlier[-1:] != [OUT_OF_MEMORY],  # checkpoints are of the larger batches
             progress=AttemptProgress(self),
         )
-        pack_model(result)
         key = f"{results_key(self.job_id)}/{self.number}"
+        self.artifacts.put_file(pack_model(result), f"{key}/model.zip")
         self.artifacts.put_directory(result, key, last="discovery.json")
         return found, key
 
@@ -155,7 +157,6 @@ class AttemptWorker:
             sys.exit(GONE)
 
     def _fail(self, failure: Failure) -> int:
-        _log.warning("%s, attempt %d: %s", self.job_id, self.number, failure.detail)
         problem = {"code": failure.code, "detail": failure.detail}
         keep_s, most = self.settings.retention_s, self.settings.max_attempts
         if failure.most == 1:
@@ -191,12 +192,24 @@ class AttemptWorker:
                 time.sleep(AGAIN_S)
 
 
-def pack_model(result: Path) -> None:
-    """Put what `falcon predict` needs of a result directory into its `model.zip`."""
-    with zipfile.ZipFile(result / "model.zip", "w") as archive:
+def finished(result: Path) -> Discovery | None:
+    """Return the result of an earlier attempt that ended between its last stage and its end."""
+    from falcon_svc.pipeline.result_files import read_discovery
+
+    try:
+        return read_discovery(result) if result.exists() else None
+    except (FalconError, OSError):
+        return None
+
+
+def pack_model(result: Path) -> Path:
+    """Put what `falcon predict` needs of a result directory into a zip file beside it."""
+    path = result.with_name("model.zip")
+    with zipfile.ZipFile(path, "w") as archive:
         for name in ("discovery.json", *MODEL_FILES):
             if (result / name).exists():
                 archive.write(result / name, name)
+    return path
 
 
 def _summary(found: Discovery) -> dict[str, Any]:
