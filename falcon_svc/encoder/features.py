@@ -52,7 +52,7 @@ FOR_IMAGES: dict[str, Opener] = {
     "timm": _open_timm,
     "torchvision": _open_torchvision,
 }
-FOR_VECTORS: dict[str, Opener] = {PASS_THROUGH: PassThrough}
+FOR_VECTORS: dict[str, Opener] = {PASS_THROUGH: PassThrough, "moco": _open_moco}
 
 
 def extract_features(dataset: CoarseDataset, run: EncoderRun | None = None) -> Features:

@@ -1,6 +1,6 @@
-"""`--encoder moco`: a network trained on the data set's own images, from nothing or from a file.
+"""`--encoder moco`: a network trained on the data set's own samples, from nothing or from a file.
 
-Place: opened by `features`; joins pixels, views, network and loop, and hands back an encoder.
+Place: opened by `features`; joins samples, views, network and loop, and hands back an encoder.
 """
 
 from __future__ import annotations
@@ -10,30 +10,33 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from falcon_svc.encoder.base import EncoderRun
 from falcon_svc.encoder.distributed import first_one_first, is_joint
 from falcon_svc.encoder.moco_processes import run_processes
-from falcon_svc.encoder.network_encoder import TENSORS, NetworkEncoder
-from falcon_svc.encoder.networks import make_network
+from falcon_svc.encoder.network_encoder import MLP, TENSORS, NetworkEncoder, untrained
 from falcon_svc.encoder.pixel_store import load_or_make_pixels
-from falcon_svc.encoder.preprocessing import Preprocessing
+from falcon_svc.encoder.preprocessing import Seen, VectorInput
 from falcon_svc.encoder.pretrain import pretrain
 from falcon_svc.encoder.pretrain_state import PretrainReport
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.training_views import training_views
+from falcon_svc.encoder.vector_network import VectorNetwork
+from falcon_svc.encoder.vector_views import are_logged_counts, some_rows
 from falcon_svc.encoder.weight_files import read_safetensors
 from falcon_svc.encoder.weight_fit import fit_weights
 from falcon_svc.errors import ConfigError
-from falcon_svc.types import ByteArray, CoarseDataset
+from falcon_svc.types import CoarseDataset
 
 CONTINUE = "continue="
 
 
 def open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> NetworkEncoder:
-    """Return an encoder that was trained on the images of a data set.
+    """Return an encoder that was trained on the images or the vectors of a data set.
 
     Parameters
     ----------
@@ -51,21 +54,33 @@ def open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Network
     """
     earlier = _earlier(argument)
     folder = None if run.work_dir is None else run.work_dir / "encoder"
-    with first_one_first():
-        store = load_or_make_pixels(
-            dataset, side=run.config.side, folder=folder, progress=run.progress
-        )
-    architecture, seen = run.config.moco.network, store.preprocessing
+    samples, architecture, seen = _samples(dataset, run, folder)
     network = first_network(architecture, seen, seed=run.seed, earlier=earlier)
+    if isinstance(network, VectorNetwork) and earlier is None:
+        some = some_rows(samples)
+        network.standardise_like(some, each=are_logged_counts(some))
     start = NetworkEncoder(network, architecture, seen, device=run.device)
     run.progress.stage("pretraining", run.config.moco.epochs)
-    history = _train(start, store.pixels, dataset, run, folder)
+    history = _train(start, samples, dataset, run, folder)
     return replace(start, origin=_origin(run, history))
+
+
+def _samples(
+    dataset: CoarseDataset, run: EncoderRun, folder: Path | None
+) -> tuple[NDArray[Any], str, Seen]:
+    """Return what is trained on, the network's name, and how it sees samples."""
+    config = run.config
+    if dataset.vectors is not None:
+        seen = VectorInput(n_dims=dataset.vectors.shape[1])
+        return dataset.vectors, f"{MLP}{config.moco.vectors.width}", seen
+    with first_one_first():
+        store = load_or_make_pixels(dataset, side=config.side, folder=folder, progress=run.progress)
+    return store.pixels, config.moco.network, store.preprocessing
 
 
 def _train(
     start: NetworkEncoder,
-    pixels: ByteArray,
+    samples: NDArray[Any],
     dataset: CoarseDataset,
     run: EncoderRun,
     folder: Path | None,
@@ -81,10 +96,10 @@ def _train(
 
     with _place(folder, needed=config.processes > 1) as place:
         if place is not None and config.processes > 1 and not is_joint():
-            run_processes(place, start, pixels, coarse, config, seed=run.seed, on_epoch=tell)
+            run_processes(place, start, samples, coarse, config, seed=run.seed, on_epoch=tell)
         return pretrain(  # finds all epochs done, if processes did them
-            pixels,
-            ImageViews(start.seen, config.views),
+            samples,
+            training_views(start.seen, samples, config),
             start.network,
             coarse,
             config,
@@ -104,15 +119,13 @@ def _place(folder: Path | None, *, needed: bool) -> Iterator[Path | None]:
         yield Path(temporary)
 
 
-def first_network(
-    name: str, seen: Preprocessing, *, seed: int, earlier: Path | None = None
-) -> nn.Module:
+def first_network(name: str, seen: Seen, *, seed: int, earlier: Path | None = None) -> nn.Module:
     """Return a network before training.
 
     Parameters
     ----------
     name, seen
-        Which, and for which images.
+        Which, and for which samples.
     seed
         Draws its weights.
     earlier
@@ -125,9 +138,9 @@ def first_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = make_network(name, channels=seen.channels, side=seen.side)
+        network = untrained(name, seen)
     if earlier is not None:
-        where = f"{name} for {seen.channels} x {seen.side} x {seen.side} pixels in {earlier}"
+        where = f"{name} for samples of {' x '.join(map(str, seen.shape))} in {earlier}"
         fit_weights(network, read_safetensors(earlier), where=where)
     return network
 

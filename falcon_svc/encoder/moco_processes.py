@@ -29,7 +29,7 @@ from falcon_svc.encoder.moco_config import MocoConfig
 from falcon_svc.encoder.network_encoder import NetworkEncoder
 from falcon_svc.encoder.pretrain import pretrain
 from falcon_svc.encoder.pretrain_state import PretrainReport
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.training_views import training_views
 from falcon_svc.types import IntArray
 
 MODULE = "falcon_svc.encoder.moco_processes"
@@ -121,10 +121,11 @@ def main(folder: Path) -> int:
     config = MocoConfig.model_validate(task["config"])
     with joined(task["device"]) as device:
         start = NetworkEncoder.load(folder, device=device)
+        samples = np.load(task["samples"], mmap_mode="r", allow_pickle=False)
         try:
             pretrain(
-                np.load(task["samples"], mmap_mode="r", allow_pickle=False),
-                ImageViews(start.seen, config.views),
+                samples,
+                training_views(start.seen, samples, config),
                 start.network,
                 np.load(folder / "coarse.npy", allow_pickle=False),
                 config,

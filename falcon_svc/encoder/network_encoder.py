@@ -22,7 +22,8 @@ from safetensors import SafetensorError
 from torch import nn
 
 from falcon_svc.encoder.networks import NETWORKS, make_network
-from falcon_svc.encoder.preprocessing import Preprocessing
+from falcon_svc.encoder.preprocessing import SEEN, Seen, VectorInput
+from falcon_svc.encoder.vector_network import VectorNetwork
 from falcon_svc.encoder.weight_fit import fit_weights
 from falcon_svc.errors import InputError, StorageError
 from falcon_svc.progress import Progress
@@ -30,6 +31,7 @@ from falcon_svc.types import CoarseDataset, FloatArray
 
 FORMAT_VERSION = 1
 TENSORS, RECORD = "encoder.safetensors", "encoder.json"
+MLP = "mlp:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,21 +41,21 @@ class NetworkEncoder:
     Parameters
     ----------
     network
-        (B, C, S, S) normalised -> (B, D).
+        (B, C, S, S) normalised images, or (B, n_dims) vectors -> (B, D).
     architecture
-        What makes the same network without weights: a name of `networks`, or `timm:NAME`,
-        `torchvision:NAME`.
+        What makes the same network without weights: a name of `networks`, `mlp:WIDTH` for
+        vectors, or `timm:NAME`, `torchvision:NAME`.
     seen
-        How images become its input.
+        How samples become its input.
     origin
         How the weights came about, JSON-ready: method, settings, history.
     device, batch
-        Where and how many images at once.
+        Where and how many samples at once.
     """
 
     network: nn.Module
     architecture: str
-    seen: Preprocessing
+    seen: Seen
     origin: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     batch: int = 256
@@ -61,8 +63,7 @@ class NetworkEncoder:
     @cached_property
     def dim(self) -> int:
         """D."""
-        seen = self.seen
-        return int(self._run(torch.zeros(1, seen.channels, seen.side, seen.side)).shape[1])
+        return int(self._run(torch.zeros(1, *self.seen.shape)).shape[1])
 
     @cached_property
     def spec(self) -> str:
@@ -73,13 +74,11 @@ class NetworkEncoder:
 
     def encode(self, dataset: CoarseDataset, out: FloatArray, progress: Progress) -> None:
         """Fill `out` (N, D) batch by batch."""
-        images = dataset.images
-        assert images is not None
-        n = len(images)
+        n = len(dataset)
         for start in range(0, n, self.batch):
             stop = min(start + self.batch, n)
-            pixels = torch.from_numpy(self.seen.read(images, start, stop))
-            out[start:stop] = self._run(self.seen.normalise(pixels.to(self.device))).cpu().numpy()
+            samples = torch.tensor(self.seen.samples(dataset, start, stop), device=self.device)
+            out[start:stop] = self._run(self.seen.normalise(samples)).cpu().numpy()
             _check_finite(out[start:stop], start)
             progress.advance(stop, {})
 
@@ -109,12 +108,12 @@ class NetworkEncoder:
             record: dict[str, Any] = json.loads((directory / RECORD).read_text("utf-8"))
             if record["format_version"] != FORMAT_VERSION:
                 raise ValueError(f"format version {record['format_version']}")
-            seen = Preprocessing.model_validate(record["preprocessing"])
+            seen = SEEN.validate_python(record["preprocessing"])
             architecture, origin = str(record["architecture"]), dict(record["origin"])
+            network = untrained(architecture, seen)
             tensors = safetensors.torch.load_file(directory / TENSORS)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise _unreadable(directory, error) from error
-        network = untrained(architecture, seen)
         fit_weights(network, tensors, where=f"{architecture} in {directory / TENSORS}")
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, architecture, seen, origin, device)
@@ -125,13 +124,17 @@ class NetworkEncoder:
 
     @torch.inference_mode()
     def _run(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.to(self.device, memory_format=torch.channels_last)
+        x = x.to(self.device)
+        if x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
         features: torch.Tensor = self.network.eval()(x)
         return features.float()
 
 
-def untrained(architecture: str, seen: Preprocessing) -> nn.Module:
+def untrained(architecture: str, seen: Seen) -> nn.Module:
     """Return the network of a record, with random weights."""
+    if isinstance(seen, VectorInput):
+        return VectorNetwork(seen.n_dims, int(architecture.removeprefix(MLP)))
     if architecture in NETWORKS:
         return make_network(architecture, channels=seen.channels, side=seen.side)
     from falcon_svc.encoder.pretrained import make_backbone

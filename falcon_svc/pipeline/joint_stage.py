@@ -11,6 +11,7 @@ from pathlib import Path
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.encoder import Encoder
 from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.encoder.preprocessing import Preprocessing
 from falcon_svc.encoder.views import ImageViews
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.image_samples import ImageSamples, load_or_make_pixels
@@ -62,6 +63,7 @@ def train_encoder_too(
         Where to train, where to leave checkpoints, whom to tell.
     """
     seen = frozen.encoder.seen
+    assert isinstance(seen, Preprocessing), "checked by check_trainable"
     folder = None if work_dir is None else work_dir / "joint"
     with recorder.stage("pixels", total=len(dataset)):
         pixels = load_or_make_pixels(dataset, seen, folder, recorder.progress)

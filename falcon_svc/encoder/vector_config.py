@@ -1,0 +1,33 @@
+"""Settings of training on vectors and single cells: `[encoder.moco.vectors]`.
+
+Place: read by `vector_views` and by `moco_encoder` for data sets without images.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class VectorConfig(BaseModel):
+    """The network's width, and how far a random view may be from its vector."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: StrictInt = Field(256, ge=2, le=65_536, description="Units of each of four layers.")
+    noise: float = Field(
+        0.2, ge=0, le=10, description="Deviation of Gaussian noise, in each component's own."
+    )
+    dropout: Share = Field(0.2, description="Share of components (genes) that are blanked.")
+    mixing: Share = Field(0.2, description="Most that a vector is moved towards another.")
+    thinning: Share = Field(
+        0.5, description="Most of a cell's molecules that are lost; log-normalised counts only."
+    )
+
+    def halved(self) -> Self:
+        """Return half the strength."""
+        names = ("noise", "dropout", "mixing", "thinning")
+        return self.model_copy(update={name: getattr(self, name) / 2 for name in names})
