@@ -6,7 +6,7 @@ rows); the service lowers them per tenant.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
 
@@ -40,6 +40,11 @@ class DataConfig(BaseModel):
     )
     obsm_key: str | None = Field(
         None, description="Key of obsm in .h5ad; None = X_pca, X_scVI, X_scvi, else X and recipe."
+    )
+    count_features: Literal["components", "genes"] = Field(
+        "components",
+        description="What counts in .h5ad become: 50 components, or the log-normalised variable "
+        "genes, which a network can be trained on (moco); genes passes over embeddings.",
     )
 
     bad_image_fraction: StrictFloat = Field(

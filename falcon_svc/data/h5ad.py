@@ -87,7 +87,13 @@ class H5adSource:
         """Read `obsm_key`, else the first of X_pca, X_scVI, else the recipe on X."""
         with self._open() as guard:
             values, are_counts = self._values(guard)
-        return Samples(vectors=count_features(values, where=self.where) if are_counts else values)
+        if are_counts:
+            values = count_features(values, where=self.where, genes_only=self._wants_genes)
+        return Samples(vectors=values)
+
+    @property
+    def _wants_genes(self) -> bool:
+        return self._config.count_features == "genes"
 
     def read_everything(self) -> None:
         """Read every column and the samples, for nothing but to see that it can be done."""
@@ -100,7 +106,8 @@ class H5adSource:
     def _values(self, guard: Guard) -> tuple[Any, bool]:
         """Return vectors or counts, and whether they are counts."""
         there = guard.names(guard.group(guard.root, "obsm")) if "obsm" in guard.root else ()
-        key = self._config.obsm_key or next((k for k in OBSM_KEYS if k in there), "X")
+        usual = () if self._wants_genes else OBSM_KEYS
+        key = self._config.obsm_key or next((k for k in usual if k in there), "X")
         if key == "X":
             return self._counts(guard), True
         self._check_key(key, there)

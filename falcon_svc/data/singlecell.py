@@ -24,8 +24,10 @@ COMPONENTS = 50
 LARGEST_LOGGED = 50.0
 
 
-def count_features(counts: Any, *, where: str) -> FloatArray:
+def count_features(counts: Any, *, where: str, genes_only: bool = False) -> FloatArray:
     """Return (N, at most 50) float32 for an (N, genes) CSR matrix.
+
+    With `genes_only` the recipe ends early: (N, at most 2,000) log-normalised variable genes.
 
     Raises
     ------
@@ -36,6 +38,8 @@ def count_features(counts: Any, *, where: str) -> FloatArray:
     linear = counts.expm1() if _is_logged(counts) else normalise(counts)
     genes = variable_genes(linear)
     logged = linear[:, genes].log1p().tocsr()
+    if genes_only:
+        return np.asarray(logged.toarray(), dtype=np.float32)
     mean, deviation = _moments(logged)
     deviation[deviation == 0] = 1
 

@@ -118,6 +118,14 @@ def test_counts_give_the_same_from_csr_csc_dense_and_layer(tmp_path: Path) -> No
         assert np.allclose(found, want, atol=1e-5)
 
 
+def test_genes_pass_over_embeddings(tmp_path: Path) -> None:
+    path = write_h5ad(tmp_path)
+    genes = load_dataset(path, DataConfig(count_features="genes")).vectors
+    assert np.allclose(np.expm1(genes).sum(axis=1), 1e4, rtol=1e-4)
+    config = DataConfig(count_features="genes", obsm_key="X_pca")
+    assert np.array_equal(load_dataset(path, config).vectors, vectors())
+
+
 def test_legacy_categories_and_nullable_columns(tmp_path: Path) -> None:
     def bend(file: Any) -> None:
         replace(file["obs"], "coarse", data=np.array([0, 0, 1, 1, 1, 0], np.int8))

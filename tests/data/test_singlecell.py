@@ -9,6 +9,7 @@ from scipy import sparse
 from falcon_svc.data import singlecell
 from falcon_svc.data.pca import principal_components
 from falcon_svc.data.singlecell import count_features, normalise, variable_genes
+from falcon_svc.encoder.vector_views import are_logged_counts
 
 COUNTS = np.random.default_rng(3).negative_binomial(1, 0.4, (40, 60)).astype(np.float32)
 
@@ -100,3 +101,11 @@ def test_constant_rows_have_components_too() -> None:
     found = principal_components(lambda a, b: x[a:b], shape=x.shape, dim=9, seed=0)
     assert found.rows.shape == (4, 4)
     assert np.allclose(found.apply(x), 0)
+
+
+def test_genes_only_are_log_normalised_counts_that_can_be_thinned() -> None:
+    found = count_features(sparse.csr_matrix(COUNTS), where="test", genes_only=True)
+    want = np.log1p(COUNTS / COUNTS.sum(axis=1, keepdims=True) * 1e4)
+    assert found.dtype == np.float32
+    assert np.allclose(found, want, rtol=1e-5)
+    assert are_logged_counts(found)
