@@ -98,9 +98,8 @@ class MoCo(nn.Module):
     @torch.no_grad()
     def _signs(self, features: Tensor, n_keys: int) -> Tensor:
         """Return (2,): the loss by chance, and the spread of the features; see `collapse`."""
-        return torch.stack(
-            [features.new_tensor(4 * self.temperature * math.log(n_keys)).float(), spread(features)]
-        )
+        chance = torch.tensor(4 * self.temperature * math.log(n_keys), device=features.device)
+        return torch.stack([chance, spread(features)])
 
     @torch.no_grad()
     def move_keys(self, momentum: float) -> None:

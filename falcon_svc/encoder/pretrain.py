@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def pretrain(
         state.load(saved)
     batches = Batches(
         samples,
-        views.two,
+        lambda batch, generator: _channels_last(views.two(batch, generator)),
         batch_size=config.batch_size,
         seed=seed,
         device=torch.device(device),
@@ -172,8 +173,21 @@ def _exchange(trained: nn.Module, complete: bool) -> AbstractContextManager[None
 
 
 def _precision(config: MocoConfig, device: torch.device) -> AbstractContextManager[Any]:
-    """Compute in bfloat16 where asked for, or where it is known to be faster."""
-    half = config.precision == "bf16"
-    if config.precision == "auto" and device.type == "cuda":
-        half = torch.cuda.is_bf16_supported()
+    """Compute in bfloat16 where asked for, or where the processor does."""
+    half = config.precision == "bf16" or (config.precision == "auto" and _has_bf16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=half)
+
+
+def _channels_last(views: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Lay images out as convolutions read them fastest; other samples stay as they are."""
+    return tuple(
+        v.contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v for v in views
+    )
+
+
+@cache
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # not in older torch
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
