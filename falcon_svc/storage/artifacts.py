@@ -23,6 +23,7 @@ import fsspec
 
 from falcon_svc.errors import StorageError
 
+APART = "@"  # in place of / in names of local copies; no key holds it
 KEY = re.compile(r"^[a-z0-9_]+(/[A-Za-z0-9_.-]+)*$")
 
 
@@ -84,13 +85,22 @@ class ArtifactStore:
             raise missing()
         if self.is_local:
             return Path(place)
-        copy = self.cache / key
+        copy = self._copy(key)
         if not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(dir=copy.parent)) / copy.name
-            self.files.get(place, str(fresh), recursive=self.files.isdir(place))
-            fresh.rename(copy)
+            self._fetch(place, copy)
         return copy
+
+    def _fetch(self, place: str, copy: Path) -> None:
+        """Let a local copy appear whole; of several readers at once, the first one's stays."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.cache) as folder:
+            fresh = Path(folder) / copy.name
+            self.files.get(place, str(fresh), recursive=self.files.isdir(place))
+            try:
+                fresh.rename(copy)
+            except OSError:
+                if not copy.exists():
+                    raise
 
     def make_folder(self, key: str) -> Path:
         """Make the folder of a key in a local store, durably, and return it."""
@@ -131,7 +141,19 @@ class ArtifactStore:
         place = self._place(key)
         if self.files.exists(place):
             self.files.rm(place, recursive=True)
-        shutil.rmtree(self.cache / key, ignore_errors=True)
+        self._forget(self._copy(key))
+        for copy in self.cache.glob(f"{self._copy(key).name}{APART}*"):
+            self._forget(copy)
+
+    def _copy(self, key: str) -> Path:
+        """Return the place of a local copy; no copy lies in another one."""
+        return self.cache / key.replace("/", APART)
+
+    def _forget(self, copy: Path) -> None:
+        if copy.is_dir():
+            shutil.rmtree(copy, ignore_errors=True)
+        else:
+            copy.unlink(missing_ok=True)
 
     def _place(self, key: str) -> str:
         assert KEY.match(key), f"not a key of ours: {key!r}"
