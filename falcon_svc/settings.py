@@ -79,7 +79,12 @@ class Settings(BaseSettings):
         20, ge=1, description="Wrong keys of one address before it has to wait 5 s for each."
     )
     max_requests: int = Field(200, ge=1, description="Requests that are worked on at once.")
-    max_streams: int = Field(1_000, ge=1, description="Event streams open at once.")
+    max_streams: int = Field(
+        1_000, ge=1, description="Event streams, and requests that `Prefer: wait`, at once."
+    )
+    max_uploads: int = Field(
+        100, ge=1, description="Requests with a body that one tenant sends at once."
+    )
     max_json_bytes: int = Field(32 * 2**20, ge=2**10, description="Of one JSON request.")
     max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Of one request's file.")
     max_queued_jobs: int = Field(1_000, ge=1, description="Unfinished jobs of one tenant.")

@@ -15,7 +15,7 @@ from falcon_svc.api import problems
 from falcon_svc.api.documents import Application
 from falcon_svc.api.feed import Feed
 from falcon_svc.api.metrics import Metrics
-from falcon_svc.api.middleware import Gate, Limits, Observe
+from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
 from falcon_svc.api.routes import batches, datasets, discover, jobs, models, results, system
 from falcon_svc.service.context import Context
 from falcon_svc.settings import Settings
@@ -46,6 +46,7 @@ def create_app(settings: Settings) -> Application:
         app.include_router(part.router)
     app.include_router(system.router(metrics))
     problems.install(app)
+    app.add_middleware(Bodies, most=settings.max_uploads)
     app.add_middleware(Gate)
     app.add_middleware(Limits, settings=settings)
     app.add_middleware(Observe, metrics=metrics)

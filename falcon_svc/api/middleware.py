@@ -1,13 +1,16 @@
 """What happens to a request before a route sees it: an id, limits, its turn, who asks.
 
 Plain ASGI, because streams pass through. From outside in: `Observe` (id, headers, metrics),
-`Limits` (size, encoding, how many at once), `Gate` (key, rate, origin). Keys are checked before
-the body is read, so that a stranger cannot make the service take in a large upload.
+`Limits` (size, encoding, how many at once), `Gate` (key, rate, origin), `Bodies` (how many of a
+tenant come in at once). Keys are checked before the body is read, so that a stranger cannot make
+the service take in a large upload.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ from starlette.requests import HTTPConnection
 
 from falcon_svc.api import problems
 from falcon_svc.api.documents import OPEN
+from falcon_svc.api.turns import Turn
 from falcon_svc.errors import FalconError
 from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller
 from falcon_svc.service.refusals import RequestError
@@ -91,25 +95,29 @@ class Limits:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
-        self.at_work = {"request": 0, "stream": 0}
-        self.most = {"request": settings.max_requests, "stream": settings.max_streams}
+        self.requests = asyncio.Semaphore(settings.max_requests)
+        self.waiting = asyncio.Semaphore(settings.max_streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http" or scope["path"] in OPEN:
             return await self.app(scope, receive, send)
-        kind = "stream" if scope["path"].endswith("/events") else "request"
-        if self.at_work[kind] >= self.most[kind]:
-            return await problems.of(_overloaded())(scope, receive, send)
-        self.at_work[kind] += 1
+        headers = Headers(scope=scope)
+        waits = scope["path"].endswith("/events") or "prefer" in headers
+        turn = Turn(self.waiting if waits else self.requests)
         try:
-            await self._measured(scope, receive, send)
+            await turn.take()
+        except RequestError as refused:
+            return await problems.of(refused)(scope, receive, send)
+        try:
+            await self._measured(scope, receive, send, headers, turn)
         finally:
-            self.at_work[kind] -= 1
+            turn.give_back()
         return None
 
-    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
+    async def _measured(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, turn: Turn
+    ) -> None:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         settings = self.settings
         most = settings.max_upload_bytes if kind in UPLOADS else settings.max_json_bytes
@@ -124,7 +132,9 @@ class Limits:
 
         async def count() -> Message:
             nonlocal taken
+            turn.give_back()
             message = await receive()
+            await turn.take_again()
             taken += len(message.get("body", b""))
             if taken > most:
                 raise HTTPException(413, str(_too_large(most)))
@@ -150,6 +160,33 @@ class Gate:
         except FalconError as refused:
             return await problems.of(refused)(scope, receive, send)
         return await self.app(scope, receive, send)
+
+
+class Bodies:
+    """Lets a tenant send so many bodies at once, however slowly, that others have room too."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self.app, self.most = app, most
+        self.coming: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http" or scope["path"] in OPEN or not _has_body(scope):
+            return await self.app(scope, receive, send)
+        tenant = scope["state"]["caller"].tenant
+        if self.coming[tenant] >= self.most:
+            return await problems.of(_too_many_bodies(self.most))(scope, receive, send)
+        self.coming[tenant] += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.coming -= Counter([tenant])  # what is 0 leaves the table
+        return None
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 async def _caller(connection: HTTPConnection) -> Caller:
@@ -204,11 +241,11 @@ async def _ambiguous(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-def _overloaded() -> RequestError:
+def _too_many_bodies(most: int) -> RequestError:
     return RequestError(
-        "Expected fewer requests at once, found the service full; send this one again after the "
-        "seconds in Retry-After.",
-        code="overloaded",
+        f"Expected at most {most} requests with a body at once from one tenant, found more; let "
+        "some end, then send this one again.",
+        code="too_many_uploads",
     )
 
 

@@ -62,6 +62,7 @@ STATUS = {
     "invalid_request": 422,
     "too_many_jobs": 429,
     "rate_limited": 429,
+    "too_many_uploads": 429,
     "overloaded": 503,
     "database_unavailable": 503,
 }
