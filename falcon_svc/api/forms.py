@@ -1,8 +1,8 @@
-"""What comes in beside JSON bodies: forms, JSON in their fields, and `Accept`."""
+"""What comes in beside JSON bodies: bytes, forms, JSON in their fields, and `Accept`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 from python_multipart.multipart import parse_options_header
@@ -13,6 +13,18 @@ from falcon_svc.api.strict_json import loads
 from falcon_svc.service.refusals import RequestError
 
 MOST_METADATA = 50
+
+
+async def gathered(body: AsyncIterator[bytes], least_bytes: int) -> AsyncIterator[bytes]:
+    """Give a body in pieces of that size at least, but for the last one."""
+    pieces, size = [], 0
+    async for piece in body:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= least_bytes:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    yield b"".join(pieces)
 
 
 def json_object(field: str, text: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -74,32 +74,68 @@ def get(context: Context, caller: Caller, upload_id: str) -> tuple[Upload, list[
     return found, _parts(_folder(context, upload_id))
 
 
-async def put_part(
-    context: Context, caller: Caller, upload_id: str, number: int, body: AsyncIterator[bytes]
-) -> None:
-    """Take in a part; sent again, it replaces the one before.
+class Part:
+    """A part on its way. Once it is whole it replaces the one of its number, if there is one.
+
+    Parameters
+    ----------
+    upload
+        What it is of.
+    folder
+        Of the upload's parts.
+    number
+        From 1 on.
+    """
+
+    def __init__(self, upload: Upload, folder: Path, number: int) -> None:
+        self._upload = upload
+        self._place = folder / f"{number:05d}"
+        others = [_size(folder, n) for n in _parts(folder) if n != number]
+        self._room = upload.size_bytes - sum(others)
+        self._fresh = folder / f"{new_id('part')}.tmp"
+        self._file = self._fresh.open("xb")
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes.
+
+        Raises
+        ------
+        RequestError
+            More than announced (code ``too_large``).
+        """
+        self._room -= len(piece)
+        if self._room < 0:
+            raise _too_long(self._upload)
+        with _storage_errors():
+            self._file.write(piece)
+
+    def finish(self) -> None:
+        """Make it durable and put it in its place."""
+        with _storage_errors():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._fresh.rename(self._place)
+
+    def discard(self) -> None:
+        """Delete what was written, if it is not finished."""
+        with suppress(OSError):  # what the disk has no room for is not wanted any more
+            self._file.close()
+        self._fresh.unlink(missing_ok=True)
+
+
+def open_part(context: Context, caller: Caller, upload_id: str, number: int) -> Part:
+    """Begin to take in a part; sent again, it replaces the one before.
 
     Raises
     ------
     RequestError
-        No such upload, already complete, or larger than announced.
+        No such upload, or already complete.
     """
     upload = _open(context, caller, upload_id)
     folder = _folder(context, upload_id)
-    folder.mkdir(exist_ok=True, mode=0o700)
-    room = upload.size_bytes - sum(_size(folder, n) for n in _parts(folder) if n != number)
-    fresh = folder / f"{new_id('part')}.tmp"
-    try:
-        with _storage_errors(), fresh.open("xb") as file:
-            async for piece in body:
-                if (room := room - len(piece)) < 0:
-                    raise _too_long(upload)
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.rename(folder / f"{number:05d}")
-    finally:
-        fresh.unlink(missing_ok=True)
+    with _storage_errors():
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return Part(upload, folder, number)
 
 
 def complete(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import anyio.to_thread
 from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
 
 from falcon_svc.api.dependencies import (
@@ -20,7 +21,7 @@ from falcon_svc.api.dependencies import (
 )
 from falcon_svc.api.documents import GATED, LOCATION, refused
 from falcon_svc.api.examples import SHA256
-from falcon_svc.api.forms import json_object, metadata_of
+from falcon_svc.api.forms import gathered, json_object, metadata_of
 from falcon_svc.api.schemas import CompleteIn, DatasetOut, Page, UploadIn, UploadOut
 from falcon_svc.api.strict_route import StrictRoute, check_media_type
 from falcon_svc.service import datasets, uploads
@@ -169,7 +170,13 @@ async def put_part(
 ) -> None:
     """Send part 1, 2, ...; in any order, again if need be."""
     check_media_type(request, OCTETS)
-    await uploads.put_part(context, caller, upload_id, number, request.stream())
+    part = await anyio.to_thread.run_sync(uploads.open_part, context, caller, upload_id, number)
+    try:
+        async for piece in gathered(request.stream(), uploads.CHUNK_BYTES):
+            await anyio.to_thread.run_sync(part.write, piece)
+        await anyio.to_thread.run_sync(part.finish)
+    finally:
+        part.discard()
 
 
 @router.post(
