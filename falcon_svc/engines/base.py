@@ -45,12 +45,15 @@ class Ended:
     task
         What it was.
     exit_code
-        As of `subprocess`, negative for a signal; None if there is none, because its machine was
-        lost or had no room for it.
+        As of `subprocess`, negative for a signal; None if it has none, because its machine was
+        lost.
+    began
+        Whether it did: a cluster may have had no room for it in time.
     """
 
     task: Task
     exit_code: int | None
+    began: bool = True
 
 
 class Engine(Protocol):

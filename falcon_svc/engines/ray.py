@@ -183,9 +183,7 @@ class RayEngine:
 
     def _take_in(self, found: dict[Task, JobDetails]) -> list[Ended]:
         over = {task: job for task, job in found.items() if job.status.is_terminal()}
-        ended = [
-            Ended(task, _code(job)) for task, job in over.items() if task not in self._stopping
-        ]
+        ended = [_ended(task, job) for task, job in over.items() if task not in self._stopping]
         for task in over:
             self._delete(task)
         self._listed = {t: job.status != "PENDING" for t, job in found.items() if t not in over}
@@ -233,11 +231,10 @@ def _id(task: Task) -> str:
     return f"{task.id}-{task.number}"
 
 
-def _code(job: JobDetails) -> int | None:
+def _ended(task: Task, job: JobDetails) -> Ended:
     if job.status == "FAILED":
         _log.warning("%s: %s", job.submission_id, (job.message or "")[-2_000:])
-    code: int | None = job.driver_exit_code
-    return code
+    return Ended(task, job.driver_exit_code, began=job.driver_node_id is not None)
 
 
 def _connect(address: str) -> JobSubmissionClient:

@@ -6,7 +6,7 @@
 Place: started by an engine, below nobody; settings come from the environment, everything else
 from the database and the artifacts. What it writes carries its attempt's number, so that a
 worker that was given up, and goes on, changes nothing. A killed attempt's checkpoints lie in the
-job's work folder, where the next attempt goes on from them.
+job's work folder; the next attempt takes them over.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from falcon_svc.pipeline.failures import (
 from falcon_svc.pipeline.isolation import confine_job
 from falcon_svc.pipeline.limits import limit_self
 from falcon_svc.pipeline.stored_files import artifacts_of, local_file
+from falcon_svc.pipeline.work_folder import take_over
 from falcon_svc.settings import Settings
 from falcon_svc.storage import Conflict, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
@@ -123,7 +124,7 @@ class AttemptWorker:
         data = load_dataset(path, config.data)
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
             sys.exit(GONE)
-        result = self.folder / "result"
+        result = take_over(self.folder, self.number) / "result"
         found = finished(result) or discover_to(
             result,
             data,
@@ -167,11 +168,16 @@ class AttemptWorker:
         )
 
     def _beat(self) -> None:
-        """Tell every so often that this process is alive, from a thread of its own."""
-        while True:
-            if not self._write(lambda jobs: jobs.beat(self.job_id, self.number)):
-                os._exit(GONE)
-            time.sleep(self.settings.beat_s)
+        """Tell every so often that this process is alive, from a thread of its own.
+
+        Whoever cannot tell for as long as a lease has been given up, and ends.
+        """
+        try:
+            while self._write(lambda jobs: jobs.beat(self.job_id, self.number)):
+                time.sleep(self.settings.beat_s)
+        except DatabaseError:
+            _log.exception("%s, attempt %d: the record is out of reach", self.job_id, self.number)
+        os._exit(GONE)
 
     def _try(self, change: Callable[[JobRepository], bool]) -> int:
         return 0 if self._write(change) else GONE

@@ -65,6 +65,7 @@ class Supervisor:
         self.owner = engine.name
         self._seen: dict[Task, tuple[int, float]] = {}
         self._looked, self._swept = clock(), -SWEEP_S
+        self._devices = engine.devices()
 
     def step(self) -> None:
         """Do whatever is due now; takes milliseconds."""
@@ -75,6 +76,7 @@ class Supervisor:
         self._start()
         if self.clock() - self._swept > SWEEP_S:
             self._swept = self.clock()
+            self._devices = self.engine.devices()
             self._sweep()
 
     def _check(self) -> None:
@@ -99,8 +101,18 @@ class Supervisor:
             jobs = JobRepository(session)
             for job, attempt in jobs.open_attempts():
                 if (job.id, attempt.number) == (ended.task.id, ended.task.number):
-                    self._retry(jobs, job, _lost(ended.exit_code))
+                    self._account(jobs, job, ended)
         self._clean(ended.task.id)
+
+    def _account(self, jobs: JobRepository, job: Job, ended: Ended) -> None:
+        """Charge a job for an attempt, unless that found no room; without hope of any, fail."""
+        keep_s = self.settings.retention_s
+        if ended.began:
+            self._retry(jobs, job, _lost(ended.exit_code))
+        elif _device(job) in self._devices:
+            jobs.release(job.id, job.attempt, keep_s=keep_s)
+        else:
+            jobs.fail(job.id, job.attempt, _NO_DEVICE, keep_s=keep_s)
 
     def _watch(self) -> None:
         """Stop what is to be canceled or is no longer current; give up what is gone or silent."""
@@ -184,8 +196,7 @@ class Supervisor:
                 job = JobRepository(session).claim(self.owner, cuda=self.engine.has_room("cuda"))
             if job is None:
                 return
-            device = str(job.config.get("device", "auto"))
-            self.engine.start(Task("job", job.id, job.attempt, device))
+            self.engine.start(Task("job", job.id, job.attempt, _device(job)))
 
     def _sweep(self) -> None:
         """Delete results of expired jobs, and the work of jobs that ended without being seen."""
@@ -236,9 +247,14 @@ def _problem(code: str, why: str) -> Problem:
     return {"code": code, "detail": f"The attempt ended early: {why}."}
 
 
+def _device(job: Job) -> str:
+    return str(job.config.get("device", "auto"))
+
+
 _CANCELED = _problem("canceled", "it was canceled")
 _SILENT = _problem("worker_lost", "its process fell silent")
 _GONE = _problem("worker_lost", "its supervisor or its machine stopped")
+_NO_DEVICE = _problem("no_such_device", "no machine of the cluster has what it asks for")
 
 
 def _lost(exit_code: int | None) -> Problem:

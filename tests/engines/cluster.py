@@ -112,10 +112,15 @@ class Cluster:
 
 
 class Line:
-    """A TCP line to a port of this machine that can be cut: nothing passes, nobody is told."""
+    """A TCP line to a port of this machine that can be cut, so that nobody is told of it.
+
+    While it is `cut` nothing passes; answers to requests that begin with `loses` are kept back.
+    """
 
     def __init__(self, port: int) -> None:
-        self._target, self.cut, self.deaf = port, False, False
+        self._target = port
+        self.cut = False
+        self.loses: bytes | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -127,18 +132,22 @@ class Line:
                 threading.Thread(target=self._carry, args=(near,), daemon=True).start()
 
     def _carry(self, near: socket.socket) -> None:
-        """Pass bytes both ways; `deaf` lets requests through and keeps the answers."""
+        lost = False
         with near, suppress(OSError), socket.create_connection(("127.0.0.1", self._target)) as far:
             while True:
                 ready, _, _ = select.select([near, far], [], [], 0.1)
-                for one in [] if self.cut else ready:
-                    piece = one.recv(65_536)
-                    if not piece:
-                        return
-                    if one is near or not self.deaf:
-                        (far if one is near else near).sendall(piece)
                 if self.cut:
                     time.sleep(0.1)
+                    continue
+                for end in ready:
+                    piece = end.recv(65_536)
+                    if not piece:
+                        return
+                    if end is near:
+                        lost |= self.loses is not None and piece.startswith(self.loses)
+                        far.sendall(piece)
+                    elif not lost:
+                        near.sendall(piece)
 
     def close(self) -> None:
         self._listener.close()

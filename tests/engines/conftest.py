@@ -14,7 +14,7 @@ import pytest
 from falcon_svc.engines import Ended, Engine, LocalEngine, RayEngine, Task
 from falcon_svc.settings import Settings
 from tests.api.running import wait_until
-from tests.engines.cluster import Cluster
+from tests.engines.cluster import Cluster, Line
 
 PUPPET = "tests.engines.puppet"
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -101,6 +101,14 @@ def cluster(postgres):
         running = Cluster(**TOKEN, FALCON_DATABASE_URL=postgres.get_uri())
         yield running
         running.close()
+
+
+@pytest.fixture
+def line(cluster):
+    """A line to the cluster that a test may cut."""
+    made = Line(cluster.port)
+    yield made
+    made.close()
 
 
 @pytest.fixture

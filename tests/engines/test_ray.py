@@ -1,0 +1,142 @@
+"""What only a cluster can do to its users: lose answers, be cut off, have no room."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from falcon_svc.engines import RayEngine
+from falcon_svc.engines.ray import TIMEOUT_S
+from tests.api.running import free_port, wait_until
+from tests.engines.conftest import Bench, new_task
+
+pytestmark = pytest.mark.ray
+
+
+def bench_of(settings, **changes) -> Bench:
+    return Bench(settings.model_copy(update=changes), stop_s=15, start_s=60)
+
+
+def address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def looked(engine, condition, seconds=30):
+    """Look at the cluster until something is true."""
+    return wait_until(lambda: engine.ended() is not None and condition(), seconds)
+
+
+def test_an_attempt_whose_submission_was_not_answered_runs_once(ray_settings, line, cluster):
+    bench = bench_of(ray_settings, ray_address=address(line.port))
+    engine = bench.open()
+    task = new_task("exit0")
+    line.loses = b"POST"
+    engine.start(task)
+    assert task in engine.tasks & engine.waiting
+    assert not engine.is_gone(task)
+    line.loses = None
+    assert bench.end_of(engine, task).exit_code == 0
+    assert len(bench.reports(task)) == 1
+
+
+def test_a_cut_line_hides_no_end_and_lets_nothing_start(ray_settings, line):
+    bench = bench_of(ray_settings, ray_address=address(line.port))
+    engine = bench.open()
+    task = new_task("sleep")
+    pid = bench.at_work(engine, task)["pid"]
+    line.cut = True
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: engine.ended() == [] and not engine.has_room("auto"), 3 * TIMEOUT_S)
+    assert engine.tasks == {task}
+    assert not engine.is_gone(task)
+    line.cut = False
+    assert bench.end_of(engine, task).exit_code == -signal.SIGKILL
+    assert engine.has_room("auto")
+    assert len(bench.reports(task)) == 1
+
+
+def test_a_cluster_that_does_not_answer_has_no_room_and_tells_nothing(ray_settings):
+    settings = ray_settings.model_copy(update={"ray_address": address(free_port()), "ray_gpus": 1})
+    engine, task = RayEngine(settings), new_task("sleep")
+    began = time.monotonic()
+    assert engine.ended() == []
+    assert not engine.has_room("auto")
+    assert not engine.is_gone(task)  # a supervisor that starts now gives nothing up
+    assert engine.devices() == {"auto", "cpu", "cuda"}
+    assert time.monotonic() - began < 2 * TIMEOUT_S
+
+
+def test_what_no_node_has_room_for_waits_and_can_be_stopped(ray_settings, cluster):
+    bench = bench_of(ray_settings, ray_gpus=1)
+    engine, task = bench.open(), new_task("sleep", device="cuda")
+    engine.start(task)
+    looked(engine, lambda: task in engine.waiting)
+    engine.stop(task)
+    assert engine.is_gone(task)
+    assert engine.has_room("auto")
+    looked(engine, lambda: engine.is_gone(task))
+    assert not bench.reports(task)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, {"auto", "cpu"}),
+        ({"ray_gpus": 1}, {"cpu"}),
+        ({"ray_cpus": 3}, set()),
+        ({"worker_memory_bytes": 2**50}, set()),
+        ({"ray_cpus": 3, "ray_gpus": 1, "ray_autoscales": True}, {"auto", "cpu", "cuda"}),
+    ],
+)
+def test_devices_are_those_that_some_node_can_give(ray_settings, changes, found):
+    assert RayEngine(bench_of(ray_settings, **changes).settings).devices() == found
+
+
+def test_secrets_stay_at_home(ray_settings, cluster, postgres):
+    """Ray shows a job's environment to all who may ask it; nodes know the database themselves."""
+    bench = bench_of(ray_settings, database_url="postgresql://falcon:hush@db/falcon")
+    engine, task = bench.open(), new_task("exit0")
+    seen = bench.at_work(engine, task)["environment"]
+    known = cluster.submissions()[f"{task.id}-{task.number}"]
+    assert "hush" not in json.dumps(known)
+    assert known["runtime_env"]["env_vars"]["FALCON_LEASE_S"] == str(bench.settings.lease_s)
+    assert seen["FALCON_DATABASE_URL"] == postgres.get_uri()
+    bench.end_of(engine, task)
+
+
+def test_another_service_on_the_cluster_is_left_alone(ray_settings, tmp_path):
+    bench = bench_of(ray_settings)
+    other = bench_of(ray_settings, data_dir=tmp_path / "other").open()
+    engine, task = bench.open(), new_task("sleep")
+    bench.at_work(engine, task)
+    looked(other, lambda: other.is_gone(task))
+    assert not other.tasks
+    engine.stop(task)
+    looked(engine, lambda: engine.is_gone(task))
+
+
+def test_what_has_ended_and_was_told_leaves_the_cluster_s_list(ray_settings, cluster):
+    bench = bench_of(ray_settings)
+    engine, task = bench.open(), new_task("exit0")
+    engine.start(task)
+    assert f"{task.id}-1" in cluster.submissions()
+    bench.end_of(engine, task)
+    assert f"{task.id}-1" not in cluster.submissions()
+
+
+def test_the_cluster_asks_for_its_token_and_listens_on_loopback_only(cluster):
+    import psutil
+
+    assert cluster.get("/api/jobs/", token="0" * 64).status_code == 403
+    addresses = {
+        connection.laddr.ip
+        for pid in cluster.processes()
+        for connection in psutil.Process(pid).net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert addresses

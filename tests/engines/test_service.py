@@ -1,0 +1,204 @@
+"""A whole service with Postgres whose jobs run on Ray: every loss on the way ends in a result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+import pytest
+
+from tests.api.running import Running, npz_bytes, wait_until
+from tests.engines.cluster import Line
+from tests.engines.conftest import alive
+from tests.faults.history import check_history, check_nothing_left
+
+pytestmark = pytest.mark.ray
+FULL = pytest.mark.slow
+WORKER = "falcon_svc.pipeline.worker"
+QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
+LONG = {"counts": {"n_fine": 6}, "train": {"epochs": 400}}
+ENDED = ("succeeded", "failed", "canceled")
+
+
+@pytest.fixture(scope="module")
+def cut(cluster):
+    """The line between the service and the cluster."""
+    made = Line(cluster.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def service(cut, postgres, tmp_path_factory):
+    running = Running(
+        tmp_path_factory.mktemp("service") / "data",
+        engine="ray",
+        ray_address=f"http://127.0.0.1:{cut.port}",
+        ray_cpus=0.5,
+        database_url=postgres.get_uri(),
+        lease_s=15,
+        slots=2,
+        worker_nice=0,
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def dataset(service):
+    files = {"file": ("planted.npz", npz_bytes(200))}
+    return service.http.post("/v1/datasets", files=files).json()["id"]
+
+
+@pytest.fixture
+def submissions(cluster):
+    """Ids of all submissions that were ever seen of a job."""
+    seen: set[str] = set()
+
+    def look(job_id):
+        with suppress(Exception):  # there may be no cluster now
+            seen.update(name for name in cluster.submissions() if name.startswith(job_id))
+        return seen
+
+    return look
+
+
+def submit(service, dataset_id, config):
+    answer = service.http.post("/v1/jobs", json={"dataset_id": dataset_id, "config": config})
+    assert answer.status_code == 202, answer.text
+    return answer.json()["id"]
+
+
+def job_of(service, job_id):
+    return service.http.get(f"/v1/jobs/{job_id}").json()
+
+
+def until(service, job_id, condition, seconds=120):
+    return wait_until(
+        lambda: condition(job := job_of(service, job_id)) and job, seconds=seconds, every=0.1
+    )
+
+
+def until_stage(service, job_id, stage="head"):
+    job = until(service, job_id, lambda job: job["stage"] == stage or job["state"] in ENDED)
+    assert job["state"] == "running", job
+
+
+def until_succeeded(service, job_id, submissions, seconds=240):
+    def ended(job):
+        submissions(job_id)
+        return job["state"] in ENDED
+
+    job = until(service, job_id, ended, seconds)
+    assert job["state"] == "succeeded", job
+    assert check_history(service, [job_id]) == {job_id: "succeeded"}
+    check_nothing_left(service)
+    return job
+
+
+def worker_of(job_id):
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words[1:3] == ["-m", WORKER] and job_id in words:
+            return process.pid
+    return None
+
+
+def test_a_job_on_the_cluster_gives_its_result_through_the_api(service, dataset, submissions):
+    job_id = submit(service, dataset, QUICK)
+    job = until_succeeded(service, job_id, submissions)
+    assert job["attempt"] == 1
+    assert submissions(job_id) == {f"{job_id}-1"}
+    classes = service.http.get(f"/v1/jobs/{job_id}/classes").json()
+    assert len(classes) == 6
+    rows = service.http.get(f"/v1/jobs/{job_id}/assignments", headers={"Accept": "text/csv"})
+    assert rows.status_code == 200
+    assert len(rows.text.splitlines()) == 201
+
+
+def test_a_device_that_the_cluster_can_never_give_is_refused(service, dataset):
+    body = {"dataset_id": dataset, "config": {**QUICK, "device": "cuda"}}
+    answer = service.http.post("/v1/jobs", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_such_device")
+    assert service.http.get("/v1/capabilities").json()["devices"] == ["cpu"]
+
+
+def test_a_canceled_job_leaves_the_cluster(service, dataset, cluster):
+    job_id = submit(service, dataset, LONG)
+    until_stage(service, job_id)
+    pid = worker_of(job_id)
+    service.http.post(f"/v1/jobs/{job_id}:cancel")
+    wait_until(lambda: not alive(pid), seconds=10)
+    until(service, job_id, lambda job: job["state"] == "canceled", seconds=20)
+    wait_until(lambda: f"{job_id}-1" not in cluster.submissions(), seconds=10)
+    assert check_history(service, [job_id]) == {job_id: "canceled"}
+    check_nothing_left(service)
+
+
+def test_a_killed_worker_is_followed_by_another_attempt(service, dataset, submissions):
+    job_id = submit(service, dataset, LONG)
+    until_stage(service, job_id)
+    os.kill(worker_of(job_id), signal.SIGKILL)
+    assert until_succeeded(service, job_id, submissions)["attempt"] == 2
+    assert submissions(job_id) == {f"{job_id}-1", f"{job_id}-2"}
+
+
+def test_a_killed_service_finds_its_job_still_at_work(service, dataset, submissions):
+    """The same process goes on all the time; nothing is submitted twice."""
+    job_id = submit(service, dataset, LONG)
+    until_stage(service, job_id)
+    pid = worker_of(job_id)
+    submissions(job_id)
+    for process in service.descendants():
+        if process != pid and "service.supervise" in _words(process):
+            os.kill(process, signal.SIGKILL)
+    service.kill()
+    time.sleep(1)
+    assert alive(pid)
+    service.start()
+    job = until_succeeded(service, job_id, submissions)
+    assert job["attempt"] == 1
+    assert submissions(job_id) == {f"{job_id}-1"}
+
+
+def _words(pid):
+    import psutil
+
+    with suppress(psutil.Error):
+        return " ".join(psutil.Process(pid).cmdline())
+    return ""
+
+
+@pytest.mark.parametrize("cut_s", [8, pytest.param(60, marks=FULL)])
+def test_a_cut_between_service_and_cluster_is_ridden_out(service, dataset, submissions, cut, cut_s):
+    job_id = submit(service, dataset, LONG)
+    until_stage(service, job_id)
+    cut.cut = True
+    time.sleep(cut_s)
+    waiting = submit(service, dataset, QUICK)  # taken at once, started afterwards
+    cut.cut = False
+    assert until_succeeded(service, job_id, submissions)["attempt"] == 1
+    assert submissions(job_id) == {f"{job_id}-1"}
+    assert until_succeeded(service, waiting, submissions)["attempt"] == 1
+
+
+def test_a_lost_head_is_followed_by_another_attempt_on_the_next(
+    service, dataset, submissions, cluster
+):
+    """It goes on from the last attempt's checkpoint."""
+    job_id = submit(service, dataset, LONG)
+    until_stage(service, job_id)
+    until(service, job_id, lambda job: job["done"] > 20)
+    submissions(job_id)
+    cluster.kill()
+    assert job_of(service, job_id)["state"] in ("running", "queued")
+    cluster.start()
+    until(service, job_id, lambda job: job["attempt"] == 2)
+    until_stage(service, job_id)
+    assert job_of(service, job_id)["done"] > 20
+    assert until_succeeded(service, job_id, submissions)["attempt"] == 2
+    assert submissions(job_id) == {f"{job_id}-1", f"{job_id}-2"}
