@@ -11,11 +11,14 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from falcon_svc.settings import Settings
 
 CHECK_FILES = 256
 CHECK_START_S, CHECK_BYTES_PER_S = 60, 2 * 2**20
+AUTOGROUP = Path("/proc/self/autogroup")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -32,7 +35,7 @@ def limit_self(settings: Settings, kind: str, supervisor: int) -> None:
         Process id of whoever started it.
     """
     _die_with(supervisor)
-    os.nice(settings.worker_nice)
+    _step_back(settings.worker_nice)
     _limit(resource.RLIMIT_CORE, 0)
     if kind == "job" and settings.worker_memory_bytes is not None:
         _limit(resource.RLIMIT_DATA, settings.worker_memory_bytes)
@@ -46,6 +49,17 @@ def limit_reader(settings: Settings, size_bytes: int, original: int) -> None:
     _limit(resource.RLIMIT_NOFILE, CHECK_FILES)
     _limit(resource.RLIMIT_DATA, settings.check_memory_bytes)
     _limit(resource.RLIMIT_FSIZE, 0)
+
+
+def _step_back(nice: int) -> None:
+    """Leave the processor to others.
+
+    Linux may share it out among sessions first (autogroups, sched(7)): niceness then counts
+    inside a session only, and this process leads one of its own, whose niceness is set beside.
+    """
+    own = os.nice(nice)
+    with suppress(OSError):
+        AUTOGROUP.write_text(str(own), "utf-8")
 
 
 def _die_with(parent: int) -> None:
