@@ -2,17 +2,18 @@
 
 Place: below `moco`, `pretrain` and `network_encoder`. Sources: ResNet for small images as in
 solo-learn and FALCON (first convolution 3x3 of stride 1 and padding 2, no pooling after it);
-ViT-small with fixed positions as in MoCo v3 (Chen, Xie & He, ICCV 2021).
+ViT-small with fixed positions as in MoCo v3 (Chen, Xie & He, ICCV 2021). torchvision, which takes
+seconds to load, is loaded by those who need it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet, VisionTransformer, resnet18, resnet50
 
 SMALL_SIDE = 64
 """Up to this side, px, images are small: ResNets then keep their resolution at the entrance."""
@@ -79,8 +80,11 @@ def _first(conv: nn.Conv2d) -> nn.Conv2d:
     return conv
 
 
-def _resnet(network: ResNet, channels: int, side: int) -> Network:
+def _resnet(name: str, channels: int, side: int) -> Network:
     """Take off the classifier, and fit the entrance to channels and side."""
+    from torchvision import models
+
+    network = models.get_model(name, weights=None)
     dim = int(network.fc.in_features)
     network.fc = nn.Identity()
     small = side <= SMALL_SIDE
@@ -96,6 +100,8 @@ def _vit_small(channels: int, side: int) -> Network:
 
     A side that is no multiple of the patch is resized to the next smaller one.
     """
+    from torchvision.models import VisionTransformer
+
     width, patch = 384, 4 if side <= SMALL_SIDE else 16
     places = max(1, side // patch)
     fitted = places * patch
@@ -121,7 +127,7 @@ def _positions(places: int, width: int) -> Tensor:
 
 NETWORKS: dict[str, Callable[[int, int], Network]] = {
     "conv": _conv,
-    "resnet18": lambda channels, side: _resnet(resnet18(), channels, side),
-    "resnet50": lambda channels, side: _resnet(resnet50(), channels, side),
+    "resnet18": partial(_resnet, "resnet18"),
+    "resnet50": partial(_resnet, "resnet50"),
     "vit_small": _vit_small,
 }

@@ -93,7 +93,9 @@ class Supervisor:
         """A checker that died without a word could not stand the file."""
         error = _problem("unreadable", "the process that read it was killed; repair the file")
         with self.database.write() as session:
-            DatasetRepository(session).validated(ended.task.id, summary=None, error=error)
+            DatasetRepository(session).validated(
+                ended.task.id, summary=None, error=error, keep_s=self.settings.retention_s
+            )
 
     def _after(self, ended: Ended) -> None:
         """Account for a process that has gone; a worker that did its duty left nothing to do."""
@@ -161,11 +163,11 @@ class Supervisor:
             job = JobRepository(session).get(job_id)
         if job is not None and job.ended_at is None:
             return
-        shutil.rmtree(self._work / job_id, ignore_errors=True)
         kept = job.result_key if job is not None else None
         for number in self.artifacts.names(results_key(job_id)):
             if f"{results_key(job_id)}/{number}" != kept:
                 self.artifacts.remove(f"{results_key(job_id)}/{number}")
+        shutil.rmtree(self._work / job_id, ignore_errors=True)  # last: the sweep goes by it
 
     def close(self) -> None:
         """Stop what ends with this process and queue it again; no job is charged for it."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from falcon_svc.client import Falcon
 
-READY_S = 30.0
+READY_S = 60.0
 
 
 class Running:
@@ -58,6 +58,7 @@ class Running:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
+        self.kill()
         raise AssertionError(f"the service did not start:\n{self.log.read_text()[-3000:]}")
 
     def client(self, key: str | None = None) -> Falcon:

@@ -86,6 +86,7 @@ def test_the_solver_needs_numpy_and_ortools_only():
         ("ortools", "solver"),
         ("sqlalchemy", "falcon_svc.storage"),
         ("fastapi", "falcon_svc.api"),
+        ("ray", "falcon_svc.engines.ray"),
     ],
 )
 def test_a_library_has_one_home(library, home):
@@ -118,7 +119,13 @@ def test_the_help_page_loads_nothing_heavy():
 def test_the_control_plane_loads_no_torch():
     packages = [f"falcon_svc.{name}" for name in ("storage", "engines", "service", "api")]
     names = [m.name for m in within(*packages) if "migrations." not in m.name]
-    assert not modules_loaded_by("import " + ", ".join(names)) & {"torch", "faiss", "ortools"}
+    loaded = modules_loaded_by("import " + ", ".join(names))
+    assert not loaded & {"torch", "faiss", "ortools", "ray"}
+
+
+def test_discover_loads_no_torchvision():
+    """It takes as long as all the rest, and every attempt at a job would pay for it."""
+    assert "torchvision" not in modules_loaded_by("import falcon_svc.pipeline.discover")
 
 
 def test_validate_loads_no_torch(tmp_path):
