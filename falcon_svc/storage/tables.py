@@ -53,8 +53,11 @@ class Job(Base):
     __table_args__ = (
         Index("ix_jobs_tenant_id", "tenant", "id"),
         Index("ix_jobs_tenant_state", "tenant", "state", "id"),
-        Index("ix_jobs_state", "state", "id"),
+        Index("ix_jobs_state", "state", "tenant"),
         Index("ix_jobs_batch", "batch_id", "id"),
+        Index("ix_jobs_dataset", "dataset_id", "id"),
+        Index("ix_jobs_served", "tenant", "preparing_at"),
+        Index("ix_jobs_expiry", "state", "expires_at"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
