@@ -154,7 +154,8 @@ class RayEngine:
     def stop(self, task: Task) -> None:
         """Ask the cluster for a task's end, now and then until it has come."""
         now = self._clock()
-        if not self._answers or now - self._stopping.get(task, -STOP_AGAIN_S) < STOP_AGAIN_S:
+        lately = now - self._stopping.get(task, -STOP_AGAIN_S) < STOP_AGAIN_S
+        if task not in self.tasks or not self._answers or lately:
             return
         try:
             self._ask(lambda client: client.stop_job(_id(task)))

@@ -1,7 +1,7 @@
 """A real Ray cluster of one node on loopback, behind a token and a line that can be cut.
 
-Ray takes several ports; all of them listen on 127.0.0.1 only. Its processes are found by a mark in
-their environment: `ray stop` would also stop other clusters of this machine.
+Ray takes several ports; all of them listen on 127.0.0.1 only. Its processes are found by their
+session or a mark in their environment: `ray stop` would stop other clusters of this machine too.
 """
 
 from __future__ import annotations
@@ -55,20 +55,35 @@ class Cluster:
         self.start()
 
     def start(self) -> None:
-        command = ["ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1"]
-        command += [f"--port={self.gcs_port}", f"--ray-client-server-port={free_port()}"]
-        command += ["--dashboard-host=127.0.0.1", f"--dashboard-port={self.port}"]
-        command += ["--num-cpus=2", "--num-gpus=0", "--object-store-memory=83886080"]
-        command += [f"--temp-dir={self.folder}", "--disable-usage-stats"]
-        command += ["--include-log-monitor=false"]
-        with (self.folder / "head.log").open("ab") as log:
-            self.head = subprocess.Popen(
-                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
+        self.head = self._run(
+            "--head",
+            f"--port={self.gcs_port}",
+            f"--ray-client-server-port={free_port()}",
+            "--dashboard-host=127.0.0.1",
+            f"--dashboard-port={self.port}",
+            "--num-cpus=2",
+            f"--temp-dir={self.folder}",
+            "--include-log-monitor=false",
+        )
         wait_until(self._answers, seconds=READY_S, every=0.2)
 
+    def add_node(self, cpus: int) -> subprocess.Popen[bytes]:
+        """Start one more node; it takes a while until the cluster knows it."""
+        return self._run(f"--address=127.0.0.1:{self.gcs_port}", f"--num-cpus={cpus}")
+
+    def _run(self, *flags: str) -> subprocess.Popen[bytes]:
+        common = ["--block", "--node-ip-address=127.0.0.1", "--num-gpus=0", "--disable-usage-stats"]
+        with (self.folder / "ray.log").open("ab") as log:
+            return subprocess.Popen(
+                ["ray", "start", *common, "--object-store-memory=83886080", *flags],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
     def _answers(self) -> bool:
-        assert self.head.poll() is None, (self.folder / "head.log").read_text()[-3000:]
+        assert self.head.poll() is None, (self.folder / "ray.log").read_text()[-3000:]
         with suppress(httpx.TransportError):
             return self.get("/api/jobs/").status_code == 200
         return False
@@ -89,15 +104,16 @@ class Cluster:
         wait_until(lambda: not self.processes(), seconds=30, every=0.2)
 
     def processes(self) -> list[int]:
-        """Process ids of the cluster and of all jobs on it."""
+        """Process ids of the cluster and of all jobs on it, by session or by the mark."""
         import psutil
 
         found = []
         for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.status() != psutil.STATUS_ZOMBIE and (
+            with suppress(psutil.Error, ProcessLookupError):
+                ours = os.getsid(process.pid) == self.head.pid or (
                     process.environ().get(MARK) == self.mark
-                ):
+                )
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process.pid)
         return found
 

@@ -12,7 +12,7 @@ import pytest
 from falcon_svc.engines import RayEngine
 from falcon_svc.engines.ray import TIMEOUT_S
 from tests.api.running import free_port, wait_until
-from tests.engines.conftest import Bench, new_task
+from tests.engines.conftest import Bench, alive, new_task
 
 pytestmark = pytest.mark.ray
 
@@ -80,6 +80,23 @@ def test_what_no_node_has_room_for_waits_and_can_be_stopped(ray_settings, cluste
     assert engine.has_room("auto")
     looked(engine, lambda: engine.is_gone(task))
     assert not bench.reports(task)
+
+
+@pytest.mark.slow
+def test_a_lost_node_takes_its_tasks_along_and_the_next_has_room(ray_settings, cluster):
+    """A task waits for a node that can take it, however long, and ends with that node."""
+    bench = bench_of(ray_settings, ray_cpus=3)
+    engine, task = bench.open(), new_task("forksleep")
+    engine.start(task)
+    node = cluster.add_node(cpus=4)
+    looked(engine, lambda: bench.reports(task), 120)
+    seen = bench.reports(task)[0]
+    looked(engine, lambda: task not in engine.waiting)
+    os.killpg(node.pid, signal.SIGKILL)
+    node.wait()
+    ended = bench.end_of(engine, task)
+    assert (ended.exit_code, ended.began) == (None, True)
+    wait_until(lambda: not alive(seen["pid"]) and not alive(seen["child"]))
 
 
 @pytest.mark.parametrize(
