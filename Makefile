@@ -1,4 +1,4 @@
-# make demo | serve | test | lint | types | check | clean
+# make demo | demo-images | serve | test | lint | types | check | clean
 #
 # Everything runs in a virtual environment, VENV (default .venv), which is made with the first
 # Python >= 3.11 that is found and filled from PyPI; it is filled again when pyproject.toml changes.
@@ -11,13 +11,16 @@ PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo serve test lint types check clean
+.PHONY: help demo demo-images serve test lint types check clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
 demo: $(VENV)/.installed
 	$(BIN)/falcon demo --out $(DEMO_OUT)
+
+demo-images: $(VENV)/.installed
+	$(BIN)/falcon demo --images --out $(DEMO_OUT)-images
 
 serve: $(VENV)/.installed
 	$(BIN)/falcon serve

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from falcon_svc import __version__
-from falcon_svc.data.shipped import demo_path
+from falcon_svc.data.shipped import FOLDER, demo_path, drawings_path
 from falcon_svc.errors import ConfigError
 from falcon_svc.pipeline.encoder_files import resolve
 from falcon_svc.settings import Settings
@@ -100,13 +100,14 @@ def test_top_level_is_as_agreed():
 
 
 def test_shipped_data_come_with_their_attribution_and_are_packaged():
-    text = (demo_path().parent / "ATTRIBUTION.md").read_text("utf-8")
-    assert "CC BY 3.0" in text
-    assert "Larson" in text
-    assert demo_path().name in text
+    text = (FOLDER / "ATTRIBUTION.md").read_text("utf-8")
+    assert all(words in text for words in ("CC BY 3.0", "Larson", "Copyright (c) 2015 Brenden Lake"))
+    files = {path.name for path in FOLDER.iterdir()} - {"ATTRIBUTION.md"}
+    assert files == {demo_path().name, drawings_path().name}
+    assert all(f"# {name}\n" in text for name in files)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "data/shipped/*" in project["tool"]["setuptools"]["package-data"]["falcon_svc"]
-    assert demo_path().stat().st_size < 2**20
+    assert all((FOLDER / name).stat().st_size < 2**20 for name in files)
 
 
 def test_the_changelog_knows_this_version():
