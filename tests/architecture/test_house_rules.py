@@ -101,7 +101,8 @@ def test_top_level_is_as_agreed():
 
 def test_shipped_data_come_with_their_attribution_and_are_packaged():
     text = (FOLDER / "ATTRIBUTION.md").read_text("utf-8")
-    assert all(words in text for words in ("CC BY 3.0", "Larson", "Copyright (c) 2015 Brenden Lake"))
+    words = ("CC BY 3.0", "Larson", "Copyright (c) 2015 Brenden Lake")
+    assert all(word in text for word in words)
     files = {path.name for path in FOLDER.iterdir()} - {"ATTRIBUTION.md"}
     assert files == {demo_path().name, drawings_path().name}
     assert all(f"# {name}\n" in text for name in files)
