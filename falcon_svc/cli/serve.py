@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ Check = Annotated[
 Scopes = Annotated[str, typer.Option("--scopes", help="Among read,write,admin.")]
 Days = Annotated[float | None, typer.Option("--days", min=0, help="Valid for; default for ever.")]
 GRACE_S = 5
+SWITCH_S = 0.0005
+MOST_FILES = 65_536
 
 keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -41,6 +44,8 @@ def serve(
     """Start the REST API, with a worker, on http://127.0.0.1:8000."""
     settings = settings_of(data_dir, host=host, port=port)
     settings.check_exposed()
+    environment = dict(os.environ)
+    _prepare_process()
     import uvicorn
 
     from falcon_svc.api.app import create_app
@@ -48,8 +53,7 @@ def serve(
     from falcon_svc.service.supervise import Companion
 
     prepare(settings)
-    worker = None if no_worker else Companion(dict(os.environ))
-    sys.setswitchinterval(0.0005)
+    worker = None if no_worker else Companion(environment)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings),
@@ -69,6 +73,15 @@ def serve(
     finally:
         if worker is not None:
             worker.stop()
+
+
+def _prepare_process() -> None:
+    """One thread per product of matrices, as answers share the cores; sockets for many clients."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded
+    sys.setswitchinterval(SWITCH_S)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def worker(data_dir: DataDir = None, check: Check = False) -> None:
