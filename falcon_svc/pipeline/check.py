@@ -49,7 +49,10 @@ def check(settings: Settings, dataset_id: str) -> bool:
     found = found or {"error": KILLED}
     with database.write() as session:
         DatasetRepository(session).validated(
-            dataset_id, summary=found.get("summary"), error=found.get("error")
+            dataset_id,
+            summary=found.get("summary"),
+            error=found.get("error"),
+            keep_s=settings.retention_s,
         )
     return True
 

@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import falcon_svc
 from falcon_svc.pipeline.landlock import EVERYTHING, LOOK, USE, Access, restrict
 
 MOST_BYTES = 64 * 2**20
@@ -78,7 +77,7 @@ def confine_check(folder: Path) -> None:
 
 def _program(folder: Path) -> Iterator[Rule]:
     """The program's own files: the interpreter's, its packages, the libraries of the system."""
-    package = Path(falcon_svc.__file__).parent
+    package = Path(__file__).parents[1]
     places = {package, package.with_name("solver"), *map(Path, (sys.prefix, sys.base_prefix))}
     places |= {Path(entry) for entry in sys.path[1:] if entry}  # the first is where we were started
     for place in (*places, *map(Path, SYSTEM)):

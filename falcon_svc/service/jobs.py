@@ -16,10 +16,11 @@ from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError, not_found
 from falcon_svc.service.webhooks import check_url
 from falcon_svc.storage import Session
-from falcon_svc.storage.datasets import INVALID, DatasetRepository
+from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.jobs import JobRepository, Page, results_key
-from falcon_svc.storage.states import TERMINAL
+from falcon_svc.storage.measures import MeasureRepository
+from falcon_svc.storage.states import INVALID, TERMINAL
 from falcon_svc.storage.tables import Event, Job, Measure
 
 
@@ -241,4 +242,4 @@ def totals(context: Context) -> Totals:
     """Return figures over all tenants."""
     with context.database.read() as session:
         jobs = JobRepository(session)
-        return Totals(jobs.counts_by_state(), jobs.measures())
+        return Totals(jobs.counts_by_state(), MeasureRepository(session).every())

@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from falcon_svc.storage.states import OPEN
+from falcon_svc.storage.jobs import JobRepository
+from falcon_svc.storage.states import INVALID, OPEN, READY, VALIDATING
 from falcon_svc.storage.tables import Dataset, Job
-
-VALIDATING, READY, INVALID = "validating", "ready", "invalid"
 
 
 def folder_key(dataset_id: str) -> str:
@@ -96,16 +95,28 @@ class DatasetRepository:
         return self.session.scalars(query).all()
 
     def validated(
-        self, dataset_id: str, *, summary: dict[str, Any] | None, error: dict[str, Any] | None
+        self,
+        dataset_id: str,
+        *,
+        summary: dict[str, Any] | None,
+        error: dict[str, Any] | None,
+        keep_s: float = 0.0,
     ) -> bool:
-        """Record the outcome of the check, once."""
+        """Record the outcome of the check, once; jobs that wait for it fail with its error.
+
+        These are kept for `keep_s`.
+        """
         state = READY if error is None else INVALID
         done = self.session.execute(
             update(Dataset)
             .where(Dataset.id == dataset_id, Dataset.state == VALIDATING)
             .values(state=state, summary=summary, error=error, validated_at=time.time())
         )
-        return bool(done.rowcount)  # type: ignore[attr-defined]
+        if not done.rowcount:  # type: ignore[attr-defined]
+            return False
+        if error is not None:
+            JobRepository(self.session).refuse(dataset_id, error, keep_s=keep_s)
+        return True
 
     def in_use(self, dataset_id: str) -> bool:
         """Return whether a job that has not ended needs it."""

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from falcon_svc.storage.ids import new_id
+from falcon_svc.storage.measures import MeasureRepository
 from falcon_svc.storage.states import (
     ACTIVE,
     CANCELED,
@@ -26,10 +27,11 @@ from falcon_svc.storage.states import (
     OPEN,
     PREPARING,
     QUEUED,
+    READY,
     RUNNING,
     SUCCEEDED,
 )
-from falcon_svc.storage.tables import Attempt, Event, Job, Measure
+from falcon_svc.storage.tables import Attempt, Dataset, Event, Job
 
 Problem = dict[str, Any]
 LOST = ("worker_lost", "worker_killed")
@@ -157,10 +159,10 @@ class JobRepository:
         """Start an attempt at the job whose turn it is, if any is queued.
 
         Tenants take turns: next is the one with the fewest jobs at work, then the one that has
-        waited longest for a start; within a tenant, the oldest job. Jobs that insist on a GPU are
-        left out unless `cuda`.
+        waited longest for a start; within a tenant, the oldest job. A job waits until its data set
+        was found in order. Jobs that insist on a GPU are left out unless `cuda`.
         """
-        ready = [Job.state == QUEUED]
+        ready = [Job.state == QUEUED, Job.dataset_id == Dataset.id, Dataset.state == READY]
         if not cuda:
             ready.append(func.coalesce(Job.config["device"].as_string(), "auto") != "cuda")
         tenant = self._next_tenant(*ready)
@@ -177,6 +179,14 @@ class JobRepository:
         attempt = {"job_id": row.id, "number": number, "owner": owner, "beat": 0, "started_at": now}
         self.session.execute(insert(Attempt).values(attempt))
         return self.session.get(Job, row.id, populate_existing=True)
+
+    def refuse(self, dataset_id: str, problem: Problem, *, keep_s: float) -> None:
+        """End the jobs that wait for a data set that turned out to be invalid."""
+        now = time.time()
+        values = {"state": FAILED, "error": problem, "ended_at": now, "expires_at": now + keep_s}
+        waiting = select(Job.id).where(Job.dataset_id == dataset_id, Job.state == QUEUED)
+        for job_id in list(self.session.scalars(waiting)):
+            self._change(job_id, values, Job.state == QUEUED)
 
     def beat(self, job_id: str, number: int) -> bool:
         """Tell that an attempt is alive; False if it is not wanted any more."""
@@ -221,22 +231,8 @@ class JobRepository:
         if not self._finish(job_id, number, values, "succeeded", keep_s, *_current(number)):
             return False
         for (kind, label), value in measured.items():
-            self._measure(kind, label, value)
+            MeasureRepository(self.session).add(kind, label, value)
         return True
-
-    def measures(self) -> Sequence[Measure]:
-        """Return what succeeded attempts measured."""
-        return self.session.scalars(select(Measure).order_by(Measure.kind, Measure.label)).all()
-
-    def _measure(self, kind: str, label: str, value: float) -> None:
-        done = self.session.execute(
-            update(Measure)
-            .where(Measure.kind == kind, Measure.label == label)
-            .values(count=Measure.count + 1, sum=Measure.sum + value)
-        )
-        if not done.rowcount:  # type: ignore[attr-defined]
-            row = {"kind": kind, "label": label, "count": 1, "sum": value}
-            self.session.execute(insert(Measure).values(row))
 
     def versions(self, job_ids: Collection[str]) -> dict[str, int]:
         """Return id -> version of those jobs that exist."""

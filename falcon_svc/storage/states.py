@@ -18,3 +18,6 @@ OPEN = (QUEUED, *ACTIVE)
 FINISHED = (SUCCEEDED, FAILED, CANCELED)
 TERMINAL = (*FINISHED, EXPIRED)
 STATES = (*OPEN, *TERMINAL)
+
+VALIDATING, READY, INVALID = "validating", "ready", "invalid"
+"""Of a data set: it is checked once, jobs on it wait for that."""

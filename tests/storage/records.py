@@ -11,9 +11,12 @@ from falcon_svc.storage.tables import Dataset, Job
 KEEP_S = 1000.0
 
 
-def add_dataset(database: Database, tenant: str = "a", size_bytes: int = 10) -> Dataset:
+def add_dataset(
+    database: Database, tenant: str = "a", size_bytes: int = 10, *, checked: bool = True
+) -> Dataset:
     with database.write() as session:
-        return DatasetRepository(session).add(
+        datasets = DatasetRepository(session)
+        dataset = datasets.add(
             new_id("ds"),
             tenant,
             name="d",
@@ -23,6 +26,9 @@ def add_dataset(database: Database, tenant: str = "a", size_bytes: int = 10) -> 
             options={},
             metadata={},
         )
+        if checked:
+            datasets.validated(dataset.id, summary={}, error=None)
+        return dataset
 
 
 def add_job(database: Database, tenant: str = "a", dataset_id: str | None = None) -> str:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.states import TERMINAL
 from falcon_svc.storage.tables import Attempt
@@ -54,6 +55,26 @@ def test_what_a_lost_attempt_writes_is_refused(database):
     assert job_of(database, job_id).version == before
     assert do(database, "beat", job_id, 2)
     assert do(database, "succeed", job_id, 2, **DONE)
+
+
+@pytest.mark.parametrize("error", [None, {"code": "empty", "detail": "Nothing."}])
+def test_jobs_wait_for_the_check_of_their_data_set(database, error):
+    dataset = add_dataset(database, checked=False)
+    job_id, other = add_job(database, "a", dataset.id), add_job(database, "b")
+    assert claimed(database).id == other
+    assert do(database, "claim", "s") is None
+    with database.write() as session:
+        datasets = DatasetRepository(session)
+        assert datasets.validated(dataset.id, summary=None, error=error, keep_s=KEEP_S)
+        assert not datasets.validated(dataset.id, summary={}, error=None)
+    if error is None:
+        assert claimed(database).id == job_id
+        return
+    job = job_of(database, job_id)
+    assert (job.state, job.error, job.attempt) == ("failed", error, 0)
+    assert job.expires_at - job.ended_at == pytest.approx(KEEP_S)
+    assert do(database, "claim", "s") is None
+    assert job_of(database, other).state == "preparing"
 
 
 def test_a_job_ends_once(database):

@@ -1,0 +1,32 @@
+"""What succeeded attempts measured, in SQL: counts and sums over all jobs, for `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from falcon_svc.storage.tables import Measure
+
+
+class MeasureRepository:
+    """Measures as a session sees them."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def every(self) -> Sequence[Measure]:
+        """Return all of them."""
+        return self.session.scalars(select(Measure).order_by(Measure.kind, Measure.label)).all()
+
+    def add(self, kind: str, label: str, value: float) -> None:
+        """Count a figure."""
+        done = self.session.execute(
+            update(Measure)
+            .where(Measure.kind == kind, Measure.label == label)
+            .values(count=Measure.count + 1, sum=Measure.sum + value)
+        )
+        if not done.rowcount:  # type: ignore[attr-defined]
+            row = {"kind": kind, "label": label, "count": 1, "sum": value}
+            self.session.execute(insert(Measure).values(row))
