@@ -21,6 +21,7 @@ SMALL = encoder_bench.Workload(images=48, side=8, channels=3, batch_size=16, epo
 def test_our_line_is_measured(precision):
     line = encoder_bench.our_line(SMALL, precision)
     assert line.images_per_s > 0
+    assert line.cpu_ms_per_image > 0
     assert 0 <= line.waiting_share < 1
     assert line.queries_per_image == 2
 
