@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Enco
         return open_encoder(dataset, run)
     from falcon_svc.encoder.network_encoder import NetworkEncoder
 
-    return NetworkEncoder.load(directory, device=run.device)
+    return replace(NetworkEncoder.load(directory, device=run.device), batch=run.config.batch)
 
 
 def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Features:

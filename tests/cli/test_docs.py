@@ -10,11 +10,13 @@ import pytest
 
 from falcon_svc.cli.main import app
 from falcon_svc.config import make_config
+from falcon_svc.encoder.features import FOR_IMAGES, FOR_VECTORS
 from tests.cli.configuration_tables import tables
 from tests.cli.conftest import ROOT, falcon
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
 CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
+ENCODERS = (ROOT / "docs" / "encoders.md").read_text("utf-8")
 CLIENT = (ROOT / "docs" / "client.md").read_text("utf-8")
 
 
@@ -26,6 +28,17 @@ def test_every_setting_is_documented_as_it_is(section, table):
 def test_the_example_is_accepted():
     example = re.search(r"```toml\n(.*?)```", CONFIGURATION, re.DOTALL)
     assert make_config(tomllib.loads(example[1])).counts.n_fine == 40
+
+
+def test_the_recipe_of_the_encoders_page_is_accepted():
+    (recipe,) = re.findall(r"   ```toml\n(.*?)```", ENCODERS, re.DOTALL)
+    settings = make_config(tomllib.loads(recipe.replace("\n   ", "\n")))
+    assert (settings.encoder.moco.epochs, settings.joint.epochs) == (1000, 100)
+
+
+def test_every_encoder_has_its_place_on_the_encoders_page():
+    names = {*FOR_IMAGES, *FOR_VECTORS}
+    assert {name for name in names if f"`{name}" not in ENCODERS} == set()
 
 
 def test_the_example_of_counts_is_json():
