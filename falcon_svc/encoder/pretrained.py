@@ -81,7 +81,7 @@ def open_pretrained(spec: str, run: EncoderRun) -> NetworkEncoder:
     if file:
         where = f"{name} in {file}"
         fit_weights(found.network, read_weights(Path(file)), heads=found.heads, where=where)
-    network = found.network.requires_grad_(False).to(run.device)
+    network = found.network.to(run.device)
     origin = {"method": "pretrained", "file": Path(file).name or None}
     return NetworkEncoder(network, name, found.seen, origin, run.device, config.batch)
 
