@@ -23,6 +23,8 @@ from falcon_svc.storage.measures import MeasureRepository
 from falcon_svc.storage.states import INVALID, TERMINAL
 from falcon_svc.storage.tables import Event, Job, Measure
 
+MOST_WEBHOOKS = 10
+
 
 def submit(
     context: Context,
@@ -42,7 +44,7 @@ def submit(
         No such data set, an invalid one, too many jobs, bad settings, a refused webhook.
     """
     order = Order(dataset_id, config, metadata, webhook)
-    check(context, order)
+    check(context, [order])
     once = Once.of(caller.tenant, key, "job", dataset_id, config, metadata, webhook)
 
     def make(session: Session) -> str:
@@ -75,11 +77,19 @@ class Order:
     custom_id: str | None = None
 
 
-def check(context: Context, order: Order) -> None:
-    """Raise unless an order is good as far as its own words go."""
-    check_config(context, order.config)
-    if order.webhook is not None:
-        check_url(order.webhook, context.settings)
+def check(context: Context, orders: Sequence[Order]) -> None:
+    """Raise unless orders are good as far as their own words go."""
+    for order in orders:
+        check_config(context, order.config)
+    urls = {order.webhook for order in orders if order.webhook is not None}
+    if len(urls) > MOST_WEBHOOKS:
+        raise RequestError(
+            f"Expected at most {MOST_WEBHOOKS} different webhooks at once, found {len(urls)}; let "
+            "jobs share them.",
+            code="invalid_request",
+        )
+    for url in urls:  # each is looked up while the client waits
+        check_url(url, context.settings)
 
 
 def check_config(context: Context, config: dict[str, Any]) -> None:
