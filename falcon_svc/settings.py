@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     check_cpu_s: int = Field(600, ge=1, description="Most processor time of that process.")
     lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
     start_s: float = Field(
-        60.0, gt=0, description="The same for an attempt that was never heard: it is loading."
+        60.0, gt=0, description="The same for an attempt that is preparing: it loads."
     )
     lock_wait_s: float = Field(
         10.0, ge=0, description="How long to wait for a supervisor that is just ending."

@@ -26,7 +26,7 @@ from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository, Problem, results_key
-from falcon_svc.storage.states import CANCELING
+from falcon_svc.storage.states import CANCELING, PREPARING
 from falcon_svc.storage.tables import Attempt, Job
 
 POLL_S = 0.2
@@ -133,7 +133,7 @@ class Supervisor:
     def _look_at(self, job: Job, attempt: Attempt, passed_s: float) -> None:
         """Stop an attempt that is not wanted; give it up once it is gone, or after more silence."""
         task, own = Task("job", job.id, attempt.number), attempt.owner == self.owner
-        silent_s, lease_s = self._silent_s(task, attempt.beat, passed_s), self._lease_s(attempt)
+        silent_s, lease_s = self._silent_s(task, attempt.beat, passed_s), self._lease_s(job)
         silent, canceled = silent_s > lease_s, job.state == CANCELING
         if silent or (canceled and own):
             self.engine.stop(task)
@@ -152,10 +152,11 @@ class Supervisor:
         self._seen[task] = (beat, silent_s)
         return silent_s
 
-    def _lease_s(self, attempt: Attempt) -> float:
-        """Return the silence that is borne: more until a process has loaded what it needs."""
+    def _lease_s(self, job: Job) -> float:
+        """Return the silence that is borne: more of a process that is loading what it needs."""
         settings = self.settings
-        return settings.lease_s if attempt.beat else max(settings.lease_s, settings.start_s)
+        loading = job.state == PREPARING
+        return max(settings.lease_s, settings.start_s) if loading else settings.lease_s
 
     def _clean(self, job_id: str) -> None:
         """Delete an ended job's work, and what attempts left that did not become its result."""

@@ -60,6 +60,7 @@ def elsewhere(database) -> str:
     """Return a job at work under another supervisor."""
     job_id = add_job(database)
     claimed(database, "elsewhere")
+    do(database, "run", job_id, 1)
     return job_id
 
 
@@ -91,8 +92,9 @@ def test_an_attempt_that_falls_silent_is_given_up_after_its_lease(supervisor, da
     assert Task("job", job_id, 2) in supervisor.engine.tasks
 
 
-def test_an_attempt_that_was_never_heard_has_time_to_load(supervisor, database, clock):
-    job_id = elsewhere(database)
+def test_an_attempt_that_is_preparing_has_time_to_load(supervisor, database, clock):
+    job_id = add_job(database)
+    claimed(database, "elsewhere")
     steps(supervisor, clock, 20)
     assert attempt_of(database, job_id) == 1
     steps(supervisor, clock, 5)
