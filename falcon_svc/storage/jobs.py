@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from falcon_svc.storage.ids import new_id
 from falcon_svc.storage.measures import MeasureRepository
+from falcon_svc.storage.queue import next_ready
 from falcon_svc.storage.states import (
     ACTIVE,
     CANCELED,
@@ -27,11 +28,10 @@ from falcon_svc.storage.states import (
     OPEN,
     PREPARING,
     QUEUED,
-    READY,
     RUNNING,
     SUCCEEDED,
 )
-from falcon_svc.storage.tables import Attempt, Dataset, Event, Job
+from falcon_svc.storage.tables import Attempt, Event, Job
 
 Problem = dict[str, Any]
 LOST = ("worker_lost", "worker_killed")
@@ -158,18 +158,10 @@ class JobRepository:
     def claim(self, owner: str, *, cuda: bool = True) -> Job | None:
         """Start an attempt at the job whose turn it is, if any is queued.
 
-        Tenants take turns: next is the one with the fewest jobs at work, then the one that has
-        waited longest for a start; within a tenant, the oldest job. A job waits until its data set
-        was found in order. Jobs that insist on a GPU are left out unless `cuda`.
+        Whose turn it is: `falcon_svc.storage.queue`. Jobs that insist on a GPU are left out unless
+        `cuda`.
         """
-        ready = [Job.state == QUEUED, Job.dataset_id == Dataset.id, Dataset.state == READY]
-        if not cuda:
-            ready.append(func.coalesce(Job.config["device"].as_string(), "auto") != "cuda")
-        tenant = self._next_tenant(*ready)
-        if tenant is None:
-            return None
-        query = select(Job.id, Job.attempt).where(Job.tenant == tenant, *ready)
-        row = self.session.execute(query.order_by(Job.id).limit(1)).first()
+        row = next_ready(self.session, cuda=cuda)
         if row is None:
             return None
         now, number = time.time(), row.attempt + 1
@@ -316,25 +308,6 @@ class JobRepository:
             delete(Job).where(Job.id == job_id, Job.state.in_((*FINISHED, EXPIRED)))
         )
         return bool(done.rowcount)  # type: ignore[attr-defined]
-
-    def _next_tenant(self, *ready: ColumnElement[bool]) -> str | None:
-        query = select(Job.tenant).where(*ready).distinct()
-        waiting = set(self.session.scalars(query))
-        if not waiting:
-            return None
-        at_work = dict(
-            self.session.execute(
-                select(Job.tenant, func.count()).where(Job.state.in_(ACTIVE)).group_by(Job.tenant)
-            ).all()
-        )
-        served = dict(
-            self.session.execute(
-                select(Job.tenant, func.max(Job.preparing_at))
-                .where(Job.tenant.in_(waiting))
-                .group_by(Job.tenant)
-            ).all()
-        )
-        return min(waiting, key=lambda t: (at_work.get(t, 0), served.get(t) or 0.0, t))
 
     def _finish(
         self,

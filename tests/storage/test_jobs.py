@@ -140,6 +140,14 @@ def test_a_tenant_with_work_at_hand_waits_for_one_without(database):
     assert [claimed(database).tenant for _ in range(3)] == ["a", "b", "a"]
 
 
+def test_a_tenant_whose_jobs_cannot_start_yet_lets_the_others_pass(database):
+    unchecked = add_dataset(database, "a", checked=False)
+    add_job(database, "a", unchecked.id)
+    other = add_job(database, "b")
+    assert claimed(database).id == other
+    assert do(database, "claim", "s") is None
+
+
 def test_a_job_is_claimed_by_one_of_many(database):
     for _ in range(5):
         add_job(database)

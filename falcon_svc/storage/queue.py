@@ -1,0 +1,50 @@
+"""Whose turn it is: tenants take turns, and within a tenant the oldest job is next.
+
+Place: under `JobRepository.claim`. Next is the tenant with the fewest jobs at work, then the one
+that has waited longest for a start. A job waits until its data set was found in order. Every
+start looks into an index a few times for each waiting tenant, however many jobs wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from falcon_svc.storage.states import ACTIVE, QUEUED, READY
+from falcon_svc.storage.tables import Dataset, Job
+
+
+def next_ready(session: Session, *, cuda: bool) -> Row[tuple[str, int]] | None:
+    """Return id and attempt of the job that is to be started, if any can be."""
+    ready = [Job.state == QUEUED, Job.dataset_id == Dataset.id, Dataset.state == READY]
+    if not cuda:
+        ready.append(func.coalesce(Job.config["device"].as_string(), "auto") != "cuda")
+    for tenant in _in_turn(session):
+        query = select(Job.id, Job.attempt).where(Job.tenant == tenant, *ready)
+        row = session.execute(query.order_by(Job.id).limit(1)).first()
+        if row is not None:
+            return row
+    return None
+
+
+def _in_turn(session: Session) -> list[str]:
+    """Return the tenants with queued jobs, the one whose turn it is first."""
+    counts = select(Job.tenant, func.count()).where(Job.state.in_(ACTIVE)).group_by(Job.tenant)
+    at_work = dict(session.execute(counts).all())
+    started = {
+        tenant: session.scalar(select(func.max(Job.preparing_at)).where(Job.tenant == tenant))
+        for tenant in _waiting(session)
+    }
+    return sorted(started, key=lambda t: (at_work.get(t, 0), started[t] or 0.0, t))
+
+
+def _waiting(session: Session) -> Iterator[str]:
+    """Give the tenants that have queued jobs: one look into the index for each."""
+    tenant: str | None = ""
+    while tenant is not None:
+        later = (Job.state == QUEUED, Job.tenant > tenant)
+        tenant = session.scalar(select(func.min(Job.tenant)).where(*later))
+        if tenant is not None:
+            yield tenant
