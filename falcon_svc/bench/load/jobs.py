@@ -34,13 +34,13 @@ JSON = ("Content-Type", "application/json")
 
 def submits(site: Site, sizes: Sizes) -> Iterator[Row]:
     """Submit jobs at a fixed rate, kill the API the moment it has acknowledged one, look again."""
-    site.training()
     acknowledged: list[str] = []
     rounds: list[Tally] = []
-    with site.watch() as watch:
-        for _ in range(sizes.kills):
+    for _ in range(sizes.kills):
+        site.training()
+        with site.watch() as watch:
             rounds.append(asyncio.run(_submit_until_killed(site, sizes, acknowledged)))
-            site.restart()
+        site.restart()
     with site.client() as client:
         there = {str(one["id"]) for one in client.jobs()}
     lost = len(set(acknowledged) - there)
@@ -125,8 +125,8 @@ def _is_canceled(client: Falcon, job_id: str) -> bool:
 def fairness(_: Site, sizes: Sizes) -> Iterator[Row]:
     """Let five tenants with queues of very unequal length wait for four slots, in a record alone.
 
-    A tenant's fair share is one of k starts while k tenants wait; measured is the longest series
-    of starts without one of its own, in multiples of k.
+    While k tenants wait, each start is a k-th of one for each of them. Measured is the most that
+    came together for a tenant before it had a start of its own: 1 would be exact turns.
     """
     with tempfile.TemporaryDirectory(prefix="falcon-bench-") as folder:
         database = Database(f"sqlite:///{Path(folder) / 'fair.db'}")
@@ -176,7 +176,7 @@ def add_dataset(datasets: DatasetRepository, tenant: str) -> str:
 
 def _serve(database: Database, left: Counter[str]) -> tuple[float, list[float]]:
     """Start and end all jobs; return the longest wait in fair shares, and seconds per start."""
-    unserved: Counter[str] = Counter()
+    owed = dict.fromkeys(left, 0.0)
     at_work: deque[str] = deque()
     worst, claims_s = 0.0, []
     while waiting := [tenant for tenant, n in left.items() if n]:
@@ -190,9 +190,9 @@ def _serve(database: Database, left: Counter[str]) -> tuple[float, list[float]]:
         claims_s.append(time.perf_counter() - began)
         assert job is not None, "a job waits and none is started"
         for tenant in waiting:
-            unserved[tenant] += 1
-            worst = max(worst, unserved[tenant] / len(waiting))
-        unserved[job.tenant] = 0
+            owed[tenant] += 1 / len(waiting)
+        worst = max(worst, *owed.values())
+        owed[job.tenant] = 0.0
         left[job.tenant] -= 1
         at_work.append(job.id)
     return worst, claims_s

@@ -93,12 +93,14 @@ class Watch:
         self._parts, self._memory = ([os.getpid()], [api], workers), memory
         self._ended = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
+        self._cpu = [0.0 for _ in self._parts]
         self.first_rss_bytes = self.peak_rss_bytes = 0
         self.circumstances = Circumstances(0.0, 0.0, 0.0, 0.0)
 
     def __enter__(self) -> Watch:
-        self.first_rss_bytes = self.peak_rss_bytes = self._rss()
-        self._began, self._used = time.perf_counter(), self._cpu()
+        self._look()
+        self.first_rss_bytes, self._began_cpu = self.peak_rss_bytes, self._cpu
+        self._began = time.perf_counter()
         self._sampler.start()
         return self
 
@@ -111,18 +113,19 @@ class Watch:
         self._ended.set()
         self._sampler.join()
         seconds = time.perf_counter() - self._began
+        self._look()
         cores = [
-            max(after - before, 0.0) / seconds
-            for before, after in zip(self._used, self._cpu(), strict=True)
+            (after - before) / seconds
+            for before, after in zip(self._began_cpu, self._cpu, strict=True)
         ]
         self.circumstances = Circumstances(os.getloadavg()[0], *cores)
 
-    def _cpu(self) -> list[float]:
-        return [sum(map(cpu_s, pids)) for pids in self._parts]
-
-    def _rss(self) -> int:
-        return sum(map(rss_bytes, self._memory))
-
     def _sample(self) -> None:
         while not self._ended.wait(SAMPLE_S):
-            self.peak_rss_bytes = max(self.peak_rss_bytes, self._rss())
+            self._look()
+
+    def _look(self) -> None:
+        """Take the larger of what is and was: a process that has ended shows nothing any more."""
+        used = [sum(map(cpu_s, pids)) for pids in self._parts]
+        self._cpu = [max(pair) for pair in zip(self._cpu, used, strict=True)]
+        self.peak_rss_bytes = max(self.peak_rss_bytes, sum(map(rss_bytes, self._memory)))
