@@ -19,6 +19,7 @@ from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
 from falcon_svc.cli.predict import predict
+from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
 from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.validate import validate
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (discover, validate, evaluate, predict, demo, serve, worker, doctor):
+for command in (discover, pretrain, validate, evaluate, predict, demo, serve, worker, doctor):
     app.command()(command)
 app.command(context_settings=PASS_ON)(bench)
 for group in (keys, remote):

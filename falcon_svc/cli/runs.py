@@ -1,6 +1,6 @@
-"""One discovery from the command line: early checks, progress, interruption.
+"""One run from the command line: early checks, progress, interruption.
 
-Shared by `falcon discover` and `falcon demo`.
+Shared by `falcon discover`, `falcon demo` and `falcon pretrain`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from falcon_svc.pipeline.atomic_directory import check_replaceable
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
     from falcon_svc.discovery.result import Discovery
+    from falcon_svc.progress import Progress
+    from falcon_svc.types import CoarseDataset
 
 INTERRUPTED = 130
 LISTED_SKIPPED = 5
@@ -36,19 +38,28 @@ def run_discovery(
     typer.Exit
         130 after an interruption.
     """
+    with opened(source, directory, config, quiet=quiet) as (dataset, progress):
+        from falcon_svc.pipeline.discover import discover_to
+
+        return discover_to(directory, dataset, config, resume=resume, progress=progress)
+
+
+@contextmanager
+def opened(
+    source: Path, directory: Path, config: DiscoveryConfig, *, quiet: bool
+) -> Iterator[tuple[CoarseDataset, Progress]]:
+    """Yield the data set of a run that is to write `directory`, and the progress to tell."""
     from falcon_svc.data import load_dataset
 
     check_replaceable(directory)
     dataset = load_dataset(source, config.data)
     if not quiet:
         _tell_skipped([f"{skip.id}: {skip.reason}" for skip in dataset.skipped])
-    from falcon_svc.pipeline.discover import discover_to
-
     with (
         _told_how_to_resume(directory),
         shown_progress(len(dataset), quiet=quiet) as progress,
     ):
-        return discover_to(directory, dataset, config, resume=resume, progress=progress)
+        yield dataset, progress
 
 
 def _tell_skipped(lines: list[str]) -> None:

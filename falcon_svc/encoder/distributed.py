@@ -8,13 +8,14 @@ process, loss, gradients and running statistics are those of one process with th
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn import functional as differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -51,11 +52,7 @@ def first_row(n_rows: int) -> int:
 
 def mean_of(value: Tensor) -> Tensor:
     """Return the mean of a number over all processes."""
-    if is_joint():
-        value = value.clone()
-        dist.all_reduce(value)
-        value /= world_size()
-    return value
+    return _summed(value) / world_size() if is_joint() else value
 
 
 @contextmanager
@@ -92,7 +89,9 @@ def shared(model: nn.Module) -> nn.Module:
     if not is_joint():
         return model
     use_joint_statistics(model)
-    return DistributedDataParallel(model, broadcast_buffers=False)
+    with warnings.catch_warnings():  # the argument's new name is not in older torch
+        warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
+        return DistributedDataParallel(model, broadcast_buffers=False)
 
 
 def use_joint_statistics(model: nn.Module) -> None:
@@ -114,11 +113,9 @@ class JointBatchNorm(_BatchNorm):
             return super().forward(x)
         axes = [0, *range(2, x.ndim)]
         values = x.float()
-        count = values.new_tensor(values.numel() / values.shape[1])
+        count = values.numel() / values.shape[1] * world_size()
         sums = torch.stack([values.sum(axes), values.square().sum(axes)])  # (2, C)
-        sums = differentiable.all_reduce(sums)  # type: ignore[no-untyped-call]
-        count = mean_of(count) * world_size()
-        mean, square = sums / count
+        mean, square = _JointSum.apply(sums) / count
         variance = (square - mean.square()).clamp_min(0)
         self._track(mean, variance * count / (count - 1))
         shape = [1, -1, *[1] * (x.ndim - 2)]
@@ -140,3 +137,21 @@ class JointBatchNorm(_BatchNorm):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance, self.momentum)
         self.num_batches_tracked += 1
+
+
+class _JointSum(torch.autograd.Function):
+    """The sum over all processes; each one's gradient is the sum of all processes' too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return _summed(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _summed(gradient)
+
+
+def _summed(x: Tensor) -> Tensor:
+    total = x.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total

@@ -26,7 +26,13 @@ class MocoConfig(BaseModel):
     network: NetworkName = Field(
         "conv", description="conv (small, for CPUs), resnet18 (v3), resnet50 or vit_small."
     )
-    epochs: StrictInt = Field(60, ge=1, le=100_000, description="Passes over the data. v3: 1000.")
+    epochs: StrictInt = Field(
+        60,
+        ge=0,
+        le=100_000,
+        description="Passes over the data; 0 = take the encoder that is continued as it is. v3: "
+        "1000.",
+    )
     batch_size: StrictInt = Field(
         256, ge=2, le=65_536, description="Samples per forward pass, of all processes. v3: 256."
     )
@@ -76,7 +82,7 @@ class MocoConfig(BaseModel):
     )
     precision: Literal["auto", "bf16", "fp32"] = Field(
         "auto",
-        description="Of the networks' forward pass; auto = bf16 where the processor computes in it.",
+        description="Of the forward pass; auto = bf16 where the processor computes in it.",
     )
     processes: StrictInt = Field(
         1, ge=1, le=1_024, description="Processes on this machine that share every batch."

@@ -5,6 +5,7 @@ Place: opened by `features`; joins samples, views, network and loop, and hands b
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -19,7 +20,13 @@ from torch import nn
 from falcon_svc.encoder.base import EncoderRun
 from falcon_svc.encoder.distributed import first_one_first, is_joint
 from falcon_svc.encoder.moco_processes import run_processes
-from falcon_svc.encoder.network_encoder import MLP, TENSORS, NetworkEncoder, untrained
+from falcon_svc.encoder.network_encoder import (
+    MLP,
+    TENSORS,
+    NetworkEncoder,
+    untrained,
+    weights_file,
+)
 from falcon_svc.encoder.pixel_store import load_or_make_pixels
 from falcon_svc.encoder.preprocessing import Seen, VectorInput
 from falcon_svc.encoder.pretrain import pretrain
@@ -53,6 +60,8 @@ def open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Network
         As in `pretrain`.
     """
     earlier = _earlier(argument)
+    if run.config.moco.epochs == 0:
+        return _as_it_is(earlier, run)
     folder = None if run.work_dir is None else run.work_dir / "encoder"
     samples, architecture, seen = _samples(dataset, run, folder)
     network = first_network(architecture, seen, seed=run.seed, earlier=earlier)
@@ -129,7 +138,7 @@ def first_network(name: str, seen: Seen, *, seed: int, earlier: Path | None = No
     seed
         Draws its weights.
     earlier
-        Encoder whose weights it starts from instead: a directory, or a file of weights.
+        File of weights that it starts from instead.
 
     Raises
     ------
@@ -140,6 +149,7 @@ def first_network(name: str, seen: Seen, *, seed: int, earlier: Path | None = No
         torch.manual_seed(seed)
         network = untrained(name, seen)
     if earlier is not None:
+        _check_architecture(earlier, name)
         where = f"{name} for samples of {' x '.join(map(str, seen.shape))} in {earlier}"
         fit_weights(network, read_safetensors(earlier), where=where)
     return network
@@ -149,8 +159,7 @@ def _earlier(argument: str) -> Path | None:
     """Return the file of weights that the encoder's argument names."""
     if not argument:
         return None
-    path = Path(argument.removeprefix(CONTINUE))
-    file = path / TENSORS if path.is_dir() else path
+    file = weights_file(Path(argument.removeprefix(CONTINUE)))
     if not argument.startswith(CONTINUE) or not file.is_file():
         raise ConfigError(
             f"Expected moco:{CONTINUE}PATH with the result of an earlier run or its {TENSORS}, "
@@ -158,6 +167,30 @@ def _earlier(argument: str) -> Path | None:
             code="bad_encoder",
         )
     return file
+
+
+def _as_it_is(earlier: Path | None, run: EncoderRun) -> NetworkEncoder:
+    if earlier is None:
+        raise ConfigError(
+            "Expected encoder.moco.epochs of 1 or more for a new encoder, found 0; name an "
+            f"earlier one with moco:{CONTINUE}PATH, or train some epochs.",
+            code="bad_encoder",
+        )
+    return NetworkEncoder.load(earlier, device=run.device)
+
+
+def _check_architecture(earlier: Path, name: str) -> None:
+    """Refuse an encoder whose record names another network; without a record, shapes decide."""
+    try:
+        found = json.loads(earlier.with_suffix(".json").read_text("utf-8"))["architecture"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if found != name:
+        raise ConfigError(
+            f"Expected an encoder with the network {name} to continue, found {found} in {earlier}; "
+            "set encoder.moco.network (for vectors encoder.moco.vectors.width) to it.",
+            code="bad_encoder",
+        )
 
 
 def _origin(run: EncoderRun, history: tuple[PretrainReport, ...]) -> dict[str, object]:

@@ -94,8 +94,8 @@ class NetworkEncoder:
         return {TENSORS: self._weights(), RECORD: text.encode()}
 
     @classmethod
-    def load(cls, directory: Path, *, device: str = "cpu") -> NetworkEncoder:
-        """Read the encoder of a result directory.
+    def load(cls, path: Path, *, device: str = "cpu") -> NetworkEncoder:
+        """Read the encoder of a result directory, or a file of weights with its record beside it.
 
         Raises
         ------
@@ -104,17 +104,18 @@ class NetworkEncoder:
         ConfigError
             The weights are not of the network that the record names.
         """
+        file = weights_file(path)
         try:
-            record: dict[str, Any] = json.loads((directory / RECORD).read_text("utf-8"))
+            record: dict[str, Any] = json.loads(file.with_suffix(".json").read_text("utf-8"))
             if record["format_version"] != FORMAT_VERSION:
                 raise ValueError(f"format version {record['format_version']}")
             seen = SEEN.validate_python(record["preprocessing"])
             architecture, origin = str(record["architecture"]), dict(record["origin"])
             network = untrained(architecture, seen)
-            tensors = safetensors.torch.load_file(directory / TENSORS)
+            tensors = safetensors.torch.load_file(file)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise _unreadable(directory, error) from error
-        fit_weights(network, tensors, where=f"{architecture} in {directory / TENSORS}")
+            raise _unreadable(path, error) from error
+        fit_weights(network, tensors, where=f"{architecture} in {file}")
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, architecture, seen, origin, device)
 
@@ -129,6 +130,11 @@ class NetworkEncoder:
             x = x.contiguous(memory_format=torch.channels_last)
         features: torch.Tensor = self.network.eval()(x)
         return features.float()
+
+
+def weights_file(path: Path) -> Path:
+    """Return the file of weights: `path`, or the one that the directory `path` holds."""
+    return path / TENSORS if path.is_dir() else path
 
 
 def untrained(architecture: str, seen: Seen) -> nn.Module:
@@ -151,9 +157,9 @@ def _check_finite(features: FloatArray, start: int) -> None:
         )
 
 
-def _unreadable(directory: Path, error: Exception) -> StorageError:
+def _unreadable(path: Path, error: Exception) -> StorageError:
     first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
     return StorageError(
-        f"Expected an encoder ({RECORD} and {TENSORS}, version {FORMAT_VERSION}) in {directory}, "
+        f"Expected an encoder ({RECORD} and {TENSORS}, version {FORMAT_VERSION}) in {path}, "
         f"but it cannot be read ({first}); give the directory of a run with --encoder moco."
     )

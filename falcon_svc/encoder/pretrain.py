@@ -188,6 +188,6 @@ def _channels_last(views: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 @cache
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # not in older torch
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older torch
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
