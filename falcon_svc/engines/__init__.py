@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from falcon_svc.engines.base import Device, Ended, Engine, Task
+from falcon_svc.engines.base import Ended, Engine, Task
 from falcon_svc.engines.local import LocalEngine
 from falcon_svc.engines.ray import RayEngine
 from falcon_svc.settings import Settings
 
-__all__ = ["Device", "Ended", "Engine", "LocalEngine", "RayEngine", "Task", "open_engine"]
+__all__ = ["Ended", "Engine", "LocalEngine", "RayEngine", "Task", "open_engine"]
 
 
 def open_engine(settings: Settings) -> Engine:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from falcon_svc.settings import Settings
 
 WORKER = "falcon_svc.pipeline.worker"
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Engine(Protocol):
         """Return the devices that a task may ask for: all but those that it can never get."""
         ...
 
-    def has_room(self, device: Device) -> bool:
+    def has_room(self, device: str) -> bool:
         """Whether one more task for this device may start now."""
         ...
 

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 
-from falcon_svc.engines.base import WORKER, Device, Ended, Task, installation
+from falcon_svc.engines.base import WORKER, Ended, Task, installation
 from falcon_svc.engines.gpus import VISIBLE, gpu_names
 from falcon_svc.settings import Settings
 
@@ -60,7 +60,7 @@ class LocalEngine:
         """All, or all but cuda where there is no GPU."""
         return frozenset({"auto", "cpu", "cuda"} if self._gpus else {"auto", "cpu"})
 
-    def has_room(self, device: Device) -> bool:
+    def has_room(self, device: str) -> bool:
         """Whether a slot is free, and a GPU where one is needed and there are some."""
         lacks_gpu = device == "cuda" and self._gpus and not self._free_gpus()
         return len(self._children) < self._settings.slots and not lacks_gpu

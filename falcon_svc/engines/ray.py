@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from falcon_svc.engines.base import WORKER, Device, Ended, Task, installation
+from falcon_svc.engines.base import WORKER, Ended, Task, installation
 from falcon_svc.errors import MissingExtraError
 from falcon_svc.settings import SECRETS, Settings
 
@@ -120,7 +120,7 @@ class RayEngine:
         least = {"CPU": self._settings.ray_cpus, "GPU": gpus, "memory": memory}
         return any(all(node.get(k, 0) >= n for k, n in least.items()) for node in nodes)
 
-    def has_room(self, device: Device) -> bool:
+    def has_room(self, device: str) -> bool:
         """Whether a slot is free; the cluster itself lets a submission wait for its device."""
         return bool(self._answers) and len(self.tasks) < self._settings.slots
 
