@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from falcon_svc.engines import LocalEngine, Task
+from falcon_svc.engines import Ended, LocalEngine, Task
 from falcon_svc.errors import ConfigError
 from falcon_svc.service.housekeeping import Stop
 from falcon_svc.service.supervise import _loop, _take_lock
@@ -14,7 +14,7 @@ from falcon_svc.service.supervisor import Supervisor
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.jobs import JobRepository
-from tests.storage.records import KEEP_S, add_job, claimed, do, job_of
+from tests.storage.records import KEEP_S, add_dataset, add_job, claimed, do, job_of
 
 PUPPET = "tests.engines.puppet"
 STEP_S = 1.0
@@ -147,3 +147,68 @@ def test_a_supervisor_whose_lock_was_removed_stops(supervisor, settings):
         _loop(supervisor, lock, Stop(), None)
     for descriptor in (lock, other):
         os.close(descriptor)
+
+
+def test_the_next_supervisor_keeps_what_its_engine_still_has(supervisor, settings, database):
+    """As on a cluster, where jobs outlive the supervisor: what is at work goes on."""
+    job_id = add_job(database)
+    supervisor.step()
+    after = Supervisor(
+        settings, database, supervisor.artifacts, supervisor.engine, supervisor.checks
+    )
+    after.step()
+    assert (job_of(database, job_id).state, attempt_of(database, job_id)) == ("preparing", 1)
+    assert after.engine.tasks == {Task("job", job_id, 1)}
+
+
+def test_the_next_supervisor_gives_up_what_its_engine_has_not(supervisor, settings, database):
+    job_id = add_job(database)
+    supervisor.step()
+    engine = LocalEngine(settings, worker=PUPPET)
+    after = Supervisor(settings, database, supervisor.artifacts, engine, supervisor.checks)
+    after.step()
+    assert attempt_of(database, job_id) == 2
+    after.close()
+
+
+def add_job_for(device, database) -> str:
+    dataset_id = add_dataset(database).id
+    return str(do(database, "add", "a", dataset_id, {"device": device}, {}).id)
+
+
+class Full(LocalEngine):
+    """A cluster that never has room for what it took."""
+
+    def ended(self):
+        tasks = list(self.tasks)
+        self.close()
+        return [Ended(task, None, began=False) for task in tasks]
+
+
+@pytest.mark.parametrize(("device", "state"), [("auto", "queued"), ("cuda", "failed")])
+def test_an_attempt_that_found_no_room_is_no_try(settings, database, supervisor, device, state):
+    """It goes back to the queue, unless what it asks for can never be had."""
+    job_id = add_job_for(device, database)
+    settings = settings.model_copy(update={"max_attempts": 1, "gpus": 0})
+    full = Full(settings, worker=PUPPET)
+    made = Supervisor(settings, database, supervisor.artifacts, full, supervisor.checks)
+    made.step()
+    for ended in full.ended():
+        made._after(ended)
+    job = job_of(database, job_id)
+    assert (job.state, job.attempt) == (state, 1)
+    assert (job.error or {}).get("code") == (None if state == "queued" else "no_such_device")
+
+
+def test_jobs_that_insist_on_a_gpu_wait_and_let_others_pass(database, settings, supervisor):
+    first, second, third = (add_job_for(d, database) for d in ("cuda", "cuda", "auto"))
+    engine = LocalEngine(settings.model_copy(update={"gpus": 1, "slots": 3}), worker=PUPPET)
+    made = Supervisor(settings, database, supervisor.artifacts, engine, supervisor.checks)
+    made.step()
+    states = [job_of(database, job_id).state for job_id in (first, second, third)]
+    assert states == ["preparing", "queued", "preparing"]
+    do(database, "cancel", first, keep_s=KEEP_S)
+    made.step()
+    assert job_of(database, first).state == "canceled"
+    assert job_of(database, second).state == "preparing"
+    made.close()
