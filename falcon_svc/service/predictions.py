@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -83,22 +83,27 @@ class Model:
         prob = np.exp(log_prob)
         best = prob.argmax(axis=1)
         parents = prob @ self.relation
-        rows = np.arange(len(prob))
-        confidence, coarse_best = prob[rows, best], parents.argmax(axis=1)
-        return [
-            {
-                "fine": int(f),
-                "confidence": float(p),
-                "coarse": self.coarse_names[k],
-                "coarse_confidence": float(min(parents[row, k], 1.0)),
-                "abstained": bool(p < least),
-            }
-            for row, f, p, k in zip(rows, best, confidence, coarse_best, strict=True)
-        ]
+        confidence = np.take_along_axis(prob, best[:, None], axis=1)[:, 0]
+        columns = {
+            "fine": best.tolist(),
+            "confidence": confidence.tolist(),
+            "coarse": [self.coarse_names[k] for k in parents.argmax(axis=1)],
+            "coarse_confidence": np.minimum(parents.max(axis=1), 1.0).tolist(),
+            "abstained": (confidence < least).tolist(),
+        }
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    @cached_property
+    def _map(self) -> FloatArray:
+        """(D, F): a linear head in front of its space is one product instead of two."""
+        return np.asarray(self.tensors["projection"] @ self.tensors["head.weight"].T)
 
     def _scores(self, vectors: FloatArray) -> FloatArray:
-        inputs = _unit(vectors - self.tensors["mean"]) @ self.tensors["projection"]
+        rows = _unit(vectors - self.tensors["mean"])
         weight, bias = self.tensors["head.weight"], self.tensors["head.bias"]
+        if self.kind == "linear":
+            return np.asarray(rows @ self._map + bias)
+        inputs = rows @ self.tensors["projection"]
         if self.kind == "mlp":
             inner = inputs @ self.tensors["head.inner"].T + self.tensors["head.inner_bias"]
             inputs = inputs + np.maximum(inner, 0) @ self.tensors["head.outer"].T

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from falcon_svc.api.dependencies import Ctx, JobId, Reader
 from falcon_svc.api.documents import GATED, refused
@@ -69,4 +69,4 @@ def _predict(
     else:
         vectors, coarse, least = predictions.read_vectors(io.BytesIO(asked[0])), None, asked[1]
     found = predictions.predict(context, caller, job_id, vectors, coarse, least=least)
-    return Response(json.dumps({"predictions": found}), media_type=JSON)
+    return Response(to_json({"predictions": found}), media_type=JSON)

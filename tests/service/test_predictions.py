@@ -1,0 +1,61 @@
+"""The head in numpy equals its formula, computed step by step in double precision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_svc.service.predictions import Model
+
+F, C, D, K = 7, 3, 6, 5
+NAMES = ("ant", "bee", "cat")
+PARENT = np.array([0, 1, 2, 0, 1, 2, 0])
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture(params=["linear", "mlp", "prototype"])
+def model(request):
+    rng = np.random.default_rng(0)
+    shapes = {
+        "mean": (D,), "projection": (D, K), "head.weight": (F, K), "head.bias": (F,),
+        "head.inner": (4, K), "head.inner_bias": (4,), "head.outer": (K, 4),
+    }  # fmt: skip
+    tensors = {name: rng.standard_normal(shape).astype("f4") for name, shape in shapes.items()}
+    tensors["head.log_temperature"] = np.float32(-1.5)
+    tensors["relation.0"] = np.eye(C, dtype=np.uint8)[PARENT]
+    return Model(tensors, request.param, NAMES)
+
+
+def expected_probabilities(model, vectors, allowed):
+    t = {name: np.asarray(value, np.float64) for name, value in model.tensors.items()}
+    inputs = unit(vectors - t["mean"]) @ t["projection"]
+    if model.kind == "mlp":
+        inner = np.maximum(inputs @ t["head.inner"].T + t["head.inner_bias"], 0)
+        inputs = inputs + inner @ t["head.outer"].T
+    scores = inputs @ t["head.weight"].T + t["head.bias"]
+    if model.kind == "prototype":
+        cosine = unit(inputs) @ unit(t["head.weight"]).T + t["head.bias"]
+        scores = cosine / np.exp(t["head.log_temperature"])
+    odds = np.where(allowed, np.exp(scores), 0.0)
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("coarse", [None, ["ant", None, "cat", "bee"]])
+def test_predictions_are_those_of_the_formula(model, coarse):
+    vectors = np.random.default_rng(1).standard_normal((4, D)).astype("f4")
+    names = coarse or [None] * 4
+    allowed = np.array([[name in (None, NAMES[k]) for k in PARENT] for name in names])
+    prob = expected_probabilities(model, vectors.astype("f8"), allowed)
+    parents = prob @ np.eye(C)[PARENT]
+    found = model.predict(vectors, coarse, least=0.5)
+    assert [row["fine"] for row in found] == prob.argmax(axis=1).tolist()
+    assert [row["coarse"] for row in found] == [NAMES[k] for k in parents.argmax(axis=1)]
+    confidence = [row["confidence"] for row in found]
+    np.testing.assert_allclose(confidence, prob.max(axis=1), rtol=1e-4)
+    together = [row["coarse_confidence"] for row in found]
+    np.testing.assert_allclose(together, parents.max(axis=1), rtol=1e-4)
+    assert max(together) <= 1.0
+    assert [row["abstained"] for row in found] == [value < 0.5 for value in confidence]
