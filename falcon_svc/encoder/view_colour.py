@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from falcon_svc.encoder.view_config import ViewStrengths
+from falcon_svc.encoder.view_geometry import uniform
 
 BLUR_SIDE = 96
 BLUR_SIGMA_PX = (0.1, 2.0)
@@ -31,7 +32,7 @@ def recolour(images: Tensor, strengths: ViewStrengths, generator: torch.Generato
     The order of the four jitters is drawn once per batch.
     """
     s = strengths
-    u = _uniform(9, images, generator)  # (9, B)
+    u = uniform(9, len(images), generator, images.device)  # (9, B)
     order = torch.randperm(4, generator=generator, device=generator.device).tolist()
     jitter = torch.where(u[4] < s.jitter, 2 * u[:4] - 1, 0)  # (4, B) in -1 to 1, 0 = leave
     amounts = jitter * jitter.new_tensor([s.brightness, s.contrast, s.saturation, s.hue])[:, None]
@@ -43,7 +44,8 @@ def recolour(images: Tensor, strengths: ViewStrengths, generator: torch.Generato
     ]
     for strength, change in (changes[i] for i in order):
         images = change(images) if s.jitter and strength else images
-    images = _where(u[5] < s.grey, images, lambda x, _: grey_of(x))
+    if images.shape[1] > 1:
+        images = _where(u[5] < s.grey, images, lambda x, _: grey_of(x))
     if images.shape[-1] >= BLUR_SIDE:
         low, high = BLUR_SIGMA_PX
         images = _where(u[6] < s.blur, images, lambda x, i: blur(x, low + (high - low) * u[7, i]))
@@ -54,7 +56,7 @@ def erase_some(images: Tensor, strengths: ViewStrengths, generator: torch.Genera
     """Return the images, some with a rectangle of zeros: the mean, where they are normalised."""
     if not strengths.erase:
         return images
-    u = _uniform(5, images, generator)
+    u = uniform(5, len(images), generator, images.device)
     area = ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * u[0]
     narrow, wide = (math.log(edge) for edge in ERASED_RATIO)
     ratio = (narrow + (wide - narrow) * u[1]).exp()
@@ -145,12 +147,6 @@ def _where(chosen: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], Te
     if len(rows):
         images[rows] = change(images[rows], rows).expand(-1, images.shape[1], -1, -1)
     return images
-
-
-def _uniform(rows: int, images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return (rows, B) numbers in [0, 1), on the images' device whatever the generator's."""
-    shape = (rows, len(images))
-    return torch.rand(shape, generator=generator, device=generator.device).to(images.device)
 
 
 def _wide(amounts: Tensor) -> Tensor:

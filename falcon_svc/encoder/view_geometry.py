@@ -58,7 +58,7 @@ def draw_affine(
 ) -> Affine:
     """Return random parameters for `count` views; boxes lie inside the image."""
     s = strengths
-    u = torch.rand(10, count, generator=generator, device=generator.device).to(device)
+    u = uniform(10, count, generator, device)
 
     def between(row: int, low: float, high: float) -> Tensor:
         return low + (high - low) * u[row]
@@ -81,6 +81,12 @@ def draw_affine(
         right=between(8, -shift, shift),
         down=between(9, -shift, shift),
     )
+
+
+def uniform(rows: int, count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Return (rows, count) numbers in [0, 1), the same on every device."""
+    shape = (rows, count)
+    return torch.rand(shape, generator=generator, device=generator.device).to(device)
 
 
 def sample(images: Tensor, matrices: Tensor) -> Tensor:
