@@ -18,16 +18,22 @@ class VectorConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: StrictInt = Field(256, ge=2, le=65_536, description="Units of each of four layers.")
-    noise: float = Field(
-        0.2, ge=0, le=10, description="Deviation of Gaussian noise, in each component's own."
-    )
-    dropout: Share = Field(0.2, description="Share of components (genes) that are blanked.")
     mixing: Share = Field(0.2, description="Most that a vector is moved towards another.")
+    noise: float = Field(
+        0.4,
+        ge=0,
+        le=10,
+        description="Deviation of Gaussian noise, in each component's own; not for counts.",
+    )
+    dropout: Share = Field(0.4, description="Share of components that are blanked; not for counts.")
+    gene_dropout: Share = Field(
+        0.7, description="Share of genes that are blanked; log-normalised counts only."
+    )
     thinning: Share = Field(
         0.5, description="Most of a cell's molecules that are lost; log-normalised counts only."
     )
 
     def halved(self) -> Self:
         """Return half the strength."""
-        names = ("noise", "dropout", "mixing", "thinning")
+        names = ("mixing", "noise", "dropout", "gene_dropout", "thinning")
         return self.model_copy(update={name: getattr(self, name) / 2 for name in names})

@@ -1,12 +1,11 @@
 """Random views of vectors, where nothing like a crop or a flip exists.
 
-Place: the `Views` of vectors and single cells. A view is made by, in this order,
-- thinning (log-normalised counts only): every molecule of a cell is kept with a probability of its
-  own per cell, as if it had been sequenced less deeply. Counts are recovered from the logged values
-  `log(1 + unit * count)`: a cell's smallest positive value is taken for a count of one;
-- dropout: components are set to what says nothing, 0 for counts and the mean otherwise;
-- mixing with another sample of the batch;
-- Gaussian noise in units of each component's standard deviation.
+Place: the `Views` of vectors and single cells. A view of a vector has components set to their mean,
+is mixed with another vector of the batch, and gets Gaussian noise in units of each component's
+standard deviation. A view of a cell (log-normalised counts) is thinned, has genes set to 0, and is
+mixed. Thinning keeps every molecule with a probability of its own per cell, as if it had been
+sequenced less deeply; counts are recovered from the logged values `log(1 + unit * count)`, where a
+cell's smallest positive value is taken for a count of one.
 
 Shapes: B batch, D components.
 """
@@ -42,8 +41,7 @@ class VectorViews:
         some = some_rows(vectors)
         self.logged = are_logged_counts(some)
         self._deviation = torch.from_numpy(some.std(axis=0))
-        mean = torch.from_numpy(some.mean(axis=0))
-        self._nothing = torch.zeros_like(mean) if self.logged else mean
+        self._mean = torch.from_numpy(some.mean(axis=0))
 
     def two(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return two random views."""
@@ -62,18 +60,14 @@ class VectorViews:
         return batch
 
     def _view(self, batch: Tensor, how: VectorConfig, generator: torch.Generator) -> Tensor:
-        x = batch
-        if self.logged and how.thinning > 0:
-            x = thinned(x, how.thinning, generator)
-        if how.dropout > 0:
-            kept = _uniform(x.shape, generator, x) >= how.dropout
-            x = torch.where(kept, x, self._nothing.to(x))
-        if how.mixing > 0:
-            x = mixed(x, how.mixing, generator)
-        if how.noise > 0:
-            drawn = torch.randn(x.shape, generator=generator, device=generator.device)
-            x = x + how.noise * self._deviation.to(x) * drawn.to(x)
-        return x
+        if self.logged:
+            x = thinned(batch, how.thinning, generator)
+            x = blanked(x, how.gene_dropout, torch.zeros(()), generator)
+            return mixed(x, how.mixing, generator)
+        x = blanked(batch, how.dropout, self._mean, generator)
+        x = mixed(x, how.mixing, generator)
+        drawn = torch.randn(x.shape, generator=generator, device=generator.device)
+        return x + how.noise * self._deviation.to(x) * drawn.to(x)
 
 
 def some_rows(vectors: FloatArray) -> FloatArray:
@@ -116,6 +110,11 @@ def thinned(x: Tensor, thinning: float, generator: torch.Generator) -> Tensor:
         counts.round().to(home), kept.to(home).expand_as(counts), generator=generator
     )
     return torch.log1p(left.to(x) * unit / kept)
+
+
+def blanked(x: Tensor, share: float, blank: Tensor, generator: torch.Generator) -> Tensor:
+    """Return x with a random share of its components set to `blank`, one value or one for each."""
+    return torch.where(_uniform(x.shape, generator, x) >= share, x, blank.to(x))
 
 
 def mixed(x: Tensor, mixing: float, generator: torch.Generator) -> Tensor:
