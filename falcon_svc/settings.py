@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "127.0.0.1,localhost,[::1]", description="Host names that work without a key."
     )
+    trusted_proxies: str = Field(
+        "", description="Addresses whose X-Forwarded-For says where requests come from."
+    )
     rate_per_s: float = Field(1_000.0, gt=0, description="Requests of one tenant or address.")
     wrong_keys: int = Field(
         20, ge=1, description="Wrong keys of one address before it has to wait 5 s for each."
@@ -89,6 +92,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Of one request's file.")
     max_queued_jobs: int = Field(1_000, ge=1, description="Unfinished jobs of one tenant.")
     max_dataset_bytes: int = Field(20 * 2**30, ge=1, description="Of all data sets of one tenant.")
+    max_datasets: int = Field(10_000, ge=1, description="Data sets and open uploads of one tenant.")
     most_wait_s: float = Field(60.0, ge=0, description="Longest `Prefer: wait`.")
 
     private_webhooks: bool = Field(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 REQUEST_ID: ContextVar[str | None] = problems.REQUEST_ID
 UPLOADS = ("multipart/form-data", "application/octet-stream")
+SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -46,7 +47,7 @@ HEADERS = {
 
 
 class Observe:
-    """Gives each request an id, each answer the security headers, and counts both."""
+    """Gives each request an id, each answer the security headers; counts and audits them."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -82,7 +83,28 @@ class Observe:
         finally:
             REQUEST_ID.reset(mark)
             self.metrics.request(scope, status, time.perf_counter() - began)
+            if scope["method"] not in SAFE or status in (401, 403):
+                _audit(scope, identity, status)
         return None
+
+
+def _audit(scope: Scope, identity: str, status: int) -> None:
+    connection = HTTPConnection(scope)
+    caller = getattr(connection.state, "caller", None)
+    context: Context = connection.state.context
+    context.audit.write(
+        request_id=identity,
+        address=_address(connection),
+        tenant=caller.tenant if caller is not None else None,
+        key=caller.key_id if caller is not None else None,
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+    )
+
+
+def _address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else "local"
 
 
 def _timing(passed_s: float, waited_s: float) -> str:
@@ -191,7 +213,7 @@ def _has_body(scope: Scope) -> bool:
 
 async def _caller(connection: HTTPConnection) -> Caller:
     context: Context = connection.state.context
-    address = connection.client.host if connection.client else "local"
+    address = _address(connection)
     kind, _, key = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" or context.settings.keys_required:
         context.failures.check(address)

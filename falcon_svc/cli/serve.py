@@ -14,7 +14,7 @@ import typer
 from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from falcon_svc.service.keys import Keyring
+    from falcon_svc.service.context import Context
     from falcon_svc.settings import Settings
 
 DataDir = Annotated[
@@ -61,6 +61,7 @@ def serve(
             port=settings.port,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies.split(","),
             timeout_graceful_shutdown=GRACE_S,
             backlog=512,
         )
@@ -111,13 +112,16 @@ def create_key(
 
     valid_s = None if days is None else days * DAY_S
     wanted = frozenset(scopes.split(","))
-    print(_keyring(data_dir).make(tenant, wanted, name=name, valid_s=valid_s))
+    context = _context(data_dir)
+    key = context.keyring.make(tenant, wanted, name=name, valid_s=valid_s)
+    _audit(context, "keys create", f"key_{key.split('_')[1]}")
+    print(key)
 
 
 @keys.command("list")
 def list_keys(data_dir: DataDir = None) -> None:
     """List keys: id, tenant, scopes, state, name."""
-    for row in _keyring(data_dir).every():
+    for row in _context(data_dir).keyring.every():
         print(f"{row.id}  {row.tenant}  {','.join(row.scopes)}  {row.state}  {row.name}")
 
 
@@ -126,11 +130,28 @@ def revoke_key(
     key_id: Annotated[str, typer.Argument(help="As listed.")], data_dir: DataDir = None
 ) -> None:
     """Revoke a key, at once."""
-    if not _keyring(data_dir).revoke(key_id):
-        raise ConfigError(
-            f"Expected the id of a key, found {key_id[:60]!r}; see falcon keys list.",
-            code="not_found",
-        )
+    context = _context(data_dir)
+    found = context.keyring.revoke(key_id)
+    _audit(context, "keys revoke", key_id, found=found)
+    if not found:
+        raise _no_key(key_id)
+
+
+@keys.command("rotate")
+def rotate_key(
+    key_id: Annotated[str, typer.Argument(help="As listed.")],
+    overlap_days: Annotated[float, typer.Option(min=0, help="Both work until then.")] = 1.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key in place of another one, which expires a day later, and show it, this once."""
+    from falcon_svc.service.keys import DAY_S
+
+    context = _context(data_dir)
+    fresh = context.keyring.rotate(key_id, overlap_s=overlap_days * DAY_S)
+    _audit(context, "keys rotate", key_id, found=fresh is not None)
+    if fresh is None:
+        raise _no_key(key_id)
+    print(fresh)
 
 
 @keys.command("webhook-secret")
@@ -138,7 +159,7 @@ def webhook_secret(tenant: str, data_dir: DataDir = None) -> None:
     """Show the secret that a tenant's webhooks are signed with."""
     from falcon_svc.service.webhooks import secret_of
 
-    print(secret_of(_keyring(data_dir), tenant))
+    print(secret_of(_context(data_dir).keyring, tenant))
 
 
 def settings_of(data_dir: Path | None, **given: object) -> Settings:
@@ -152,7 +173,19 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
     return read_settings()
 
 
-def _keyring(data_dir: Path | None) -> Keyring:
+def _context(data_dir: Path | None) -> Context:
     from falcon_svc.service.context import Context
 
-    return Context.make(settings_of(data_dir)).keyring
+    return Context.make(settings_of(data_dir))
+
+
+def _audit(context: Context, command: str, key_id: str, *, found: bool = True) -> None:
+    done = "done" if found else "no such key"
+    context.audit.write(user=os.getuid(), command=f"falcon {command}", key=key_id, outcome=done)
+
+
+def _no_key(key_id: str) -> ConfigError:
+    return ConfigError(
+        f"Expected the id of a valid key, found {key_id[:60]!r}; see falcon keys list.",
+        code="not_found",
+    )

@@ -105,7 +105,7 @@ class Engine(Protocol):
 def installation(settings: Settings) -> str:
     """Return the random name of a data directory, made at first use."""
     path = settings.data_dir / "installation"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

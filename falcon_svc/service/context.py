@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from falcon_svc.engines import open_engine
 from falcon_svc.errors import StorageError
+from falcon_svc.service.audit import AuditLog
 from falcon_svc.service.devices import Devices
 from falcon_svc.service.keys import Keyring, read_pepper
 from falcon_svc.service.rates import Rates
@@ -32,6 +33,8 @@ class Context:
         Wrong keys from each address.
     devices
         What jobs may ask for.
+    audit
+        Who did what.
     """
 
     settings: Settings
@@ -42,6 +45,7 @@ class Context:
     rates: Rates
     failures: Rates
     devices: Devices
+    audit: AuditLog
 
     @classmethod
     def make(cls, settings: Settings) -> Context:
@@ -58,6 +62,7 @@ class Context:
             Rates(settings.rate_per_s, 2 * settings.rate_per_s),
             Rates(FAILURES_PER_S, settings.wrong_keys),
             Devices(settings),
+            AuditLog(settings.data_dir),
         )
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from falcon_svc.storage.datasets import DatasetRepository, file_key, folder_key,
 from falcon_svc.storage.ids import new_id
 from falcon_svc.storage.jobs import results_key
 from falcon_svc.storage.tables import Dataset
+from falcon_svc.storage.uploads import UploadRepository
 
 OPTIONS = frozenset(
     {
@@ -68,13 +69,14 @@ def add(
     name: str | None = None,
     labels: Upload | None = None,
     key: str | None,
+    announced: str | None = None,
 ) -> tuple[Dataset, bool]:
     """Store an upload as a data set that is to be checked; return it and whether it is new.
 
-    `name` is a label in place of the file's name, `labels` the CSV of a `.npy` file. The files
-    are moved, or deleted. Their bytes are durable before the row that names them is written, so
-    that a kill in between leaves files without a row (swept by `housekeeping`), never a row
-    without files.
+    `name` is a label in place of the file's name, `labels` the CSV of a `.npy` file, `announced`
+    the id of the upload whose parts the file was made of. The files are moved, or deleted. Their
+    bytes are durable before the row that names them is written, so that a kill in between leaves
+    files without a row (swept by `housekeeping`), never a row without files.
 
     Raises
     ------
@@ -92,6 +94,8 @@ def add(
         size_bytes = sum(file.size_bytes for file in files)
 
         def make(session: Session) -> str:
+            if announced is not None:
+                UploadRepository(session).done(announced, identity)
             check_quota(context, session, caller.tenant, size_bytes)
             made = DatasetRepository(session).add(
                 identity,
@@ -174,13 +178,19 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def check_quota(context: Context, session: Session, tenant: str, more_bytes: int) -> None:
-    """Raise RequestError if a tenant would have more bytes of data sets than allowed."""
-    most = context.settings.max_dataset_bytes
-    size_bytes = DatasetRepository(session).bytes_of(tenant) + more_bytes
-    if size_bytes > most:
+    """Raise RequestError if a tenant would have more data sets, or bytes of them, than allowed.
+
+    Uploads in parts count from their announcement on.
+    """
+    settings = context.settings
+    there = (DatasetRepository(session).usage(tenant), UploadRepository(session).usage(tenant))
+    number = 1 + sum(count for count, _ in there)
+    size_bytes = more_bytes + sum(size for _, size in there)
+    if number > settings.max_datasets or size_bytes > settings.max_dataset_bytes:
         raise RequestError(
-            f"Expected at most {most:,} bytes of data sets, found {size_bytes:,} with this one; "
-            "delete some.",
+            f"Expected at most {settings.max_datasets:,} data sets and open uploads of "
+            f"{settings.max_dataset_bytes:,} bytes in all, found {number:,} of {size_bytes:,} with "
+            "this one; delete some.",
             code="quota_exceeded",
         )
 

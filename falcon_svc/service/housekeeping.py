@@ -41,9 +41,10 @@ def keep_house(context: Context, stop: Stop) -> None:
 
 
 def sweep(context: Context) -> None:
-    """Remove late uploads, old idempotency keys, and files that no row names."""
+    """Remove late uploads, old idempotency keys, files that no row names, and deleted rows."""
     uploads.sweep(context)
     with context.database.write() as session:
         KeyRepository(session).forget_answers(time.time() - REMEMBER_S)
     for key in list(orphans(context.artifacts, context.database)):
         context.artifacts.remove(key)
+    context.database.empty_log()

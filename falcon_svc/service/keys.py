@@ -31,16 +31,17 @@ ANONYMOUS = "default"
 KNOWN_S = 0.5
 MOST_KNOWN = 1_000
 PEPPER = "pepper"
-_TENANT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
-_KEY = re.compile(r"^fk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$")
+_TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_KEY = re.compile(r"fk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a tenant, with what the key allows."""
+    """Who asks: a tenant, with what the key allows, and the key's id if there is one."""
 
     tenant: str
     scopes: frozenset[str]
+    key_id: str | None = None
 
     def require(self, scope: str) -> None:
         """Raise RequestError unless the key allows it; `admin` allows all."""
@@ -101,6 +102,22 @@ class Keyring:
             )
         return f"fk_{row.id.removeprefix('key_')}_{secret}"
 
+    def rotate(self, key_id: str, *, overlap_s: float) -> str | None:
+        """Return a new key in place of a valid one, which expires after `overlap_s`.
+
+        The new one has its tenant, scopes, name, and time to live; None if there is no such key.
+        """
+        now = time.time()
+        with self.database.read() as session:
+            old = KeyRepository(session).get(key_id)
+        if old is None or _state(old) != "valid":
+            return None
+        valid_s = None if old.expires_at is None else old.expires_at - old.created_at
+        fresh = self.make(old.tenant, frozenset(old.scopes), name=old.name, valid_s=valid_s)
+        with self.database.write() as session:
+            KeyRepository(session).expire(key_id, now + overlap_s)
+        return fresh
+
     def known(self, key: str) -> Caller | None:
         """Return who a key belongs to if `caller` has just said so; asks no database."""
         caller, until = self._known.get(_name(key), (None, 0.0))
@@ -114,13 +131,13 @@ class Keyring:
         RequestError
             It is no key, revoked or expired (code ``unauthenticated``).
         """
-        parts, until = _KEY.match(key), self.clock() + KNOWN_S
+        parts, until = _KEY.fullmatch(key), self.clock() + KNOWN_S
         if parts is not None:
             with self.database.read() as session:
                 row = KeyRepository(session).get(f"key_{parts[1]}")
             same = row is not None and hmac.compare_digest(row.digest, self.sign(parts[2]))
             if row is not None and same and _state(row) == "valid":
-                return self._remember(key, Caller(row.tenant, frozenset(row.scopes)), until)
+                return self._remember(key, Caller(row.tenant, frozenset(row.scopes), row.id), until)
         raise RequestError(
             "Expected 'Authorization: Bearer fk_...' with a valid key, found none; make one with "
             "`falcon keys create`.",
@@ -161,7 +178,7 @@ def _state(row: ApiKey) -> str:
 
 
 def _check(tenant: str, scopes: frozenset[str]) -> None:
-    if not _TENANT.match(tenant):
+    if not _TENANT.fullmatch(tenant):
         raise ConfigError(
             f"Expected a tenant of letters, digits, - and _, found {tenant[:70]!r}; rename it."
         )
@@ -179,7 +196,7 @@ def read_pepper(data_dir: Path) -> bytes:
     """
     path = data_dir / PEPPER
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = data_dir / f".{PEPPER}.{secrets.token_hex(8)}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:

@@ -160,11 +160,17 @@ def complete(
     whole = _write(context.staging.new_file(), upload.name, _joined(folder))
     try:
         _check_whole(whole, upload, _parts(folder), expected_sha256)
-        made, _ = datasets.add(context, caller, whole, options, metadata, key=f"upload {upload_id}")
+        made, _ = datasets.add(
+            context,
+            caller,
+            whole,
+            options,
+            metadata,
+            key=f"upload {upload_id}",
+            announced=upload_id,
+        )
     finally:
         whole.discard()
-    with context.database.write() as session:
-        UploadRepository(session).done(upload_id, made.id)
     shutil.rmtree(folder, ignore_errors=True)
     return made
 

@@ -52,7 +52,8 @@ class Database:
                 f"{self.url.get_backend_name()!r}; see docs/operations.md."
             )
         if self.is_sqlite:
-            Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(self.url.database or "").parent
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         elif self.url.drivername == "postgresql":
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite)
@@ -143,6 +144,18 @@ class Database:
         with self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
+    def empty_log(self) -> None:
+        """Copy SQLite's log into its file and empty it, as it still holds what was deleted.
+
+        Nothing happens while somebody reads; Postgres does its own vacuuming.
+        """
+        if self.is_sqlite:
+            connection = self.engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            finally:
+                connection.close()
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -168,6 +181,7 @@ def _prepare(connection: Any, _: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is deleted is overwritten
         f"busy_timeout={BUSY_TIMEOUT_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()

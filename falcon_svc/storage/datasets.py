@@ -84,10 +84,11 @@ class DatasetRepository:
         rows = self.session.execute(select(Dataset.id, Dataset.suffix, Dataset.sha256))
         return {row.id: (file_key(row.id, row.suffix), row.sha256) for row in rows}
 
-    def bytes_of(self, tenant: str) -> int:
-        """Return the bytes of all data sets of a tenant."""
-        query = select(func.coalesce(func.sum(Dataset.size_bytes), 0))
-        return int(self.session.scalar(query.where(Dataset.tenant == tenant)) or 0)
+    def usage(self, tenant: str) -> tuple[int, int]:
+        """Return number and bytes of a tenant's data sets."""
+        query = select(func.count(), func.coalesce(func.sum(Dataset.size_bytes), 0))
+        count, size_bytes = self.session.execute(query.where(Dataset.tenant == tenant)).one()
+        return int(count), int(size_bytes)
 
     def to_validate(self) -> Sequence[Dataset]:
         """Return the data sets that are to be checked, oldest first."""

@@ -10,7 +10,7 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-PATTERN = re.compile(r"^[a-z]{2,6}_[0-9a-hjkmnp-tv-z]{26}$")
+PATTERN = re.compile(r"^[a-z]{2,6}_[0-9a-hjkmnp-tv-z]{26}\Z")
 
 
 def new_id(prefix: str) -> str:

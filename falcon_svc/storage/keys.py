@@ -50,6 +50,13 @@ class KeyRepository:
         )
         return bool(done.rowcount)  # type: ignore[attr-defined]
 
+    def expire(self, key_id: str, at: float) -> None:
+        """Let an API key expire at a time, or earlier if it would have."""
+        sooner = (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > at)
+        self.session.execute(
+            update(ApiKey).where(ApiKey.id == key_id, sooner).values(expires_at=at)
+        )
+
     def earlier_answer(self, tenant: str, key: str) -> IdempotencyRecord | None:
         """Return what a tenant's `Idempotency-Key` made, if anything."""
         return self.session.get(IdempotencyRecord, (tenant, key))

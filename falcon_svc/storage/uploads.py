@@ -37,11 +37,12 @@ class UploadRepository:
         found = self.session.get(Upload, upload_id)
         return found if found is not None and found.tenant == tenant else None
 
-    def bytes_open(self, tenant: str) -> int:
-        """Return the bytes that a tenant's open uploads have announced."""
-        query = select(func.coalesce(func.sum(Upload.size_bytes), 0))
+    def usage(self, tenant: str) -> tuple[int, int]:
+        """Return number and announced bytes of a tenant's open uploads."""
+        query = select(func.count(), func.coalesce(func.sum(Upload.size_bytes), 0))
         where = (Upload.tenant == tenant, Upload.dataset_id.is_(None))
-        return int(self.session.scalar(query.where(*where)) or 0)
+        count, size_bytes = self.session.execute(query.where(*where)).one()
+        return int(count), int(size_bytes)
 
     def done(self, upload_id: str, dataset_id: str) -> None:
         """Record which data set an upload became."""

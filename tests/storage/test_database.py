@@ -12,8 +12,9 @@ from sqlalchemy import text
 from falcon_svc.errors import ConfigError, StorageError
 from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.ids import PATTERN, new_id
+from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.tables import Base
-from tests.storage.records import add_job, job_of
+from tests.storage.records import add_dataset, add_job, job_of
 
 
 def test_migrations_make_the_tables_that_the_code_has(database):
@@ -100,3 +101,20 @@ def test_artifacts_come_back_and_go_away(tmp_path, url):
 def test_keys_that_are_not_ours_are_bugs(tmp_path, key):
     with pytest.raises(AssertionError):
         ArtifactStore(str(tmp_path), tmp_path / "c").local_path(key)
+
+
+def test_what_is_deleted_is_nowhere_in_the_files(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'f.db'}")
+    database.migrate()
+    mark = "the-name-of-a-patient"
+    dataset = add_dataset(database)
+    with database.write() as session:
+        job = JobRepository(session).add("a", dataset.id, {"note": mark}, {"who": mark})
+        JobRepository(session).cancel(job.id, keep_s=1)
+    stored = [path for path in tmp_path.iterdir() if mark.encode() in path.read_bytes()]
+    assert stored
+    with database.write() as session:
+        assert JobRepository(session).delete(job.id)
+    database.empty_log()
+    assert not [path for path in tmp_path.iterdir() if mark.encode() in path.read_bytes()]
+    database.close()

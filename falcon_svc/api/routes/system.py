@@ -16,8 +16,8 @@ from falcon_svc.service.system import FORMATS, check_ready, devices, encoders
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 EXAMPLE = 'falcon_jobs{state="running"} 2.0\n'
 LIMITS = (
-    "max_upload_bytes", "max_json_bytes", "max_dataset_bytes", "max_queued_jobs", "most_wait_s",
-    "rate_per_s",
+    "max_upload_bytes", "max_json_bytes", "max_dataset_bytes", "max_datasets", "max_queued_jobs",
+    "most_wait_s", "rate_per_s",
 )  # fmt: skip
 
 
