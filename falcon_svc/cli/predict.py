@@ -29,9 +29,9 @@ def predict(
     check_name(out)
     from falcon_svc.data import load_dataset
     from falcon_svc.pipeline.model import DiscoveryModel
-    from falcon_svc.pipeline.result_files import read_discovery
+    from falcon_svc.pipeline.result_files import read_settings
 
-    settings = read_discovery(directory).config["encoder"]
+    settings = read_settings(directory)["encoder"]
     model = DiscoveryModel.load(directory)
     dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
     coarse = coarse_names(dataset)

@@ -109,6 +109,20 @@ def read_discovery(directory: Path) -> Discovery:
         raise _damaged(directory, MARKER) from error
 
 
+def read_settings(directory: Path) -> dict[str, Any]:
+    """Return every setting of the run that wrote a result, also where its model alone is left.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`.
+    """
+    settings = _read_document(directory).get("config")
+    if not isinstance(settings, dict):
+        raise _damaged(directory, MARKER)
+    return settings
+
+
 def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:
     """Return the bytes of files of a result.
 

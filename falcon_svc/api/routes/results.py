@@ -183,6 +183,6 @@ def get_report(context: Ctx, caller: Reader, job_id: JobId, range: Range = None)
     responses=_file_of("application/zip"),
 )
 def get_model(context: Ctx, caller: Reader, job_id: JobId, range: Range = None) -> Response:
-    """Return model.json, model.safetensors and discovery.json in a zip, for `falcon predict`."""
+    """Return discovery.json and the files of model and encoder in a zip, for `falcon predict`."""
     path = results.file(context, caller, job_id, "model.zip")
     return Download(path, media_type="application/zip", filename=f"{job_id}.zip")
