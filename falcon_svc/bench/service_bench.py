@@ -24,7 +24,7 @@ from falcon_svc.bench.load.processes import PROC
 from falcon_svc.bench.load.row import QUICK, Row, Sizes
 from falcon_svc.bench.load.site import Site
 from falcon_svc.bench.table import markdown, write_json
-from falcon_svc.errors import ConfigError
+from falcon_svc.errors import ConfigError, FalconError
 from falcon_svc.progress import Progress, Silent
 
 Case = Callable[[Site, Sizes], Iterable[Row]]
@@ -84,9 +84,17 @@ def run(
         for name, case in CASES.items():
             if not only or name in only:
                 (progress or Silent()).stage(name, 1)
-                rows += case(site, sizes)
+                rows += _rows(name, case, site, sizes)
             write_json(json_path, _document(sizes, rows))
     return _table(rows)
+
+
+def _rows(name: str, case: Case, site: Site, sizes: Sizes) -> list[Row]:
+    """Run a case; one that breaks off says so in its row, and the others go on."""
+    try:
+        return list(case(site, sizes))
+    except (FalconError, OSError) as error:
+        return [Row(name, name, "", f"{type(error).__name__}: {error}", passed=False)]
 
 
 def _check(only: Sequence[str], sizes: Sizes) -> None:

@@ -8,6 +8,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from falcon_svc.bench.load.http import Answer, Connection, Request
@@ -86,13 +87,12 @@ async def hammer(
     tally, numbers, began = Tally(), itertools.count(), time.perf_counter()
 
     async def loop() -> None:
-        connection = Connection(port, key)
-        while (sent := time.perf_counter()) < began + seconds:
-            if n is not None and (number := next(numbers)) >= n:
-                break
-            answer = await attempt(connection, ask(number if n is not None else next(numbers)))
-            tally.add(answer, time.perf_counter() - sent)
-        connection.close()
+        with closing(Connection(port, key)) as connection:
+            while (sent := time.perf_counter()) < began + seconds:
+                if n is not None and (number := next(numbers)) >= n:
+                    break
+                answer = await attempt(connection, ask(number if n is not None else next(numbers)))
+                tally.add(answer, time.perf_counter() - sent)
 
     await asyncio.gather(*(loop() for _ in range(connections)))
     tally.elapsed_s = time.perf_counter() - began
@@ -117,16 +117,15 @@ async def at_rate(
     numbers = iter(range(round(per_s * seconds)))
 
     async def loop() -> None:
-        connection = Connection(port, key)
-        for number in numbers:
-            due = began + number / per_s
-            if (rest := due - time.perf_counter()) > 0:
-                await asyncio.sleep(rest)
-            answer = await attempt(connection, ask(number))
-            tally.add(answer, time.perf_counter() - due)
-            if told is not None and answer is not None:
-                told(answer)
-        connection.close()
+        with closing(Connection(port, key)) as connection:
+            for number in numbers:
+                due = began + number / per_s
+                if (rest := due - time.perf_counter()) > 0:
+                    await asyncio.sleep(rest)
+                answer = await attempt(connection, ask(number))
+                tally.add(answer, time.perf_counter() - due)
+                if told is not None and answer is not None:
+                    told(answer)
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -62,7 +62,7 @@ class Connection:
         self._http = h11.Connection(h11.CLIENT)
         self._writer: asyncio.StreamWriter | None = None
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: Request, body: AsyncIterable[bytes] | None = None) -> Answer:
         """Send a request and return its whole answer; opens the connection where needed.
 
         Raises
@@ -70,10 +70,10 @@ class Connection:
         OSError
             The connection was refused or ended early; the next request opens another.
         """
-        await self.send(request)
+        await self.send(request, body)
         status, headers = await self.head()
-        body = b"".join([bytes(piece) async for piece in self.pieces()])
-        return Answer(status, headers, body)
+        content = b"".join([bytes(piece) async for piece in self.pieces()])
+        return Answer(status, headers, content)
 
     async def send(self, request: Request, body: AsyncIterable[bytes] | None = None) -> None:
         """Send a request; a `body` that is given in pieces needs a Content-Length header."""

@@ -6,12 +6,14 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 from falcon_svc.bench.load.drive import percentile_ms
 from falcon_svc.bench.load.http import Connection, Request
 from falcon_svc.bench.load.jobs import add_dataset
 from falcon_svc.bench.load.row import Row, Sizes
 from falcon_svc.bench.load.site import N_FINE, Site
+from falcon_svc.errors import FalconError
 from falcon_svc.storage.batches import BatchRepository
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository
@@ -20,7 +22,6 @@ PAGE_MS = 150.0
 TENANT = "listing"
 AT_ONCE = 1_000
 JOBS_PER_DATASET = 100
-PAGE_SIZES = (200, 50)
 
 
 def listing(site: Site, sizes: Sizes) -> Iterator[Row]:
@@ -46,27 +47,25 @@ def listing(site: Site, sizes: Sizes) -> Iterator[Row]:
 
 def _fill(site: Site, n: int) -> dict[str, str]:
     """Queue `n` jobs, 1 % of them canceled; return queries by name."""
-    dataset = batch = ""
-    first: tuple[str, str] | None = None
+    datasets: list[str] = []
+    batches: list[str] = []
     for begin in range(0, n, AT_ONCE):
         with site.context.database.write() as session:
             jobs = JobRepository(session)
-            batch = BatchRepository(session).add(TENANT, {}).id
+            batches.append(BatchRepository(session).add(TENANT, {}).id)
             for number in range(begin, min(begin + AT_ONCE, n)):
                 if number % JOBS_PER_DATASET == 0:
-                    dataset = add_dataset(DatasetRepository(session), TENANT)
-                    first = first or (dataset, batch)
+                    datasets.append(add_dataset(DatasetRepository(session), TENANT))
                 config = {"counts": {"n_fine": N_FINE}, "seed": number}
-                job = jobs.add(TENANT, dataset, config, {"number": str(number)}, batch_id=batch)
+                text = {"number": str(number)}
+                job = jobs.add(TENANT, datasets[-1], config, text, batch_id=batches[-1])
                 if number % JOBS_PER_DATASET == 0:
                     jobs.cancel(job.id, keep_s=1e6)
-    assert first is not None
-    oldest, oldest_batch = first
     return {
         "all": "page_size=200",
         "state": "page_size=50&state=canceled",
-        "dataset": f"page_size=50&dataset_id={oldest}",
-        "batch": f"page_size=50&batch_id={oldest_batch}",
+        "dataset": f"page_size=50&dataset_id={datasets[0]}",
+        "batch": f"page_size=50&batch_id={batches[0]}",
     }
 
 
@@ -78,18 +77,18 @@ def _expected(what: str, n: int) -> int:
 
 async def _walk(site: Site, query: str, expected: int) -> list[float]:
     """Return the seconds of each page; every job must come once."""
-    connection = Connection(site.port, site.key(TENANT))
-    waits: list[float] = []
-    seen: set[str] = set()
-    more: str | None = ""
-    while more is not None:
-        began = time.perf_counter()
-        answer = await connection.ask(Request("GET", f"/v1/jobs?{query}{more}"))
-        waits.append(time.perf_counter() - began)
-        page = json.loads(answer.body)
-        seen |= {one["id"] for one in page["items"]}
-        token = page["next_page_token"]
-        more = None if token is None else f"&page_token={token}"
-    connection.close()
-    assert len(seen) == expected, (query, len(seen), expected)
+    with closing(Connection(site.port, site.key(TENANT))) as connection:
+        waits: list[float] = []
+        seen: set[str] = set()
+        more: str | None = ""
+        while more is not None:
+            began = time.perf_counter()
+            answer = await connection.ask(Request("GET", f"/v1/jobs?{query}{more}"))
+            waits.append(time.perf_counter() - began)
+            page = json.loads(answer.body)
+            seen |= {one["id"] for one in page["items"]}
+            token = page["next_page_token"]
+            more = None if token is None else f"&page_token={token}"
+    if len(seen) != expected:
+        raise FalconError(f"Expected {expected:,} jobs in {query}, found {len(seen):,}.")
     return waits

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from falcon_svc.bench.load.drive import percentile_ms
@@ -58,11 +59,11 @@ class Stream:
                 continue
 
     async def _connect(self, site: Site) -> None:
-        connection = Connection(site.port, site.key())
         last = str(self.seqs[-1] if self.seqs else 0)
         headers = (("Last-Event-ID", last), ("Accept", "text/event-stream"))
-        try:
-            await connection.send(Request("GET", f"/v1/jobs/{self.job_id}/events", headers=headers))
+        request = Request("GET", f"/v1/jobs/{self.job_id}/events", headers=headers)
+        with closing(Connection(site.port, site.key())) as connection:
+            await connection.send(request)
             status, _ = await connection.head()
             rest = b""
             async for piece in connection.pieces():
@@ -70,8 +71,6 @@ class Stream:
                 for text in whole:
                     self._take(text.decode())
             self.ended = self.ended or status == 204
-        finally:
-            connection.close()
 
     def _take(self, text: str) -> None:
         lines = dict(line.partition(": ")[::2] for line in text.splitlines())

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from falcon_svc.bench.load.drive import Enough, Tally, at_rate
 from falcon_svc.bench.load.http import Connection, Request
 from falcon_svc.bench.load.row import MIB, Row, Sizes
 from falcon_svc.bench.load.site import Site
+from falcon_svc.errors import FalconError
 from falcon_svc.storage.datasets import file_key
 from falcon_svc.storage.jobs import JobRepository, results_key
 
@@ -129,13 +131,13 @@ async def _send_form(site: Site, file: File) -> dict[str, str]:
         b"Content-Type: application/octet-stream\r\n\r\n"
     )
     tail = b"\r\n--b--\r\n"
-    connection = Connection(site.port, site.key())
     headers = (
         ("Content-Type", "multipart/form-data; boundary=b"),
         ("Content-Length", str(len(head) + file.size_bytes + len(tail))),
     )
     request = Request("POST", "/v1/datasets", headers=headers)
-    return await _made(connection, request, _framed(head, file.pieces(), tail))
+    with closing(Connection(site.port, site.key())) as connection:
+        return await _made(connection, request, _framed(head, file.pieces(), tail))
 
 
 async def _framed(head: bytes, pieces: Iterator[bytes], tail: bytes = b"") -> AsyncIterator[bytes]:
@@ -148,26 +150,26 @@ async def _framed(head: bytes, pieces: Iterator[bytes], tail: bytes = b"") -> As
 async def _made(
     connection: Connection, request: Request, body: AsyncIterator[bytes] | None = None
 ) -> dict[str, str]:
-    """Return the document of what a request made, or {} if it made nothing."""
-    await connection.send(request, body)
-    status, _ = await connection.head()
-    answer = b"".join([bytes(piece) async for piece in connection.pieces()])
-    assert status in (201, 204), answer[:300]
-    return dict(json.loads(answer)) if answer else {}
+    """Return the document of what a request made, or {} if it made nothing to speak of."""
+    answer = await connection.ask(request, body)
+    if answer.status not in (201, 204):
+        found = answer.body[:300]
+        raise FalconError(f"Expected status 201 or 204, found {answer.status}: {found!r}.")
+    return dict(json.loads(answer.body)) if answer.body else {}
 
 
 async def _send_parts(site: Site, file: File, digest: str, sizes: Sizes) -> dict[str, str]:
-    connection = Connection(site.port, site.key())
     announced = json.dumps({"name": "a.npz", "size_bytes": file.size_bytes}).encode()
-    upload = await _made(connection, Request("POST", "/v1/uploads", announced, (JSON,)))
-    place = f"/v1/uploads/{upload['id']}"
-    for number, first in enumerate(range(0, file.size_bytes, sizes.part_bytes), start=1):
-        n_bytes = min(sizes.part_bytes, file.size_bytes - first)
-        headers = (BYTES, ("Content-Length", str(n_bytes)))
-        request = Request("PUT", f"{place}/parts/{number}", headers=headers)
-        await _made(connection, request, _framed(b"", file.pieces(first, n_bytes)))
     end = json.dumps({"sha256": digest}).encode()
-    return await _made(connection, Request("POST", f"{place}:complete", end, (JSON,)))
+    with closing(Connection(site.port, site.key())) as connection:
+        upload = await _made(connection, Request("POST", "/v1/uploads", announced, (JSON,)))
+        place = f"/v1/uploads/{upload['id']}"
+        for number, first in enumerate(range(0, file.size_bytes, sizes.part_bytes), start=1):
+            n_bytes = min(sizes.part_bytes, file.size_bytes - first)
+            headers = (BYTES, ("Content-Length", str(n_bytes)))
+            request = Request("PUT", f"{place}/parts/{number}", headers=headers)
+            await _made(connection, request, _framed(b"", file.pieces(first, n_bytes)))
+        return await _made(connection, Request("POST", f"{place}:complete", end, (JSON,)))
 
 
 def _stored_sha256(site: Site, document: dict[str, str]) -> str:
@@ -225,20 +227,23 @@ async def _fetch_all(site: Site, path: str, file: File, sizes: Sizes) -> tuple[i
 
 
 async def _fetch(site: Site, path: str, file: File, range_bytes: int) -> bool:
-    connection = Connection(site.port, site.key())
-    block = memoryview(next(file.pieces()))
-    twice = memoryview(bytes(block) * 2)
-    right = True
-    for first in range(0, file.size_bytes, range_bytes):
-        last = min(first + range_bytes, file.size_bytes) - 1
-        headers = (("Range", f"bytes={first}-{last}"),)
-        await connection.send(Request("GET", path, headers=headers))
-        status, _ = await connection.head()
-        place = first
-        async for piece in connection.pieces():
-            start = place % PIECE_BYTES
-            right = right and twice[start : start + len(piece)] == piece
-            place += len(piece)
-        right = right and status == 206 and place == last + 1
-    connection.close()
-    return right
+    """Fetch a file range by range; return whether every byte was right."""
+    with closing(Connection(site.port, site.key())) as connection:
+        for first in range(0, file.size_bytes, range_bytes):
+            last = min(first + range_bytes, file.size_bytes) - 1
+            headers = (("Range", f"bytes={first}-{last}"),)
+            await connection.send(Request("GET", path, headers=headers))
+            if not await _is_right(connection, file, first, last):
+                return False
+    return True
+
+
+async def _is_right(connection: Connection, file: File, first: int, last: int) -> bool:
+    status, _ = await connection.head()
+    twice = memoryview(next(file.pieces()) * 2)
+    place, right = first, status == 206
+    async for piece in connection.pieces():
+        start = place % PIECE_BYTES
+        right = right and twice[start : start + len(piece)] == piece
+        place += len(piece)
+    return right and place == last + 1
