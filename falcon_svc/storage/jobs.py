@@ -161,16 +161,17 @@ class JobRepository:
         Whose turn it is: `falcon_svc.storage.queue`. Jobs that insist on a GPU are left out unless
         `cuda`.
         """
-        row = next_ready(self.session, cuda=cuda)
-        if row is None:
+        found = next_ready(self.session, cuda=cuda)
+        if found is None:
             return None
-        now, number = time.time(), row.attempt + 1
+        job_id, last = found
+        now, number = time.time(), last + 1
         values = {"state": PREPARING, "attempt": number, "preparing_at": now, "stage": None}
-        if not self._change(row.id, values, Job.state == QUEUED, Job.attempt == row.attempt):
+        if not self._change(job_id, values, Job.state == QUEUED, Job.attempt == last):
             return None
-        attempt = {"job_id": row.id, "number": number, "owner": owner, "beat": 0, "started_at": now}
+        attempt = {"job_id": job_id, "number": number, "owner": owner, "beat": 0, "started_at": now}
         self.session.execute(insert(Attempt).values(attempt))
-        return self.session.get(Job, row.id, populate_existing=True)
+        return self.session.get(Job, job_id, populate_existing=True)
 
     def refuse(self, dataset_id: str, problem: Problem, *, keep_s: float) -> None:
         """End the jobs that wait for a data set that turned out to be invalid."""

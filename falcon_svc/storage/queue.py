@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from falcon_svc.storage.states import ACTIVE, QUEUED, READY
 from falcon_svc.storage.tables import Dataset, Job
 
 
-def next_ready(session: Session, *, cuda: bool) -> Row[tuple[str, int]] | None:
+def next_ready(session: Session, *, cuda: bool) -> tuple[str, int] | None:
     """Return id and attempt of the job that is to be started, if any can be."""
     ready = [Job.state == QUEUED, Job.dataset_id == Dataset.id, Dataset.state == READY]
     if not cuda:
@@ -25,7 +25,7 @@ def next_ready(session: Session, *, cuda: bool) -> Row[tuple[str, int]] | None:
         query = select(Job.id, Job.attempt).where(Job.tenant == tenant, *ready)
         row = session.execute(query.order_by(Job.id).limit(1)).first()
         if row is not None:
-            return row
+            return row.id, row.attempt
     return None
 
 
