@@ -64,6 +64,7 @@ class Supervisor:
         self.engine, self.checks, self.clock = engine, checks, clock
         self.owner = engine.name
         self._seen: dict[Task, tuple[int, float]] = {}
+        self._tries: dict[str, int] = {}
         self._looked, self._swept = clock(), -SWEEP_S
         self._devices = engine.devices()
 
@@ -90,11 +91,18 @@ class Supervisor:
                 self.checks.start(task)
 
     def _checked(self, ended: Ended) -> None:
-        """A checker that died without a word could not stand the file."""
-        error = _problem("unreadable", "the process that read it was killed; repair the file")
+        """Account for a check's end: one that died without a word is made again, a few times."""
+        dataset_id = ended.task.id
+        tries = self._tries.pop(dataset_id, 0) + 1
+        if ended.exit_code == 0:
+            return
+        _log.warning("%s: its check ended with exit code %s", dataset_id, ended.exit_code)
+        if tries < self.settings.max_attempts:
+            self._tries[dataset_id] = tries
+            return
         with self.database.write() as session:
             DatasetRepository(session).validated(
-                ended.task.id, summary=None, error=error, keep_s=self.settings.retention_s
+                dataset_id, summary=None, error=_UNCHECKED, keep_s=self.settings.retention_s
             )
 
     def _after(self, ended: Ended) -> None:
@@ -254,6 +262,11 @@ def _device(job: Job) -> str:
     return str(job.config.get("device", "auto"))
 
 
+_UNCHECKED = {
+    "code": "unreadable",
+    "detail": "Expected a file that can be checked, found that the process which does it is killed "
+    "each time; write the file again.",
+}
 _CANCELED = _problem("canceled", "it was canceled")
 _SILENT = _problem("worker_lost", "its process fell silent")
 _GONE = _problem("worker_lost", "its supervisor or its machine stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -13,6 +14,7 @@ from falcon_svc.service.supervise import _loop, _take_lock
 from falcon_svc.service.supervisor import Supervisor
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
+from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository
 from tests.storage.records import KEEP_S, add_dataset, add_job, claimed, do, job_of
 
@@ -212,3 +214,20 @@ def test_jobs_that_insist_on_a_gpu_wait_and_let_others_pass(database, settings, 
     assert job_of(database, first).state == "canceled"
     assert job_of(database, second).state == "preparing"
     made.close()
+
+
+def test_a_check_that_dies_is_made_again_a_few_times(supervisor, settings, database):
+    """Only then the file has the blame."""
+    dataset = add_dataset(database, checked=False)
+    for number in range(settings.max_attempts):
+        with database.read() as session:
+            assert DatasetRepository(session).get(dataset.id).state == "validating", number
+        supervisor.step()
+        (child,) = supervisor.checks._children.values()
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        for ended in supervisor.checks.ended():
+            supervisor._checked(ended)
+    with database.read() as session:
+        found = DatasetRepository(session).get(dataset.id)
+    assert (found.state, found.error["code"]) == ("invalid", "unreadable")
