@@ -1,21 +1,26 @@
-"""Services to do harm to; each test has its own."""
+"""Services to do harm to; each test has its own, but for those that only need one at work."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tests.api.running import Running, npz_bytes
-
-TRAIN = {"counts": {"n_fine": 6}, "train": {"epochs": 30}}
+from tests.api.running import Running
+from tests.faults.faults import SITE, faults_json
+from tests.faults.jobs import add_dataset, submit, until_ended
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, monkeypatch):
     """Start services that are stopped at the test's end."""
+    monkeypatch.setenv("PYTHONPATH", str(SITE), prepend=os.pathsep)
     running: list[Running] = []
 
-    def begin(name: str = "data", *flags: str, **settings: object) -> Running:
-        own = {"lease_s": 3, "worker_nice": 0, **settings}
+    def begin(name: str = "data", *flags: str, faults=(), **settings: object) -> Running:
+        own = {"lease_s": 5, "worker_nice": 0, **settings}
+        if faults:
+            own["faults"] = faults_json(list(faults), tmp_path / f"{name}.struck")
         running.append(Running(tmp_path / name, *flags, **own))
         return running[-1]
 
@@ -34,15 +39,29 @@ def dataset(service):
     return add_dataset(service)
 
 
-def add_dataset(service, n: int = 200) -> str:
-    files = {"file": ("planted.npz", npz_bytes(n))}
-    answer = service.http.post("/v1/datasets", files=files)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory):
+    """One service for the tests that leave it whole."""
+    running = Running(tmp_path_factory.mktemp("calm") / "data", slots=1, worker_nice=0)
+    yield running
+    running.stop()
 
 
-def submit(service, dataset_id: str, config=None, **headers: str) -> str:
-    body = {"dataset_id": dataset_id, "config": config or TRAIN}
-    answer = service.http.post("/v1/jobs", json=body, headers=headers)
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["id"])
+@pytest.fixture(scope="session")
+def calm_dataset(calm):
+    return add_dataset(calm)
+
+
+@pytest.fixture(scope="session")
+def done(calm, calm_dataset):
+    """A job that has succeeded."""
+    job_id = submit(calm, calm_dataset)
+    assert until_ended(calm, job_id)["state"] == "succeeded"
+    return job_id
+
+
+def pytest_collection_modifyitems(items):
+    """Several processes after one another take their time where others want the cores, too."""
+    for item in items:
+        if item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.timeout(900))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
+from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.states import FINISHED
 from tests.api.running import wait_until
@@ -46,22 +47,28 @@ def _check_events(job, events) -> None:
 
 
 def _check_result(job, store) -> None:
-    kept = store.names(f"results/{job.id}")
-    if job.state == "succeeded":
-        assert job.result_key == f"results/{job.id}/{job.attempt}"
-        assert kept == [str(job.attempt)]
-        assert "discovery.json" in store.names(job.result_key)
-    else:
-        assert job.result_key is None and not kept
+    succeeded = job.state == "succeeded"
+    assert job.result_key == (f"results/{job.id}/{job.attempt}" if succeeded else None)
+    kept = [str(job.attempt)] if succeeded else []
+    wait_until(lambda: store.names(f"results/{job.id}") == kept, seconds=20)
+    assert not succeeded or "discovery.json" in store.names(job.result_key)
 
 
 def check_nothing_left(running, *, workers: int = 0) -> None:
-    """No worker process, no work folder, no staged file; the supervisor may live."""
-    wait_until(lambda: len(_workers(running)) == workers, seconds=10)
+    """No worker process, work folder, staged file, file without a row, or lock that is held."""
+    wait_until(lambda: len(_workers(running)) == workers, seconds=20)
     work = running.folder / "work"
-    wait_until(lambda: not work.is_dir() or not list(work.iterdir()), seconds=10)
-    staging = running.folder / "staging"
-    assert not staging.is_dir() or not list(staging.iterdir())
+    wait_until(lambda: not work.is_dir() or not list(work.iterdir()), seconds=20)
+    assert not [path for path in (running.folder / "staging").rglob("*") if path.is_file()]
+    settings, database = open_record(running)
+    store = ArtifactStore(settings.artifacts, settings.data_dir / "cache")
+    with database.write() as session:  # waits for the lock, if somebody has it
+        kept = {key for key, _ in JobRepository(session).ends().values()}
+        datasets = DatasetRepository(session).files()
+    assert set(store.names("datasets")) == set(datasets)
+    for job_id in store.names("results"):
+        assert {f"results/{job_id}/{n}" for n in store.names(f"results/{job_id}")} <= kept
+    database.close()
 
 
 def _workers(running) -> list[int]:

@@ -1,0 +1,127 @@
+"""kill -9 at named points of the code: one process after another dies there, the job goes on."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.api.running import wait_until
+from tests.faults.faults import API, SUPERVISOR, WORKER, Fault, struck
+from tests.faults.history import check_history, check_nothing_left, worker_of
+from tests.faults.jobs import LONG, TRAIN, add_dataset, events_of, job_of, submit, until_ended
+
+pytestmark = pytest.mark.faults
+FULL = pytest.mark.slow
+
+IN_CHECKPOINT = Fault("falcon_svc.checkpoint:_write_durably", call=2, process=WORKER)
+AFTER_RENAME = Fault("falcon_svc.checkpoint:_sync", call=2, process=WORKER)
+PUBLISHING = Fault("falcon_svc.storage.artifacts:ArtifactStore._put", call=3, process=WORKER)
+PUBLISHED = Fault("falcon_svc.storage.jobs:JobRepository.succeed", process=WORKER)
+SHORT = [IN_CHECKPOINT, AFTER_RENAME, PUBLISHING, PUBLISHED]
+EVERY = [
+    Fault("falcon_svc.checkpoint:CheckpointStore.save", process=WORKER),
+    IN_CHECKPOINT,
+    Fault("falcon_svc.checkpoint:_sync", when="after", process=WORKER),  # before the rename
+    AFTER_RENAME,
+    Fault("falcon_svc.pipeline.atomic_directory:_take_over", process=WORKER),
+    Fault("falcon_svc.storage.artifacts:ArtifactStore.put_file", process=WORKER),
+    PUBLISHING,
+    PUBLISHED,
+    Fault("falcon_svc.storage.jobs:JobRepository.succeed", when="after", process=WORKER),
+]
+
+
+@pytest.mark.parametrize("faults", [SHORT, pytest.param(EVERY, marks=FULL)], ids=["short", "full"])
+def test_a_worker_killed_at_every_point_of_its_way_is_followed_by_the_next(start, tmp_path, faults):
+    service = start(faults=faults, max_attempts=len(faults) + 1)
+    dataset = add_dataset(service)
+    job_id = submit(service, dataset)
+    job = until_ended(service, job_id)
+    assert (job["state"], job["attempt"]) == ("succeeded", len(faults) + 1)
+    assert struck(tmp_path / "data.struck") == dict.fromkeys(range(len(faults)), 1)
+    told = [event["error"]["code"] for event in events_of(service, job_id) if event.get("error")]
+    assert told == ["worker_killed"] * len(faults)
+    assert check_history(service, [job_id]) == {job_id: "succeeded"}
+    check_nothing_left(service)
+    if faults is EVERY:
+        _check_as_undisturbed(service, dataset, job_id)
+
+
+def _check_as_undisturbed(service, dataset, job_id):
+    """Faults have struck as often as they may: this one is left alone."""
+    other = submit(service, dataset)
+    assert until_ended(service, other)["attempt"] == 1
+    for part in ("assignments", "relation", "classes"):
+        ours, theirs = (service.http.get(f"/v1/jobs/{j}/{part}").json() for j in (job_id, other))
+        for one in (*ours, *theirs):
+            if isinstance(one, dict):
+                one.pop("certificate", None)  # tells the seconds it took
+        assert ours == theirs
+
+
+def test_a_supervisor_killed_at_every_point_is_followed_by_another(start, tmp_path):
+    """After its claim, before the start; after the worker's end, before this is recorded."""
+    faults = [
+        Fault("falcon_svc.engines.local:LocalEngine.start", call=2, process=SUPERVISOR),
+        Fault("falcon_svc.checkpoint:CheckpointStore.save", process=WORKER),
+        Fault("falcon_svc.service.supervisor:Supervisor._after", process=SUPERVISOR),
+    ]
+    service = start(faults=faults)
+    job_id = submit(service, add_dataset(service))
+    job = until_ended(service, job_id)
+    assert (job["state"], job["attempt"]) == ("succeeded", 3)
+    assert struck(tmp_path / "data.struck") == {0: 1, 1: 1, 2: 1}
+    check_history(service, [job_id])
+    check_nothing_left(service)
+
+
+def test_a_supervisor_killed_while_it_cancels_is_followed_by_one_that_does(start):
+    service = start(faults=[Fault("falcon_svc.engines.local:LocalEngine.stop", when="after")])
+    job_id = submit(service, add_dataset(service), LONG)
+    wait_until(lambda: job_of(service, job_id)["state"] == "preparing", every=0.01)
+    wait_until(lambda: worker_of(service, job_id) is not None)
+    service.http.post(f"/v1/jobs/{job_id}:cancel")
+    assert until_ended(service, job_id)["state"] == "canceled"
+    check_history(service, [job_id])
+    check_nothing_left(service)
+
+
+def test_an_api_killed_before_or_after_its_commit_makes_nothing_or_one_job(start):
+    """A client without an answer asks again with the same key."""
+    faults = [
+        Fault("falcon_svc.storage.keys:KeyRepository.remember", when="after", process=API),
+        Fault("falcon_svc.service.jobs:submit", when="after", process=API),
+    ]
+    service = start("data", "--no-worker", faults=faults)
+    body = {"dataset_id": add_dataset(service), "config": TRAIN}
+    jobs = []
+    for _ in faults:
+        with pytest.raises(httpx.TransportError):
+            service.http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
+        service.kill()
+        service.start()
+        jobs.append([job["id"] for job in service.http.get("/v1/jobs").json()["items"]])
+    answer = service.http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
+    assert jobs == [[], [answer.json()["id"]]]
+    service.http.post(f"/v1/jobs/{answer.json()['id']}:cancel")
+    check_history(service, jobs[1])
+    check_nothing_left(service)
+
+
+def test_an_api_killed_while_it_stores_an_upload_leaves_nothing(start):
+    """Received and staged, but not in the store; in the store, but without a row."""
+    faults = [
+        Fault("falcon_svc.service.datasets:add", process=API),
+        Fault("falcon_svc.storage.datasets:DatasetRepository.add", process=API),
+    ]
+    service = start("data", "--no-worker", faults=faults)
+    for _ in faults:
+        with pytest.raises(httpx.TransportError):
+            add_dataset(service)
+        service.kill()
+        service.start()
+    assert not [path for path in (service.folder / "staging").rglob("*") if path.is_file()]
+    orphans = [path.name for path in (service.folder / "artifacts" / "datasets").iterdir()]
+    assert len(orphans) == 1  # an hour from now, a sweep takes it
+    assert service.http.get("/v1/datasets").json()["items"] == []
+    add_dataset(service)
