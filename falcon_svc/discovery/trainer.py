@@ -171,8 +171,8 @@ def train(
     config, samples = inputs.config, inputs.samples
     digest = run_digest(inputs) if checkpoints is not None else ""
     state = make_state(inputs, generator)
-    prior = inputs.fine_prior
-    prior = None if prior is None else torch.from_numpy(prior.copy()).to(samples.device)
+    shares = inputs.fine_prior
+    prior = None if shares is None else torch.from_numpy(shares.copy()).to(samples.device)
     good = state.save()
     if checkpoints is not None and (saved := checkpoints.load(digest, like=good)) is not None:
         state.load(saved)

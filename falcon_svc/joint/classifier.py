@@ -38,20 +38,20 @@ class Classifier(nn.Module):
         (B, ...) -> (B, D).
     space, head
         As trained on the encoder's features.
-    half
+    bf16
         Whether the encoder computes in bfloat16.
     """
 
     def __init__(
-        self, encoder: nn.Module, space: FeatureSpace, head: nn.Module, *, half: bool = False
+        self, encoder: nn.Module, space: FeatureSpace, head: nn.Module, *, bf16: bool = False
     ) -> None:
         super().__init__()
         self.encoder, self.space, self.head = encoder, SpaceLayer(space), head
-        self.half = half
+        self._in_bf16 = bf16
 
     def inputs(self, x: Tensor) -> Tensor:
         """Return (B, D') head inputs of (B, ...) samples."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._in_bf16):
             z = self.encoder(x)
         inputs: Tensor = self.space(z.float())
         return inputs

@@ -120,15 +120,13 @@ def train_jointly(
     return _apart(trained, start.encoder, config)
 
 
-def _first_student(
-    start: FrozenStart, config: JointConfig, head_config: TrainConfig
-) -> Classifier:
+def _first_student(start: FrozenStart, config: JointConfig, head_config: TrainConfig) -> Classifier:
     """The teacher of the frozen training, its parts copied and free to move."""
     network, head = copy.deepcopy((start.encoder.network, start.head.teacher))
     fixed = set() if head_config.learn_head_temperature else {"log_temperature"}
     for name, weight in [*network.named_parameters(), *head.named_parameters()]:
         weight.requires_grad_(name not in fixed)
-    return Classifier(network, start.space, head, half=config.precision == "bf16")
+    return Classifier(network, start.space, head, bf16=config.precision == "bf16")
 
 
 def _refresh(samples: ImageSamples, search: Search, config: JointConfig) -> Refresh | None:
@@ -142,7 +140,8 @@ def _head_inputs(classifier: nn.Module, samples: ImageSamples) -> FloatArray:
     """Return (N, D') inputs that a classifier in evaluation mode makes of clean images."""
     assert isinstance(classifier, Classifier)
     every = torch.arange(len(samples), device=samples.device)
-    parts = [classifier.inputs(samples.clean(rows)) for rows in every.split(samples.most_rows)]
+    pieces = torch.split(every, samples.most_rows)
+    parts = [classifier.inputs(samples.clean(rows)) for rows in pieces]
     return np.asarray(torch.cat(parts).cpu().numpy(), np.float32)
 
 
