@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from falcon_svc.cli import options
-from falcon_svc.cli.settings import Flags, data_config, read_n_fine
+from falcon_svc.cli.settings import Flags, data_config, discovery_config, read_n_fine
 
 if TYPE_CHECKING:
     from falcon_svc.data import Inspection, SourceSummary
@@ -33,7 +33,7 @@ def validate(
 
     flags = Flags(config=config, coarse_column=coarse_column, label_sources=label_source)
     found = inspect_dataset(source, data_config(flags))
-    cost = _cost(found, read_n_fine(n_fine) if n_fine else None)
+    cost = _cost(found, read_n_fine(n_fine) if n_fine else None, _encoder_epochs(flags))
     if as_json:
         print(json.dumps(_document(found, cost)))
     elif not quiet:
@@ -42,7 +42,15 @@ def validate(
         raise typer.Exit(1)
 
 
-def _cost(found: Inspection, n_fine: int | None) -> RunEstimate:
+def _encoder_epochs(flags: Flags) -> int:
+    """Return how long the settings have an encoder trained; without a file, not at all."""
+    if flags.config is None:
+        return 0
+    encoder = discovery_config(flags).encoder
+    return encoder.moco.epochs if encoder.name.startswith("moco") else 0
+
+
+def _cost(found: Inspection, n_fine: int | None, encoder_epochs: int) -> RunEstimate:
     from falcon_svc.pipeline.estimate import IMAGE_DIMS, estimate_run
 
     return estimate_run(
@@ -51,6 +59,7 @@ def _cost(found: Inspection, n_fine: int | None) -> RunEstimate:
         len(found.sources[0].classes),
         n_fine,
         images=found.kind == "images",
+        encoder_epochs=encoder_epochs,
     )
 
 

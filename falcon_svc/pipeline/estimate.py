@@ -3,6 +3,7 @@
     seconds = START + min(N, MAX_ROWS) * PER_ROW + N * (PER_SAMPLE + images * PER_IMAGE)
               + N * epochs * (PER_STEP + PER_LOGIT * F)
               + min(N, MAX_ROWS) * PER_COUNTED_ROW where F is unknown
+              + N * encoder epochs * PER_VIEWED_SAMPLE where an encoder is trained
     bytes   = BASE + N * (BYTES_PER_COMPONENT * D + BYTES_PER_SAMPLE)
 
 The structure step works on at most MAX_ROWS rows; the head trains for as many epochs as
@@ -15,6 +16,7 @@ The structure step works on at most MAX_ROWS rows; the head trains for as many e
     planted (100,000 x 128 -> 1,000)           111 s, 1.3 GiB  111 s, 1.1 GiB
     planted (1,000,000 x 128 -> 1,000)         157 s, 3.7 GiB  156 s, 3.6 GiB
 
+An encoder's share is that of the small network on images of 28 to 32 px; it grows with their area.
 Other machines differ by a small factor: an order of magnitude, not a promise.
 """
 
@@ -32,6 +34,7 @@ PER_SAMPLE_S = 5e-5
 PER_STEP_S = 9e-6
 PER_LOGIT_S = 9e-9
 PER_IMAGE_S = 1.5e-3
+PER_VIEWED_SAMPLE_S = 8e-4
 BASE_BYTES = 923_000_000
 BYTES_PER_COMPONENT = 12
 BYTES_PER_SAMPLE = 1_450
@@ -49,7 +52,13 @@ class RunEstimate:
 
 
 def estimate_run(
-    n_samples: int, n_dims: int, n_coarse: int, n_fine: int | None, *, images: bool
+    n_samples: int,
+    n_dims: int,
+    n_coarse: int,
+    n_fine: int | None,
+    *,
+    images: bool,
+    encoder_epochs: int = 0,
 ) -> RunEstimate:
     """Return what a discovery will cost.
 
@@ -61,10 +70,13 @@ def estimate_run(
         F, or None while it is unknown.
     images
         Whether features are made from images first.
+    encoder_epochs
+        Epochs of pre-training; 0 where no encoder is trained.
     """
     fine = n_fine or FINE_PER_COARSE * n_coarse
     seconds = START_S + PER_ROW_S * min(n_samples, MAX_ROWS)
     seconds += n_samples * (PER_SAMPLE_S + images * PER_IMAGE_S)
+    seconds += n_samples * encoder_epochs * PER_VIEWED_SAMPLE_S
     epochs = TrainConfig().for_samples(n_samples).epochs
     seconds += n_samples * epochs * (PER_STEP_S + PER_LOGIT_S * fine)
     if n_fine is None:

@@ -75,3 +75,13 @@ def test_the_help_page_answers_at_once():
         )  # fmt: skip
         seconds.append(child_seconds() - began)
     assert min(seconds) < 0.5
+
+
+def test_an_encoder_that_is_trained_takes_its_time(requests, tmp_path):
+    seconds = []
+    for epochs in (0, 60):
+        config = tmp_path / f"{epochs}.toml"
+        config.write_text(f'[encoder]\nname = "moco"\n[encoder.moco]\nepochs = {epochs}\n')
+        told = falcon("validate", requests, "--config", config, "--json").json
+        seconds.append(told["estimate"]["seconds"])
+    assert seconds[1] > seconds[0]
