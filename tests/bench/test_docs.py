@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.bench import quality, scale, speed
+from falcon_svc.bench import quality, scale, service_bench, speed
 from falcon_svc.bench.methods import METHODS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text("utf-8")
@@ -19,11 +19,16 @@ def test_every_method_is_documented_in_order():
     )
 
 
-@pytest.mark.parametrize("module", [quality, speed, scale])
+@pytest.mark.parametrize("module", [quality, speed, scale, service_bench])
 def test_every_flag_is_documented(module, capsys):
     with pytest.raises(SystemExit):
         module.main(["--help"])
     flags = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
-    name = module.__name__.rpartition(".")[2]
+    name = module.__name__.rpartition(".")[2].removesuffix("_bench")
     usage = re.search(rf"^falcon bench {name} .*$", TEXT, re.MULTILINE)[0]
     assert all(f"[{flag}" in usage for flag in flags)
+
+
+def test_every_case_of_the_service_is_documented_in_order():
+    section = TEXT.partition("## Service")[2].partition("--soak-s 600")[0]
+    assert re.findall(r"^\| ([a-z_]+) \|", section, re.MULTILINE) == list(service_bench.CASES)
