@@ -14,6 +14,8 @@ from falcon_svc.config import CountConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import IntArray, LabelSource
 
+INFEASIBLE = "infeasible_constraints"
+
 
 @dataclass(frozen=True)
 class CountBounds:
@@ -76,7 +78,8 @@ def _demand_samples(name: str, most: int, size: int) -> None:
     if most > size:
         raise ConfigError(
             f"n_fine_per_coarse asks for up to {most} fine classes in {name!r}, which has "
-            f"{size} samples; give at most {size}."
+            f"{size} samples; give at most {size}.",
+            code=INFEASIBLE,
         )
 
 
@@ -85,5 +88,6 @@ def _demand_possible(total: int | None, low: IntArray, high: IntArray) -> None:
         raise ConfigError(
             f"n_fine = {total} cannot be shared out: the {len(low)} coarse classes need at least "
             f"{low.sum()} fine classes (one each, or the counts given) and hold at most "
-            f"{high.sum()}; change n_fine or n_fine_per_coarse."
+            f"{high.sum()}; change n_fine or n_fine_per_coarse.",
+            code=INFEASIBLE,
         )

@@ -19,7 +19,7 @@ from falcon_svc.pipeline.limits import limit_reader
 from falcon_svc.pipeline.stored_files import artifacts_of, local_file
 from falcon_svc.settings import Settings
 from falcon_svc.storage import Database
-from falcon_svc.storage.datasets import DatasetRepository
+from falcon_svc.storage.datasets import DatasetRepository, folder_key
 
 LISTED_ROWS = 100
 Outcome = dict[str, Any]
@@ -31,14 +31,18 @@ KILLED = {
 
 
 def check(settings: Settings, dataset_id: str) -> bool:
-    """Read a new data set and record what was found; False if there is no such data set."""
+    """Read a new data set and record what was found; False if there is no such data set.
+
+    The file of an invalid one is of no use to anybody, and deleted.
+    """
     database = Database(settings.database)
     with database.read() as session:
         dataset = DatasetRepository(session).get(dataset_id)
     if dataset is None:
         return False
+    artifacts = artifacts_of(settings)
     try:
-        path = local_file(artifacts_of(settings), dataset).resolve()
+        path = local_file(artifacts, dataset).resolve()
     except FalconError as missing:
         found: Outcome | None = {"error": _told(missing)}
     else:
@@ -48,12 +52,14 @@ def check(settings: Settings, dataset_id: str) -> bool:
         )
     found = found or {"error": KILLED}
     with database.write() as session:
-        DatasetRepository(session).validated(
+        recorded = DatasetRepository(session).validated(
             dataset_id,
             summary=found.get("summary"),
             error=found.get("error"),
             keep_s=settings.retention_s,
         )
+    if recorded and found.get("error"):
+        artifacts.remove(folder_key(dataset_id))
     return True
 
 
@@ -87,8 +93,10 @@ def _told(error: FalconError) -> Outcome:
 
 
 def _row_errors(errors: list[Outcome], in_all: int) -> Outcome:
+    """The rows' own code, if it is the same one for all of them."""
+    codes = {one["code"] for one in errors}
     return {
-        "code": "bad_rows",
+        "code": codes.pop() if len(codes) == 1 else "bad_rows",
         "detail": f"Expected rows without errors, found {in_all:,} with one; mend those listed.",
         "errors": errors[:LISTED_ROWS],
     }

@@ -6,12 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.states import INVALID, OPEN, READY, VALIDATING
 from falcon_svc.storage.tables import Dataset, Job
+
+_HAS_FILE = Dataset.state != INVALID
 
 
 def folder_key(dataset_id: str) -> str:
@@ -80,13 +82,15 @@ class DatasetRepository:
         return found[:size], len(found) > size
 
     def files(self) -> dict[str, tuple[str, str]]:
-        """Return id -> artifact key and sha256 of the file, of all data sets."""
-        rows = self.session.execute(select(Dataset.id, Dataset.suffix, Dataset.sha256))
+        """Return id -> artifact key and sha256 of the file, of all data sets that have one."""
+        query = select(Dataset.id, Dataset.suffix, Dataset.sha256).where(_HAS_FILE)
+        rows = self.session.execute(query)
         return {row.id: (file_key(row.id, row.suffix), row.sha256) for row in rows}
 
     def usage(self, tenant: str) -> tuple[int, int]:
         """Return number and bytes of a tenant's data sets."""
-        query = select(func.count(), func.coalesce(func.sum(Dataset.size_bytes), 0))
+        stored = case((_HAS_FILE, Dataset.size_bytes), else_=0)
+        query = select(func.count(), func.coalesce(func.sum(stored), 0))
         count, size_bytes = self.session.execute(query.where(Dataset.tenant == tenant)).one()
         return int(count), int(size_bytes)
 
@@ -105,7 +109,7 @@ class DatasetRepository:
     ) -> bool:
         """Record the outcome of the check, once; jobs that wait for it fail with its error.
 
-        These are kept for `keep_s`.
+        These are kept for `keep_s`. The caller deletes the files of an invalid data set.
         """
         state = READY if error is None else INVALID
         done = self.session.execute(
