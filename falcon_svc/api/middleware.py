@@ -126,7 +126,7 @@ class Limits:
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         waits = scope["path"].endswith("/events") or "prefer" in headers
-        turn = Turn(self.waiting if waits else self.requests)
+        turn = Turn(self.waiting if waits else self.requests, lasting=waits)
         try:
             await turn.take()
         except RequestError as refused:
@@ -154,7 +154,7 @@ class Limits:
 
         async def count() -> Message:
             nonlocal taken
-            turn.give_back()
+            turn.rest()
             message = await receive()
             await turn.take_again()
             taken += len(message.get("body", b""))
@@ -162,7 +162,11 @@ class Limits:
                 raise HTTPException(413, str(_too_large(most)))
             return message
 
-        await self.app(scope, count, send)
+        async def tell(message: Message) -> None:
+            turn.rest()
+            await send(message)
+
+        await self.app(scope, count, tell)
         return None
 
 

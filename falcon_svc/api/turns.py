@@ -1,8 +1,8 @@
 """Who is worked on: a few requests at once, the others wait for a moment and are then refused.
 
 Waiting smooths bursts, and it makes refusals slow: a client that asks again at once when it is
-refused costs little. A request holds its turn only while the service works on it, not while its
-body is on its way, so that clients who send a byte a second hold up nobody.
+refused costs little. A request holds its turn while the service works on it, not while its body is
+on its way, nor once its answer is, so that clients who send or read a byte a second hold up nobody.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ class Turn:
     ----------
     free
         Counts the turns that nobody has.
+    lasting
+        Whether it is held from the first to the last byte, as those of streams are.
     """
 
-    def __init__(self, free: asyncio.Semaphore) -> None:
-        self._free, self._held = free, False
+    def __init__(self, free: asyncio.Semaphore, *, lasting: bool = False) -> None:
+        self._free, self._lasting, self._held = free, lasting, False
 
     async def take(self) -> None:
         """Wait for a turn.
@@ -42,8 +44,14 @@ class Turn:
 
     async def take_again(self) -> None:
         """Wait for as long as it takes; the request was let in already."""
-        await self._free.acquire()
-        self._held = True
+        if not self._held:
+            await self._free.acquire()
+            self._held = True
+
+    def rest(self) -> None:
+        """Let another one work while nothing is to be done here."""
+        if not self._lasting:
+            self.give_back()
 
     def give_back(self) -> None:
         """Let another one work."""

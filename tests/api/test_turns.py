@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from falcon_svc.api import turns
+from falcon_svc.api.middleware import Limits
 from falcon_svc.api.turns import Turn
 from falcon_svc.service.refusals import RequestError
+from falcon_svc.settings import Settings
 from tests.api.running import Running, wait_until
 
 HEAD = "POST /v1/uploads HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -54,6 +56,41 @@ def test_one_who_has_waited_too_long_is_refused_and_takes_nothing(patience):
         return free.locked()
 
     assert asyncio.run(play())
+
+
+class Stuck:
+    """An application whose clients never read the answer's body; it notes who got so far."""
+
+    def __init__(self):
+        self.begun = 0
+
+    async def __call__(self, scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        self.begun += 1
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("path", "let_in"), [("/v1/jobs", 3), ("/v1/jobs/job_1/events", 1)])
+def test_who_does_not_read_holds_no_turn_but_a_stream_is_one_of_so_many(patience, path, let_in):
+    refused = []
+
+    async def send(message):
+        if message.get("status") == 503:
+            refused.append(message)
+
+    async def play():
+        app = Stuck()
+        limits = Limits(app, Settings(max_requests=1, max_streams=1))
+        scope = {"type": "http", "path": path, "headers": []}
+        asked = [asyncio.create_task(limits(dict(scope), None, send)) for _ in range(3)]
+        await asyncio.sleep(0.3)
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        return app.begun
+
+    assert asyncio.run(play()) == let_in
+    assert len(refused) == 3 - let_in
 
 
 @pytest.fixture(scope="module")
