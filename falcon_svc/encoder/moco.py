@@ -104,10 +104,11 @@ class MoCo(nn.Module):
     @torch.no_grad()
     def move_keys(self, momentum: float) -> None:
         """Move the momentum copies towards the trained ones, after every step."""
-        followers = [*self.momentum_network.parameters(), *self.momentum_projector.parameters()]
-        leaders = [*self.network.parameters(), *self.projector.parameters()]
-        for follower, leader in zip(followers, leaders, strict=True):
-            follower.lerp_(leader, 1 - momentum)
+        followers: list[Tensor] = []
+        leaders: list[Tensor] = []
+        followers += [*self.momentum_network.parameters(), *self.momentum_projector.parameters()]
+        leaders += [*self.network.parameters(), *self.projector.parameters()]
+        torch._foreach_lerp_(followers, leaders, 1 - momentum)
 
 
 def contrastive_loss(

@@ -259,3 +259,18 @@ class SameViews:
 
     def clean(self, batch: Tensor) -> Tensor:
         return batch.float() / 255
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_gpu_learns_what_a_cpu_does_and_resumes(tmp_path: Path, precision: str) -> None:
+    config = tiny.config(epochs=4, precision=precision, queue=20, coarse_weight=0.3)
+    _, here = train(config)
+    with pytest.raises(Killed):
+        train(config, device="cuda", work_dir=tmp_path, on_epoch=kill_at(2))
+    network, there = train(config, device="cuda", work_dir=tmp_path)
+    assert next(network.parameters()).is_cuda
+    assert [report.epoch for report in there] == [1, 2, 3, 4]
+    # Weights are the same at first, views differ in rounding only.
+    assert there[0].loss == pytest.approx(here[0].loss, rel=0.05)
