@@ -33,16 +33,13 @@ def _open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encode
     return open_moco(argument, dataset, run)
 
 
-def _open_timm(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-    from falcon_svc.encoder.pretrained import open_pretrained
+def _open_from(library: str) -> Opener:
+    def open_one(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+        from falcon_svc.encoder.pretrained import open_pretrained
 
-    return open_pretrained(f"timm:{argument}", run)
+        return open_pretrained(f"{library}:{argument}", run)
 
-
-def _open_torchvision(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-    from falcon_svc.encoder.pretrained import open_pretrained
-
-    return open_pretrained(f"torchvision:{argument}", run)
+    return open_one
 
 
 # By name; the first of each is what `auto` means.
@@ -50,8 +47,8 @@ FOR_IMAGES: dict[str, Opener] = {
     "pixels": PixelEncoder,
     "moco": _open_moco,
     "onnx": OnnxEncoder,
-    "timm": _open_timm,
-    "torchvision": _open_torchvision,
+    "timm": _open_from("timm"),
+    "torchvision": _open_from("torchvision"),
 }
 FOR_VECTORS: dict[str, Opener] = {PASS_THROUGH: PassThrough, "moco": _open_moco}
 
