@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.api.refusing import left_in
 from tests.api.running import Running, npz_bytes
 
 QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
@@ -43,3 +44,26 @@ def dataset(falcon, data_file):
 @pytest.fixture(scope="session")
 def job(falcon, dataset):
     return falcon.wait(falcon.submit(dataset["id"], QUICK, metadata={"who": "tests"})["id"])
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A service that takes little."""
+    running = Running(
+        tmp_path_factory.mktemp("small") / "data",
+        max_upload_bytes=200_000,
+        max_json_bytes=50_000,
+        max_dataset_bytes=400_000,
+        max_datasets=8,
+        max_queued_jobs=3,
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def small_http(small):
+    """Its client, and a look at what a test has left behind."""
+    before = left_in(small)
+    yield small.http
+    assert left_in(small) == before, "something was left behind"
