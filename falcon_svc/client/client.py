@@ -14,7 +14,7 @@ import httpx
 
 from falcon_svc.client import documents as doc
 from falcon_svc.client.events import read_events
-from falcon_svc.client.transport import ServiceError, Transport, save, unreachable
+from falcon_svc.client.transport import AGAIN, TIMEOUT_S, ServiceError, Transport, pause, save
 
 __all__ = ["Falcon", "ServiceError"]
 
@@ -143,8 +143,9 @@ class Falcon:
         with Path(path).open("rb") as file:
             files = {"file": (Path(path).name, file)}
             answer = self._transport.send(
-                "POST", "/v1/discover", again=False, files=files, data=sent, headers=headers
-            )
+                "POST", "/v1/discover", again=False, files=files, data=sent, headers=headers,
+                timeout=LONGEST_WAIT_S + TIMEOUT_S,
+            )  # fmt: skip
         if answer.status_code == httpx.codes.ACCEPTED:
             detail = f"Expected an end within {LONGEST_WAIT_S} s, found none; wait for the job."
             raise ServiceError(detail, code="not_finished", status=202, document=answer.json())
@@ -194,10 +195,11 @@ class Falcon:
                         return
                 if self.job(job_id)["state"] in TERMINAL:
                     return
-            except httpx.TransportError as error:
+            except ServiceError as error:
                 failures += 1
-                if failures > RECONNECTS:
-                    raise unreachable(self._transport.http.base_url, error) from error
+                if failures > RECONNECTS or error.status not in (0, *AGAIN):
+                    raise
+                pause(failures, None)
 
     def wait(self, job_id: str) -> doc.Job:
         """Return a job once it has ended.

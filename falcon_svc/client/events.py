@@ -9,11 +9,24 @@ from typing import cast
 import httpx
 
 from falcon_svc.client.documents import Event
-from falcon_svc.client.transport import checked
+from falcon_svc.client.transport import checked, unreachable
 
 
 def read_events(http: httpx.Client, job_id: str, after: int) -> Iterator[Event]:
-    """Give the events behind number `after` until the stream ends."""
+    """Give the events behind number `after` until the stream ends.
+
+    Raises
+    ------
+    ServiceError
+        The service refused, or the connection broke.
+    """
+    try:
+        yield from _read(http, job_id, after)
+    except httpx.TransportError as error:
+        raise unreachable(http.base_url, error) from error
+
+
+def _read(http: httpx.Client, job_id: str, after: int) -> Iterator[Event]:
     headers = {"Last-Event-ID": str(after)}
     with http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
         if answer.status_code >= 400:

@@ -72,11 +72,11 @@ class Transport:
             except httpx.TransportError as error:
                 if last or not (again or isinstance(error, httpx.ConnectError)):
                     raise unreachable(self.http.base_url, error) from error
-                _pause(number, None)
+                pause(number, None)
                 continue
             if last or answer.status_code not in (AGAIN if again else LATER):
                 return checked(answer)
-            _pause(number, answer.headers.get("Retry-After"))
+            pause(number, answer.headers.get("Retry-After"))
         raise AssertionError("the last try returns or raises")
 
 
@@ -112,7 +112,8 @@ def save(http: httpx.Client, path: str, accept: str, to: Path) -> Path:
         fresh.unlink(missing_ok=True)
 
 
-def _pause(number: int, retry_after: str | None) -> None:
+def pause(number: int, retry_after: str | None) -> None:
+    """Wait before try `number` + 1, as long as the service wishes or a little longer each time."""
     given = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
     time.sleep(min(LONGEST_PAUSE_S, max(given, 0.25 * 2**number * random.uniform(0.5, 1.0))))
 

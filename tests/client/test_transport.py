@@ -133,6 +133,38 @@ def test_the_key_goes_with_every_request(serve):
     assert server.asked[0][0]["Authorization"] == "Bearer fk_secret"
 
 
+def test_events_are_followed_through_refusals_and_broken_streams(serve, pauses):
+    """From the last event that came; the end of the job is the end."""
+
+    def event(seq, **data):
+        return f"id: {seq}\nevent: state\ndata: {json.dumps({'at': 1.0, **data})}\n\n".encode()
+
+    server, url = serve(
+        (503, {}, b"{}"),
+        (200, {"Content-Type": "text/event-stream"}, event(1, state="queued")),
+        (200, {}, b'{"state": "running"}'),
+        (200, {"Transfer-Encoding": "chunked"}, b"zz"),
+        (200, {}, b": still here\n\n" + event(2, state="running") + event(3, state="succeeded")),
+    )
+    with Falcon(url) as falcon:
+        events = list(falcon.events("job_1"))
+    assert [(one["seq"], one["state"]) for one in events] == [
+        (1, "queued"),
+        (2, "running"),
+        (3, "succeeded"),
+    ]
+    last = [headers["Last-Event-ID"] for headers, _ in server.asked if "Last-Event-ID" in headers]
+    assert last == ["0", "0", "1", "1"]
+    assert len(pauses) == 2
+
+
+def test_a_job_that_is_not_there_is_not_waited_for(serve, pauses):
+    _, url = serve((404, {}, b'{"code": "not_found", "detail": "None."}'))
+    with Falcon(url) as falcon, pytest.raises(ServiceError, match="None"):
+        falcon.wait("job_1")
+    assert pauses == []
+
+
 def test_a_download_that_breaks_off_leaves_the_old_file(serve, tmp_path):
     _, url = serve((200, {"Transfer-Encoding": "chunked"}, b"zz"))
     (tmp_path / "f").write_bytes(b"old")

@@ -47,6 +47,7 @@ def containers(postgres, tmp_path):  # noqa: F811
         "FALCON_DATA_DIR": str(volume),
         "FALCON_PORT": str(free_port()),
         "FALCON_DATABASE_URL": postgres.get_uri(database="postgres"),
+        "FALCON_WORKER_NICE": "0",
     }
     api = Container("api", outside, {**inside, **environment_of_api()}, tmp_path)
     worker = Container("worker", outside, inside, tmp_path)
