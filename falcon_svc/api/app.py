@@ -56,6 +56,7 @@ def create_app(settings: Settings) -> Application:
 @asynccontextmanager
 async def _lifespan(settings: Settings) -> AsyncIterator[State]:
     context = await anyio.to_thread.run_sync(Context.make, settings)
+    before = tempfile.tempdir
     tempfile.tempdir = str(context.staging.own)  # forms are spooled to the disk that they end on
     await anyio.to_thread.run_sync(context.devices.look)
     feed = Feed(context)
@@ -67,4 +68,5 @@ async def _lifespan(settings: Settings) -> AsyncIterator[State]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        tempfile.tempdir = before
         context.close()

@@ -17,6 +17,7 @@ from falcon_svc.bench.load.row import MIB, QUICK, Row, Sizes
 from falcon_svc.bench.load.streams import Stream
 from falcon_svc.bench.load.transfers import PIECE_BYTES, File
 from falcon_svc.errors import ConfigError, FalconError
+from tests.api.running import wait_until
 
 TINY = Sizes(
     model_samples=400,
@@ -89,9 +90,9 @@ def test_processes_are_seen_as_they_are():
 
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
+        wait_until(lambda: rss_bytes(child.pid) > 2**20 and "input()" in command(child.pid))
         assert child.pid in children(os.getpid())
-        assert "input()" in command(child.pid) and is_there(child.pid)
-        assert rss_bytes(child.pid) > 2**20
+        assert is_there(child.pid)
         with Watch(child.pid, [], [child.pid]) as watch:
             assert sum(range(10**6)) and cpu_s(os.getpid()) > 0
         assert watch.peak_rss_bytes >= watch.first_rss_bytes > 2**20

@@ -49,7 +49,8 @@ def test_every_top_level_key_is_documented_in_order(page: str, document) -> None
 
 
 def test_every_file_is_documented(page: str, tmp_path: Path) -> None:
-    model = {"model.safetensors": b"", "model.json": b""}
+    names = (f"{part}.{kind}" for part in ("model", "encoder") for kind in ("safetensors", "json"))
+    model = dict.fromkeys(names, b"")
     write_discovery(tmp_path / "o", pretend_blobs()[2], model_files=model, report_html="")
     table = page.split("## discovery.json", maxsplit=1)[0]
     assert {p.name for p in (tmp_path / "o").iterdir()} == set(re.findall(r"`(\w+\.\w+)`", table))
