@@ -118,6 +118,7 @@ def test_an_upload_counts_once_when_it_is_complete(make_context, ann):
     part = uploads.open_part(context, ann, upload.id, 1)
     part.write(DATA)
     part.finish()
+    part.discard()  # closes it
     with pytest.raises(RequestError) as refused:
         uploads.begin(context, ann, "b.npz", 1)
     assert refused.value.code == "quota_exceeded"
