@@ -173,9 +173,11 @@ class Supervisor:
         if job is not None and job.ended_at is None:
             return
         kept = job.result_key if job is not None else None
-        for number in self.artifacts.names(results_key(job_id)):
-            if f"{results_key(job_id)}/{number}" != kept:
-                self.artifacts.remove(f"{results_key(job_id)}/{number}")
+        every = results_key(job_id)
+        left = [f"{every}/{number}" for number in self.artifacts.names(every)] if kept else [every]
+        for key in left:
+            if key != kept:
+                self.artifacts.remove(key)
         shutil.rmtree(self._work / job_id, ignore_errors=True)  # last: the sweep goes by it
 
     def close(self) -> None:
