@@ -101,7 +101,7 @@ def pretrain(
         rank=rank(),
         world_size=world_size(),
     )
-    labels = torch.from_numpy(coarse).to(device)
+    labels = torch.tensor(coarse, device=device)
     probe = Probe(samples, views, coarse, device=device)
     trained = shared(state.model)
     while state.epoch < config.epochs:
