@@ -14,7 +14,6 @@ from falcon_svc.encoder.vector_config import VectorConfig
 from falcon_svc.encoder.view_config import ViewConfig
 
 NetworkName = Literal["conv", "resnet18", "resnet50", "vit_small"]
-Width = StrictInt
 REFERENCE_BATCH = 256
 
 
@@ -75,9 +74,9 @@ class MocoConfig(BaseModel):
     coarse_temperature: StrictFloat = Field(
         0.05, gt=0, le=10, description="Sharpens those similarities; smaller = fewer samples."
     )
-    projector_width: Width = Field(512, ge=2, le=65_536, description="Hidden units. v3: 4096.")
-    predictor_width: Width = Field(512, ge=2, le=65_536, description="Hidden units. v3: 4096.")
-    embedding_dim: Width = Field(
+    projector_width: StrictInt = Field(512, ge=2, le=65_536, description="Hidden units. v3: 4096.")
+    predictor_width: StrictInt = Field(512, ge=2, le=65_536, description="Hidden units. v3: 4096.")
+    embedding_dim: StrictInt = Field(
         128, ge=2, le=65_536, description="Dimensions in which views are compared. v3: 256."
     )
     precision: Literal["auto", "bf16", "fp32"] = Field(
