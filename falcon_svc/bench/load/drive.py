@@ -84,14 +84,15 @@ async def hammer(
 
     `ask` maps the running number of a request to the request.
     """
-    tally, numbers, began = Tally(), itertools.count(), time.perf_counter()
+    tally, began = Tally(), time.perf_counter()
+    numbers = itertools.count() if n is None else iter(range(n))
 
     async def loop() -> None:
         with closing(Connection(port, key)) as connection:
-            while (sent := time.perf_counter()) < began + seconds:
-                if n is not None and (number := next(numbers)) >= n:
+            for number in numbers:
+                if (sent := time.perf_counter()) > began + seconds:
                     break
-                answer = await attempt(connection, ask(number if n is not None else next(numbers)))
+                answer = await attempt(connection, ask(number))
                 tally.add(answer, time.perf_counter() - sent)
 
     await asyncio.gather(*(loop() for _ in range(connections)))

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from falcon_svc.settings import Settings
 STATUS_PER_S, STATUS_MS = 300.0, 250.0
 ACCEPTED_MS, RECOVERY_S = 2_000.0, 10.0
 PREDICT_MS, PREDICT_ROWS = 50.0, 1_000
-VECTORS = np.random.default_rng(0).standard_normal
 
 
 def status(site: Site, sizes: Sizes) -> Iterator[Row]:
@@ -75,16 +75,9 @@ def overload(site: Site, sizes: Sizes) -> Iterator[Row]:
     ask = Request("GET", f"/v1/jobs/{job}")
     connections = sizes.overload * Settings.model_fields["max_requests"].default
     before = asyncio.run(_flat_out(site, ask, sizes, sizes.seconds / 2))
+    many = replace(sizes, connections=connections)
     with site.watch() as watch:
-        tally = asyncio.run(
-            hammer(
-                site.port,
-                site.key(),
-                lambda _: ask,
-                connections=connections,
-                seconds=sizes.seconds,
-            )
-        )
+        tally = asyncio.run(_flat_out(site, ask, many, sizes.seconds))
     recovery_s = _recovery_s(site, ask, sizes, 1.5 * before.ms(0.99) + 50)
     measured = (
         f"{len(tally.waits_s):,} accepted, p99 {tally.ms(0.99):.0f} ms; {tally.refused:,} refused, "
@@ -184,7 +177,7 @@ def predict(site: Site, sizes: Sizes) -> Iterator[Row]:
     """Predict 1,000 vectors at a time by a finished job's model, while another job trains."""
     path = f"/v1/models/{site.model()}:predict"
     site.training()
-    vectors = VECTORS((PREDICT_ROWS, sizes.dim), np.float32)
+    vectors = np.random.default_rng(0).standard_normal((PREDICT_ROWS, sizes.dim), np.float32)
     buffer = io.BytesIO()
     np.save(buffer, vectors)
     text = json.dumps({"vectors": vectors.tolist()}).encode()

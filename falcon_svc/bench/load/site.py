@@ -77,7 +77,12 @@ class Site:
         # Settings of this machine's own service, if it has one, are not for this one.
         settings = Settings(_env_prefix="FALCON_BENCH_SERVICE_", **self._own)  # type: ignore[arg-type]
         self.context = Context.make(settings)
-        self.start()
+        self._spawn()
+        try:
+            self._wait_ready()
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -86,6 +91,9 @@ class Site:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self.context.close()
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -94,8 +102,7 @@ class Site:
             self.process.kill()
             self.process.wait()
 
-    def start(self) -> None:
-        """Start the service on its folder, and wait until it is ready."""
+    def _spawn(self) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("FALCON_")}
         own = {f"FALCON_{name.upper()}": str(value) for name, value in self._own.items()}
         with (self.folder / "service.log").open("ab") as log:
@@ -106,6 +113,8 @@ class Site:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the benchmark, which then stops it
             )
+
+    def _wait_ready(self) -> None:
         until(self._is_ready, READY_S, "the service is ready")
 
     def _is_ready(self) -> bool:
@@ -124,7 +133,8 @@ class Site:
     def restart(self) -> None:
         """Start the service again after `kill`."""
         self.process.wait()
-        self.start()
+        self._spawn()
+        self._wait_ready()
 
     def key(self, tenant: str = TENANT) -> str:
         """Return an API key of a tenant."""
@@ -168,7 +178,10 @@ class Site:
         return self._jobs[-1]
 
     def _trains(self, client: Falcon, job_id: str) -> bool:
-        return client.job(job_id)["stage"] == "head" and self.worker(job_id) is not None
+        job = client.job(job_id)
+        if job["state"] not in OPEN:
+            raise FalconError(f"Expected a job that trains, found it {job['state']}.")
+        return job["stage"] == "head" and self.worker(job_id) is not None
 
     def _send(self, planted: Planted, n_samples: int) -> str:
         path = planted.write(self.folder, n_samples, seed=0)
