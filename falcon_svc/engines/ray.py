@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 STOP_AGAIN_S = 5.0
 TIMEOUT_S = 5.0
+LOGGED = 1_000  # characters of what Ray says; its end tells most
 NODE = "falcon_svc.engines.node"
 OURS = "falcon_installation"
 _ID = re.compile(r"^(\w+)-(\d+)$")
@@ -179,6 +180,8 @@ class RayEngine:
                 _log.warning("Ray does not answer; jobs at work go on: %s", error)
             self._answers = False
             return []
+        if self._answers is False:
+            _log.warning("Ray answers again")
         self._heard = self._answers = True
         return self._take_in({task: job for job in found if (task := self._task(job)) is not None})
 
@@ -225,7 +228,7 @@ class RayEngine:
                 self._client = _connect(self._settings.ray_address)
             return question(self._client)
         except (*failures, ConnectionError, RuntimeError) as error:
-            raise NoAnswer(str(error)[-500:]) from error
+            raise NoAnswer(" ".join(str(error).split())[-LOGGED:]) from error
 
 
 def _id(task: Task) -> str:
@@ -234,7 +237,7 @@ def _id(task: Task) -> str:
 
 def _ended(task: Task, job: JobDetails) -> Ended:
     if job.status == "FAILED":
-        _log.warning("%s: %s", job.submission_id, (job.message or "")[-2_000:])
+        _log.warning("%s: %s", job.submission_id, (job.message or "")[-LOGGED:])
     return Ended(task, job.driver_exit_code, began=job.driver_node_id is not None)
 
 

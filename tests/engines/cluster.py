@@ -26,6 +26,8 @@ from tests.api.running import free_port, wait_until
 MARK = "FALCON_TEST_CLUSTER"
 ROOT = Path(__file__).parents[2]
 READY_S = 120.0
+ROOM_S = 100
+"""How long Ray lets a submission wait for room."""
 
 
 class Cluster:
@@ -50,7 +52,7 @@ class Cluster:
             "OMP_NUM_THREADS": "1",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # binds to 127.0.0.1 alone
-            "RAY_LOG_TO_DRIVER": "0",
+            "RAY_JOB_START_TIMEOUT_SECONDS": str(ROOM_S),
         }
         self.start()
 
@@ -93,8 +95,10 @@ class Cluster:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=10)
 
     def submissions(self) -> dict[str, dict]:
-        """Id -> what Ray knows of a submission."""
-        return {job["submission_id"]: job for job in self.get("/api/jobs/").json()}
+        """Id -> what Ray knows of a submission; nothing while it is starting."""
+        answer = self.get("/api/jobs/")
+        jobs = answer.json() if answer.status_code == 200 else []
+        return {job["submission_id"]: job for job in jobs}
 
     def kill(self) -> None:
         """Kill the head and its node, and wait for the processes of its jobs."""

@@ -62,12 +62,12 @@ class Bench:
         engine.start(task)
         return wait_until(lambda: (r := self.reports(task)) and r[0], self.start_s)
 
-    def end_of(self, engine: Engine, task: Task) -> Ended:
+    def end_of(self, engine: Engine, task: Task, more_s: float = 0) -> Ended:
         def look():
             found = [ended for ended in engine.ended() if ended.task == task]
             return found and found[0]
 
-        return wait_until(look, self.start_s + self.stop_s)
+        return wait_until(look, self.start_s + self.stop_s + more_s)
 
 
 def new_task(what: str, **given: str) -> Task:

@@ -12,6 +12,7 @@ import pytest
 from falcon_svc.engines import RayEngine
 from falcon_svc.engines.ray import TIMEOUT_S
 from tests.api.running import free_port, wait_until
+from tests.engines.cluster import ROOM_S
 from tests.engines.conftest import Bench, alive, new_task
 
 pytestmark = pytest.mark.ray
@@ -80,6 +81,16 @@ def test_what_no_node_has_room_for_waits_and_can_be_stopped(ray_settings, cluste
     assert engine.has_room("auto")
     looked(engine, lambda: engine.is_gone(task))
     assert not bench.reports(task)
+
+
+@pytest.mark.slow
+def test_what_found_no_room_in_time_has_not_begun(ray_settings):
+    bench = bench_of(ray_settings, ray_gpus=1)
+    engine, task = bench.open(), new_task("sleep", device="cuda")
+    engine.start(task)
+    ended = bench.end_of(engine, task, ROOM_S)
+    assert (ended.exit_code, ended.began) == (None, False)
+    assert engine.is_gone(task)
 
 
 @pytest.mark.slow
