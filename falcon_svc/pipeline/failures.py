@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from falcon_svc.errors import FULL, NO_SPACE, FalconError, StorageError
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
+    from falcon_svc.discovery.train_config import TrainConfig
+    from falcon_svc.encoder.moco_config import MocoConfig
+    from falcon_svc.joint.config import JointConfig
+
+    Trained = TypeVar("Trained", TrainConfig, MocoConfig, JointConfig)
 
 OUT_OF_MEMORY = "out_of_memory"
 _DISK = {
@@ -64,10 +69,20 @@ def failure_of(error: Exception) -> Failure | None:
 
 
 def with_smaller_batches(config: DiscoveryConfig, times: int) -> DiscoveryConfig:
-    """Return the settings with the batch size of training halved so many times."""
-    size = max(1, config.train.batch_size >> times)
-    train = config.train.model_copy(update={"batch_size": size})
-    return config.model_copy(update={"train": train})
+    """Return the settings with the batch sizes of all trainings halved so many times."""
+    moco = _halved(config.encoder.moco, times)
+    return config.model_copy(
+        update={
+            "encoder": config.encoder.model_copy(update={"moco": moco}),
+            "train": _halved(config.train, times),
+            "joint": _halved(config.joint, times),
+        }
+    )
+
+
+def _halved(section: Trained, times: int) -> Trained:
+    size = max(1, section.batch_size >> times)
+    return section.model_copy(update={"batch_size": size})
 
 
 def _lacks_memory(error: Exception) -> bool:

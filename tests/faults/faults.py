@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
+
+from tests.faults.site.sitecustomize import wrapped
 
 SITE = Path(__file__).parent / "site"
 WORKER, SUPERVISOR, API = "pipeline.worker", "service.supervise", "cli.main serve"
@@ -37,6 +40,17 @@ def faults_json(faults: list[Fault], folder: Path) -> str:
         row = {"module": module, "name": name, "mark": str(folder / str(number))}
         rows.append({**asdict(fault), **row})
     return json.dumps(rows)
+
+
+def patch(monkeypatch, faults: list[Fault], folder: Path) -> None:
+    """Let faults strike in copies of this process, as they would in processes of a service."""
+    for row in json.loads(faults_json(faults, folder)):
+        holder = import_module(row["module"])
+        *holders, name = row["name"].split(".")
+        for one in holders:
+            holder = getattr(holder, one)
+        call = wrapped(getattr(holder, name), {**row, "process": ""})
+        monkeypatch.setattr(holder, name, call)
 
 
 def struck(folder: Path) -> dict[int, int]:

@@ -57,6 +57,9 @@ def test_too_little_memory_is_all_the_memory_there_was():
 
 
 def test_batches_are_halved_once_per_time_and_never_empty():
-    config = make_config({"train": {"batch_size": 5}})
-    sizes = [with_smaller_batches(config, times).train.batch_size for times in range(4)]
-    assert sizes == [5, 2, 1, 1]
+    five = {"batch_size": 5}
+    config = make_config({"train": five, "joint": five, "encoder": {"moco": five}})
+    halved = [with_smaller_batches(config, times) for times in range(4)]
+    assert [c.train.batch_size for c in halved] == [5, 2, 1, 1]
+    assert [c.joint.batch_size for c in halved] == [5, 2, 1, 1]
+    assert [c.encoder.moco.batch_size for c in halved] == [5, 2, 1, 1]

@@ -63,7 +63,8 @@ def _is_due(fault, calls):
     return False
 
 
-def _wrapped(function, fault):
+def wrapped(function, fault):
+    """Return a function that does what the fault says, beside what it did."""
     calls = 0
 
     @functools.wraps(function)
@@ -85,7 +86,7 @@ def _install(module, faults):
     for fault in faults:
         *holders, name = fault["name"].split(".")
         holder = functools.reduce(getattr, holders, module)
-        setattr(holder, name, _wrapped(getattr(holder, name), fault))
+        setattr(holder, name, wrapped(getattr(holder, name), fault))
 
 
 class Finder:

@@ -1,0 +1,79 @@
+"""Clients that go away: in the middle of events, of a download; and many that ask the same."""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psutil
+import pytest
+
+from tests.api.running import wait_until
+from tests.faults.history import check_history, check_nothing_left
+from tests.faults.jobs import TRAIN, add_dataset, submit
+
+pytestmark = pytest.mark.faults
+STREAMS = 20
+BIG = 64 * 2**20
+
+
+def files_of(service) -> int:
+    return psutil.Process(service.process.pid).num_fds()
+
+
+def request(service, path: str) -> socket.socket:
+    """Send a request and return the connection, to be dropped."""
+    connection = socket.create_connection(("127.0.0.1", service.port))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    return connection
+
+
+def test_streams_that_are_dropped_make_room_for_others(start):
+    service = start("data", "--no-worker", max_streams=STREAMS)
+    job_id = submit(service, add_dataset(service))
+    path, before = f"/v1/jobs/{job_id}/events", files_of(service)
+    for _ in range(3):
+        streams = [request(service, path) for _ in range(STREAMS)]
+        assert service.http.get(path).status_code == 503
+        for stream in streams:
+            stream.close()
+        wait_until(lambda: files_of(service) <= before, 30)
+    with httpx.stream("GET", service.url + path, timeout=30) as events:
+        assert next(events.iter_lines()) == "id: 1"
+    service.http.post(f"/v1/jobs/{job_id}:cancel")
+    check_history(service, [job_id])
+    check_nothing_left(service)
+
+
+def test_a_download_that_is_dropped_is_closed(calm, done):
+    """Larger than what sockets hold, so that it stops in the middle."""
+    report = calm.folder / "artifacts" / "results" / done / "1" / "report.html"
+    whole, before = report.read_bytes(), files_of(calm)
+    try:
+        with report.open("r+b") as file:
+            file.truncate(BIG)
+        for _ in range(5):
+            request(calm, f"/v1/jobs/{done}/report").close()
+        wait_until(lambda: files_of(calm) <= before, 30)
+        assert len(calm.http.get(f"/v1/jobs/{done}/report").content) == BIG
+    finally:
+        report.write_bytes(whole)
+
+
+def test_fifty_equal_submits_at_once_are_one_job(calm, calm_dataset):
+    body = {"dataset_id": calm_dataset, "config": TRAIN}
+    headers = {"Idempotency-Key": "fifty"}
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(
+            pool.map(lambda _: calm.http.post("/v1/jobs", json=body, headers=headers), range(50))
+        )
+    assert {answer.status_code for answer in answers} == {202}
+    (job_id,) = {answer.json()["id"] for answer in answers}
+    other = calm.http.post("/v1/jobs", json={"dataset_id": calm_dataset}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    calm.http.post(f"/v1/jobs/{job_id}:cancel")
+    wait_until(lambda: calm.http.get(f"/v1/jobs/{job_id}").json()["state"] == "canceled", 30)
+    check_history(calm, [job_id])
+    check_nothing_left(calm)
