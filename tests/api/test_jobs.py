@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from falcon_svc.client import ServiceError
+from falcon_svc.pipeline.landlock import REFER_SINCE, version
 from tests.api.conftest import QUICK
 from tests.api.running import npz_bytes, wait_until
 
@@ -49,6 +51,7 @@ def test_a_running_job_is_gone_within_a_second_of_its_cancel(falcon, dataset, se
     wait_until(lambda: falcon.job(job["id"])["state"] == "running")
     workers = [pid for pid in service.descendants() if job["id"] in _words(pid)]
     assert workers
+    assert all(_is_confined(pid) for pid in workers)
     began = time.monotonic()
     assert falcon.cancel(job["id"])["state"] == "canceling"
     wait_until(lambda: not any(_alive(pid) for pid in workers))
@@ -67,6 +70,12 @@ def _words(pid):
         return psutil.Process(pid).cmdline()
     except psutil.Error:
         return []
+
+
+def _is_confined(pid):
+    """Whether a worker has given up rights, as `falcon_svc.pipeline.isolation` makes it do."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return version() < REFER_SINCE or "NoNewPrivs:\t1" in status
 
 
 def _alive(pid):
@@ -140,7 +149,8 @@ def test_deleting_removes_rows_and_files(falcon, service, tmp_path):
     falcon.delete_job(job["id"])
     assert not list((artifacts / "results").glob(f"{job['id']}/*"))
     falcon.delete_dataset(dataset["id"])
-    assert not (artifacts / "datasets" / dataset["id"]).exists()
+    ids = {dataset["id"], job["id"]}
+    wait_until(lambda: not [path for path in service.folder.rglob("*") if path.name in ids])
     with pytest.raises(ServiceError) as gone:
         falcon.dataset(dataset["id"])
     assert gone.value.status == 404

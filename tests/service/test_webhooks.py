@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 
@@ -16,6 +17,7 @@ from falcon_svc.service.webhooks import RETRY_S, check_url, deliver_due, secret_
 from falcon_svc.settings import Settings
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.tables import Delivery
+from tests.architecture.sources import ROOT
 from tests.service.receiver import Receiver
 from tests.storage.records import KEEP_S, add_job, do
 
@@ -71,6 +73,21 @@ def test_another_implementation_verifies_our_signature(context, receiver):
             Webhook(wrong).verify(request.body, request.headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(request.body + b" ", request.headers)
+
+
+def test_the_guide_verifies_it_in_ten_lines(context, receiver):
+    ended_job(context, receiver.url)
+    deliver(context)
+    (request,) = receiver.received
+    guide = (ROOT / "docs" / "api.md").read_text("utf-8")
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", guide, re.S) if "is_genuine" in c]
+    names: dict = {}
+    exec(code, names)
+    secret = secret_of(context.keyring, "ann")
+    assert names["is_genuine"](request.headers, request.body, secret)
+    assert not names["is_genuine"](request.headers, request.body + b" ", secret)
+    old = {**request.headers, "webhook-timestamp": "1000000000"}
+    assert not names["is_genuine"](old, request.body, secret)
 
 
 def test_a_delivery_that_was_taken_is_not_sent_again(context, receiver):
