@@ -7,6 +7,7 @@ which may be killed by what it reads; this process alone talks to the database.
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import Any
 from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.failures import NO_MEMORY
 from falcon_svc.pipeline.isolation import apart, confine_check
-from falcon_svc.pipeline.limits import limit_reader
+from falcon_svc.pipeline.limits import limit_reader, reading_s
 from falcon_svc.pipeline.stored_files import artifacts_of, local_file
 from falcon_svc.settings import Settings
 from falcon_svc.storage import Database
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
 
 LISTED_ROWS = 100
+PATIENCE = 20  # times the processor time that is allowed: the machine may be busy
 Outcome = dict[str, Any]
 KILLED = {
     "code": "unreadable",
@@ -46,10 +48,7 @@ def check(settings: Settings, dataset_id: str) -> bool:
     except FalconError as missing:
         found: Outcome | None = {"error": _told(missing)}
     else:
-        found = apart(
-            partial(_inspect, path, dataset.options),
-            partial(_confine, settings, path.parent, os.getpid()),
-        )
+        found = _read(settings, path, dataset.options)
     found = found or {"error": KILLED}
     with database.write() as session:
         recorded = DatasetRepository(session).validated(
@@ -63,10 +62,20 @@ def check(settings: Settings, dataset_id: str) -> bool:
     return True
 
 
-def _confine(settings: Settings, folder: Path, original: int) -> None:
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    limit_reader(settings, size, original)
-    confine_check(folder)
+def _read(settings: Settings, path: Path, options: dict[str, Any]) -> Outcome | None:
+    """Return what a confined process found; it and this one end if it sleeps instead."""
+    folder, original = path.parent, os.getpid()
+    seconds = reading_s(settings, sum(file.stat().st_size for file in folder.iterdir()))
+
+    def confine() -> None:
+        limit_reader(settings, seconds, original)
+        confine_check(folder)
+
+    signal.alarm(PATIENCE * seconds)
+    try:
+        return apart(partial(_inspect, path, options), confine)
+    finally:
+        signal.alarm(0)
 
 
 def _inspect(path: Path, options: dict[str, Any]) -> Outcome:

@@ -71,7 +71,8 @@ def _answer(work: Callable[[], Any], confine: Callable[[], None], writing: int) 
 
 def confine_check(folder: Path) -> None:
     """Leave this process the program and one data set, for reading, and no network."""
-    ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)  # a network of its own, where that is allowed
+    if sys.platform == "linux":
+        ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)  # a network of its own, where it is allowed
     restrict([*_program(folder), (folder, LOOK)], offline=True)
 
 

@@ -41,11 +41,15 @@ def limit_self(settings: Settings, kind: str, supervisor: int) -> None:
         _limit(resource.RLIMIT_DATA, settings.worker_memory_bytes)
 
 
-def limit_reader(settings: Settings, size_bytes: int, original: int) -> None:
-    """Limit the copy of a process that reads an upload of some size; it dies with the original."""
+def reading_s(settings: Settings, size_bytes: int) -> int:
+    """Return the processor time that reading an upload of some size may take, in seconds."""
+    return min(CHECK_START_S + size_bytes // CHECK_BYTES_PER_S, settings.check_cpu_s)
+
+
+def limit_reader(settings: Settings, seconds: int, original: int) -> None:
+    """Limit the copy of a process that reads an upload; it dies with the original."""
     _die_with(original)
-    seconds = CHECK_START_S + size_bytes // CHECK_BYTES_PER_S
-    _limit(resource.RLIMIT_CPU, min(seconds, settings.check_cpu_s))
+    _limit(resource.RLIMIT_CPU, seconds)
     _limit(resource.RLIMIT_NOFILE, CHECK_FILES)
     _limit(resource.RLIMIT_DATA, settings.check_memory_bytes)
     _limit(resource.RLIMIT_FSIZE, 0)

@@ -144,14 +144,15 @@ def test_a_job_sees_nothing_of_other_tenants(place):
 def test_a_check_has_its_limits(place):
     code = """
         import resource
-        from falcon_svc.pipeline.limits import limit_reader
+        from falcon_svc.pipeline.limits import limit_reader, reading_s
         from falcon_svc.settings import Settings
 
         def work():
             names = ("CPU", "NOFILE", "DATA", "FSIZE")
             return {n: resource.getrlimit(getattr(resource, f"RLIMIT_{n}"))[1] for n in names}
 
-        confine = partial(limit_reader, Settings(), 10 * 2**20, os.getpid())
+        seconds = reading_s(Settings(), 10 * 2**20)
+        confine = partial(limit_reader, Settings(), seconds, os.getpid())
         print(json.dumps(apart(work, confine)))
     """
     memory = 4 * 2**30
