@@ -22,7 +22,7 @@ from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.keys import KeyRepository
 from falcon_svc.storage.uploads import UploadRepository
 
-MARKER = "discovery.json"
+MARKER, MODEL = "discovery.json", "model.zip"
 UPLOADS_OF_ROOM = 2
 
 
@@ -118,13 +118,14 @@ class Doctor:
             return
         if text is None:
             yield Finding("file_missing", f"{key}/{MARKER}", f"It is not there; {remedy}.")
-        for name, sha256 in files.items():
+        for name, sha256 in (files | {MODEL: None}).items():
             yield from self._file(f"{key}/{name}", sha256, remedy)
 
-    def _file(self, key: str, sha256: str, remedy: str) -> Iterator[Finding]:
+    def _file(self, key: str, sha256: str | None, remedy: str) -> Iterator[Finding]:
+        """Look at a file; without a digest, whether it is there."""
         if not self.artifacts.has(key):
             yield Finding("file_missing", key, f"It is not there; {remedy}.")
-        elif not self.quick and self.artifacts.sha256_of(key) != sha256:
+        elif sha256 and not self.quick and self.artifacts.sha256_of(key) != sha256:
             yield Finding("file_damaged", key, f"It is not as it was written; {remedy}.")
 
     def _orphans(self) -> Iterator[Finding]:
