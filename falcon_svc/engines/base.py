@@ -48,11 +48,14 @@ class Ended:
         lost.
     began
         Whether it did: a cluster may have had no room for it in time.
+    out_of_memory
+        Whether the kernel killed it for lack of memory.
     """
 
     task: Task
     exit_code: int | None
     began: bool = True
+    out_of_memory: bool = False
 
 
 class Engine(Protocol):

@@ -15,12 +15,14 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 from falcon_svc.engines.base import WORKER, Ended, Task, installation
 from falcon_svc.engines.gpus import VISIBLE, gpu_names
 from falcon_svc.settings import Settings
 
 STOP_S = 3.0
+VMSTAT = Path("/proc/vmstat")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -38,6 +40,7 @@ class LocalEngine:
     def __init__(self, settings: Settings, *, worker: str = WORKER) -> None:
         self._settings, self._worker = settings, worker
         self._children: dict[Task, subprocess.Popen[bytes]] = {}
+        self._oom_kills: dict[Task, int] = {}
         self._gpus = gpu_names(settings)
         self._gpu_of: dict[Task, str] = {}
 
@@ -71,6 +74,7 @@ class LocalEngine:
         if free:
             self._gpu_of[task] = free[0]
         words = (task.kind, task.id, str(task.number), str(os.getpid()))
+        self._oom_kills[task] = oom_kills()
         self._children[task] = subprocess.Popen(
             [sys.executable, "-m", self._worker, *words],
             env=self._environment(self._gpu_of.get(task, "")),
@@ -97,10 +101,13 @@ class LocalEngine:
     def ended(self) -> list[Ended]:
         """Reap children that have exited, and what they left running."""
         gone = {task: child for task, child in self._children.items() if child.poll() is not None}
+        found = []
         for task, child in gone.items():
             _kill(child)
+            killed = child.returncode == -signal.SIGKILL and oom_kills() > self._oom_kills[task]
+            found.append(Ended(task, child.returncode, out_of_memory=killed))
             self._forget(task)
-        return [Ended(task, child.returncode) for task, child in gone.items()]
+        return found
 
     def close(self) -> None:
         """Kill all children."""
@@ -112,12 +119,21 @@ class LocalEngine:
         return [name for name in self._gpus if name not in taken]
 
     def _forget(self, task: Task) -> None:
-        del self._children[task]
+        del self._children[task], self._oom_kills[task]
         self._gpu_of.pop(task, None)
 
     def _environment(self, gpu: str) -> dict[str, str]:
         threads = {name: str(self._settings.worker_threads) for name in _THREADS}
         return {**os.environ, **self._settings.environment(), **threads, VISIBLE: gpu}
+
+
+def oom_kills() -> int:
+    """Return how often this kernel has killed for lack of memory; 0 where it does not tell."""
+    try:
+        lines = VMSTAT.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Trained = TypeVar("Trained", TrainConfig, MocoConfig, JointConfig)
 
-OUT_OF_MEMORY = "out_of_memory"
+OUT_OF_MEMORY, MEMORY_TRIES = "out_of_memory", 2
 _DISK = {
     FULL: "The disk of the service is full; free some space, then submit the job again.",
     StorageError.code: "The service cannot read or write its own files; its log says which.",
@@ -61,7 +61,7 @@ def failure_of(error: Exception) -> Failure | None:
     if isinstance(error, FalconError) and error.code not in _DISK:
         return Failure(error.code, str(error))
     if _lacks_memory(error):
-        return Failure(OUT_OF_MEMORY, NO_MEMORY, 2)
+        return Failure(OUT_OF_MEMORY, NO_MEMORY, MEMORY_TRIES)
     if _lost_device(error):
         return Failure("device_lost", _LOST.format(_first_line(error)), None)
     code = _disk_code(error)

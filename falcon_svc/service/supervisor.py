@@ -16,12 +16,14 @@ import fcntl
 import logging
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from falcon_svc.engines import Ended, Engine, Task
 from falcon_svc.errors import ConfigError
+from falcon_svc.pipeline.failures import MEMORY_TRIES, NO_MEMORY, OUT_OF_MEMORY
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.datasets import DatasetRepository
@@ -118,7 +120,7 @@ class Supervisor:
         """Charge a job for an attempt, unless that found no room; without hope of any, fail."""
         keep_s = self.settings.retention_s
         if ended.began:
-            self._retry(jobs, job, _lost(ended.exit_code))
+            self._retry(jobs, job, _lost(ended))
         elif _device(job) in self._devices:
             jobs.release(job.id, job.attempt, keep_s=keep_s)
         else:
@@ -194,13 +196,9 @@ class Supervisor:
 
     def _retry(self, jobs: JobRepository, job: Job, problem: Problem) -> None:
         _log.warning("%s, attempt %d: %s", job.id, job.attempt, problem["detail"])
-        jobs.retry(
-            job.id,
-            job.attempt,
-            problem,
-            most=self.settings.max_attempts,
-            keep_s=self.settings.retention_s,
-        )
+        most, keep_s = self.settings.max_attempts, self.settings.retention_s
+        most = min(most, MEMORY_TRIES) if problem["code"] == OUT_OF_MEMORY else most
+        jobs.retry(job.id, job.attempt, problem, most=most, keep_s=keep_s)
 
     def _start(self) -> None:
         """Start jobs while there is room for them."""
@@ -275,9 +273,11 @@ _GONE = _problem("worker_lost", "its supervisor or its machine stopped")
 _NO_DEVICE = _problem("no_such_device", "no machine of the cluster has what it asks for")
 
 
-def _lost(exit_code: int | None) -> Problem:
-    if exit_code is None:
+def _lost(ended: Ended) -> Problem:
+    if ended.out_of_memory:
+        return {"code": OUT_OF_MEMORY, "detail": NO_MEMORY}
+    if ended.exit_code is None:
         return _GONE
-    if exit_code == -9:
-        return _problem("worker_killed", "its process was killed, perhaps for lack of memory")
-    return _problem("worker_lost", f"its process ended with exit code {exit_code}")
+    if ended.exit_code == -signal.SIGKILL:
+        return _problem("worker_killed", "its process was killed")
+    return _problem("worker_lost", f"its process ended with exit code {ended.exit_code}")

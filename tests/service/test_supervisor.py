@@ -216,6 +216,16 @@ def test_jobs_that_insist_on_a_gpu_wait_and_let_others_pass(database, settings, 
     made.close()
 
 
+def test_a_job_whose_process_is_killed_for_lack_of_memory_has_one_more_try(supervisor, database):
+    job_id = add_job(database)
+    for number in (1, 2):
+        supervisor.step()
+        supervisor.engine.stop(Task("job", job_id, number))
+        supervisor._after(Ended(Task("job", job_id, number), -9, out_of_memory=True))
+    job = job_of(database, job_id)
+    assert (job.state, job.error["code"], job.attempt) == ("failed", "out_of_memory", 2)
+
+
 def test_a_check_that_dies_is_made_again_a_few_times(supervisor, settings, database):
     """Only then the file has the blame."""
     dataset = add_dataset(database, checked=False)
