@@ -6,57 +6,54 @@ import httpx
 import pytest
 
 from tests.api.running import wait_until
-from tests.faults.faults import API, SUPERVISOR, WORKER, Fault, struck
+from tests.faults.desk import Desk
+from tests.faults.faults import API, SUPERVISOR, WORKER, Fault, patch, struck
 from tests.faults.history import check_history, check_nothing_left, worker_of
 from tests.faults.jobs import LONG, TRAIN, add_dataset, events_of, job_of, submit, until_ended
 
 pytestmark = pytest.mark.faults
 FULL = pytest.mark.slow
 
-IN_CHECKPOINT = Fault("falcon_svc.checkpoint:_write_durably", call=2, process=WORKER)
-AFTER_RENAME = Fault("falcon_svc.checkpoint:_sync", call=2, process=WORKER)
-PUBLISHING = Fault("falcon_svc.storage.artifacts:ArtifactStore._put", call=3, process=WORKER)
-PUBLISHED = Fault("falcon_svc.storage.jobs:JobRepository.succeed", process=WORKER)
-SHORT = [IN_CHECKPOINT, AFTER_RENAME, PUBLISHING, PUBLISHED]
 EVERY = [
     Fault("falcon_svc.checkpoint:CheckpointStore.save", process=WORKER),
-    IN_CHECKPOINT,
+    Fault("falcon_svc.checkpoint:_write_durably", call=2, process=WORKER),  # half written
     Fault("falcon_svc.checkpoint:_sync", when="after", process=WORKER),  # before the rename
-    AFTER_RENAME,
+    Fault("falcon_svc.checkpoint:_sync", call=2, process=WORKER),  # after it
     Fault("falcon_svc.pipeline.atomic_directory:_take_over", process=WORKER),
     Fault("falcon_svc.storage.artifacts:ArtifactStore.put_file", process=WORKER),
-    PUBLISHING,
-    PUBLISHED,
+    Fault("falcon_svc.storage.artifacts:ArtifactStore._put", call=3, process=WORKER),
+    Fault("falcon_svc.storage.jobs:JobRepository.succeed", process=WORKER),
     Fault("falcon_svc.storage.jobs:JobRepository.succeed", when="after", process=WORKER),
 ]
 
 
-@pytest.mark.parametrize("faults", [SHORT, pytest.param(EVERY, marks=FULL)], ids=["short", "full"])
-def test_a_worker_killed_at_every_point_of_its_way_is_followed_by_the_next(start, tmp_path, faults):
-    service = start(faults=faults, max_attempts=len(faults) + 1)
-    dataset = add_dataset(service)
-    job_id = submit(service, dataset)
+def test_an_attempt_killed_at_every_point_of_its_way_is_followed_by_the_next(tmp_path, monkeypatch):
+    desk, marks = Desk(tmp_path / "data", max_attempts=len(EVERY) + 1), tmp_path / "marks"
+    dataset = desk.add_dataset()  # before: it would kill this process
+    patch(monkeypatch, EVERY, marks)
+    job = desk.until_ended(desk.submit(dataset))
+    assert (job.state, desk.outcomes(job.id)) == (
+        "succeeded",
+        ["worker_killed"] * len(EVERY) + ["succeeded"],
+    )
+    assert struck(marks) == dict.fromkeys(range(len(EVERY)), 1)
+    other = desk.until_ended(desk.submit(dataset))  # no fault is left for it
+    assert (other.state, other.attempt) == ("succeeded", 1)
+    for name in ("assignments.parquet", "arrays.safetensors", "graph.json"):
+        assert desk.result(job, name) == desk.result(other, name)
+
+
+@FULL
+def test_a_worker_killed_at_every_point_of_its_way_is_followed_by_the_next(start, tmp_path):
+    service = start(faults=EVERY, max_attempts=len(EVERY) + 1)
+    job_id = submit(service, add_dataset(service))
     job = until_ended(service, job_id)
-    assert (job["state"], job["attempt"]) == ("succeeded", len(faults) + 1)
-    assert struck(tmp_path / "data.struck") == dict.fromkeys(range(len(faults)), 1)
+    assert (job["state"], job["attempt"]) == ("succeeded", len(EVERY) + 1)
+    assert struck(tmp_path / "data.struck") == dict.fromkeys(range(len(EVERY)), 1)
     told = [event["error"]["code"] for event in events_of(service, job_id) if event.get("error")]
-    assert told == ["worker_killed"] * len(faults)
-    assert check_history(service, [job_id]) == {job_id: "succeeded"}
+    assert told == ["worker_killed"] * len(EVERY)
+    check_history(service, [job_id])
     check_nothing_left(service)
-    if faults is EVERY:
-        _check_as_undisturbed(service, dataset, job_id)
-
-
-def _check_as_undisturbed(service, dataset, job_id):
-    """Faults have struck as often as they may: this one is left alone."""
-    other = submit(service, dataset)
-    assert until_ended(service, other)["attempt"] == 1
-    for part in ("assignments", "relation", "classes"):
-        ours, theirs = (service.http.get(f"/v1/jobs/{j}/{part}").json() for j in (job_id, other))
-        for one in (*ours, *theirs):
-            if isinstance(one, dict):
-                one.pop("certificate", None)  # tells the seconds it took
-        assert ours == theirs
 
 
 def test_a_supervisor_killed_at_every_point_is_followed_by_another(start, tmp_path):
