@@ -156,15 +156,19 @@ def test_what_has_ended_and_was_told_leaves_the_cluster_s_list(ray_settings, clu
     assert f"{task.id}-1" not in cluster.submissions()
 
 
-def test_the_cluster_asks_for_its_token_and_listens_on_loopback_only(cluster):
+def listening(pid: int) -> set[str]:
+    """Addresses that a process listens on; none if it has ended meanwhile."""
     import psutil
 
+    try:
+        found = psutil.Process(pid).net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return set()
+    return {c.laddr.ip for c in found if c.status == psutil.CONN_LISTEN}
+
+
+def test_the_cluster_asks_for_its_token_and_listens_on_loopback_only(cluster):
     assert cluster.get("/api/jobs/", token="0" * 64).status_code == 403
-    addresses = {
-        connection.laddr.ip
-        for pid in cluster.processes()
-        for connection in psutil.Process(pid).net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    addresses = {ip for pid in cluster.processes() for ip in listening(pid)}
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
     assert addresses
