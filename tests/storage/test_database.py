@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
 import time
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,7 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from falcon_svc.errors import ConfigError, StorageError
-from falcon_svc.storage import ArtifactStore, Database
+from falcon_svc.storage import ArtifactStore, Database, DatabaseError, is_full
 from falcon_svc.storage.ids import PATTERN, new_id
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.tables import Base
@@ -27,6 +33,63 @@ def test_migrating_again_changes_nothing(database):
     job_id = add_job(database)
     database.migrate()
     assert job_of(database, job_id).state == "queued"
+
+
+def add_jobs(database, n):
+    for _ in range(n):
+        add_job(database)
+
+
+def test_processes_that_start_together_migrate_in_turn(database):
+    """Every process of a service does so at its start; each has a `Database` of its own."""
+    with database.engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+    url = database.url.render_as_string(hide_password=False)
+    code = f"from falcon_svc.storage import Database; Database({url!r}).migrate()"
+    others = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
+    assert [other.wait(60) for other in others] == [0, 0, 0]
+    assert database.is_current
+
+
+def test_tables_of_a_newer_release_are_refused(database):
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert not database.is_current
+    with pytest.raises(ConfigError, match="newer release") as raised:
+        database.migrate()
+    assert raised.value.code == "newer_database"
+
+
+def test_a_sound_database_has_no_faults_and_a_damaged_one_does(tmp_path):
+    path = tmp_path / "f.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    add_jobs(database, 20)
+    assert database.faults() == database.faults(thorough=True) == []
+    database.close()
+    content = bytearray(path.read_bytes())
+    for page in (0, 4, len(content) // 4096 - 1):
+        hurt = content[:]
+        hurt[page * 4096 : (page + 1) * 4096] = bytes(4096)
+        path.write_bytes(hurt)
+        damaged = Database(f"sqlite:///{path}")
+        assert damaged.faults() and damaged.faults(thorough=True)
+        damaged.close()
+
+
+def test_a_full_database_is_told_from_one_that_is_away(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'f.db'}")
+    database.migrate()
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # the pages it has, at least
+    with pytest.raises(DatabaseError) as raised:
+        add_jobs(database, 200)
+    assert is_full(raised.value)
+    away = Database(f"sqlite:///{tmp_path}")
+    with pytest.raises(DatabaseError) as raised:
+        away.check()
+    assert not is_full(raised.value)
 
 
 def fails_after_deleting(database):
@@ -95,6 +158,42 @@ def test_artifacts_come_back_and_go_away(tmp_path, url):
         with pytest.raises(StorageError) as raised:
             store.local_path(key)
         assert raised.value.code == "artifact_missing"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, "storage_full"), (errno.EIO, "storage")]
+)
+def test_a_store_that_takes_nothing_says_why_and_shows_no_paths(
+    tmp_path, monkeypatch, number, code
+):
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "cache")
+    (tmp_path / "up").write_bytes(b"x")
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StorageError) as raised:
+        store.put_file(tmp_path / "up", "datasets/d/data.npz")
+    assert raised.value.code == code and str(tmp_path) not in str(raised.value)
+
+
+def test_a_file_from_another_disk_appears_whole(tmp_path, monkeypatch):
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "cache")
+    source, rename = tmp_path / "up", Path.rename
+    source.write_bytes(b"x" * 10)
+
+    def across(self, target):
+        if self == source:
+            raise OSError(errno.EXDEV, "another disk")
+        assert self.read_bytes() == b"x" * 10
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", across)
+    store.put_file(source, "datasets/d/data.npz")
+    assert store.names("datasets/d") == ["data.npz"] and not source.exists()
+    assert store.sha256_of("datasets/d/data.npz") == sha256(b"x" * 10).hexdigest()
+    assert store.sha256_of("datasets/d/none") is store.text("datasets/d/none") is None
 
 
 @pytest.mark.parametrize("key", ["../x", "/etc/passwd", "a/../b", "a//b", ""])

@@ -102,6 +102,50 @@ def test_a_poisonous_job_fails_after_the_last_attempt_and_the_queue_goes_on(data
     assert claimed(database).id == other
 
 
+def test_a_job_that_fails_for_a_reason_of_its_own_keeps_its_code(database):
+    job_id, problem = add_job(database), {"code": "out_of_memory", "detail": "too large."}
+    for number in (1, 2):
+        claimed(database)
+        assert do(database, "retry", job_id, number, problem, most=2, keep_s=KEEP_S)
+    job = job_of(database, job_id)
+    assert (job.error["code"], job.error["cause"]) == ("out_of_memory", "out_of_memory")
+    assert job.error["detail"].startswith("2 attempts")
+
+
+def test_a_retry_tells_why(database):
+    job_id = add_job(database)
+    claimed(database)
+    do(database, "retry", job_id, 1, PROBLEM, most=4, keep_s=KEEP_S)
+    with database.read() as session:
+        last = JobRepository(session).events_after(job_id, 0)[-1]
+    assert (last.data["state"], last.data["error"]) == ("queued", PROBLEM)
+    assert job_of(database, job_id).error is None
+
+
+def test_a_released_attempt_is_no_try(database):
+    job_id = add_job(database)
+    for number in (1, 2, 3):
+        claimed(database)
+        assert do(database, "release", job_id, number, keep_s=KEEP_S)
+        assert not do(database, "beat", job_id, number)
+    claimed(database)
+    assert do(database, "retry", job_id, 4, PROBLEM, most=2, keep_s=KEEP_S)
+    assert job_of(database, job_id).state == "queued"
+    claimed(database)
+    assert do(database, "retry", job_id, 5, PROBLEM, most=2, keep_s=KEEP_S)
+    job = job_of(database, job_id)
+    assert (job.state, job.error["code"]) == ("failed", "max_attempts")
+    assert not do(database, "release", job_id, 5, keep_s=KEEP_S)
+
+
+def test_a_job_that_is_to_be_canceled_is_not_released(database):
+    job_id = add_job(database)
+    claimed(database)
+    do(database, "cancel", job_id, keep_s=KEEP_S)
+    assert do(database, "release", job_id, 1, keep_s=KEEP_S)
+    assert job_of(database, job_id).state == "canceled"
+
+
 def test_a_queued_job_is_canceled_at_once_and_a_running_one_by_its_supervisor(database):
     first, second = add_job(database), add_job(database)
     assert claimed(database).id == first
