@@ -15,6 +15,7 @@ SLOW = {"counts": {"n_fine": 6}, "train": {"epochs": 300}}
 def test_an_hour_forth_and_two_back_harm_no_job(start, tmp_path, monkeypatch):
     """`tests/service/test_supervisor.py` lets the monotonic clock jump, too."""
     clock = tmp_path / "clock"
+    clock.write_text("0")  # jobs see what is there before them
     monkeypatch.setenv("FALCON_CLOCK", str(clock))
     service = start()
     job_id = submit(service, add_dataset(service), SLOW)

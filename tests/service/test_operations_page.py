@@ -1,6 +1,8 @@
-"""docs/operations.md lists every setting with its default and meaning."""
+"""docs/operations.md lists every setting as it is, and names tests and codes that there are."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
@@ -23,3 +25,17 @@ def test_every_setting_is_listed_as_it_is(name):
     field = Settings.model_fields[name]
     description = (field.description or "").replace("|", "\\|")
     assert f"| `FALCON_{name.upper()}` | {shown(field.default)} | {description} |" in PAGE
+
+
+def test_every_test_that_proves_something_is_there():
+    folders = (ROOT / "tests" / name for name in ("faults", "service"))
+    texts = (path.read_text("utf-8") for folder in folders for path in folder.glob("*.py"))
+    there = {name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.M)}
+    named = set(re.findall(r"`(test_\w+)`", PAGE))
+    assert len(named) > 40 and named <= there, named - there
+
+
+def test_every_finding_of_the_doctor_is_explained():
+    source = (ROOT / "falcon_svc" / "service" / "doctor.py").read_text("utf-8")
+    codes = set(re.findall(r"Finding\(\s*\"(\w+)\"", source))
+    assert codes and all(f"`{code}`" in PAGE for code in codes)
