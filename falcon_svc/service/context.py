@@ -12,7 +12,7 @@ from falcon_svc.service.keys import Keyring, read_pepper
 from falcon_svc.service.rates import Rates
 from falcon_svc.service.staging import Staging
 from falcon_svc.settings import Settings
-from falcon_svc.storage import ArtifactStore, Database
+from falcon_svc.storage import ArtifactStore, Database, DatabaseError
 
 FAILURES_PER_S = 0.2
 
@@ -77,22 +77,38 @@ def prepare(settings: Settings) -> None:
     Raises
     ------
     StorageError
-        It is damaged (code ``database_damaged``), or the data directory cannot be written.
+        It is damaged (code ``database_damaged``) or does not answer (``database_unavailable``), or
+        there is no data directory.
     ConfigError
         A newer release made it.
     MissingExtraError
-        The engine's package is not installed.
+        The package of the engine or of the database is not installed.
     """
     open_engine(settings)
-    database = Database(settings.database)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        what = f"The data directory {settings.data_dir} could not be made"
+        raise StorageError.because(what, error, remedy="name another FALCON_DATA_DIR") from error
+    database = Database(settings.database)
+    try:
         damage = database.faults()
         if damage:
             raise _damaged(settings, damage[0])
         database.migrate()
+    except DatabaseError as error:
+        raise _away(database, error) from error
     finally:
         database.close()
+
+
+def _away(database: Database, error: DatabaseError) -> StorageError:
+    place, why = database.url.render_as_string(hide_password=True), str(error.orig).splitlines()
+    return StorageError(
+        f"Expected the database {place} to answer, found that it does not ({''.join(why[:1])}); "
+        "start it, or mend FALCON_DATABASE_URL.",
+        code="database_unavailable",
+    )
 
 
 def _damaged(settings: Settings, fault: str) -> StorageError:

@@ -18,7 +18,7 @@ from falcon_svc.service.keys import PEPPER
 from falcon_svc.service.orphans import Named, orphans
 from falcon_svc.service.staging import Staging
 from falcon_svc.settings import Settings
-from falcon_svc.storage import ArtifactStore, Database
+from falcon_svc.storage import ArtifactStore, Database, DatabaseError
 from falcon_svc.storage.keys import KeyRepository
 from falcon_svc.storage.uploads import UploadRepository
 
@@ -94,7 +94,12 @@ class Doctor:
         for fault in self.database.faults(thorough=True):
             yield Finding("database_damaged", name, f"{fault}; restore a backup.")
             return
-        if not self.database.is_current:
+        try:
+            current = self.database.is_current
+        except DatabaseError:
+            yield Finding("database_unavailable", name, "It does not answer; start it.")
+            return
+        if not current:
             detail = "Its tables have another release's form; start this release to change them."
             yield Finding("database_version", name, detail)
 

@@ -18,14 +18,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError as AnyDatabaseError
 from sqlalchemy.exc import IntegrityError as Conflict
 from sqlalchemy.exc import OperationalError as DatabaseError
 from sqlalchemy.orm import Session
 
-from falcon_svc.errors import ConfigError
+from falcon_svc.errors import ConfigError, MissingExtraError
 
 __all__ = ["Conflict", "Database", "DatabaseError", "Session"]
 
@@ -56,7 +56,7 @@ class Database:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         elif self.url.drivername == "postgresql":
             self.url = self.url.set(drivername="postgresql+psycopg")
-        self.engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite)
+        self.engine = self._open()
         self._writing = self.engine
         self._turn: AbstractContextManager[Any] = nullcontext()
         if self.is_sqlite:
@@ -69,6 +69,13 @@ class Database:
     def file(self) -> Path | None:
         """SQLite's file; None for another database."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    def _open(self) -> Engine:
+        try:
+            return create_engine(self.url, pool_pre_ping=not self.is_sqlite)
+        except ModuleNotFoundError as error:
+            purpose = "A Postgres database"
+            raise MissingExtraError("psycopg", extra="postgres", purpose=purpose) from error
 
     @property
     def is_sqlite(self) -> bool:
