@@ -24,6 +24,13 @@ import httpx
 from tests.api.running import free_port, wait_until
 
 MARK = "FALCON_TEST_CLUSTER"
+ON_LOOPBACK = """
+from ray._private import ray_constants, services
+from ray.scripts.scripts import main
+ray_constants.ENABLE_RAY_CLUSTER = True  # or it refuses a second node
+services.resolve_ip_for_localhost = lambda host: host  # or it takes another address
+main()
+"""
 ROOT = Path(__file__).parents[2]
 READY_S = 120.0
 ROOM_S = 100
@@ -50,10 +57,11 @@ class Cluster:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # bind to 127.0.0.1 alone, on every system
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # binds to 127.0.0.1 alone
             "RAY_JOB_START_TIMEOUT_SECONDS": str(ROOM_S),
         }
+        self.started: list[subprocess.Popen[bytes]] = []
         self.start()
 
     def start(self) -> None:
@@ -71,18 +79,30 @@ class Cluster:
 
     def add_node(self, cpus: int) -> subprocess.Popen[bytes]:
         """Start one more node; it takes a while until the cluster knows it."""
-        return self._run(f"--address=127.0.0.1:{self.gcs_port}", f"--num-cpus={cpus}")
+        address = f"--address=127.0.0.1:{self.gcs_port}"
+        return self._run(address, f"--num-cpus={cpus}")
 
     def _run(self, *flags: str) -> subprocess.Popen[bytes]:
-        common = ["--block", "--node-ip-address=127.0.0.1", "--num-gpus=0", "--disable-usage-stats"]
+        common = [
+            "--block",
+            "--node-ip-address=127.0.0.1",
+            f"--dashboard-agent-listen-port={free_port()}",
+            "--min-worker-port=0",  # any
+            "--max-worker-port=0",
+            "--num-gpus=0",
+            "--object-store-memory=83886080",
+            "--disable-usage-stats",
+        ]
         with (self.folder / "ray.log").open("ab") as log:
-            return subprocess.Popen(
-                ["ray", "start", *common, "--object-store-memory=83886080", *flags],
+            started = subprocess.Popen(
+                [sys.executable, "-c", ON_LOOPBACK, "start", *common, *flags],
                 env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+        self.started.append(started)
+        return started
 
     def _answers(self) -> bool:
         assert self.head.poll() is None, (self.folder / "ray.log").read_text()[-3000:]
@@ -101,20 +121,22 @@ class Cluster:
         return {job["submission_id"]: job for job in jobs}
 
     def kill(self) -> None:
-        """Kill the head and its node, and wait for the processes of its jobs."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.head.pid, 9)
-        self.head.wait()
+        """Kill the head and all nodes, and wait for the processes of their jobs."""
+        for one in self.started:
+            if one.poll() is None:
+                os.killpg(one.pid, 9)
+                one.wait()
         wait_until(lambda: not self.processes(), seconds=30, every=0.2)
+        self.started.clear()
 
     def processes(self) -> list[int]:
         """Process ids of the cluster and of all jobs on it, by session or by the mark."""
         import psutil
 
-        found = []
+        sessions, found = {one.pid for one in self.started}, []
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):
-                ours = os.getsid(process.pid) == self.head.pid or (
+                ours = os.getsid(process.pid) in sessions or (
                     process.environ().get(MARK) == self.mark
                 )
                 if ours and process.status() != psutil.STATUS_ZOMBIE:

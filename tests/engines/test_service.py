@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 FULL = pytest.mark.slow
 WORKER = "falcon_svc.pipeline.worker"
 QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
-LONG = {"counts": {"n_fine": 6}, "train": {"epochs": 600}}
+LONG = {"counts": {"n_fine": 6}, "train": {"epochs": 400}}
 ENDED = ("succeeded", "failed", "canceled")
 
 
