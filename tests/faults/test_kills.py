@@ -150,7 +150,8 @@ def test_an_upload_cut_off_leaves_nothing(service):
 
 
 def test_a_job_that_kills_its_worker_fails_and_the_queue_goes_on(start):
-    poisonous = Fault("falcon_svc.data:load_dataset", process=WORKER, times=2)
+    name = "falcon_svc.storage.jobs:JobRepository.outcomes"  # the first that it asks for
+    poisonous = Fault(name, process=WORKER, times=2)
     service = start(faults=[poisonous], max_attempts=2)
     dataset = add_dataset(service)
     poison, other = submit(service, dataset), submit(service, dataset, {"counts": {"n_fine": 500}})
