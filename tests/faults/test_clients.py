@@ -1,9 +1,8 @@
-"""Clients that go away: in the middle of events, of a download; and many that ask the same."""
+"""Clients that go away in the middle of events, or of a download."""
 
 from __future__ import annotations
 
 import socket
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psutil
@@ -11,7 +10,7 @@ import pytest
 
 from tests.api.running import wait_until
 from tests.faults.history import check_history, check_nothing_left
-from tests.faults.jobs import TRAIN, add_dataset, submit
+from tests.faults.jobs import add_dataset, submit
 
 pytestmark = pytest.mark.faults
 STREAMS = 20
@@ -61,20 +60,3 @@ def test_a_download_that_is_dropped_is_closed(calm, done):
         assert len(calm.http.get(f"/v1/jobs/{done}/report").content) == BIG
     finally:
         report.write_bytes(whole)
-
-
-def test_fifty_equal_submits_at_once_are_one_job(calm, calm_dataset):
-    body = {"dataset_id": calm_dataset, "config": TRAIN}
-    headers = {"Idempotency-Key": "fifty"}
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(
-            pool.map(lambda _: calm.http.post("/v1/jobs", json=body, headers=headers), range(50))
-        )
-    assert {answer.status_code for answer in answers} == {202}
-    (job_id,) = {answer.json()["id"] for answer in answers}
-    other = calm.http.post("/v1/jobs", json={"dataset_id": calm_dataset}, headers=headers)
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
-    calm.http.post(f"/v1/jobs/{job_id}:cancel")
-    wait_until(lambda: calm.http.get(f"/v1/jobs/{job_id}").json()["state"] == "canceled", 30)
-    check_history(calm, [job_id])
-    check_nothing_left(calm)
