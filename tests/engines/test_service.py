@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 FULL = pytest.mark.slow
 WORKER = "falcon_svc.pipeline.worker"
 QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
-LONG = {"counts": {"n_fine": 6}, "train": {"epochs": 400}}
+LAST = 400
+LONG = {"counts": {"n_fine": 6}, "train": {"epochs": LAST}}
 ENDED = ("succeeded", "failed", "canceled")
 
 
@@ -203,7 +204,8 @@ def test_a_lost_head_is_followed_by_another_attempt_on_the_next(
     assert until_succeeded(service, submissions, job_id)["attempt"] == 2
     assert submissions(job_id) == {1, 2}
     epochs = epochs_of(service, job_id)
-    assert epochs[2][0] >= epochs[1][-1]
+    assert epochs[1]
+    assert min(epochs.get(2, []), default=LAST) >= epochs[1][-1]  # it may have trained its last
 
 
 def epochs_of(service, job_id) -> dict[int, list[int]]:
