@@ -143,7 +143,7 @@ def our_line(workload: Workload, precision: Precision) -> Line:
     with _processor_time() as spent:
         pretrain(
             store.pixels,
-            ImageViews(store.preprocessing, config.views),
+            ImageViews(store.preprocessing, config.views.photo),
             network,
             np.zeros(workload.images, np.int64),
             config,

@@ -108,7 +108,7 @@ def _train(
             run_processes(place, start, samples, coarse, config, seed=run.seed, on_epoch=tell)
         return pretrain(  # finds all epochs done, if processes did them
             samples,
-            training_views(start.seen, samples, config),
+            training_views(start.seen, samples, coarse, config),
             start.network,
             coarse,
             config,

@@ -122,12 +122,13 @@ def main(folder: Path) -> int:
     with joined(task["device"]) as device:
         start = NetworkEncoder.load(folder, device=device)
         samples = np.load(task["samples"], mmap_mode="r", allow_pickle=False)
+        coarse = np.load(folder / "coarse.npy", allow_pickle=False)
         try:
             pretrain(
                 samples,
-                training_views(start.seen, samples, config),
+                training_views(start.seen, samples, coarse, config),
                 start.network,
-                np.load(folder / "coarse.npy", allow_pickle=False),
+                coarse,
                 config,
                 seed=task["seed"],
                 device=device,

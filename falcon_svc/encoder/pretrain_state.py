@@ -101,12 +101,10 @@ class Probe:
     def __init__(
         self, samples: NDArray[Any], views: Views, coarse: IntArray, *, device: str
     ) -> None:
-        labelled = np.flatnonzero(coarse != UNLABELLED)
-        rows = np.sort(np.random.default_rng(0).permutation(labelled)[:PROBED_ROWS])
+        rows = probed_rows(coarse)
         self._samples, self._views, self._device, self._rows = samples, views, device, rows
         self._coarse = torch.from_numpy(coarse[rows]).to(device)
-        shares = np.bincount(coarse[rows]) / max(1, len(rows))
-        self.chance = float((shares**2).sum())
+        self.chance = purity_by_chance(coarse[rows])
 
     @torch.no_grad()
     def purity(self, network: nn.Module) -> float | None:
@@ -118,6 +116,18 @@ class Probe:
         features = torch.cat([network(part) for part in parts])
         network.train(training)
         return coarse_purity(features, self._coarse)
+
+
+def probed_rows(coarse: IntArray) -> IntArray:
+    """Return some rows with a label in order, always the same ones."""
+    labelled = np.flatnonzero(coarse != UNLABELLED)
+    return np.sort(np.random.default_rng(0).permutation(labelled)[:PROBED_ROWS])
+
+
+def purity_by_chance(coarse: IntArray) -> float:
+    """Return the coarse purity of neighborhoods that say nothing; 0 without rows."""
+    shares = np.bincount(coarse) / max(1, len(coarse))
+    return float((shares**2).sum())
 
 
 def run_digest(

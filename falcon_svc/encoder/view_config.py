@@ -62,16 +62,25 @@ class ViewStrengths(BaseModel):
         low, high = self.crop_scale
         return self.model_copy(update={**none, **half, "crop_scale": ((low + high) / 2, high)})
 
+    def bent(self, share: float) -> Self:
+        """Return strengths with this share, 0-1, of rotation, shear, translation and zoom."""
+        some = {n: getattr(self, n) * share for n in ("rotation_deg", "shear_deg", "translation")}
+        low, high = (edge**share for edge in self.zoom)
+        return self.model_copy(update={**some, "zoom": (low, high)})
+
 
 class DrawingStrengths(ViewStrengths):
-    """Defaults for drawings and other grey images: bent and moved rather than recoloured."""
+    """Defaults for drawings and other grey images: bent and moved, and never in the same light."""
 
-    crop_scale: Range = Field((0.5, 1.0), description="See photographs.")
+    crop_scale: Range = Field((0.7, 1.0), description="See photographs.")
     flip: Share = Field(0, description="See photographs; letters have no mirror image.")
     rotation_deg: float = Field(15, ge=0, le=180, description="See photographs.")
     zoom: Range = Field((0.8, 1.2), description="See photographs.")
     shear_deg: float = Field(15, ge=0, le=60, description="See photographs.")
     translation: Share = Field(0.1, description="See photographs.")
+    jitter: Share = Field(1, description="See photographs.")
+    brightness: Share = Field(0.8, description="See photographs.")
+    contrast: Share = Field(0.8, description="See photographs.")
     solarize: Share = Field(0, description="See photographs.")
     erase: Share = Field(0.25, description="See photographs.")
 
@@ -82,12 +91,24 @@ class ViewConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["auto", "photo", "drawing"] = Field(
-        "auto", description="auto = drawing for grey images, photo for coloured ones."
+        "auto",
+        description="auto = photo for coloured images; drawing for grey ones, bent and moved the "
+        "less, the better raw pixels already tell coarse classes apart.",
     )
     photo: ViewStrengths = Field(default_factory=ViewStrengths)
     drawing: DrawingStrengths = Field(default_factory=DrawingStrengths)
 
-    def strengths(self, channels: int) -> ViewStrengths:
-        """Return the strengths for images of so many channels."""
-        kind = ("drawing" if channels == 1 else "photo") if self.kind == "auto" else self.kind
-        return self.drawing if kind == "drawing" else self.photo
+    def strengths(self, channels: int, *, pixel_skill: float = 0.0) -> ViewStrengths:
+        """Return the strengths for images of so many channels.
+
+        "auto" bends grey images by a share of 1 - skill^2: pixels that leave the classes open
+        leave that much to views.
+
+        Parameters
+        ----------
+        pixel_skill
+            How well raw pixels tell coarse classes apart, 0 by chance to 1; see `training_views`.
+        """
+        if self.kind == "photo" or (self.kind == "auto" and channels > 1):
+            return self.photo
+        return self.drawing.bent(1 - pixel_skill**2) if self.kind == "auto" else self.drawing

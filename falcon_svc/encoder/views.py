@@ -14,7 +14,7 @@ from torch import Tensor
 
 from falcon_svc.encoder.preprocessing import Preprocessing
 from falcon_svc.encoder.view_colour import erase_some, recolour
-from falcon_svc.encoder.view_config import ViewConfig, ViewStrengths
+from falcon_svc.encoder.view_config import ViewStrengths
 from falcon_svc.encoder.view_geometry import draw_affine, sample
 
 
@@ -45,13 +45,13 @@ class ImageViews:
     ----------
     preprocessing
         Mean and deviation of the data.
-    config
-        Kind and strength of the views.
+    strengths
+        How far views may be from the image.
     """
 
-    def __init__(self, preprocessing: Preprocessing, config: ViewConfig) -> None:
+    def __init__(self, preprocessing: Preprocessing, strengths: ViewStrengths) -> None:
         self._preprocessing = preprocessing
-        self._strengths = config.strengths(preprocessing.channels)
+        self._strengths = strengths
 
     def two(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return two random views; only the second may be solarized."""

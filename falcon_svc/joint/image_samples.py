@@ -17,7 +17,7 @@ from torch import Tensor
 from falcon_svc.discovery.samples import update_digest
 from falcon_svc.encoder.cache import load_or_make
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.views import Views
 from falcon_svc.progress import Progress
 from falcon_svc.types import ByteArray, CoarseDataset
 
@@ -40,7 +40,7 @@ class ImageSamples:
 
     most_rows = FORWARD_ROWS
 
-    def __init__(self, pixels: ByteArray, views: ImageViews, device: str) -> None:
+    def __init__(self, pixels: ByteArray, views: Views, device: str) -> None:
         self.device = torch.device(device)
         self._pixels, self._views = pixels, views
 

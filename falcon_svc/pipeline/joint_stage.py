@@ -12,7 +12,7 @@ from falcon_svc.config import DiscoveryConfig
 from falcon_svc.encoder import Encoder
 from falcon_svc.encoder.network_encoder import NetworkEncoder
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.training_views import training_views
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.image_samples import ImageSamples, load_or_make_pixels
 from falcon_svc.joint.train import FrozenStart, Search, train_jointly
@@ -67,10 +67,11 @@ def train_encoder_too(
     folder = None if work_dir is None else work_dir / "joint"
     with recorder.stage("pixels", total=len(dataset)):
         pixels = load_or_make_pixels(dataset, seen, folder, recorder.progress)
+    views = training_views(seen, pixels, dataset.coarse.labels, config.encoder.moco)
     with recorder.stage("joint", total=config.joint.epochs):
         encoder, head = train_jointly(
             frozen,
-            ImageSamples(pixels, ImageViews(seen, config.encoder.moco.views), device),
+            ImageSamples(pixels, views, device),
             search,
             config.joint,
             config.train,

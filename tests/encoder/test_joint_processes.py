@@ -125,7 +125,7 @@ def run(folder: Path, samples: ByteArray) -> tuple[NetworkEncoder, list[Pretrain
     run_processes(folder, encoder, samples, coarse, config, seed=0, on_epoch=told.append)
     history = pretrain(
         samples,
-        ImageViews(encoder.seen, config.views),
+        ImageViews(encoder.seen, config.views.drawing),
         encoder.network,
         coarse,
         config,

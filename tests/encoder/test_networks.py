@@ -8,7 +8,7 @@ from torch import nn
 
 from falcon_svc.encoder.networks import NETWORKS, SMALL_SIDE, make_network
 
-DIMS = {"conv": 256, "resnet18": 512, "resnet50": 2048, "vit_small": 384}
+DIMS = {"conv": 2048, "resnet18": 512, "resnet50": 2048, "vit_small": 384}
 
 
 def test_every_network_is_tested() -> None:

@@ -17,7 +17,7 @@ STILL = ViewStrengths(crop_scale=(1, 1), crop_ratio=(1, 1), flip=0, jitter=0, gr
 def views(channels: int, side: int, config: ViewConfig | None = None) -> ImageViews:
     mean, std = (0.4, 0.5, 0.6)[:channels], (0.2, 0.3, 0.25)[:channels]
     seen = Preprocessing(side=side, resized=side, channels=channels, mean=mean, std=std)
-    return ImageViews(seen, config or ViewConfig())
+    return ImageViews(seen, (config or ViewConfig()).strengths(channels))
 
 
 def pixels(channels: int, side: int, count: int = 6) -> Tensor:

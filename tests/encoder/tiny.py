@@ -10,6 +10,7 @@ from torch import nn
 
 from falcon_svc.encoder.moco_config import MocoConfig
 from falcon_svc.encoder.preprocessing import Preprocessing
+from falcon_svc.encoder.view_config import DrawingStrengths
 from falcon_svc.encoder.views import ImageViews
 from falcon_svc.types import ByteArray, IntArray
 
@@ -47,4 +48,4 @@ def drawings(n: int = 48, n_coarse: int = 3, seed: int = 0) -> tuple[ByteArray, 
 
 def views() -> ImageViews:
     seen = Preprocessing(side=SIDE, resized=SIDE, channels=1, mean=(0.5,), std=(0.25,))
-    return ImageViews(seen, MocoConfig().views)
+    return ImageViews(seen, DrawingStrengths(crop_scale=(0.5, 1), brightness=0.4, contrast=0.4))

@@ -34,7 +34,7 @@ class PlantedImages:
     source: LabelSource
 
     def samples(self) -> ImageSamples:
-        return ImageSamples(self.pixels, ImageViews(seen(self.pixels), ViewConfig()), "cpu")
+        return ImageSamples(self.pixels, ImageViews(seen(self.pixels), ViewConfig().drawing), "cpu")
 
     def search(self, inputs: FloatArray) -> tuple[Neighbors, ...]:
         return (search_neighbors(inputs, self.source, 5, seed=0),)
