@@ -7,7 +7,7 @@ import pytest
 from tests.faults.history import check_history, check_nothing_left
 from tests.faults.jobs import add_dataset, events_of, submit, until_ended, until_stage
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]  # full form
+pytestmark = pytest.mark.faults
 HOUR_S = 3600.0
 SLOW = {"counts": {"n_fine": 6}, "train": {"epochs": 300}}
 
