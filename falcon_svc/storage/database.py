@@ -30,6 +30,8 @@ from falcon_svc.errors import ConfigError, MissingExtraError
 __all__ = ["Conflict", "Database", "DatabaseError", "Session"]
 
 BUSY_TIMEOUT_MS = 15_000
+KEPT = 5
+BURST = 35  # with those kept one connection for each of the API's threads: none waits for one
 MIGRATING = 0xFA1C  # number of the lock that Postgres gives to one migration at a time
 FULL = ("SQLITE_FULL", "53100")  # SQLite's name, Postgres' state
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -72,7 +74,9 @@ class Database:
 
     def _open(self) -> Engine:
         try:
-            return create_engine(self.url, pool_pre_ping=not self.is_sqlite)
+            return create_engine(
+                self.url, pool_pre_ping=not self.is_sqlite, pool_size=KEPT, max_overflow=BURST
+            )
         except ModuleNotFoundError as error:
             purpose = "A Postgres database"
             raise MissingExtraError("psycopg", extra="postgres", purpose=purpose) from error

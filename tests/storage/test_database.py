@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from falcon_svc.storage.ids import PATTERN, new_id
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.tables import Base
 from tests.storage.records import add_dataset, add_job, job_of
+
+API_THREADS = 40
+"""What Starlette works with at once."""
 
 
 def test_migrations_make_the_tables_that_the_code_has(database):
@@ -105,6 +109,14 @@ def test_a_failed_transaction_leaves_nothing(database):
     with database.read() as session:
         assert session.scalar(text("SELECT count(*) FROM events")) == 1
     assert job_of(database, job_id).version == 1
+
+
+def test_every_thread_of_the_api_gets_a_connection_at_once(database):
+    """More would wait for half a minute, and then fail with no database's error."""
+    with ExitStack() as together:
+        for _ in range(API_THREADS):
+            session = together.enter_context(database.read())
+            assert session.scalar(text("SELECT 1")) == 1
 
 
 def test_sqlite_commits_survive_a_power_loss(tmp_path):
