@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError as AnyDatabaseError
 from sqlalchemy.exc import IntegrityError as Conflict
 from sqlalchemy.exc import OperationalError as DatabaseError
@@ -47,17 +47,10 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        if self.url.get_backend_name() not in ("sqlite", "postgresql"):
-            raise ConfigError(
-                f"Expected a SQLite or Postgres URL as FALCON_DATABASE_URL, found one of "
-                f"{self.url.get_backend_name()!r}; see docs/operations.md."
-            )
+        self.url = _checked(make_url(url))
         if self.is_sqlite:
             folder = Path(self.url.database or "").parent
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        elif self.url.drivername == "postgresql":
-            self.url = self.url.set(drivername="postgresql+psycopg")
         self.engine = self._open()
         self._writing = self.engine
         self._turn: AbstractContextManager[Any] = nullcontext()
@@ -170,6 +163,22 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _checked(url: URL) -> URL:
+    """Return the URL with its driver, or refuse it."""
+    kind = url.get_backend_name()
+    if kind not in ("sqlite", "postgresql"):
+        raise ConfigError(
+            f"Expected a SQLite or Postgres URL as FALCON_DATABASE_URL, found one of {kind!r}; see "
+            "docs/operations.md."
+        )
+    if kind == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ConfigError(
+            f"Expected the file of a SQLite database, sqlite:///PATH, as FALCON_DATABASE_URL, found "
+            f"{url}, which is gone when the process ends; name a file."
+        )
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
 def is_full(error: DatabaseError) -> bool:

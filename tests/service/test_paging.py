@@ -12,7 +12,7 @@ from falcon_svc.service.refusals import RequestError
 from falcon_svc.storage import Database
 from falcon_svc.storage.ids import new_id
 
-RING = Keyring(Database("sqlite://"), b"pepper")
+RING = Keyring(Database("sqlite:///never-opened.db"), b"pepper")
 
 
 def test_the_first_page_needs_no_token():

@@ -140,6 +140,12 @@ def test_other_databases_are_refused():
         Database("mysql://localhost/x")
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url):
+    with pytest.raises(ConfigError, match="gone when the process ends"):
+        Database(url)
+
+
 def test_ids_sort_by_time_and_do_not_repeat():
     first = new_id("job")
     time.sleep(0.002)
