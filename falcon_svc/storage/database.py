@@ -175,8 +175,8 @@ def _checked(url: URL) -> URL:
         )
     if kind == "sqlite" and url.database in (None, "", ":memory:"):
         raise ConfigError(
-            f"Expected the file of a SQLite database, sqlite:///PATH, as FALCON_DATABASE_URL, found "
-            f"{url}, which is gone when the process ends; name a file."
+            "Expected the file of a SQLite database, sqlite:///PATH, as FALCON_DATABASE_URL, "
+            f"found {url}, which is gone when the process ends; name a file."
         )
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
