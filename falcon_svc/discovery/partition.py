@@ -24,7 +24,8 @@ from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 CLASS_PCA_DIM = 64
 SMOOTHING_NEIGHBORS = 10
-SMOOTHING_STEPS = 3
+SMOOTHING_STEPS = (3, 10)
+"""Least and most."""
 SHRINKAGE = 0.1
 METRIC_ROUNDS = 3
 KMEANS_STARTS = 8
@@ -33,10 +34,22 @@ MAX_TREE_GROUPS = 200
 LARGEST_TREE_EXPONENT = 0.5  # above it sizes are alike enough for balanced k-means
 
 
-def smooth_space(vectors: FloatArray, source: LabelSource) -> FloatArray:
+def smoothing_steps(samples_per_class: float) -> int:
+    """Return sqrt(n / 10) steps, 3 to 10: enough to walk through a fine class of n samples.
+
+    Each step reaches the 10 nearest neighbors. With fewer, large classes keep what varies inside
+    them, and k-means cuts along it; with more, small classes run together.
+    """
+    least, most = SMOOTHING_STEPS
+    return int(np.clip(round((samples_per_class / SMOOTHING_NEIGHBORS) ** 0.5), least, most))
+
+
+def smooth_space(
+    vectors: FloatArray, source: LabelSource, n_steps: int = SMOOTHING_STEPS[0]
+) -> FloatArray:
     """Return unit rows smoothed over the neighbors inside each coarse class."""
     neighbors = search_neighbors(vectors, source, SMOOTHING_NEIGHBORS, seed=0)
-    return smoothed(vectors, neighbors.index, n_steps=SMOOTHING_STEPS)
+    return smoothed(vectors, neighbors.index, n_steps=n_steps)
 
 
 def trees_of(space: FloatArray, groups: list[IntArray], exponent: float) -> list[MergeTree]:
@@ -94,8 +107,9 @@ def sharpened(
 ) -> Iterator[tuple[IntArray, FloatArray]]:
     """Yield (fine ids, smoothed space): first for `view`, then for each round of the metric."""
     groups = source.rows_by_class()
+    n_steps = smoothing_steps(len(vectors) / int(counts.sum()))
     for _ in range(METRIC_ROUNDS + 1):
-        space = smooth_space(view, source)
+        space = smooth_space(view, source, n_steps)
         fine = split(space, groups, counts, exponent, seed)
         yield fine, space
         view = learn_metric(vectors, fine).apply(vectors)

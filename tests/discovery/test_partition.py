@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_svc.discovery.partition import class_pca, consensus, portfolio, smooth_space, split
+from falcon_svc.discovery.partition import (
+    class_pca,
+    consensus,
+    portfolio,
+    smooth_space,
+    smoothing_steps,
+    split,
+)
 from tests.discovery.planted import planted
 
 COUNTS = np.array([3, 3, 3])
@@ -62,3 +69,9 @@ def test_components_inside_a_class_are_unit_rows_even_for_a_lonely_sample(data):
     view = class_pca(data.features[:40], groups)
     assert not view[0].any()
     np.testing.assert_allclose(np.linalg.norm(view[1:], axis=1), 1, atol=1e-5)
+
+
+def test_smoothing_walks_through_a_class_and_no_further():
+    assert [smoothing_steps(n) for n in (1, 90, 120, 250, 360, 1_000, 9_000)] == [
+        *(3, 3, 3, 5, 6, 10, 10),
+    ]
