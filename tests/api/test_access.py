@@ -14,7 +14,7 @@ from falcon_svc.api.documents import OPEN
 from falcon_svc.client import Falcon
 from falcon_svc.service.context import Context
 from falcon_svc.settings import Settings
-from tests.api.running import Running, npz_bytes
+from tests.api.running import Running, npz_bytes, wait_until
 
 STRANGERS = ("nobody", "guess", "late", "revoked")
 NO_WRITES = {"predict"}
@@ -233,8 +233,12 @@ def test_keys_are_made_rotated_and_revoked_by_command_and_audited(guarded):
     assert falcon_command("keys", "revoke", id_of(first), *place).returncode == 0
     assert falcon_command("keys", "revoke", "key_none", *place).returncode == 2
     begun = ask(guarded, "POST", "/v1/uploads", second, json={"name": "a.npz", "size_bytes": 1})
-    assert ask(guarded, "GET", "/v1/jobs", first).status_code == 401
-    lines = [json.loads(one) for one in (guarded.folder / "audit.jsonl").read_text().splitlines()]
+    late = ask(guarded, "GET", "/v1/jobs", first)
+    assert late.status_code == 401
+    late_id = late.headers["X-Request-Id"]
+    audit = guarded.folder / "audit.jsonl"
+    wait_until(lambda: late_id in audit.read_text())  # written once the answer is away
+    lines = [json.loads(one) for one in audit.read_text().splitlines()]
     commands = [(one["command"], one["key"], one["outcome"]) for one in lines if "command" in one]
     assert commands[-4:] == [
         ("falcon keys create", id_of(first), "done"),
