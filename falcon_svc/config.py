@@ -19,6 +19,7 @@ from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.config import JointConfig
+from falcon_svc.types import Sizes
 
 Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 
@@ -32,6 +33,14 @@ class CountConfig(BaseModel):
     n_fine_per_coarse: dict[str, Count | tuple[Count, Count]] = Field(
         default_factory=dict,
         description="Coarse class name -> number of fine classes, or [least, most].",
+    )
+    sizes: Sizes = Field(
+        "auto",
+        description="How many samples the fine classes have: about equally many, as in nature, or "
+        "a few large and many small ones (a long tail); auto asks the data.",
+    )
+    least_samples: StrictInt = Field(
+        1, ge=1, le=1_000_000, description="No fine class has fewer samples than this."
     )
 
     @model_validator(mode="after")

@@ -29,6 +29,9 @@ Decay = Literal["step", "cosine"]
 Resample = Literal["bilinear", "bicubic"]
 """How images are resized; both with antialiasing."""
 
+Sizes = Literal["auto", "equal", "natural", "long tail"]
+"""What the user says about how many samples fine classes have."""
+
 UNLABELLED = -1
 
 

@@ -4,12 +4,10 @@ Maximise over counts n with sum_q n_q = F and low_q <= n_q <= high_q
 
     sum_q  log p(N_q | n_q)  +  w * sum_{k < n_q} log(h_qk / h*),
 
-where h_qk is the cost at which the merge tree of coarse class q joins k + 1 clusters into k, and
-h* is the cost at which one common cut of all trees leaves F clusters. A split that costs more
-than the common cut adds evidence, one that costs less takes it away. The weight
-w = 8 v^2 grows with the dispersion v of the sizes: the less sizes tell, the more geometry
-counts. The program separates over q, so a dynamic program solves it exactly. Ours; what each
-part is worth is measured in docs/decisions/0003-structure.md.
+where h_qk is the cost at which the tree of coarse class q joins k + 1 clusters into k, and h* is
+the cost at which one common cut of all trees leaves F clusters. A split that costs more than the
+common cut adds evidence, one that costs less takes it away. The program separates over q, so a
+dynamic program solves it exactly. Ours; docs/decisions/0003-structure.md says what it is worth.
 """
 
 from __future__ import annotations
@@ -18,36 +16,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from falcon_svc.discovery.merge_tree import MergeTree
+from falcon_svc.discovery.merge_tree import MergeTree, common_cost
 from falcon_svc.types import FloatArray, IntArray
 
-EVIDENCE_PER_DISPERSION = 8.0
-SMALLEST_COST = 1e-12
-PLAUSIBLE_DROP = 2.0
-
-
-def evidence_weight(dispersion: float) -> float:
-    """Return w = 8 v^2."""
-    return EVIDENCE_PER_DISPERSION * dispersion**2
+SMALLEST_COST = 1e-3
+"""Costs are counts of votes: pairs that are never parted must not outweigh all others."""
 
 
 def split_evidence(trees: Sequence[MergeTree], n_fine: int, max_count: int) -> FloatArray:
     """Return (C, max_count): sum of log(h_qk / h*) over the splits made; -inf past the leaves."""
     costs = [np.maximum(tree.split_costs.astype(np.float64), SMALLEST_COST) for tree in trees]
-    common = _common_cost(np.concatenate(costs), n_fine - len(trees))
+    common = common_cost(costs, n_fine)
     evidence = np.full((len(trees), max_count), -np.inf)
     evidence[:, 0] = 0.0
     for row, cost in zip(evidence, costs, strict=True):
         gains = np.cumsum(np.log(cost[: max_count - 1] / common))
         row[1 : 1 + len(gains)] = gains
     return evidence
-
-
-def _common_cost(costs: FloatArray, n_splits: int) -> float:
-    """The cost at which one cut of all trees makes `n_splits` splits."""
-    if n_splits <= 0 or not len(costs):
-        return float(costs.max(initial=1.0))
-    return float(np.sort(costs)[::-1][min(n_splits, len(costs)) - 1])
 
 
 def allocate(score: FloatArray, n_fine: int, low: IntArray, high: IntArray) -> IntArray:
@@ -96,40 +81,3 @@ def _trace_back(choices: list[IntArray], n_fine: int) -> IntArray:
         counts[q] = choices[q][left]
         left -= int(counts[q])
     return counts
-
-
-def plausible_counts(
-    score: FloatArray, n_fine: int, low: IntArray, high: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Return the least and most (C,) counts whose best total score is within 2 of the optimum.
-
-    Two units of log-likelihood are a 95 % interval where the score is one. Forward and backward
-    dynamic programs meet at each class, so all classes cost as much as two allocations.
-    """
-    forward, backward = (
-        _totals(score, n_fine, low, high),
-        _totals(score[::-1], n_fine, low[::-1], high[::-1]),
-    )
-    optimum = forward[-1][n_fine]
-    least, most = np.empty_like(low), np.empty_like(low)
-    for q in range(len(score)):
-        before, after = forward[q], backward[len(score) - 1 - q]
-        counts = [
-            k
-            for k in range(int(low[q]), min(int(high[q]), n_fine) + 1)
-            if (before[: n_fine - k + 1] + after[n_fine - k :: -1]).max() + score[q, k - 1]
-            >= optimum - PLAUSIBLE_DROP
-        ]
-        least[q], most[q] = counts[0], counts[-1]
-    return least, most
-
-
-def _totals(score: FloatArray, n_fine: int, low: IntArray, high: IntArray) -> list[FloatArray]:
-    """Best scores by total after 0, 1, .. C classes."""
-    best = np.full(n_fine + 1, -np.inf)
-    best[0] = 0.0
-    totals = [best]
-    for q in range(len(score)):
-        best, _ = _add_class(best, score[q], int(low[q]), int(high[q]))
-        totals.append(best)
-    return totals

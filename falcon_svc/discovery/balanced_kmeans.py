@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from falcon_svc.discovery.metric import class_means
 from falcon_svc.types import FloatArray, IntArray
 
 TEMPERATURE_SHARE = 0.25
@@ -20,7 +21,14 @@ N_SCALINGS = 50
 TINY = 1e-30
 
 
-def balanced_kmeans(vectors: FloatArray, n_clusters: int, *, n_starts: int, seed: int) -> IntArray:
+def balanced_kmeans(
+    vectors: FloatArray,
+    n_clusters: int,
+    *,
+    n_starts: int,
+    seed: int,
+    earlier: IntArray | None = None,
+) -> IntArray:
     """Return (n,) labels of `n_clusters` clusters of about n / n_clusters samples each.
 
     Parameters
@@ -31,16 +39,29 @@ def balanced_kmeans(vectors: FloatArray, n_clusters: int, *, n_starts: int, seed
         At least 2.
     n_starts, seed
         Of the k-means that it starts from.
+    earlier
+        (n,) labels in ``[0, n_clusters)`` of a partition whose means are one more start, or None.
     """
     distinct = len(np.unique(vectors, axis=0)) if len(vectors) < 4 * n_clusters else n_clusters
     if distinct < n_clusters:  # duplicates: no k-means has that many centres
         return np.arange(len(vectors)) % n_clusters
-    start = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit(vectors)
-    centres = start.cluster_centers_.astype(np.float64)
+    centres = _start(vectors, n_clusters, n_starts, seed, earlier).astype(np.float64)
     for _ in range(N_ROUNDS):
         weight = balanced_assignment(squared_distances(vectors, centres))
         centres = weight.T @ vectors / np.maximum(weight.sum(axis=0), TINY)[:, None]
     return np.asarray(weight.argmax(axis=1), np.int64)
+
+
+def _start(
+    vectors: FloatArray, n_clusters: int, n_starts: int, seed: int, earlier: IntArray | None
+) -> FloatArray:
+    """Centres of the best k-means: of new starts, and of the earlier partition's means."""
+    best = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit(vectors)
+    if earlier is not None:
+        means = class_means(vectors, earlier, n_clusters)
+        again = KMeans(n_clusters, init=means, n_init=1).fit(vectors)
+        best = min(best, again, key=lambda fit: float(fit.inertia_))
+    return np.asarray(best.cluster_centers_, np.float32)
 
 
 def squared_distances(vectors: FloatArray, centres: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from falcon_svc.config import CountConfig
 from falcon_svc.errors import ConfigError
-from falcon_svc.types import IntArray, LabelSource
+from falcon_svc.types import IntArray, LabelSource, Sizes
 
 INFEASIBLE = "infeasible_constraints"
 
@@ -29,12 +29,21 @@ class CountBounds:
         (C,) int64 bounds on the fine classes of each coarse class, 1 <= low <= high <= N_q.
     given
         (C,) bool: the user gave this class's count or range.
+    n_samples
+        Samples with a label.
+    sizes
+        What the user says about the sizes of fine classes.
+    least_samples
+        No fine class has fewer samples.
     """
 
     total: int | None
     low: IntArray
     high: IntArray
     given: np.ndarray
+    n_samples: int
+    sizes: Sizes = "auto"
+    least_samples: int = 1
 
     @property
     def fixed(self) -> bool:
@@ -52,16 +61,19 @@ def count_bounds(config: CountConfig, source: LabelSource) -> CountBounds:
         total that the ranges cannot add up to.
     """
     sizes = np.bincount(source.labels[source.labels >= 0], minlength=source.n_coarse)
-    low, high = np.ones(source.n_coarse, np.int64), sizes.astype(np.int64)
+    low = np.ones(source.n_coarse, np.int64)
+    high = np.maximum(1, sizes // config.least_samples).astype(np.int64)
     given = np.zeros(source.n_coarse, np.bool_)
     for name, count in config.n_fine_per_coarse.items():
         q = _class_index(name, source)
         low[q], high[q] = count if isinstance(count, tuple) else (count, count)
         given[q] = True
-        _demand_samples(name, int(high[q]), int(sizes[q]))
+        _demand_samples(name, int(high[q]), int(sizes[q]), config.least_samples)
     total = int(low.sum()) if bool((low == high).all()) else config.n_fine
     _demand_possible(total if config.n_fine is None else config.n_fine, low, high)
-    return CountBounds(total, low, high, given)
+    return CountBounds(
+        total, low, high, given, int(sizes.sum()), config.sizes, config.least_samples
+    )
 
 
 def _class_index(name: str, source: LabelSource) -> int:
@@ -74,11 +86,13 @@ def _class_index(name: str, source: LabelSource) -> int:
     return source.names.index(name)
 
 
-def _demand_samples(name: str, most: int, size: int) -> None:
-    if most > size:
+def _demand_samples(name: str, most: int, size: int, least_samples: int) -> None:
+    room = max(1, size // least_samples)
+    if most > room:
+        each = f", at least {least_samples} to a fine class" if least_samples > 1 else ""
         raise ConfigError(
             f"n_fine_per_coarse asks for up to {most} fine classes in {name!r}, which has "
-            f"{size} samples; give at most {size}.",
+            f"{size} samples{each}; give at most {room}.",
             code=INFEASIBLE,
         )
 

@@ -1,4 +1,4 @@
-"""Agglomerative clustering whose taste for equal sizes is a dial.
+"""Agglomerative clustering whose taste for equal sizes is a dial, and cuts through many trees.
 
 Two clusters of n_a and n_b samples are merged at the cost
 
@@ -6,12 +6,13 @@ Two clusters of n_a and n_b samples are merged at the cost
 
 with d^2 the mean squared distance between their samples. Exponent 1 behaves like Ward's method
 and k-means: clusters of like size. Exponent 0 is average linkage: clusters of like width, which
-may be tiny or huge. `falcon_svc.discovery.counts` sets the dial from how unequal the data are.
-Lance and Williams' update for average linkage (Comput. J. 9, 1967) keeps d^2 exact.
+may be tiny or huge. Lance and Williams' update for average linkage (Comput. J. 9, 1967) keeps d^2
+exact. A data set has one tree per coarse class; `cut_at_counts` and `cut_at_common_cost` cut all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from falcon_svc.types import FloatArray, IntArray
+
+MAX_GROUPS = 200
+GROUPS_PER_CLUSTER = 2
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,10 @@ class MergeTree:
     group
         (n,) int64 in ``[0, G)``: each sample's starting group.
     merges
-        (G - 1, 2) int64: in order, group `merges[t, 1]` joins the cluster of `merges[t, 0]`.
+        (G - 1, 2) int64: the cluster of group `merges[t, 1]` joins that of `merges[t, 0]`; no
+        group joins twice.
     costs
-        (G - 1,) the merges' costs, made non-decreasing.
+        (S,) costs, non-decreasing, of the last S <= G - 1 merges: those that a cut may undo.
     """
 
     group: IntArray
@@ -45,20 +50,93 @@ class MergeTree:
         return self.costs[::-1]
 
     def cut(self, n_clusters: int) -> IntArray:
-        """Return (n,) labels in ``[0, n_clusters)``; fewer where there are fewer groups."""
+        """Return (n,) labels in ``[0, n_clusters)``; fewer where the tree has fewer splits."""
+        n_undone = min(n_clusters - 1, len(self.costs))
         parent = np.arange(len(self.merges) + 1)
-        for kept, joined in self.merges[: max(0, len(parent) - n_clusters)][::-1]:
-            parent[joined] = parent[kept]
+        kept, joined = self.merges[: len(self.merges) - n_undone].T
+        parent[joined] = kept
+        while (parent[parent] != parent).any():
+            parent = parent[parent]
         return np.unique(parent, return_inverse=True)[1].astype(np.int64)[self.group]
 
+    def pruned(self, least: int) -> MergeTree:
+        """Return the tree without the splits that leave fewer than `least` samples on a side."""
+        size = np.bincount(self.group, minlength=len(self.merges) + 1)
+        smaller = np.empty(len(self.merges), np.int64)
+        for t, (kept, joined) in enumerate(self.merges):
+            smaller[t] = min(size[kept], size[joined])
+            size[kept] += size[joined]
+        real = smaller >= least
+        real[: len(real) - len(self.costs)] = False
+        order = np.argsort(real, kind="stable")  # what no cut may undo comes first
+        own = real[len(real) - len(self.costs) :]
+        return MergeTree(self.group, self.merges[order], self.costs[own])
 
-def merge_tree(vectors: FloatArray, *, size_exponent: float, max_groups: int) -> MergeTree:
-    """Build the tree of (n, D) vectors; more than `max_groups` samples start as Ward groups."""
+
+def merge_tree(
+    vectors: FloatArray, *, size_exponent: float, max_groups: int = MAX_GROUPS
+) -> MergeTree:
+    """Build the tree of (n, D) vectors; more than `max_groups` samples start as Ward groups.
+
+    Ward groups also keep single outliers from becoming clusters of their own.
+    """
     n = len(vectors)
     group = np.arange(n)
     if n > max_groups:
         group = fcluster(linkage(vectors, "ward"), max_groups, "maxclust") - 1
+    elif size_exponent == 0 and n > 1:
+        return _average_linkage(vectors)
     return _agglomerate(vectors, group.astype(np.int64), size_exponent)
+
+
+def groups_for(n_clusters: int) -> int:
+    """Return how many groups a tree starts with, so that it can be cut into `n_clusters`."""
+    return max(MAX_GROUPS, GROUPS_PER_CLUSTER * n_clusters)
+
+
+def trees_of(space: FloatArray, groups: list[IntArray], most_clusters: int) -> list[MergeTree]:
+    """Return one tree of average linkage per coarse class, for up to `most_clusters` clusters."""
+    max_groups = groups_for(most_clusters)
+    return [merge_tree(space[rows], size_exponent=0.0, max_groups=max_groups) for rows in groups]
+
+
+def cut_at_counts(
+    trees: Sequence[MergeTree], groups: list[IntArray], counts: IntArray
+) -> IntArray:
+    """Return (N,) fine ids, consecutive over coarse classes: class q has counts[q] of them."""
+    fine = np.zeros(sum(map(len, groups)), np.int64)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    for tree, rows, count, start in zip(trees, groups, counts, first, strict=False):
+        fine[rows] = start + tree.cut(int(count))
+    return fine
+
+
+def cut_at_common_cost(
+    trees: Sequence[MergeTree], groups: list[IntArray], n_fine: int
+) -> IntArray:
+    """Return (N,) fine ids of about `n_fine` clusters: all trees are cut at one cost."""
+    threshold = common_cost([tree.costs for tree in trees], n_fine)
+    counts = np.array([1 + int((tree.costs >= threshold).sum()) for tree in trees])
+    return cut_at_counts(trees, groups, counts)
+
+
+def common_cost(costs: Sequence[FloatArray], n_fine: int) -> float:
+    """Return the cost at which one cut of all trees leaves `n_fine` clusters."""
+    every, n_splits = np.concatenate(costs), n_fine - len(costs)
+    if n_splits <= 0 or not len(every):
+        return float(np.nextafter(every.max(initial=1.0), np.inf))
+    return float(np.sort(every)[::-1][min(n_splits, len(every)) - 1])
+
+
+def _average_linkage(vectors: FloatArray) -> MergeTree:
+    """Exponent 0 from single samples, by scipy."""
+    steps = linkage(vectors, "average", metric="sqeuclidean")
+    first = list(range(len(vectors)))  # least sample of each of scipy's clusters
+    merges = np.empty((len(steps), 2), np.int64)
+    for t, (a, b) in enumerate(steps[:, :2].astype(np.int64)):
+        merges[t] = sorted((first[a], first[b]))
+        first.append(int(merges[t, 0]))
+    return MergeTree(np.arange(len(vectors)), merges, steps[:, 2].astype(np.float32))
 
 
 def _agglomerate(vectors: FloatArray, group: IntArray, size_exponent: float) -> MergeTree:

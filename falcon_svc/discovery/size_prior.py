@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp
 
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import FloatArray, IntArray, Sizes
 
 DISPERSIONS = np.array(
     [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3], np.float64
@@ -93,6 +93,23 @@ def _posterior_mean(evidence: FloatArray) -> float:
     return float(np.exp((weight * np.log(DISPERSIONS)).sum()))
 
 
-def size_exponent(dispersion: float) -> float:
-    """Return the merge tree's exponent: 1 for equal sizes (v <= 0.2), 0 for unequal (v >= 0.5)."""
-    return float(np.clip((0.5 - dispersion) / 0.3, 0.0, 1.0))
+EQUAL_GIVEN_COUNTS, EQUAL_GIVEN_TOTAL, EQUAL_ESTIMATED = 0.35, 0.2, 0.12
+"""Largest dispersion of sizes that count as equal; the less is known, the surer it has to be."""
+
+MIXED = 0.6
+"""Up to here given counts leave open whether sizes are equal: both kinds of votes are asked."""
+
+NATURAL, LONG_TAIL = 0.8, 1.3
+LEAST_COARSE = 2
+"""With fewer coarse classes their sizes say nothing about how equal the fine ones are."""
+
+
+def told_dispersion(estimate: float, n_coarse: int, sizes: Sizes) -> float:
+    """Return the dispersion to work with: what the user says of the sizes, else the estimate."""
+    if sizes == "equal":
+        return float(DISPERSIONS[0])
+    if sizes == "long tail":
+        return max(estimate, LONG_TAIL)
+    if sizes == "natural" or n_coarse < LEAST_COARSE:
+        return max(estimate, NATURAL)
+    return estimate

@@ -1,8 +1,8 @@
 """Smoothing over the neighbor graph: most of what neighbor consistency teaches, in one second.
 
 Each step moves a sample halfway to the mean of its nearest neighbors inside the same coarse
-class, ``z <- unit(z/2 + mean_k z_k / 2)``. A class of samples contracts around its own modes, so
-that k-means afterwards cuts between modes rather than through them.
+class, ``z <- z/2 + mean_k z_k / 2``. A class of samples contracts around its own modes, so that
+clustering afterwards cuts between modes rather than through them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from falcon_svc.types import FloatArray, IntArray
 CHUNK_ROWS = 20_000
 
 
-def smoothed(vectors: FloatArray, neighbors: IntArray, *, n_steps: int) -> FloatArray:
-    """Return the unit rows after `n_steps` of smoothing.
+def smoothed(
+    vectors: FloatArray, neighbors: IntArray, *, n_steps: int, unit: bool = True
+) -> FloatArray:
+    """Return the rows after `n_steps` of smoothing.
 
     Parameters
     ----------
@@ -25,11 +27,14 @@ def smoothed(vectors: FloatArray, neighbors: IntArray, *, n_steps: int) -> Float
     neighbors
         (N, K) row numbers.
     n_steps
-        0 returns the rows at unit length.
+        0 smooths nothing.
+    unit
+        Whether rows have unit length, at first and after each step; else their lengths stay.
     """
-    current = unit_rows(vectors)
+    current = unit_rows(vectors) if unit else vectors
     for _ in range(n_steps):
-        current = unit_rows((current + _neighbor_means(current, neighbors)) / np.float32(2))
+        current = (current + _neighbor_means(current, neighbors)) / np.float32(2)
+        current = unit_rows(current) if unit else current
     return current
 
 

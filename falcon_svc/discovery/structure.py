@@ -1,6 +1,6 @@
 """The structure step: how many fine classes each coarse class holds, and a first partition.
 
-    reduce -> total (if unknown) -> shared metric and counts -> portfolio -> consensus
+    count posterior (unless counts are given) -> how equal the sizes are -> votes -> cut
 
 Place: between the features and head training. It works on a sample of the rows; the head learns
 from its answer and extends it to all of them. Why it looks as it does, and what each part is
@@ -9,69 +9,47 @@ worth in accuracy, is in docs/decisions/0003-structure.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
 
-from falcon_svc.discovery.allocation import (
-    allocate,
-    evidence_weight,
-    plausible_counts,
-    split_evidence,
-)
+from falcon_svc.discovery.allocation import split_evidence
 from falcon_svc.discovery.count_bounds import CountBounds
-from falcon_svc.discovery.count_estimate import TotalEstimate, estimate_total
-from falcon_svc.discovery.metric import centred, unit_rows
+from falcon_svc.discovery.count_choice import (
+    MOST_COUNT,
+    Counts,
+    counts_given,
+    estimated_counts,
+    shared_by_sizes,
+    shared_by_votes,
+    total_dispersion,
+    with_total,
+)
+from falcon_svc.discovery.count_posterior import CountPosterior, count_posterior
+from falcon_svc.discovery.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition import (
-    class_pca,
-    consensus,
-    learn_metric,
-    portfolio,
-    sharpened,
-    trees_of,
+    balance_price,
+    balanced_consensus,
+    balanced_votes,
+    tree_votes,
+    vote_trees,
 )
 from falcon_svc.discovery.size_prior import (
+    EQUAL_GIVEN_COUNTS,
+    MIXED,
     dispersion_of_counts,
-    estimate_dispersion,
-    log_size_evidence,
-    log_size_prior,
-    size_exponent,
+    told_dispersion,
 )
 from falcon_svc.discovery.stability import class_stability
+from falcon_svc.discovery.views import View, equal_views, smoothing_steps, unequal_views
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
-MAX_DIM = 128
-N_STARTS = 2
-COUNT_ROUNDS = 2
-MAX_COUNT = 200
-TOTAL_WIDTH = 0.15  # of log F around its estimate
-LEAST_EXPONENT_KNOWN = 0.25  # with known counts no cluster is left over to be kept tiny
+PRICE_OF_BALANCE = 0.1
+"""Forcing equal sizes may cost this share of what a partition explains, where both are possible."""
 
-
-@dataclass(frozen=True)
-class Counts:
-    """How many fine classes each coarse class holds.
-
-    Parameters
-    ----------
-    n_fine, low, high
-        (C,) int64: the counts used, and the range that the data do not rule out.
-    dispersion
-        Estimated coefficient of variation of fine class sizes.
-    exponent
-        Size exponent of the merge trees that follows from it.
-    total_estimated
-        Whether the total was estimated, not given.
-    """
-
-    n_fine: IntArray
-    low: IntArray
-    high: IntArray
-    dispersion: float
-    exponent: float
-    total_estimated: bool
+EQUAL_VOTES = 3
+"""Weight of a partition into equal sizes there: six of them face eighteen others."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +63,7 @@ class Structure:
     counts
         Per coarse class.
     stability
-        (F,) how well each class comes back over the portfolio, in [0, 1].
+        (F,) how well each class comes back over the partitions that voted, in [0, 1].
     """
 
     fine: IntArray
@@ -110,100 +88,113 @@ def find_structure(
     source
         Coarse labels, every row labelled.
     bounds
-        What the user knows about the counts.
+        What the user knows about the counts, of all samples or of these rows.
     seed
         Of everything random here.
     on_step
-        Called after each candidate total and each view.
+        Called after each part of the work.
 
     Raises
     ------
     ValueError
         The bounds leave no counts that the rows can fill.
     """
-    inside = reduced(unit_rows(raw - raw.mean(axis=0)), source)
-    counts = find_counts(inside, source, bounds, seed=seed, on_step=on_step)
-    groups = source.rows_by_class()
-    parts = portfolio(
-        inside,
-        raw,
-        source,
-        counts.n_fine,
-        exponent=counts.exponent,
-        n_starts=N_STARTS,
-        seed=seed,
-        on_part=on_step,
-    )
-    fine = consensus(parts, groups, counts.n_fine, counts.exponent, seed)
-    return Structure(fine, counts, class_stability(fine, parts, int(counts.n_fine.sum())))
+    work = _Work(raw, source, bounds, seed, on_step)
+    return work.counts_given() if bounds.fixed else work.counts_unknown()
 
 
-def reduced(vectors: FloatArray, source: LabelSource) -> FloatArray:
-    """Return (n, min(D, 128)) rows centred inside each coarse class, in principal axes."""
-    inside = centred(vectors, source.labels)
-    if min(inside.shape) <= MAX_DIM:
-        return inside
-    return np.asarray(PCA(MAX_DIM, random_state=0).fit_transform(inside), np.float32)
+class _Work:
+    """One data set on its way to a structure."""
 
+    def __init__(
+        self,
+        raw: FloatArray,
+        source: LabelSource,
+        bounds: CountBounds,
+        seed: int,
+        on_step: Callable[[], None],
+    ) -> None:
+        self.raw, self.source, self.bounds = raw, source, bounds
+        self.seed, self.on_step = seed, on_step
+        self.groups = source.rows_by_class()
+        self.sizes = np.array([len(rows) for rows in self.groups])
+        self.least = int(np.ceil(bounds.least_samples * len(raw) / bounds.n_samples))
 
-def find_counts(
-    inside: FloatArray,
-    source: LabelSource,
-    bounds: CountBounds,
-    *,
-    seed: int,
-    on_step: Callable[[], None] = lambda: None,
-) -> Counts:
-    """Return the given counts, or share a given or estimated total out."""
-    sizes = np.bincount(source.labels, minlength=source.n_coarse)
-    if bounds.fixed:
-        dispersion = dispersion_of_counts(sizes, bounds.low)
-        exponent = max(LEAST_EXPONENT_KNOWN, size_exponent(dispersion))
-        return Counts(bounds.low, bounds.low, bounds.high, dispersion, exponent, False)
-    low, high = bounds.low, np.minimum(bounds.high, np.maximum(bounds.low, MAX_COUNT))
-    total = bounds.total
-    if total is None:
-        estimate = estimate_total(inside, source, seed=seed, on_candidate=on_step)
-        high = np.where(estimate.structured | bounds.given, high, low)
-        total = int(np.clip(whole_total(sizes, estimate), low.sum(), high.sum()))
-    shared = _share_out(inside, source, total, low, high, seed=seed)
-    return replace(shared, total_estimated=bounds.total is None)
+    def counts_given(self) -> Structure:
+        """Cut every coarse class into the number that the user gave."""
+        counts, n_coarse = self.bounds.low, len(self.groups)
+        estimate = dispersion_of_counts(self.sizes, counts)
+        dispersion = told_dispersion(estimate, n_coarse, self.bounds.sizes)
+        known = counts_given(self.bounds, dispersion, dispersion <= EQUAL_GIVEN_COUNTS)
+        if known.equal:
+            return self._equal(known)
+        if dispersion >= MIXED:
+            return self._unequal(known, self._votes(int(counts.sum()))[1])
+        return self._either(known)
 
+    def counts_unknown(self) -> Structure:
+        """Share out a given total, or estimate it."""
+        found = count_posterior(
+            self.raw,
+            self.source,
+            self.bounds.low,
+            self.bounds.high,
+            least_samples=self.least,
+            seed=self.seed,
+            on_step=self.on_step,
+        )
+        if self.bounds.total is None:
+            counts = estimated_counts(self.sizes, self.bounds, found)
+            if counts.equal:
+                return self._equal(counts)
+            return self._unequal(counts, self._votes(int(counts.n_fine.sum()))[1])
+        return self._total_given(self.bounds.total, found)
 
-def whole_total(sizes: IntArray, estimate: TotalEstimate) -> int:
-    """Return the total in the estimate's range that the coarse sizes speak for.
+    def _total_given(self, total: int, found: CountPosterior) -> Structure:
+        dispersion, equal = total_dispersion(self.sizes, self.bounds, total)
+        if equal:
+            counts = shared_by_sizes(self.sizes, self.bounds, total, dispersion, found)
+            return self._equal(with_total(self.sizes, total, counts, dispersion, True, found))
+        _, parts = self._votes(total)
+        trees = self._trees(parts, -(-total // len(self.groups)))
+        evidence = split_evidence(trees, total, min(MOST_COUNT, total))
+        counts = shared_by_votes(self.sizes, self.bounds, total, dispersion, evidence)
+        return self._unequal(with_total(self.sizes, total, counts, dispersion, False, found), parts)
 
-    Maximises the log evidence of the sizes minus ``(log(F / F_0) / w)^2 / 2`` with F_0 the
-    estimate and w = 0.15: where all shares become whole numbers close by, F goes there; where
-    none do, it stays.
-    """
-    totals = np.arange(estimate.n_fine, estimate.high + 1)
-    evidence = [log_size_evidence(sizes, int(f), min(MAX_COUNT, int(f))) for f in totals]
-    distance = np.log(totals / estimate.n_fine) / TOTAL_WIDTH
-    return int(totals[np.argmax(np.array(evidence) - distance**2 / 2)])
+    def _votes(self, n_fine: int) -> tuple[tuple[View, ...], list[IntArray]]:
+        views = unequal_views(self.raw, self.source)
+        return views, tree_votes(views, self.source, n_fine, on_part=self.on_step)
 
+    def _trees(self, parts: Sequence[IntArray], most: int) -> list[MergeTree]:
+        trees = vote_trees(parts, self.groups, most)
+        return trees if self.least <= 1 else [tree.pruned(self.least) for tree in trees]
 
-def _share_out(
-    inside: FloatArray,
-    source: LabelSource,
-    total: int,
-    low: IntArray,
-    high: IntArray,
-    *,
-    seed: int,
-) -> Counts:
-    """Allocate by sizes, then by sizes and the merge trees of the shared metric, twice."""
-    sizes, max_count = np.bincount(source.labels, minlength=source.n_coarse), int(high.max())
-    dispersion = estimate_dispersion(sizes, total, max_count)
-    exponent, groups = size_exponent(dispersion), source.rows_by_class()
-    score = prior = log_size_prior(sizes, total, dispersion, max_count)
-    counts = allocate(score, total, low, high)
-    view = class_pca(inside, groups)
-    for _ in range(COUNT_ROUNDS):
-        *_, (fine, space) = sharpened(inside, view, source, counts, exponent=exponent, seed=seed)
-        evidence = split_evidence(trees_of(space, groups, exponent), total, max_count)
-        score = prior + evidence_weight(dispersion) * evidence
-        counts = allocate(score, total, low, high)
-        view = learn_metric(inside, fine).apply(inside)
-    least, most = plausible_counts(score, total, low, high)
-    return Counts(counts, least, most, dispersion, exponent, False)
+    def _unequal(self, counts: Counts, parts: list[IntArray]) -> Structure:
+        trees = self._trees(parts, int(counts.n_fine.max()))
+        fine = cut_at_counts(trees, self.groups, counts.n_fine)
+        return self._structure(fine, counts, parts)
+
+    def _equal(self, counts: Counts) -> Structure:
+        parts = self._balanced_votes(counts.n_fine)
+        fine = balanced_consensus(parts, self.groups, counts.n_fine, seed=self.seed)
+        return self._structure(fine, counts, parts)
+
+    def _balanced_votes(self, counts: IntArray) -> list[IntArray]:
+        views = equal_views(self.raw, self.source, seed=self.seed)
+        return balanced_votes(views, self.source, counts, seed=self.seed, on_part=self.on_step)
+
+    def _either(self, counts: Counts) -> Structure:
+        """Let both kinds of votes speak, unless equal sizes explain much less."""
+        n_fine = counts.n_fine
+        views, free = self._votes(int(n_fine.sum()))
+        equal = self._balanced_votes(n_fine)
+        balanced = balanced_consensus(equal, self.groups, n_fine, seed=self.seed)
+        draft = cut_at_counts(self._trees(free, int(n_fine.max())), self.groups, n_fine)
+        n_steps = smoothing_steps(len(self.raw) / int(n_fine.sum()))
+        space = views[0].after(draft).space(self.source, n_steps)
+        price = balance_price(space, balanced, draft, self.source.labels)
+        dear = price >= PRICE_OF_BALANCE
+        return self._unequal(counts, free if dear else free + EQUAL_VOTES * equal)
+
+    def _structure(self, fine: IntArray, counts: Counts, parts: list[IntArray]) -> Structure:
+        return Structure(fine, counts, class_stability(fine, parts, int(counts.n_fine.sum())))

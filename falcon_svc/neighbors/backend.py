@@ -61,6 +61,19 @@ def top_k(
     return _approximate(rows, k, backend, seed)
 
 
+def nearest(rows: FloatArray, k: int, *, backend: str) -> IntArray:
+    """Return every row's k nearest rows (n, k) by Euclidean distance, itself among them."""
+    if backend == "torch":
+        table = torch.from_numpy(rows)
+        chunk = max(1, _TORCH_CHUNK_BYTES // (4 * len(rows)))
+        parts = [torch.cdist(part, table).topk(k, largest=False).indices for part in table.split(chunk)]
+        return torch.cat(parts).numpy()
+    import faiss
+
+    found: IntArray = faiss.knn(rows, rows, k, metric=faiss.METRIC_L2)[1]
+    return found
+
+
 def _exact(queries: FloatArray, rows: FloatArray, k: int, backend: str) -> IntArray:
     """Return the (q, k) rows of largest inner product; nothing is copied or indexed."""
     if backend == "torch":

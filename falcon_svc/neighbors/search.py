@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from falcon_svc.neighbors.backend import choose_backend, top_k
+from falcon_svc.neighbors.backend import choose_backend, nearest, top_k
 from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
 Progress = Callable[[int, int], None]
@@ -67,6 +67,31 @@ def search_neighbors(
         if progress is not None:
             progress(done, len(features))
     return Neighbors(index=index, backend=backend, recall=recall)
+
+
+def nearest_inside(vectors: FloatArray, labels: LabelSource, k: int) -> IntArray:
+    """Return (n, k) rows at the least Euclidean distance inside the coarse class, exactly.
+
+    For the structure step's sample: lengths matter, and it is small enough to search exactly.
+
+    Parameters
+    ----------
+    vectors
+        (n, D) float32, every row labelled.
+    labels
+        One source of coarse labels.
+    k
+        K >= 1; a small class repeats its neighbors, and a row that is alone is its own.
+    """
+    backend = choose_backend()
+    index: IntArray = np.repeat(np.arange(len(vectors)), k).reshape(-1, k)
+    for members in _members(labels):
+        if len(members) > 1:
+            wanted = min(k, len(members) - 1)
+            rows = np.ascontiguousarray(vectors[members], np.float32)
+            others = _without_self(nearest(rows, wanted + 1, backend=backend))
+            index[members] = members[others[:, np.arange(k) % wanted]]
+    return index
 
 
 def _members(labels: LabelSource) -> list[IntArray]:

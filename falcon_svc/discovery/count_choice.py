@@ -1,0 +1,233 @@
+"""From what is known about the counts to one count per coarse class, with intervals and verdicts.
+
+Counts are given, or a given total is shared out, or nothing is given and the posterior decides. A
+user's bounds hold in all three. Intervals are the 5 % and 95 % points of the posterior, which
+doubts the whole data set along with each coarse class; where a total is given, of the posterior
+at the shift that expects it, weighed with what the coarse sizes say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from falcon_svc.discovery.allocation import allocate
+from falcon_svc.discovery.count_bounds import CountBounds
+from falcon_svc.discovery.count_posterior import INTERVAL, CountPosterior, quantile
+from falcon_svc.discovery.size_prior import (
+    EQUAL_ESTIMATED,
+    EQUAL_GIVEN_TOTAL,
+    LONG_TAIL,
+    NATURAL,
+    estimate_dispersion,
+    log_size_evidence,
+    log_size_prior,
+    told_dispersion,
+)
+from falcon_svc.types import FloatArray, IntArray
+
+Float = NDArray[np.float64]
+
+VOTE_WEIGHT = 2.0
+MOST_COUNT = 200
+SEARCHED = (0.1, 0.9)
+"""Quantiles of the total between which the coarse sizes may move an estimate."""
+
+RUNNER_UP_RATIO = 1.2
+
+
+@dataclass(frozen=True)
+class TotalEstimate:
+    """An estimated total with its doubt.
+
+    Parameters
+    ----------
+    n_fine, low, high
+        The estimate and its 90 % interval.
+    runner_up
+        The next most probable total that differs by more than 20 %, or None.
+    totals
+        (B,) candidate totals, ascending.
+    probability
+        (B,) that each is nearest to the truth; they sum to 1.
+    stability
+        (B,) how much better than noise each comes back on other halves of the data, at most 1.
+    """
+
+    n_fine: int
+    low: int
+    high: int
+    runner_up: int | None
+    totals: IntArray
+    probability: FloatArray
+    stability: FloatArray
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many fine classes each coarse class holds.
+
+    Parameters
+    ----------
+    n_fine, low, high
+        (C,) int64: the counts used, and their 90 % intervals.
+    whole
+        (C,) probability that the coarse class holds one fine class; NaN where nobody asked.
+    dispersion
+        Coefficient of variation of fine class sizes to work with.
+    equal
+        Whether sizes count as equal.
+    total
+        The estimate of the total, None where it was given.
+    """
+
+    n_fine: IntArray
+    low: IntArray
+    high: IntArray
+    whole: FloatArray
+    dispersion: float
+    equal: bool
+    total: TotalEstimate | None = None
+
+
+def estimated_counts(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> Counts:
+    """Return the posterior's medians, or where sizes look equal what suits them.
+
+    Parameters
+    ----------
+    sizes
+        (C,) samples per coarse class.
+    bounds
+        What the user knows.
+    found
+        Posterior of the counts.
+    """
+    medians = quantile(found.counts, 0.5)
+    total, dispersion = _whole_total(sizes, int(medians.sum()), bounds, found)
+    dispersion = told_dispersion(dispersion, len(sizes), bounds.sizes)
+    equal = dispersion <= EQUAL_ESTIMATED
+    if equal:
+        medians = allocate(_size_score(sizes, total, dispersion, found), total, bounds.low, bounds.high)
+    low, high = (quantile(found.counts, share) for share in INTERVAL)
+    return Counts(
+        medians,
+        np.minimum(low, medians),
+        np.maximum(high, medians),
+        np.asarray(found.counts[:, 0], np.float32),
+        dispersion,
+        equal,
+        total_estimate(found, int(medians.sum())),
+    )
+
+
+def _whole_total(
+    sizes: IntArray, n_fine: int, bounds: CountBounds, found: CountPosterior
+) -> tuple[int, float]:
+    """The total near the estimate that the coarse sizes speak for, and their dispersion at it."""
+    every = np.arange(bounds.low.sum(), max(int(found.mean_totals()[-1]), n_fine) + 2)
+    below = found.total_probability(every)
+    near = every[(below >= SEARCHED[0]) & (below <= SEARCHED[1])]
+    near = np.union1d(near, [n_fine])
+    near = near[(near >= bounds.low.sum()) & (near <= bounds.high.sum())]
+    mass = np.interp(near, every, np.gradient(below) if len(below) > 1 else below)
+    score = np.log(mass + 1e-9) + [log_size_evidence(sizes, int(f), _most(f)) for f in near]
+    total = int(near[np.argmax(score)])
+    return total, estimate_dispersion(sizes, total, _most(total))
+
+
+def _most(n_fine: int) -> int:
+    return int(min(MOST_COUNT, n_fine))
+
+
+def _size_score(
+    sizes: IntArray, total: int, dispersion: float, found: CountPosterior
+) -> Float:
+    """Log prior of the sizes, and of the posterior as much as sizes leave open: (C, K)."""
+    score = log_size_prior(sizes, total, dispersion, found.by_shift.shape[2])
+    weight = min(1.0, 8 * dispersion**2)
+    return np.asarray(score + weight * np.log(found.at_total(total) + 1e-12))
+
+
+def total_dispersion(sizes: IntArray, bounds: CountBounds, total: int) -> tuple[float, bool]:
+    """Return the dispersion of sizes where the total is given, and whether they count as equal."""
+    estimate = estimate_dispersion(sizes, total, _most(total))
+    dispersion = told_dispersion(estimate, len(sizes), bounds.sizes)
+    return dispersion, dispersion <= EQUAL_GIVEN_TOTAL
+
+
+def shared_by_sizes(
+    sizes: IntArray, bounds: CountBounds, total: int, dispersion: float, found: CountPosterior
+) -> IntArray:
+    """Return counts (C,) of a given total where sizes are equal."""
+    score = _size_score(sizes, total, dispersion, found)
+    return allocate(score, total, bounds.low, np.minimum(bounds.high, score.shape[1]))
+
+
+def shared_by_votes(
+    sizes: IntArray, bounds: CountBounds, total: int, dispersion: float, votes: Float
+) -> IntArray:
+    """Return counts (C,) of a given total where sizes are unequal.
+
+    Parameters
+    ----------
+    sizes, bounds, total
+        Samples per coarse class, what the user knows, F.
+    dispersion
+        Of the sizes; a floor of 1.3 keeps the prior weak.
+    votes
+        (C, K) evidence of the vote trees, `allocation.split_evidence`.
+    """
+    prior = log_size_prior(sizes, total, max(dispersion, LONG_TAIL), votes.shape[1])
+    high = np.minimum(bounds.high, votes.shape[1])
+    return allocate(VOTE_WEIGHT * votes + prior, total, bounds.low, high)
+
+
+def with_total(
+    sizes: IntArray, total: int, counts: IntArray, dispersion: float, equal: bool, found: CountPosterior
+) -> Counts:
+    """Return counts of a given total with intervals at that total."""
+    prior = log_size_prior(sizes, total, dispersion if equal else max(dispersion, NATURAL), found.by_shift.shape[2])
+    weight = np.exp(prior - prior.max(axis=1, keepdims=True)) * found.at_total(total)
+    distribution = weight / weight.sum(axis=1, keepdims=True)
+    low, high = (quantile(distribution, share) for share in INTERVAL)
+    return Counts(
+        counts,
+        np.minimum(low, counts),
+        np.maximum(high, counts),
+        np.asarray(distribution[:, 0], np.float32),
+        dispersion,
+        equal,
+    )
+
+
+def counts_given(bounds: CountBounds, dispersion: float, equal: bool) -> Counts:
+    """Return the counts that the user gave."""
+    nobody_asked = np.full(len(bounds.low), np.nan, np.float32)
+    return Counts(bounds.low, bounds.low, bounds.high, nobody_asked, dispersion, equal)
+
+
+def total_estimate(found: CountPosterior, n_fine: int) -> TotalEstimate:
+    """Return the total's curve, interval and runner-up."""
+    totals, place = np.unique(found.mean_totals().round().astype(np.int64), return_inverse=True)
+    probability = np.bincount(place, found.weight)
+    stability = np.interp(np.log(totals), np.log(found.curve.totals), found.curve.scores, left=0.0)
+    every = np.arange(1, int(totals[-1]) * 2 + 2)
+    below = found.total_probability(every)
+    low, high = (int(every[np.argmax(below >= share - 1e-9)]) for share in INTERVAL)
+    return TotalEstimate(
+        n_fine,
+        min(low, n_fine),
+        max(high, n_fine),
+        _runner_up(totals, probability, n_fine),
+        totals,
+        np.asarray(probability, np.float32),
+        np.asarray(stability, np.float32),
+    )
+
+
+def _runner_up(totals: IntArray, probability: Float, n_fine: int) -> int | None:
+    ratio = totals / n_fine
+    far = np.flatnonzero((ratio > RUNNER_UP_RATIO) | (ratio < 1 / RUNNER_UP_RATIO))
+    return int(totals[far[np.argmax(probability[far])]]) if len(far) else None
