@@ -47,8 +47,9 @@ def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
     dict
         `acc`, `ari`, `nmi`, `macro_acc` of the masked assignments; `acc_unmasked`,
         `macro_acc_unmasked`; and, of the unmasked ones, as masked ones are right by construction:
-        `coarse_acc`, `relation_edge_acc`, `path_acc`. Further `n_samples`, `n_fine`, `n_fine_true`, and `ged`
-        with its bounds beside the sentence that says why it tells nothing.
+        `coarse_acc`, `relation_edge_acc`, `path_acc`. Further `n_samples`, `n_fine`,
+        `n_fine_true`, and `ged` with its bounds beside the sentence that says why it tells
+        nothing.
 
     Raises
     ------

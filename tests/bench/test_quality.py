@@ -44,8 +44,10 @@ def test_ours_is_perfect_on_separated_classes(outcome):
 def test_heads_report_both_forms_and_baselines_one(outcome):
     *_, rows = outcome
     for name in ("counts", "paper"):
-        assert {"acc_unmasked", "ari_unmasked"} <= set(rows[name]["figures"])
-    assert set(rows["kmeans"]["figures"]) == {"acc", "ari", "n_fine", "seconds"}
+        assert {"acc_unmasked", "ari_unmasked", "macro_acc_unmasked"} <= set(rows[name]["figures"])
+    assert set(rows["kmeans"]["figures"]) == {
+        *("acc", "ari", "macro_acc", "n_fine", "n_misplaced", "seconds"),
+    }
 
 
 def test_what_is_not_random_runs_once(outcome):
@@ -82,7 +84,7 @@ def test_a_failure_is_stated_and_does_not_end_the_run(tmp_path, monkeypatch):
 
 def test_the_better_variant_is_shown(tmp_path, monkeypatch):
     def answer(fine_of):
-        return lambda data, seed: Answer(fine_of(data), 6)
+        return lambda data, seed: Answer(fine_of(data), data.true_counts)
 
     worse, better = answer(lambda d: np.zeros_like(d.truth)), answer(lambda d: d.truth)
     method = Method("two", {"worse": worse, "better": better})
@@ -102,7 +104,7 @@ def test_main_prints_the_table(tmp_path, capsys):
     path = save_separated(tmp_path / "a.npz")
     assert quality.main([str(path), "--methods", "ward", "--seeds", "0", "--quiet"]) == 0
     printed = capsys.readouterr()
-    assert "| Ward per class, true counts | 100.0 | 100.0 |" in printed.out
+    assert "| Ward per class, true counts | 100.0 | 100.0 | 100.0 |" in printed.out
     assert printed.err == ""
 
 
