@@ -161,7 +161,14 @@ METHODS: dict[str, Method] = {
         seeded=False,
     ),
     "no-split": Method("no split", _raw(peers.no_split), seeded=False),
-    "leiden": Method("Leiden per class", _views(peers.leiden)),
+    "leiden": Method(
+        "Leiden per class",
+        {
+            f"{view}, {weights}": partial(_baseline, peers.leiden(weighted=weighted), view)
+            for view in ("raw", "L2")
+            for weights, weighted in (("UMAP weights", True), ("unweighted", False))
+        },
+    ),
     "umap-hdbscan": Method("UMAP + HDBSCAN per class", _raw(peers.umap_hdbscan)),
     "evoc": Method("EVoC per class", _raw(peers.evoc)),
     "plscan": Method("PLSCAN per class", _views(peers.plscan), seeded=False),

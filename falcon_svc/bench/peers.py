@@ -16,6 +16,7 @@ import importlib
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.cluster import HDBSCAN
 from sklearn.neighbors import NearestNeighbors
 
@@ -49,40 +50,55 @@ def unless_too_small(cluster: Cluster, least: int) -> Cluster:
     return guarded
 
 
-def _leiden(rows: FloatArray, count: int, seed: int) -> IntArray:
-    """Modularity of the 15-nearest-neighbor graph with UMAP's weights, until nothing improves."""
-    igraph, leidenalg = _library("igraph"), _library("leidenalg")
-    sources, targets, weights = _umap_graph(rows)
-    edges = np.column_stack([sources, targets]).tolist()
-    found = leidenalg.find_partition(
-        igraph.Graph(len(rows), edges),
-        leidenalg.RBConfigurationVertexPartition,
-        weights=weights.tolist(),
-        n_iterations=-1,
-        seed=seed,
-        resolution_parameter=RESOLUTION,
-    )
-    return np.asarray(found.membership, np.int64)
+def leiden(*, weighted: bool) -> Cluster:
+    """Return Leiden on the graph of neighbors, with scanpy's weights or all of one weight.
 
-
-def _umap_graph(rows: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return the edges (i < j) and weights in (0, 1] of scanpy's graph of neighbors.
-
-    As there, a sample is its own first neighbor, and distances are Euclidean.
+    Modularity at resolution 1, until nothing improves. As in scanpy a sample is its own first
+    neighbor, distances are Euclidean, and `weighted` takes UMAP's weights, which needs umap-learn.
     """
-    n_neighbors = min(NEIGHBORS, len(rows))
-    distance, index = NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors(rows)
+
+    def cluster(rows: FloatArray, count: int, seed: int) -> IntArray:
+        igraph, leidenalg = _library("igraph"), _library("leidenalg")
+        graph = sparse.triu(_umap_graph(rows) if weighted else _plain_graph(rows), 1).tocoo()
+        edges = np.column_stack([graph.row, graph.col]).tolist()
+        found = leidenalg.find_partition(
+            igraph.Graph(len(rows), edges),
+            leidenalg.RBConfigurationVertexPartition,
+            weights=graph.data.tolist(),
+            n_iterations=-1,
+            seed=seed,
+            resolution_parameter=RESOLUTION,
+        )
+        return np.asarray(found.membership, np.int64)
+
+    return unless_too_small(cluster, 3)
+
+
+def _plain_graph(rows: FloatArray) -> sparse.csr_matrix:
+    """(N, N) of ones where either sample is among the other's nearest."""
+    graph = _others(rows).kneighbors_graph()
+    return graph.maximum(graph.T)
+
+
+def _umap_graph(rows: FloatArray) -> sparse.csr_matrix:
+    """(N, N) of weights in (0, 1]."""
+    distance, index = _others(rows).kneighbors()
+    itself = np.arange(len(rows))[:, None]
     graph, *_ = _library("umap.umap_", "umap-learn").fuzzy_simplicial_set(
         rows,
-        n_neighbors,
+        1 + index.shape[1],
         random_state=np.random.RandomState(0),
         metric="euclidean",
-        knn_indices=index,
-        knn_dists=distance.astype(np.float32),
+        knn_indices=np.hstack([itself, index]),
+        knn_dists=np.hstack([np.zeros_like(itself), distance]).astype(np.float32),
     )
-    edges = graph.tocoo()
-    once = (edges.row < edges.col) & (edges.data > 0)
-    return edges.row[once], edges.col[once], edges.data[once]
+    graph.eliminate_zeros()
+    return graph
+
+
+def _others(rows: FloatArray) -> NearestNeighbors:
+    """Nearest samples other than the sample, whose distance to itself rounding makes positive."""
+    return NearestNeighbors(n_neighbors=min(NEIGHBORS, len(rows)) - 1).fit(rows)
 
 
 def _umap_hdbscan(rows: FloatArray, count: int, seed: int) -> IntArray:
@@ -119,7 +135,6 @@ def _library(module: str, package: str | None = None) -> Any:
         raise MissingExtraError(package, extra="bench", purpose="this baseline") from error
 
 
-leiden = unless_too_small(_leiden, 3)
 umap_hdbscan = unless_too_small(_umap_hdbscan, 2 * LEAST_SIZE["umap-hdbscan"])
 evoc = unless_too_small(_evoc, NEIGHBORS + 1)
 plscan = unless_too_small(_plscan, 2 * LEAST_SIZE["plscan"])

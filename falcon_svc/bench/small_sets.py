@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,8 @@ class PlantedSet(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    counts: tuple[int, ...] = Field(
-        min_length=2, max_length=1_000, description="Fine classes per coarse class, each >= 1."
+    counts: tuple[Annotated[int, Field(ge=1, le=1_000)], ...] = Field(
+        min_length=2, max_length=1_000, description="Fine classes per coarse class."
     )
     dim: int = Field(16, ge=1, le=4_096, description="D.")
     rows: int = Field(60, ge=2, le=100_000, description="Samples of a fine class, at most.")
