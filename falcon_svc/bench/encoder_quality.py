@@ -104,8 +104,8 @@ def run(
         Told of what the runs do.
     """
     rows: list[Quality] = []
-    for name in parse_all(paths):
-        found = [_figures(name, seed, train_encoder, progress) for seed in seeds]
+    for name, source in [(name, _file(name)) for name in parse_all(paths)]:
+        found = [_figures(name, source, seed, train_encoder, progress) for seed in seeds]
         figures = {key: Figure(tuple(one[key] for one in found)) for key in found[0] if key != "d"}
         rows.append(Quality(name.text, f"{found[0]['d']:.0f}", **figures))
         write_json(json_path, _document(seeds, train_encoder, rows))
@@ -123,9 +123,10 @@ def _document(seeds: Sequence[int], train_encoder: bool, rows: list[Quality]) ->
     }
 
 
-def _figures(name: SetName, seed: int, train_encoder: bool, progress: Progress) -> dict[str, float]:
+def _figures(
+    name: SetName, source: FileSource, seed: int, train_encoder: bool, progress: Progress
+) -> dict[str, float]:
     """Discover once, and judge the features and the answer."""
-    source = _file(name)
     dataset, truth = source.read()
     counted = BenchSet(name.text, dataset, truth, "")
     config = DiscoveryConfig(

@@ -6,8 +6,8 @@ as a `baselines.Cluster`: `leiden` as scanpy runs it (Traag et al. 2019; Wolf et
 2025). `no_split` needs none. The libraries are the extra ``bench``; leidenalg and igraph are
 GPL, so nothing but this module may use them, and nothing is installed without being asked for.
 
-What cannot be split, or is too small for its method to split, is one cluster by definition, and
-the library is not called: several of them crash there.
+What cannot be split, or is too small for its method to split, is one cluster, and the library is
+not called: some of them crash there.
 """
 
 from __future__ import annotations
@@ -136,5 +136,5 @@ def _library(module: str, package: str | None = None) -> Any:
 
 
 umap_hdbscan = unless_too_small(_umap_hdbscan, 2 * LEAST_SIZE["umap-hdbscan"])
-evoc = unless_too_small(_evoc, NEIGHBORS + 1)
+evoc = unless_too_small(_evoc, 2 * LEAST_SIZE["evoc"])
 plscan = unless_too_small(_plscan, 2 * LEAST_SIZE["plscan"])

@@ -62,9 +62,8 @@ def test_equal_samples_are_one_cluster(name):
     assert set(CLUSTERS[name](np.ones((50, 3), np.float32), 1, 0).tolist()) == {0}
 
 
-@pytest.mark.parametrize("name", ["umap + hdbscan", "plscan"])
-def test_a_class_that_cannot_hold_two_clusters_is_one(name):
-    least = {"umap + hdbscan": 10, "plscan": 5}[name]
+@pytest.mark.parametrize(("name", "least"), [("umap + hdbscan", 10), ("evoc", 5), ("plscan", 5)])
+def test_a_class_that_cannot_hold_two_clusters_is_one(name, least):
     rows = np.random.default_rng(0).normal(size=(2 * least - 1, 3)).astype(np.float32)
     assert set(CLUSTERS[name](rows, 1, 0).tolist()) == {0}
 
@@ -78,7 +77,7 @@ def test_a_class_beyond_memory_is_refused(name, monkeypatch):
 
 @pytest.mark.slow
 @every_cluster
-@pytest.mark.parametrize("n", [3, 4, 9, 10, 16, 20, 21, 40])
+@pytest.mark.parametrize("n", [3, 4, 9, 10, 13, 16, 20, 21, 40])
 def test_small_classes_do_not_crash(name, n):
     library_of(name)
     rows = np.random.default_rng(n).normal(size=(n, 6)).astype(np.float32)
