@@ -64,7 +64,7 @@ def kmeans(rows: FloatArray, count: int, seed: int) -> IntArray:
 
 def ward(rows: FloatArray, count: int, seed: int) -> IntArray:
     """Ward's hierarchical clustering; nothing random."""
-    _check_size(rows)
+    check_size(rows)
     if count == 1 or len(rows) == 1:
         return np.zeros(len(rows), np.int64)
     return np.asarray(AgglomerativeClustering(count).fit_predict(rows))
@@ -72,7 +72,7 @@ def ward(rows: FloatArray, count: int, seed: int) -> IntArray:
 
 def spectral(rows: FloatArray, count: int, seed: int) -> IntArray:
     """Spectral clustering of the 10-nearest-neighbor graph."""
-    _check_size(rows)
+    check_size(rows)
     if count == 1 or len(rows) == 1:
         return np.zeros(len(rows), np.int64)
     model = SpectralClustering(
@@ -88,16 +88,17 @@ def hdbscan(least: int) -> Cluster:
     """Return HDBSCAN with this least cluster size; noise joins its nearest clustered sample."""
 
     def cluster(rows: FloatArray, count: int, seed: int) -> IntArray:
-        _check_size(rows)
+        check_size(rows)
         if len(rows) < max(2, least):
             return np.zeros(len(rows), np.int64)
         ids = np.asarray(HDBSCAN(min_cluster_size=least, copy=True).fit_predict(rows))
-        return _noise_joined(rows, ids)
+        return noise_joined(rows, ids)
 
     return cluster
 
 
-def _noise_joined(rows: FloatArray, ids: IntArray) -> IntArray:
+def noise_joined(rows: FloatArray, ids: IntArray) -> IntArray:
+    """Give noise (-1) the cluster of its nearest clustered sample; all noise is one cluster."""
     kept = ids >= 0
     if not kept.any():
         return np.zeros(len(rows), np.int64)
@@ -106,7 +107,8 @@ def _noise_joined(rows: FloatArray, ids: IntArray) -> IntArray:
     return ids
 
 
-def _check_size(rows: FloatArray) -> None:
+def check_size(rows: FloatArray) -> None:
+    """Raise `TooLargeError` above `MOST_ROWS` samples."""
     if len(rows) > MOST_ROWS:
         raise TooLargeError(f"a coarse class of {len(rows):,} samples, above {MOST_ROWS:,}")
 

@@ -7,20 +7,21 @@ What is ours has one setting, its defaults.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
-from falcon_svc.bench import baselines
+from falcon_svc.bench import baselines, peers
 from falcon_svc.bench.bench_set import BenchSet
 from falcon_svc.config import CountConfig, DiscoveryConfig
 from falcon_svc.discovery.head_start import random_start
 from falcon_svc.discovery.prediction import predict
-from falcon_svc.discovery.result import Assignments
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.discovery.trainer import train_head
+from falcon_svc.errors import ConfigError
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.discover import N_NEIGHBORS, discover
@@ -37,15 +38,19 @@ class Answer:
     ----------
     fine
         (N,) int64 fine ids; of a head, among the children of the coarse label.
-    n_fine
-        Fine classes that the method worked with.
+    counts
+        (C,) int64 fine classes that the method worked with, per coarse class.
     unmasked
         (N,) plain argmax of a head; None for methods that have no other form.
+    interval
+        (C, 2) int64 least and most fine classes that the method finds plausible; None where it
+        was told the number or says nothing.
     """
 
     fine: IntArray
-    n_fine: int
+    counts: IntArray
     unmasked: IntArray | None = None
+    interval: IntArray | None = None
 
 
 Variant = Callable[[BenchSet, int], Answer]
@@ -78,13 +83,19 @@ def _baseline(
         sizes = np.array([len(rows) for rows in source.rows_by_class()])
         counts = baselines.proportional_counts(sizes, data.n_fine)
     fine = baselines.per_class(data.view(view), source, counts, cluster, seed)
-    return Answer(fine, int(fine.max()) + 1)
+    found = [len(np.unique(fine[rows])) for rows in source.rows_by_class()]
+    return Answer(fine, np.array(found, np.int64))
 
 
 def _views(cluster: baselines.Cluster, *, proportional: bool = False) -> dict[str, Variant]:
     return {
         view: partial(_baseline, cluster, view, proportional=proportional) for view in ("raw", "L2")
     }
+
+
+def _raw(cluster: baselines.Cluster) -> dict[str, Variant]:
+    """One variant, for what works by cosine or looks at nothing."""
+    return {"raw": partial(_baseline, cluster, "raw")}
 
 
 def paper(data: BenchSet, seed: int) -> Answer:
@@ -98,17 +109,22 @@ def paper(data: BenchSet, seed: int) -> Answer:
     start = random_start(data.n_fine, features.shape[1], sources, seed=seed)
     device, config = choose_device("auto"), TrainConfig.paper()
     head = train_head(features, sources, neighbors, start, config, seed=seed, device=device)
-    return _of_head(predict(head.teacher, features, sources, head.relations), data.n_fine)
+    found = predict(head.teacher, features, sources, head.relations)
+    return Answer(found.fine, head.relations[0].sum(axis=0), found.fine_unmasked)
 
 
 def ours(counts_of: Callable[[BenchSet], CountConfig], data: BenchSet, seed: int) -> Answer:
     """`falcon_svc.pipeline.discover` with its defaults, on the same features."""
     run = discover(data.dataset, DiscoveryConfig(counts=counts_of(data), seed=seed))
-    return _of_head(run.discovery.assignments, run.discovery.n_fine)
-
-
-def _of_head(found: Assignments, n_fine: int) -> Answer:
-    return Answer(found.fine, n_fine, found.fine_unmasked)
+    found, counts = run.discovery.assignments, run.discovery.counts
+    estimated = all(count.origin == "estimated" for count in counts)
+    interval = np.array([(count.low, count.high) for count in counts], np.int64)
+    return Answer(
+        found.fine,
+        np.array([count.n_fine for count in counts], np.int64),
+        found.fine_unmasked,
+        interval if estimated else None,
+    )
 
 
 def _counts_given(data: BenchSet) -> CountConfig:
@@ -144,9 +160,42 @@ METHODS: dict[str, Method] = {
         },
         seeded=False,
     ),
+    "no-split": Method("no split", _raw(peers.no_split), seeded=False),
+    "leiden": Method(
+        "Leiden per class",
+        {
+            f"{view}, {weights}": partial(_baseline, peers.leiden(weighted=weighted), view)
+            for view in ("raw", "L2")
+            for weights, weighted in (("UMAP weights", True), ("unweighted", False))
+        },
+    ),
+    "umap-hdbscan": Method("UMAP + HDBSCAN per class", _raw(peers.umap_hdbscan)),
+    "evoc": Method("EVoC per class", _raw(peers.evoc)),
+    "plscan": Method("PLSCAN per class", _views(peers.plscan), seeded=False),
     "paper": Method("paper's recipe, total given", {"L2": paper}),
     "counts": _ours("ours, counts given", _counts_given),
     "total": _ours("ours, total given", _total_given),
     "auto": _ours("ours, auto", _nothing_given),
 }
 """Name on the command line -> method, in the order of the table."""
+
+
+Name = TypeVar("Name", bound=str)
+
+
+def chosen_among(known: Iterable[Name], asked: Sequence[str] | None, *, what: str) -> list[Name]:
+    """Return those of `known` that were asked for, in its order; None = all.
+
+    Raises
+    ------
+    ConfigError
+        There is no such name; the sentence lists those there are.
+    """
+    names = list(known)
+    unknown = sorted(set(asked or ()) - set(names))
+    if unknown:
+        raise ConfigError(
+            f"Expected {what} among {', '.join(names)}, found {', '.join(unknown)}; "
+            f"leave --{what} out for the default."
+        )
+    return [name for name in names if asked is None or name in asked]

@@ -1,32 +1,38 @@
 """Quality benchmark: our discovery beside baselines, on the same features in the same run.
 
 `falcon bench quality [SET ...] [--seeds 0,1,2] [--methods NAME,...] [--json FILE]`; how sets are
-named is told in `falcon_svc.bench.bench_set`. Figures are over samples with a fine label: ACC by
-one Hungarian match over all fine classes, and ARI. Nothing that trains or selects reads the fine
-truth; where a method is "given" counts, they come from it and through the configuration.
+named is told in `falcon_svc.bench.set_name`. Figures are over samples with a fine label: ACC by
+one Hungarian match over all fine classes, ARI, macro accuracy under the same match, and how far
+the numbers of fine classes per coarse class are off. Nothing that trains or selects reads the
+fine truth; where a method is "given" counts, they come from it and through the configuration.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from falcon_svc.bench.bench_set import SHIPPED, BenchSet, SetName
+import numpy as np
+
+from falcon_svc.bench.bench_set import BenchSet
 from falcon_svc.bench.command import parser, progress_of
-from falcon_svc.bench.methods import METHODS, Answer, Variant
+from falcon_svc.bench.methods import METHODS, Answer, Variant, chosen_among
+from falcon_svc.bench.scores import TITLES, agreement
+from falcon_svc.bench.set_name import SHIPPED, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
-from falcon_svc.errors import ConfigError
-from falcon_svc.metrics import accuracy_score, adjusted_rand_score
+from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
 
 SEEDS = (0, 1, 2)
-SCORES = {"acc": accuracy_score, "ari": adjusted_rand_score}
-HEADER = ("set", "method", "ACC", "ARI", "ACC unmasked", "ARI unmasked", "F", "s", "variant")
+HEADER = (
+    *("set", "method", *TITLES.values(), *(f"{title} unmasked" for title in TITLES.values())),
+    *("F", "misplaced", "interval", "s", "variant"),
+)
 _log = logging.getLogger(__name__)
 
 
@@ -43,8 +49,9 @@ class Row:
     variant
         Which of the method's variants is shown.
     variants
-        Per variant that did not fail acc, ari, n_fine, seconds, and of heads acc_unmasked and
-        ari_unmasked.
+        Per variant that did not fail acc, ari, macro_acc, n_fine, n_misplaced, seconds; of heads
+        the first three also with _unmasked; where the method gives intervals of the number of
+        fine classes per coarse class, interval_holds (share) and interval_width (mean).
     failure
         What went wrong where no variant came through, else None.
     """
@@ -65,16 +72,24 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the Markdown table."""
         if self.failure is not None:
-            return (self.set, self.title, *[""] * 6, f"failed: {self.failure}")
-        scores = (self.figures.get(name) for name in ("acc", "ari", "acc_unmasked", "ari_unmasked"))
+            return (self.set, self.title, *[""] * (len(HEADER) - 3), f"failed: {self.failure}")
+        names = [f"{name}{form}" for form in ("", "_unmasked") for name in TITLES]
         return (
             self.set,
             self.title,
-            *("" if score is None else score.percent() for score in scores),
+            *(self.figures[name].percent() if name in self.figures else "" for name in names),
             f"{round(self.figures['n_fine'].mean, 1):g} of {self.n_fine_true}",
+            f"{round(self.figures['n_misplaced'].mean, 1):g}",
+            self._interval(),
             f"{self.figures['seconds'].mean:.1f}",
             self.variant,
         )
+
+    def _interval(self) -> str:
+        if "interval_holds" not in self.figures:
+            return ""
+        width = self.figures["interval_width"].mean
+        return f"{self.figures['interval_holds'].percent()} (width {width:.1f})"
 
     def document(self) -> dict[str, Any]:
         """Return the row JSON-ready."""
@@ -99,7 +114,7 @@ def run(
     Parameters
     ----------
     paths
-        Names of data sets; none = the one that ships.
+        Names of data sets or of groups of them; none = the one that ships.
     seeds
         One run per seed.
     methods
@@ -119,8 +134,8 @@ def run(
     InputError, ConfigError
         A set or method cannot be used.
     """
-    names = [SetName.parse(path) for path in paths or (SHIPPED,)]
-    chosen = _chosen(methods)
+    names = parse_all(paths or (SHIPPED,))
+    chosen = chosen_among(METHODS, methods, what="methods")
     rows: list[Row] = []
     sets: list[dict[str, Any]] = []
     for name in names:
@@ -131,16 +146,6 @@ def run(
             rows.append(_measured(data, method, seeds))
         write_json(json_path, _document(seeds, sets, rows))
     return markdown(HEADER, (row.cells() for row in rows))
-
-
-def _chosen(methods: Sequence[str] | None) -> list[str]:
-    unknown = sorted(set(methods or ()) - set(METHODS))
-    if unknown:
-        raise ConfigError(
-            f"Expected methods among {', '.join(METHODS)}, found {', '.join(unknown)}; "
-            "leave --methods out to run all."
-        )
-    return [name for name in METHODS if methods is None or name in methods]
 
 
 def _document(seeds: Sequence[int], sets: list[dict[str, Any]], rows: list[Row]) -> dict[str, Any]:
@@ -163,10 +168,17 @@ def _measured(data: BenchSet, name: str, seeds: Sequence[int]) -> Row:
         try:
             found[variant] = _figures(data, call, seeds if method.seeded else seeds[:1])
         except Exception as error:
-            _log.warning("%s, %s (%s) failed", data.name, name, variant, exc_info=True)
-            failure = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            unexpected = not isinstance(error, FalconError)
+            _log.warning("%s, %s (%s) failed", data.name, name, variant, exc_info=unexpected)
+            failure = reason(error)
     best = max(found, key=lambda variant: found[variant]["acc"].mean, default="")
     return Row(data.name, name, method.title, data.n_fine, best, found, None if found else failure)
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of what went wrong; errors that a user can mend need no type."""
+    line = str(error).splitlines()[0] if str(error) else ""
+    return line if isinstance(error, FalconError) else f"{type(error).__name__}: {line}"
 
 
 def _figures(data: BenchSet, call: Variant, seeds: Sequence[int]) -> dict[str, Figure]:
@@ -179,20 +191,39 @@ def _figures_of_run(data: BenchSet, call: Variant, seed: int) -> dict[str, float
     began = time.perf_counter()
     answer = call(data, seed)
     seconds = time.perf_counter() - began
-    return {**dict(_scores(data, answer)), "n_fine": answer.n_fine, "seconds": seconds}
+    return {**_scores(data, answer), **_of_counts(data, answer), "seconds": seconds}
 
 
-def _scores(data: BenchSet, answer: Answer) -> Iterator[tuple[str, float]]:
+def _scores(data: BenchSet, answer: Answer) -> dict[str, float]:
     rows = data.judged
-    for name, score in SCORES.items():
-        yield name, score(data.truth[rows], answer.fine[rows])
-        if answer.unmasked is not None:
-            yield f"{name}_unmasked", score(data.truth[rows], answer.unmasked[rows])
+    figures = agreement(data.truth[rows], answer.fine[rows])
+    if answer.unmasked is None:
+        return figures
+    unmasked = agreement(data.truth[rows], answer.unmasked[rows])
+    return figures | {f"{name}_unmasked": score for name, score in unmasked.items()}
+
+
+def _of_counts(data: BenchSet, answer: Answer) -> dict[str, float]:
+    r"""Return how far the numbers of fine classes are off.
+
+    Misplaced are :math:`\sum_q |k_q - k^*_q|` fine classes over the coarse classes with fine truth;
+    an interval holds where :math:`l_q \le k^*_q \le h_q`, and is :math:`h_q - l_q` wide.
+    """
+    known, true = data.has_truth, data.true_counts[data.has_truth]
+    figures = {
+        "n_fine": float(answer.counts.sum()),
+        "n_misplaced": float(np.abs(answer.counts[known] - true).sum()),
+    }
+    if answer.interval is None:
+        return figures
+    low, high = answer.interval[known].T
+    holds, width = float(((low <= true) & (true <= high)).mean()), float((high - low).mean())
+    return {**figures, "interval_holds": holds, "interval_width": width}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
-    flags = parser("quality", "ACC and ARI of our discovery beside baselines.")
+    flags = parser("quality", "How well our discovery does beside baselines.")
     flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
     flags.add_argument("--seeds", default="0,1,2", help="one run per seed")
     flags.add_argument("--methods", help=f"some of {','.join(METHODS)}")

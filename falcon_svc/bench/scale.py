@@ -24,6 +24,7 @@ import numpy as np
 from falcon_svc.bench.command import parser, progress_of
 from falcon_svc.bench.planted import Planted
 from falcon_svc.bench.scale_child import SEED, Run, measure
+from falcon_svc.bench.scores import TITLES
 from falcon_svc.bench.table import markdown, write_json
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
@@ -101,7 +102,8 @@ def _document(planted: Planted, runs: list[Run]) -> dict[str, Any]:
 
 def _report(runs: list[Run]) -> str:
     stages = list(dict.fromkeys(name for run in runs for name in run.stages))
-    header = ("samples", "s", "peak RSS GiB", "ACC", "ARI", *(f"{name} s" for name in stages))
+    titles = (*TITLES.values(), *(f"{name} s" for name in stages))
+    header = ("samples", "s", "peak RSS GiB", *titles)
     table = markdown(header, (_cells(run, stages) for run in runs))
     slope = growth_exponent(runs)
     return table if slope is None else f"{table}\n\nGrowth exponent of seconds: {slope:.2f}"
@@ -110,13 +112,12 @@ def _report(runs: list[Run]) -> str:
 def _cells(run: Run, stages: list[str]) -> tuple[str, ...]:
     size = f"{run.n_samples:,}"
     if run.failure is not None:
-        return (size, run.failure, *[""] * (3 + len(stages)))
+        return (size, run.failure, *[""] * (1 + len(TITLES) + len(stages)))
     return (
         size,
         f"{run.seconds:.1f}",
         f"{run.peak_rss_bytes / 2**30:.2f}",
-        f"{100 * run.acc:.1f}",
-        f"{100 * run.ari:.1f}",
+        *(f"{100 * getattr(run, name):.1f}" for name in TITLES),
         *(f"{run.stages.get(name, 0.0):.1f}" for name in stages),
     )
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from falcon_svc.bench.planted import Planted
+from falcon_svc.bench.scores import agreement
 from falcon_svc.config import CountConfig, DiscoveryConfig
 from falcon_svc.data import load_dataset, load_truth
-from falcon_svc.metrics import accuracy_score, adjusted_rand_score
 from falcon_svc.pipeline.discover import discover_to
 from falcon_svc.pipeline.record import peak_rss_bytes
 
@@ -33,7 +33,7 @@ class Run:
         From reading to the written result; making and judging the data is outside.
     peak_rss_bytes
         Most resident memory of the process, its imports and data included.
-    acc, ari
+    acc, ari, macro_acc
         Of the masked assignments.
     failure
         Why there are no figures, None where there are.
@@ -45,6 +45,7 @@ class Run:
     peak_rss_bytes: int = 0
     acc: float = 0.0
     ari: float = 0.0
+    macro_acc: float = 0.0
     failure: str | None = None
 
 
@@ -67,5 +68,10 @@ def measure(path: Path, planted: Planted) -> Run:
     stages = {"read": read} | {stage.name: stage.seconds for stage in found.stages}
     stages["write"] = seconds - sum(stages.values())
     true, pred = load_truth(path).aligned_to(found.ids), found.assignments.fine
-    scores = accuracy_score(true, pred), adjusted_rand_score(true, pred)
-    return Run(len(true), stages, seconds, peak, *scores)
+    scores = agreement(true, pred)
+    return Run(
+        *(len(true), stages, seconds, peak),
+        acc=scores["acc"],
+        ari=scores["ari"],
+        macro_acc=scores["macro_acc"],
+    )

@@ -14,6 +14,7 @@ class Benchmark(StrEnum):
     """The benchmarks."""
 
     quality = "quality"
+    nulls = "nulls"
     speed = "speed"
     scale = "scale"
     encoder = "encoder"

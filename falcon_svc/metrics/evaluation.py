@@ -17,6 +17,7 @@ from falcon_svc.metrics.clustering import (
     accuracy_score,
     adjusted_rand_score,
     coarse_accuracy_score,
+    macro_accuracy,
     macro_accuracy_score,
     match_classes,
     normalized_mutual_info_score,
@@ -44,10 +45,11 @@ def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
     Returns
     -------
     dict
-        `acc`, `ari`, `nmi`, `macro_acc` of the masked assignments; `acc_unmasked`; and, of the
-        unmasked ones, as masked ones are right by construction: `coarse_acc`,
-        `relation_edge_acc`, `path_acc`. Further `n_samples`, `n_fine`, `n_fine_true`, and `ged`
-        with its bounds beside the sentence that says why it tells nothing.
+        `acc`, `ari`, `nmi`, `macro_acc` of the masked assignments; `acc_unmasked`,
+        `macro_acc_unmasked`; and, of the unmasked ones, as masked ones are right by construction:
+        `coarse_acc`, `relation_edge_acc`, `path_acc`. Further `n_samples`, `n_fine`,
+        `n_fine_true`, and `ged` with its bounds beside the sentence that says why it tells
+        nothing.
 
     Raises
     ------
@@ -76,6 +78,7 @@ def _relation_figures(true: IntArray, discovery: Discovery) -> dict[str, Any]:
     ged = ged_bounds(_as_relation(true_parent, relation.shape[1]), relation)
     return {
         "acc_unmasked": float(matching.matched_counts.sum() / len(true)),
+        "macro_acc_unmasked": macro_accuracy(matching),
         "coarse_acc": coarse_accuracy_score(coarse, pred, relation),
         "relation_edge_acc": edge_accuracy(matching, true_parent, pred_parent),
         "path_acc": matched_path_accuracy(matching, true_parent, pred_parent),

@@ -7,7 +7,7 @@ import pytest
 
 from falcon_svc.bench import baselines
 from falcon_svc.bench.baselines import TooLargeError, per_class, proportional_counts
-from falcon_svc.bench.bench_set import SetName
+from falcon_svc.bench.set_name import SetName
 from falcon_svc.metrics import accuracy_score
 from falcon_svc.types import LabelSource
 from tests.bench.sets import FINE_PER_COARSE, save_separated
@@ -53,9 +53,9 @@ def test_a_single_sample_is_a_class(cluster):
 
 def test_noise_joins_the_nearest_clustered_sample():
     rows = np.array([[0.0], [1.0], [9.0], [10.0]], np.float32)
-    ids = baselines._noise_joined(rows, np.array([0, -1, -1, 1]))
+    ids = baselines.noise_joined(rows, np.array([0, -1, -1, 1]))
     assert ids.tolist() == [0, 0, 1, 1]
-    assert baselines._noise_joined(rows, np.full(4, -1)).tolist() == [0, 0, 0, 0]
+    assert baselines.noise_joined(rows, np.full(4, -1)).tolist() == [0, 0, 0, 0]
 
 
 def test_a_class_beyond_memory_is_refused(monkeypatch):

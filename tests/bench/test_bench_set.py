@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from falcon_svc.bench.bench_set import SetName
+from falcon_svc.bench.set_name import SetName
 from falcon_svc.errors import ConfigError, InputError
 from tests.bench.sets import FINE_PER_COARSE, save_separated
 
@@ -49,8 +49,8 @@ def test_truth_may_lie_in_a_second_file_and_be_partial(tmp_path):
 
 def test_a_file_name_may_hold_an_at_sign(tmp_path):
     path = save_separated(tmp_path / "a@b.npz")
-    assert SetName.parse(str(path)).path == path
-    assert SetName.parse(f"{path}@coarse_column=coarse").path == path
+    assert SetName.parse(str(path)).source.path == path
+    assert SetName.parse(f"{path}@coarse_column=coarse").source.path == path
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.bench import quality, scale, service_bench, speed
+from falcon_svc.bench import nulls, quality, scale, service_bench, speed
+from falcon_svc.bench.made_sets import KINDS, Made
 from falcon_svc.bench.methods import METHODS
+from falcon_svc.bench.small_sets import GROUPS, SKLEARN_SETS, PlantedSet
 
 TEXT = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text("utf-8")
 
@@ -19,7 +21,7 @@ def test_every_method_is_documented_in_order():
     )
 
 
-@pytest.mark.parametrize("module", [quality, speed, scale, service_bench])
+@pytest.mark.parametrize("module", [quality, nulls, speed, scale, service_bench])
 def test_every_flag_is_documented(module, capsys):
     with pytest.raises(SystemExit):
         module.main(["--help"])
@@ -27,6 +29,13 @@ def test_every_flag_is_documented(module, capsys):
     name = module.__name__.rpartition(".")[2].removesuffix("_bench")
     usage = re.search(rf"^falcon bench {name} .*$", TEXT, re.MULTILINE)[0]
     assert all(f"[{flag}" in usage for flag in flags)
+
+
+def test_every_source_and_option_of_made_sets_is_documented():
+    section = TEXT.partition("**Sets.**")[2].partition("**Methods**")[0]
+    options = {*Made.model_fields, *PlantedSet.model_fields} - {"counts"}
+    for word in (*options, *KINDS, *SKLEARN_SETS, *GROUPS):
+        assert re.search(rf"`[^`]*\b{word}\b[^`]*`", section), word
 
 
 def test_every_case_of_the_service_is_documented_in_order():

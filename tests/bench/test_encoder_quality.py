@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from falcon_svc.bench import encoder_bench
-from falcon_svc.bench.bench_set import SetName
+from falcon_svc.bench.set_name import SetName
 from falcon_svc.errors import ConfigError
 
 
@@ -40,7 +40,13 @@ def test_a_line_per_set(images, tmp_path, capsys):
     document = json.loads(out.read_text())
     pixels, moco = document["rows"]
     for row in (pixels, moco):
-        for name in ("purity", "kmeans_acc", "acc"):
+        for name in ("purity", "kmeans_acc", "kmeans_macro_acc", "acc", "macro_acc"):
             assert 0 <= row[name]["values"][0] <= 1
     assert pixels["purity"]["values"][0] > 0.9 and pixels["features"] == "8"
     assert moco["encoder_min"]["values"][0] > 0
+
+
+@pytest.mark.parametrize("name", ["sklearn:iris", "planted:2,1", "shipped@thin=0"])
+def test_sets_that_are_made_in_memory_are_refused(name):
+    with pytest.raises(ConfigError, match="as it lies in its file"):
+        encoder_bench.main([name, "--quiet"])

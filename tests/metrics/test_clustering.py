@@ -49,6 +49,45 @@ def test_accuracy_equals_the_best_of_all_matches(seed: int, shape: tuple[int, in
     assert accuracy_score(true, pred) == pytest.approx(brute_force_accuracy(true, pred))
 
 
+def macro_by_hand(true: np.ndarray, pred: np.ndarray) -> list[float]:
+    """Mean recall of the true classes for every one-to-one map that covers most samples."""
+    classes, found = sorted(set(true.tolist())), sorted(set(pred.tolist()))
+    shared = np.array([[((true == t) & (pred == p)).sum() for p in found] for t in classes])
+    padded = np.pad(shared, ((0, 0), (0, max(0, len(classes) - len(found)))))
+    maps = permutations(range(padded.shape[1]), len(classes))
+    hits = [[padded[t, p] for t, p in enumerate(chosen)] for chosen in maps]
+    most = max(sum(hit) for hit in hits)
+    sizes = [(true == t).sum() for t in classes]
+    return [
+        sum(h / n for h, n in zip(hit, sizes, strict=True)) / len(classes)
+        for hit in hits
+        if sum(hit) == most
+    ]
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (5, 3), (4, 4), (1, 5), (3, 1)])
+@pytest.mark.parametrize("seed", range(5))
+def test_macro_accuracy_is_that_of_a_best_match(seed: int, shape: tuple[int, int]) -> None:
+    true, pred = random_labels(seed, *shape)
+    score = macro_accuracy_score(true, pred)
+    assert any(score == pytest.approx(one) for one in macro_by_hand(true, pred))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_macro_accuracy_is_accuracy_where_classes_are_of_one_size(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true, pred = np.repeat(np.arange(5), 12), rng.integers(0, 7, 60)
+    assert macro_accuracy_score(true, pred) == pytest.approx(accuracy_score(true, pred))
+
+
+def test_repeating_samples_of_one_class_moves_accuracy_but_not_macro_accuracy() -> None:
+    true, pred = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 1])
+    often = np.repeat([0, 1, 2, 3, 4, 5], [10, 10, 10, 10, 1, 1])
+    assert macro_accuracy_score(true, pred) == pytest.approx((3 / 4 + 1) / 2)
+    assert macro_accuracy_score(true[often], pred[often]) == pytest.approx((3 / 4 + 1) / 2)
+    assert accuracy_score(true[often], pred[often]) == pytest.approx(32 / 42)
+
+
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("seed", range(3))
 def test_permuting_or_renaming_ids_changes_nothing(score, seed: int) -> None:
@@ -119,9 +158,10 @@ def test_coarse_accuracy_is_the_matrix_product() -> None:
 @pytest.mark.parametrize(
     ("true", "pred"), [([], []), ([0, 1], [0]), ([0.5, 1.0], [0, 1]), ([[0]], [[0]])]
 )
-def test_bad_labels_are_told_in_one_sentence(true, pred) -> None:
+@pytest.mark.parametrize("score", SCORES)
+def test_bad_labels_are_told_in_one_sentence(score, true, pred) -> None:
     with pytest.raises(InputError, match="Metrics need"):
-        accuracy_score(true, pred)
+        score(true, pred)
 
 
 def test_coarse_accuracy_needs_a_label() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from falcon_svc.errors import InputError
-from falcon_svc.metrics import accuracy_score, evaluate
+from falcon_svc.metrics import accuracy_score, evaluate, macro_accuracy_score
 from falcon_svc.types import EvalLabels
 from tests.discoveries import pretend_blobs
 
@@ -34,7 +34,7 @@ def test_figures_are_plain_json_and_complete() -> None:
     assert json.loads(json.dumps(figures)) == figures
     assert set(figures) == {
         "acc", "acc_unmasked", "ari", "nmi", "macro_acc", "coarse_acc", "relation_edge_acc",
-        "path_acc", "n_samples", "n_fine", "n_fine_true", "ged",
+        "path_acc", "n_samples", "n_fine", "n_fine_true", "ged", "macro_acc_unmasked",
     }  # fmt: skip
     assert "tells nothing" in figures["ged"]["note"]
 
@@ -54,6 +54,8 @@ def test_masked_and_unmasked_accuracy_are_told_apart() -> None:
     figures = evaluate(replace(discovery, assignments=blind), truth_of(discovery))
     assert figures["acc"] == 1
     assert figures["acc_unmasked"] == accuracy_score(fine, np.zeros_like(fine))
+    assert figures["macro_acc"] == 1
+    assert figures["macro_acc_unmasked"] == macro_accuracy_score(fine, np.zeros_like(fine))
     assert figures["coarse_acc"] == pytest.approx((discovery.sources[0].labels == 0).mean())
 
 
