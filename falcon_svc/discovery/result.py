@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+SUSPECTED = 0.5
+"""Probability of being wrong above which a coarse label is suspected."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,48 @@ class CountEstimate:
     origin: str
 
 
+@dataclass(frozen=True, eq=False)
+class LabelNoise:
+    """What is thought of the coarse labels of one source; unlabelled samples are not judged.
+
+    Parameters
+    ----------
+    source
+        Its name.
+    given
+        Whether the user gave the rate.
+    rate, low, high
+        Share of wrong labels in [0, 1], and its interval.
+    expected, expected_low, expected_high
+        (C,) float64: number of wrong labels among those of each coarse class, and its interval.
+    wrong_probability
+        (N,) float32 in [0, 1]: that the label is wrong; NaN where there is none.
+    proposed
+        (N,) int64: the most probable other coarse class; -1 where there is no label.
+    proposed_probability
+        (N,) float32 in [0, 1]: of `proposed`; NaN where there is no label.
+    """
+
+    source: str
+    given: bool
+    rate: float
+    low: float
+    high: float
+    expected: FloatArray
+    expected_low: FloatArray
+    expected_high: FloatArray
+    wrong_probability: FloatArray
+    proposed: IntArray
+    proposed_probability: FloatArray
+
+    @property
+    def suspected(self) -> IntArray:
+        """Rows whose label is more likely wrong than right, most suspected first."""
+        doubt = np.nan_to_num(self.wrong_probability, nan=0.0)
+        rows = np.flatnonzero(doubt > SUSPECTED)
+        return rows[np.argsort(-doubt[rows], kind="stable")]
+
+
 @dataclass(frozen=True)
 class StageRecord:
     """Wall seconds and peak resident memory of one stage."""
@@ -145,6 +191,8 @@ class Discovery:
         The samples' coarse labels as they were given, one `LabelSource` per relation, same order.
     assignments, classes, relations, counts
         The answer.
+    label_noise
+        Per judged label source, what is thought of its labels; empty where none was judged.
     map_rows, map_xy
         (S,) rows and (S, 2) float32 coordinates of a 2-D map of at most a few thousand samples.
     history
@@ -169,6 +217,7 @@ class Discovery:
     seed: int
     config: Mapping[str, Any]
     versions: Mapping[str, str]
+    label_noise: tuple[LabelNoise, ...] = ()
 
     @property
     def n_samples(self) -> int:

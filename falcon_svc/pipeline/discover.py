@@ -1,6 +1,6 @@
 """From a coarsely labelled data set to a discovery: the stages in order.
 
-    encoder -> features -> structure -> space -> neighbors -> head -> [joint] -> assignments -> map
+    encoder -> features -> [labels] -> structure -> space -> neighbors -> head -> [joint] -> assignments -> map
 
 `discover` runs them in memory; `discover_to` also writes the result directory. With a work
 directory every stage that costs time leaves what it found there, and a resumed run goes on from
@@ -36,6 +36,7 @@ from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.atomic_directory import check_replaceable
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
+from falcon_svc.pipeline.label_stage import judged_labels
 from falcon_svc.pipeline.layout import draw_map
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.pipeline.record import Recorder, versions
@@ -126,20 +127,22 @@ def discover(
         encoder = open_encoder(dataset, run)
     check_trainable(encoder, dataset, config)
     features = _encoded(encoder, dataset, run, recorder)
-    rows = structure_rows(dataset.coarse, bounds, seed=config.seed)
+    label_noise, believed = judged_labels(features, dataset, bounds, config, recorder)
+    bounds = count_bounds(config.counts, believed.coarse)
+    rows = structure_rows(believed.coarse, bounds, seed=config.seed)
     with recorder.stage("structure", total=0):
-        structure = _structure(features, rows, dataset, bounds, config, work_dir, recorder)
+        structure = _structure(features, rows, believed, bounds, config, work_dir, recorder)
     with recorder.stage("space", total=1):
         sample = np.asarray(features[rows])
         space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
         inputs = space.apply(features)
-    neighbors = _neighbors(inputs, dataset.sources, config.seed, recorder)
+    neighbors = _neighbors(inputs, believed.sources, config.seed, recorder)
     train = config.train.for_samples(len(dataset))
-    start = start_of(inputs, rows, structure, dataset.sources, seed=config.seed)
+    start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
     with recorder.stage("head", total=train.epochs):
         head = train_head(
             inputs,
-            dataset.sources,
+            believed.sources,
             neighbors,
             start.head,
             train,
@@ -153,14 +156,14 @@ def discover(
     if config.joint.train_encoder:
         assert isinstance(encoder, NetworkEncoder)
         frozen = FrozenStart(
-            *(encoder, space, head, dataset.sources, neighbors),
+            *(encoder, space, head, believed.sources, neighbors),
             *(start.fine_prior, start.size_targets),
         )
         trained = train_encoder_too(
             frozen,
             dataset,
             config,
-            lambda inputs: _search(inputs, dataset.sources, config.seed, Silent()),
+            lambda inputs: _search(inputs, believed.sources, config.seed, Silent()),
             device=device,
             work_dir=work_dir,
             recorder=recorder,
@@ -190,6 +193,7 @@ def discover(
         seed=config.seed,
         config=config.model_dump(mode="json"),
         versions=versions(),
+        label_noise=label_noise,
     )
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
 

@@ -19,11 +19,12 @@ from falcon_svc.discovery.result import (
     CountEstimate,
     Discovery,
     FineClass,
+    LabelNoise,
     SourceRelation,
     StageRecord,
 )
 from falcon_svc.pipeline.graph import next_best_parent
-from falcon_svc.types import FloatArray
+from falcon_svc.types import FloatArray, IntArray
 
 Record = dict[str, Any]
 SOLVE_FIELDS = ("status", "method", "objective", "bound", "gap", "seconds", "certificate")
@@ -40,6 +41,7 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "dataset_digest": discovery.dataset_digest,
         "seed": discovery.seed,
         "counts": [_count(count, discovery) for count in discovery.counts],
+        "label_noise": [_noise(noise, names[noise.source]) for noise in discovery.label_noise],
         "classes": [_fine_class(fine, names, discovery.ids) for fine in discovery.classes],
         "relations": [_relation(relation) for relation in discovery.relations],
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
@@ -106,6 +108,26 @@ def read_counts(document: Record) -> tuple[CountEstimate, ...]:
     )
 
 
+def read_label_noise(
+    record: Record, wrong: FloatArray, proposed: IntArray, sure: FloatArray
+) -> LabelNoise:
+    """Return one source's record, with its columns of the assignments."""
+    classes = record["coarse"]
+    return LabelNoise(
+        source=record["source"],
+        given=record["origin"] == "given",
+        rate=record["rate"],
+        low=record["rate_interval"][0],
+        high=record["rate_interval"][1],
+        expected=np.array([c["expected"] for c in classes], np.float64),
+        expected_low=np.array([c["low"] for c in classes], np.float64),
+        expected_high=np.array([c["high"] for c in classes], np.float64),
+        wrong_probability=wrong,
+        proposed=proposed,
+        proposed_probability=sure,
+    )
+
+
 def read_stages(document: Record) -> tuple[StageRecord, ...]:
     """Return the document's stages."""
     return tuple(StageRecord(**record) for record in document["stages"])
@@ -128,6 +150,21 @@ def _count(count: CountEstimate, discovery: Discovery) -> Record:
         "low": count.low,
         "high": count.high,
         "origin": count.origin,
+    }
+
+
+def _noise(noise: LabelNoise, names: Sequence[str]) -> Record:
+    columns = (noise.expected, noise.expected_low, noise.expected_high)
+    return {
+        "source": noise.source,
+        "origin": "given" if noise.given else "estimated",
+        "rate": noise.rate,
+        "rate_interval": [noise.low, noise.high],
+        "n_suspected": len(noise.suspected),
+        "coarse": [
+            {"coarse": name, "expected": wrong, "low": low, "high": high}
+            for name, wrong, low, high in zip(names, *(c.tolist() for c in columns), strict=True)
+        ],
     }
 
 
