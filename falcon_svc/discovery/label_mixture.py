@@ -34,7 +34,7 @@ FIRST_RATES = (0.05, 0.3)
 PRIOR_ROWS = 1.0
 """Rows per cell of T that the even transition is worth."""
 BOUNDS = ((-4.0, 3.0), (-4.0, 3.0))  # of log a and log b
-FIRST_SCALES = np.zeros(2)
+FIRST_SCALES = np.zeros(2, np.float32)
 FLOOR = 0.007
 """Epsilon: a fifth of one neighbor's vote. A floor that is fitted too takes errors for doubt: where
 neighbors agree, an even T and a floor say the same. 0.02 and 0.002 find less."""

@@ -135,6 +135,8 @@ def _noise(
     wrong = 1 - _of_own_label(posterior, labels)
     others = posterior.copy()
     others[np.arange(len(rows)), labels] = -1
+    proposed = np.full(n, UNLABELLED, np.int64)
+    proposed[rows] = others.argmax(axis=1)
     low, high = expected_interval(wrong, labels, source.n_coarse)
     total = expected_interval(wrong, np.zeros_like(labels), 1)
     return LabelNoise(
@@ -143,12 +145,12 @@ def _noise(
         rate=float(wrong.mean()),
         low=float(total[0][0] / len(rows)),
         high=float(total[1][0] / len(rows)),
-        expected=np.bincount(labels, wrong, minlength=source.n_coarse),
+        expected=_sums(wrong, labels, source.n_coarse),
         expected_low=low,
         expected_high=high,
-        wrong_probability=_spread(wrong, rows, n, np.nan, np.float32),
-        proposed=_spread(others.argmax(axis=1), rows, n, UNLABELLED, np.int64),
-        proposed_probability=_spread(others.max(axis=1), rows, n, np.nan, np.float32),
+        wrong_probability=_spread(wrong, rows, n),
+        proposed=proposed,
+        proposed_probability=_spread(others.max(axis=1), rows, n),
     )
 
 
@@ -163,14 +165,19 @@ def expected_interval(
     """
     rate = float(wrong.mean())
     unknown = float((wrong * (1 - wrong)).sum()) / max(len(wrong) * rate * (1 - rate), 1e-12)
-    spread = np.bincount(labels, wrong * (1 - wrong), minlength=n_classes)
     size = np.bincount(labels, minlength=n_classes)
-    half = NORMAL_90 * np.sqrt(spread / max(1 - unknown, 0.05)) + MODEL_ERROR * size
-    centre = np.bincount(labels, wrong, minlength=n_classes)
+    spread = _sums(wrong * (1 - wrong), labels, n_classes) / max(1 - unknown, 0.05)
+    half = NORMAL_90 * np.sqrt(spread) + MODEL_ERROR * size
+    centre = _sums(wrong, labels, n_classes)
     return np.maximum(centre - half, 0), np.minimum(centre + half, size)
 
 
-def _spread(values: FloatArray, rows: IntArray, n: int, empty: float, dtype: type) -> FloatArray:
-    out = np.full(n, empty, dtype)
+def _sums(values: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
+    return np.asarray(np.bincount(labels, values, minlength=n_classes), np.float64)
+
+
+def _spread(values: FloatArray, rows: IntArray, n: int) -> FloatArray:
+    """Return (n,) values of the labelled rows; NaN elsewhere."""
+    out = np.full(n, np.nan, np.float32)
     out[rows] = values
     return out

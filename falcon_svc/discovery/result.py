@@ -171,6 +171,28 @@ class LabelNoise:
 
 
 @dataclass(frozen=True)
+class SharedPair:
+    """Two fine classes of different coarse classes that cannot be told apart by their features.
+
+    Parameters
+    ----------
+    fine
+        Their ids, ascending.
+    balanced_accuracy
+        Of telling their samples apart, out of sample; 0.5 = a coin.
+    upper
+        Bound that the true one exceeds in 5 % of cases.
+    p_value
+        Of the hypothesis that they can be told apart.
+    """
+
+    fine: tuple[int, int]
+    balanced_accuracy: float
+    upper: float
+    p_value: float
+
+
+@dataclass(frozen=True)
 class StageRecord:
     """Wall seconds and peak resident memory of one stage."""
 
@@ -193,6 +215,8 @@ class Discovery:
         The answer.
     label_noise
         Per judged label source, what is thought of its labels; empty where none was judged.
+    shared_pairs
+        Pairs of fine classes of different coarse classes (first source) that cannot be told apart.
     map_rows, map_xy
         (S,) rows and (S, 2) float32 coordinates of a 2-D map of at most a few thousand samples.
     history
@@ -218,6 +242,7 @@ class Discovery:
     config: Mapping[str, Any]
     versions: Mapping[str, str]
     label_noise: tuple[LabelNoise, ...] = ()
+    shared_pairs: tuple[SharedPair, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -228,3 +253,36 @@ class Discovery:
     def n_fine(self) -> int:
         """F, the number of fine classes."""
         return len(self.classes)
+
+    @property
+    def likely_coarse(self) -> IntArray:
+        """(N,) class of the first source that each sample looks most like, its label aside.
+
+        Where labels were judged, the label or the proposed one; else the parent of
+        `fine_unmasked`.
+        """
+        judged = self.noise_of(self.sources[0].name)
+        if judged is None:
+            parent = self.relations[0].relation.argmax(axis=1)
+            return np.asarray(parent[self.assignments.fine_unmasked], np.int64)
+        likely = self.sources[0].labels.copy()
+        likely[judged.suspected] = judged.proposed[judged.suspected]
+        return likely
+
+    @property
+    def suspects(self) -> IntArray:
+        """Rows whose label of the first source looks wrong, strongest case first.
+
+        By `LabelNoise` where labels were judged; else the samples that look most like a fine
+        class of another coarse class, those least at home in their own first.
+        """
+        judged = self.noise_of(self.sources[0].name)
+        if judged is not None:
+            return judged.suspected
+        labels = self.sources[0].labels
+        rows = np.flatnonzero((labels >= 0) & (self.likely_coarse != labels))
+        return rows[np.argsort(self.assignments.confidence[rows], kind="stable")]
+
+    def noise_of(self, source: str) -> LabelNoise | None:
+        """Return what is thought of a source's labels; None where they were not judged."""
+        return next((noise for noise in self.label_noise if noise.source == source), None)

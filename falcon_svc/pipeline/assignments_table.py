@@ -114,7 +114,7 @@ def table_assignments(table: pa.Table) -> Assignments:
 
 def table_floats(table: pa.Table, column: str) -> FloatArray:
     """Return a column of probabilities; NaN where there is none."""
-    values: FloatArray = _filled(table.column(column), np.float32("nan"), np.float32)
+    values: FloatArray = _filled(table.column(column), float("nan"), np.float32)
     return values
 
 

@@ -1,6 +1,7 @@
 """From a coarsely labelled data set to a discovery: the stages in order.
 
-    encoder -> features -> [labels] -> structure -> space -> neighbors -> head -> [joint] -> assignments -> map
+    encoder -> features -> [labels] -> structure -> space -> neighbors -> head -> [joint]
+    -> assignments -> map
 
 `discover` runs them in memory; `discover_to` also writes the result directory. With a work
 directory every stage that costs time leaves what it found there, and a resumed run goes on from
@@ -25,6 +26,7 @@ from falcon_svc.discovery.metric import centred
 from falcon_svc.discovery.partition import SHRINKAGE
 from falcon_svc.discovery.prediction import predict
 from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
+from falcon_svc.discovery.shared_classes import find_shared_classes
 from falcon_svc.discovery.structure import Counts, Structure, find_structure
 from falcon_svc.discovery.trained_head import TrainedHead
 from falcon_svc.discovery.trainer import train_head
@@ -46,6 +48,7 @@ from falcon_svc.pipeline.structure_file import load_structure, run_key, save_str
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
 from falcon_svc.types import (
+    UNLABELLED,
     CoarseDataset,
     FloatArray,
     IntArray,
@@ -176,6 +179,8 @@ def discover(
         classes = describe_classes(
             inputs, assignments, dataset.sources, head.relations, structure.stability
         )
+        trusted = np.where(believed.coarse.labels < 0, UNLABELLED, assignments.fine)
+        shared_pairs = find_shared_classes(inputs, trusted, head.relations[0])
     with recorder.stage("map", total=1):
         map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
     discovery = Discovery(
@@ -194,6 +199,7 @@ def discover(
         config=config.model_dump(mode="json"),
         versions=versions(),
         label_noise=label_noise,
+        shared_pairs=shared_pairs,
     )
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
 

@@ -20,6 +20,7 @@ from falcon_svc.discovery.result import (
     Discovery,
     FineClass,
     LabelNoise,
+    SharedPair,
     SourceRelation,
     StageRecord,
 )
@@ -45,6 +46,7 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "classes": [_fine_class(fine, names, discovery.ids) for fine in discovery.classes],
         "relations": [_relation(relation) for relation in discovery.relations],
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
+        "shared_pairs": [_shared_pair(pair, discovery) for pair in discovery.shared_pairs],
         "stages": [asdict(stage) for stage in discovery.stages],
         "config": dict(discovery.config),
         "versions": dict(discovery.versions),
@@ -128,6 +130,19 @@ def read_label_noise(
     )
 
 
+def read_shared_pairs(document: Record) -> tuple[SharedPair, ...]:
+    """Return the document's pairs; none in documents of schema 1.0."""
+    return tuple(
+        SharedPair(
+            fine=(record["fine"][0], record["fine"][1]),
+            balanced_accuracy=record["balanced_accuracy"],
+            upper=record["upper"],
+            p_value=record["p_value"],
+        )
+        for record in document.get("shared_pairs", ())
+    )
+
+
 def read_stages(document: Record) -> tuple[StageRecord, ...]:
     """Return the document's stages."""
     return tuple(StageRecord(**record) for record in document["stages"])
@@ -166,6 +181,12 @@ def _noise(noise: LabelNoise, names: Sequence[str]) -> Record:
             for name, wrong, low, high in zip(names, *(c.tolist() for c in columns), strict=True)
         ],
     }
+
+
+def _shared_pair(pair: SharedPair, discovery: Discovery) -> Record:
+    source = discovery.sources[0]
+    parents = (discovery.classes[fine].coarse[source.name] for fine in pair.fine)
+    return {**asdict(pair), "coarse": [source.names[parent] for parent in parents]}
 
 
 def _fine_class(fine: FineClass, names: Mapping[str, Sequence[str]], ids: Sequence[str]) -> Record:

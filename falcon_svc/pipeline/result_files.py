@@ -41,6 +41,7 @@ from falcon_svc.pipeline.result_document import (
     read_counts,
     read_label_noise,
     read_relation,
+    read_shared_pairs,
     read_stages,
 )
 from falcon_svc.types import LabelSource
@@ -168,6 +169,7 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         label_noise=tuple(
             _label_noise(table, record, relations) for record in document.get("label_noise", ())
         ),
+        shared_pairs=read_shared_pairs(document),
     )
 
 
