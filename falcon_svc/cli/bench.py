@@ -14,6 +14,7 @@ class Benchmark(StrEnum):
     """The benchmarks."""
 
     quality = "quality"
+    noise = "noise"
     speed = "speed"
     scale = "scale"
     encoder = "encoder"

@@ -19,6 +19,8 @@ Shapes: N samples, D dimensions, F fine classes.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.special import ndtr
 from sklearn.neighbors import NearestNeighbors
@@ -57,7 +59,7 @@ def find_shared_classes(
     order = np.argsort(fine, kind="stable")
     sizes = np.bincount(fine[fine >= 0], minlength=len(relation))
     starts = (fine < 0).sum() + np.concatenate([[0], np.cumsum(sizes)])
-    members = [order[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    members = [order[a:b] for a, b in pairwise(starts)]
     means = class_means(inputs[fine >= 0], fine[fine >= 0], len(relation))
     tested = [
         judged_pair(inputs, (f, g), (members[f], members[g]), means)

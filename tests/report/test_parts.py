@@ -11,7 +11,7 @@ from falcon_svc.report.evidence import (
     BORDER_MARGIN,
     collect_evidence,
     mixups,
-    share_of_strangers,
+    share_of_suspects,
 )
 from falcon_svc.report.exemplars import MAX_COLUMNS, MAX_LINES, Exemplars, _binned
 from falcon_svc.report.figures import _apart, _closeness
@@ -99,13 +99,13 @@ def test_only_child_has_no_rival() -> None:
     assert all(e.rival is None for e in collect_evidence(pretend_blobs(n_fine=3)[2]))
 
 
-def test_strangers_are_samples_that_look_like_another_coarse_class(discovery) -> None:
+def test_suspects_look_like_another_coarse_class(discovery) -> None:
     parent = discovery.relations[0].relation.argmax(axis=1)
     own = discovery.assignments.fine
     moved = own.copy()
     moved[0] = np.flatnonzero(parent != parent[own[0]])[0]
     changed = replace(discovery.assignments, fine_unmasked=moved)
-    share = share_of_strangers(replace(discovery, assignments=changed))
+    share = share_of_suspects(replace(discovery, assignments=changed))
     assert share == pytest.approx(1 / discovery.n_samples)
 
 
