@@ -260,6 +260,9 @@ class FineClass(BaseModel):
     mean_confidence: float
     stability: float | None
     medoids: list[str] = Field(description="Ids of its most typical samples.")
+    also_in: dict[str, list[str]] = Field(
+        description="Label source -> further coarse classes that it lies in."
+    )
     not_told_from: list[int] = Field(
         description="Classes of other coarse classes that look the same: labels overlap here."
     )

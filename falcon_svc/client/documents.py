@@ -138,6 +138,7 @@ class FineClass(TypedDict):
     mean_confidence: float
     stability: float | None
     medoids: list[str]
+    also_in: dict[str, list[str]]
     not_told_from: list[int]
 
 

@@ -35,10 +35,10 @@ SCALE_STEPS = 8
 FIRST_RATES = (0.05, 0.3)
 PRIOR_ROWS = 1.0
 """Rows per cell of T that the even transition is worth."""
-BELIEF = 0.04
-"""Right labels that the prior adds to every label: a wrong one must be shown. Where features hardly
-tell the coarse classes apart, any rate fits about as well, and this takes it to zero; where they do,
-it moves the rate by 0.04 of itself at most."""
+BELIEF = 0.05
+"""Right labels that the prior adds to every label: a wrong one must be shown. Where features
+hardly tell the coarse classes apart, any rate fits about as well, and this takes it to zero; where
+they do, it lowers the rate by about a twentieth of itself."""
 BOUNDS = ((-4.0, 3.0), (-4.0, 3.0))  # of log a and log b
 FIRST_SCALES = np.zeros(2, np.float32)
 FLOOR = 0.007

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,8 @@ class FineClass:
     stability
         In [0, 1]: how well the class comes back in other views and from other starts
         (mean best Jaccard overlap); None when it was not measured.
+    also_in
+        Further parents: source name -> coarse class indices; only sources where there are some.
     """
 
     id: int
@@ -71,6 +73,7 @@ class FineClass:
     mean_confidence: float
     medoids: tuple[int, ...]
     stability: float | None
+    also_in: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class SourceRelation:
     source, coarse_names
         The source's name and its C class names.
     relation
-        (F, C) bool, each row with exactly one True.
+        (F, C) bool, each row with one True, or with several where several parents are allowed.
     regret
         (F, C) float: how much the optimum would drop if fine i hung on coarse k instead.
     status, method, objective, bound, gap, seconds
@@ -263,8 +266,7 @@ class Discovery:
         """
         judged = self.noise_of(self.sources[0].name)
         if judged is None:
-            parent = self.relations[0].relation.argmax(axis=1)
-            return np.asarray(parent[self.assignments.fine_unmasked], np.int64)
+            return self._home_of(self.assignments.fine_unmasked)
         likely = self.sources[0].labels.copy()
         likely[judged.suspected] = judged.proposed[judged.suspected]
         return likely
@@ -282,6 +284,12 @@ class Discovery:
         labels = self.sources[0].labels
         rows = np.flatnonzero((labels >= 0) & (self.likely_coarse != labels))
         return rows[np.argsort(self.assignments.confidence[rows], kind="stable")]
+
+    def _home_of(self, fine: IntArray) -> IntArray:
+        """(N,) the samples' own label where it is a parent of `fine`, else the first parent."""
+        relation, labels = self.relations[0].relation, self.sources[0].labels
+        at_home = (labels >= 0) & relation[fine, np.maximum(labels, 0)]
+        return np.asarray(np.where(at_home, labels, relation.argmax(axis=1)[fine]), np.int64)
 
     def noise_of(self, source: str) -> LabelNoise | None:
         """Return what is thought of a source's labels; None where they were not judged."""

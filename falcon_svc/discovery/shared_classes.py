@@ -77,7 +77,7 @@ def candidates(means: FloatArray, sizes: IntArray, relation: BoolArray) -> list[
     parent = relation.argmax(axis=1)
     for k in np.unique(parent[large]):
         own, others = large[parent[large] == k], large[parent[large] != k]
-        others = others[~(relation[others][:, k])]
+        others = others[~relation[others, k]]
         if not len(others):
             continue
         search = NearestNeighbors(n_neighbors=min(N_CANDIDATES, len(others))).fit(means[others])

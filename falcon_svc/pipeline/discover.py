@@ -22,15 +22,16 @@ from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.classes import describe_classes
 from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
 from falcon_svc.discovery.feature_space import FeatureSpace
+from falcon_svc.discovery.merged_start import merged_start
 from falcon_svc.discovery.metric import centred
 from falcon_svc.discovery.partition import SHRINKAGE
 from falcon_svc.discovery.prediction import predict
-from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
+from falcon_svc.discovery.result import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.discovery.shared_classes import find_shared_classes
 from falcon_svc.discovery.structure import Counts, Structure, find_structure
 from falcon_svc.discovery.trained_head import TrainedHead
 from falcon_svc.discovery.trainer import train_head
-from falcon_svc.discovery.warm_start import start_of
+from falcon_svc.discovery.warm_start import WarmStart, start_of
 from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
 from falcon_svc.encoder.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
@@ -142,20 +143,30 @@ def discover(
     neighbors = _neighbors(inputs, believed.sources, config.seed, recorder)
     train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
-    with recorder.stage("head", total=train.epochs):
-        head = train_head(
-            inputs,
-            believed.sources,
-            neighbors,
-            start.head,
-            train,
-            seed=config.seed,
-            device=device,
-            fine_prior=start.fine_prior,
-            size_targets=start.size_targets,
-            checkpoints=None if work_dir is None else CheckpointStore(work_dir / "checkpoints"),
-            on_epoch=recorder.epoch,
+
+    def train_from(start: WarmStart, name: str, folder: str) -> TrainedHead:
+        with recorder.stage(name, total=train.epochs):
+            return train_head(
+                inputs,
+                believed.sources,
+                neighbors,
+                start.head,
+                train,
+                seed=config.seed,
+                device=device,
+                fine_prior=start.fine_prior,
+                size_targets=start.size_targets,
+                checkpoints=None if work_dir is None else CheckpointStore(work_dir / folder),
+                on_epoch=recorder.epoch,
+            )
+
+    head, stability = train_from(start, "head", "checkpoints"), structure.stability
+    if config.labels.several_parents and (pairs := _overlaps(inputs, believed, head)):
+        merged = merged_start(
+            inputs, rows, structure, start, pairs, believed.sources, seed=config.seed
         )
+        start, stability = merged.start, merged.stability
+        head = train_from(start, "head, several parents", "checkpoints-merged")
     if config.joint.train_encoder:
         assert isinstance(encoder, NetworkEncoder)
         frozen = FrozenStart(
@@ -176,11 +187,8 @@ def discover(
         inputs = space.apply(features)
     with recorder.stage("assignments", total=1):
         assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
-        classes = describe_classes(
-            inputs, assignments, dataset.sources, head.relations, structure.stability
-        )
-        trusted = np.where(believed.coarse.labels < 0, UNLABELLED, assignments.fine)
-        shared_pairs = find_shared_classes(inputs, trusted, head.relations[0])
+        classes = describe_classes(inputs, assignments, dataset.sources, head.relations, stability)
+        shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
         map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
     discovery = Discovery(
@@ -202,6 +210,15 @@ def discover(
         shared_pairs=shared_pairs,
     )
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
+
+
+def _overlaps(
+    inputs: FloatArray, believed: CoarseDataset, head: TrainedHead
+) -> tuple[SharedPair, ...]:
+    """Return the pairs that cannot be told apart, by samples whose label is believed."""
+    found = predict(head.teacher, inputs, believed.sources, head.relations).fine
+    trusted = np.where(believed.coarse.labels < 0, UNLABELLED, found)
+    return find_shared_classes(inputs, trusted, head.relations[0])
 
 
 def _encoded(

@@ -80,6 +80,10 @@ def read_classes(document: Record, ids: Sequence[str]) -> tuple[FineClass, ...]:
             mean_confidence=record["mean_confidence"],
             medoids=tuple(row_of[medoid] for medoid in record["medoids"]),
             stability=record["stability"],
+            also_in={
+                source: tuple(index[source][name] for name in parents)
+                for source, parents in record.get("also_in", {}).items()
+            },
         )
         for record in document["classes"]
     )
@@ -197,6 +201,7 @@ def _fine_class(fine: FineClass, names: Mapping[str, Sequence[str]], ids: Sequen
         "mean_confidence": fine.mean_confidence,
         "stability": fine.stability,
         "medoids": [ids[row] for row in fine.medoids],
+        "also_in": {s: [names[s][k] for k in parents] for s, parents in fine.also_in.items()},
     }
 
 
@@ -209,16 +214,16 @@ def _relation(relation: SourceRelation) -> Record:
 
 
 def _edges(relation: SourceRelation) -> list[Record]:
-    return [_edge(relation, fine) for fine in range(len(relation.relation))]
+    return [_edge(relation, fine, k) for fine, k in np.argwhere(relation.relation).tolist()]
 
 
-def _edge(relation: SourceRelation, fine: int) -> Record:
+def _edge(relation: SourceRelation, fine: int, coarse: int) -> Record:
     """One edge, with the next best parent and the price of it."""
     other = next_best_parent(relation, fine)
     return {
         "source": relation.source,
         "fine": fine,
-        "coarse": relation.coarse_names[int(relation.relation[fine].argmax())],
+        "coarse": relation.coarse_names[coarse],
         "next_best": relation.coarse_names[other.coarse] if other else None,
         "price": other.price if other else None,
     }

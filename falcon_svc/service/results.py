@@ -119,6 +119,7 @@ def _class(found: Discovery, class_id: int) -> Record:
         "mean_confidence": fine.mean_confidence,
         "stability": fine.stability,
         "medoids": [found.ids[row] for row in fine.medoids],
+        "also_in": {s: [names[s][k] for k in parents] for s, parents in fine.also_in.items()},
         "not_told_from": _not_told_from(found, class_id),
     }
 
