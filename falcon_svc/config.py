@@ -1,8 +1,8 @@
 """The configuration of a discovery: frozen sections, unknown keys refused, read from TOML.
 
 Each section is documented where it is used: reading (`data.config`), the feature step
-(`encoder.config`), head training (`discovery.train_config`), joint
-training (`joint.config`). Functions receive their section or
+(`encoder.config`), belief in labels (`discovery.label_config`), head training
+(`discovery.train_config`), joint training (`joint.config`). Functions receive their section or
 plain numbers, never the whole.
 """
 
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.discovery.label_config import LabelConfig
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.errors import ConfigError
@@ -59,6 +60,7 @@ class DiscoveryConfig(BaseModel):
     data: DataConfig = Field(default_factory=DataConfig)
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     counts: CountConfig = Field(default_factory=CountConfig)
+    labels: LabelConfig = Field(default_factory=LabelConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
     joint: JointConfig = Field(default_factory=JointConfig)
     seed: StrictInt = Field(0, ge=0, lt=2**31, description="Of everything random.")

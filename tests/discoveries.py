@@ -6,7 +6,7 @@ so that one builder serves synthetic blobs and real data sets alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from falcon_svc.discovery.result import (
     CountEstimate,
     Discovery,
     FineClass,
+    LabelNoise,
+    SharedPair,
     SourceRelation,
     StageRecord,
 )
@@ -108,6 +110,33 @@ def pretend_blobs(**kwargs) -> tuple[CoarseDataset, FloatArray, Discovery]:
     x, coarse, fine = blobs(**kwargs)
     dataset = pretend_dataset(x, coarse)
     return dataset, x, pretend_discovery(dataset, x, fine)
+
+
+def judged(discovery: Discovery) -> Discovery:
+    """The discovery with labels judged in every source (each tenth is suspected), and a pair."""
+    pair = SharedPair(fine=(0, 1), balanced_accuracy=0.52, upper=0.6, p_value=1e-4)
+    noise = tuple(_noise(source) for source in discovery.sources)
+    return replace(discovery, label_noise=noise, shared_pairs=(pair,))
+
+
+def _noise(source: LabelSource) -> LabelNoise:
+    labels, n = source.labels, len(source.labels)
+    doubt = np.where(np.arange(n) % 10 == 3, 0.9 + np.arange(n) / n / 20, 0.01)
+    wrong = np.where(labels >= 0, doubt, np.nan).astype(np.float32)
+    expected = np.bincount(labels[labels >= 0], doubt[labels >= 0], source.n_coarse)
+    return LabelNoise(
+        source=source.name,
+        given=False,
+        rate=float(np.nanmean(wrong)),
+        low=0.05,
+        high=0.15,
+        expected=expected,
+        expected_low=expected / 2,
+        expected_high=expected * 2,
+        wrong_probability=wrong,
+        proposed=np.where(labels >= 0, (labels + 1) % source.n_coarse, -1),
+        proposed_probability=(wrong * np.float32(0.9)),
+    )
 
 
 def _parents(dataset: CoarseDataset, fine: IntArray) -> list[IntArray]:

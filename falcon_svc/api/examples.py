@@ -80,6 +80,8 @@ FINE_CLASS: Example = {
     "mean_confidence": 0.94,
     "stability": 0.88,
     "medoids": ["img-0017", "img-0402"],
+    "also_in": {},
+    "not_told_from": [],
 }
 RELATION: Example = {
     "source": "coarse",

@@ -260,10 +260,16 @@ class FineClass(BaseModel):
     mean_confidence: float
     stability: float | None
     medoids: list[str] = Field(description="Ids of its most typical samples.")
+    also_in: dict[str, list[str]] = Field(
+        description="Label source -> further coarse classes that it lies in."
+    )
+    not_told_from: list[int] = Field(
+        description="Classes of other coarse classes that look the same: labels overlap here."
+    )
 
 
 class Sample(BaseModel):
-    """A sample with its fine class; further label sources add columns."""
+    """A sample with its fine class; further label sources and judged labels add columns."""
 
     model_config = ConfigDict(extra="allow")
 

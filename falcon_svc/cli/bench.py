@@ -15,6 +15,7 @@ class Benchmark(StrEnum):
 
     quality = "quality"
     nulls = "nulls"
+    noise = "noise"
     speed = "speed"
     scale = "scale"
     encoder = "encoder"

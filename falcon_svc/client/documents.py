@@ -138,10 +138,12 @@ class FineClass(TypedDict):
     mean_confidence: float
     stability: float | None
     medoids: list[str]
+    also_in: dict[str, list[str]]
+    not_told_from: list[int]
 
 
 class Sample(TypedDict):
-    """A sample with its fine class; further label sources add keys."""
+    """A sample with its fine class; further label sources and judged labels add keys."""
 
     id: str
     coarse: str | None

@@ -46,6 +46,18 @@ def describe_classes(
             mean_confidence=float(confidence[i]),
             medoids=tuple(int(row) for row in members[i][:N_MEDOIDS]),
             stability=None if np.isnan(stability[i]) else float(stability[i]),
+            also_in=_further_parents(i, sources, relations),
         )
         for i in range(n_fine)
     )
+
+
+def _further_parents(
+    fine: int, sources: tuple[LabelSource, ...], relations: tuple[BoolArray, ...]
+) -> dict[str, tuple[int, ...]]:
+    """Return the parents beyond the first of one class, of the sources where it has some."""
+    found = {
+        source.name: tuple(np.flatnonzero(relation[fine])[1:].tolist())
+        for source, relation in zip(sources, relations, strict=True)
+    }
+    return {name: parents for name, parents in found.items() if parents}

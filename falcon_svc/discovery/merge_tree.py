@@ -94,10 +94,15 @@ def groups_for(n_clusters: int) -> int:
     return max(MAX_GROUPS, GROUPS_PER_CLUSTER * n_clusters)
 
 
-def trees_of(space: FloatArray, groups: list[IntArray], most_clusters: int) -> list[MergeTree]:
-    """Return one tree of average linkage per coarse class, for up to `most_clusters` clusters."""
+def trees_of(
+    space: FloatArray, groups: list[IntArray], size_exponent: float, most_clusters: int
+) -> list[MergeTree]:
+    """Return one tree per coarse class, for up to `most_clusters` clusters."""
     max_groups = groups_for(most_clusters)
-    return [merge_tree(space[rows], size_exponent=0.0, max_groups=max_groups) for rows in groups]
+    return [
+        merge_tree(space[rows], size_exponent=size_exponent, max_groups=max_groups)
+        for rows in groups
+    ]
 
 
 def cut_at_counts(

@@ -25,7 +25,6 @@ from falcon_svc.discovery.merge_tree import (
     merge_tree,
     trees_of,
 )
-from falcon_svc.discovery.metric import centred
 from falcon_svc.discovery.views import View, smoothing_steps
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
@@ -38,7 +37,12 @@ CONSENSUS_STARTS = 5
 
 
 def tree_votes(
-    views: Sequence[View], source: LabelSource, n_fine: int, *, on_part: Callable[[], None]
+    views: Sequence[View],
+    source: LabelSource,
+    n_fine: int,
+    *,
+    size_exponent: float,
+    on_part: Callable[[], None],
 ) -> list[IntArray]:
     """Return partitions (n,) of every view, before and after one round of the shared metric.
 
@@ -50,6 +54,8 @@ def tree_votes(
         Their coarse labels.
     n_fine
         F, the total that the granularities are multiples of.
+    size_exponent
+        Of the trees; 0 suits unequal sizes, 1 equal ones.
     on_part
         Called after each view and round.
     """
@@ -59,7 +65,7 @@ def tree_votes(
     most = -(-totals[-1] // len(groups))
 
     def cuts(view: View) -> list[IntArray]:
-        trees = trees_of(view.space(source, n_steps), groups, most)
+        trees = trees_of(view.space(source, n_steps), groups, size_exponent, most)
         on_part()
         return [cut_at_common_cost(trees, groups, total) for total in totals]
 
@@ -157,18 +163,3 @@ def _votes(parts: Sequence[IntArray], rows: IntArray) -> FloatArray:
 def _one_hot(labels: IntArray) -> FloatArray:
     _, index = np.unique(labels, return_inverse=True)
     return np.eye(int(index.max()) + 1, dtype=np.float32)[index]
-
-
-def balance_price(space: FloatArray, balanced: IntArray, free: IntArray, coarse: IntArray) -> float:
-    """Return how much of what the free partition explains is lost by forcing equal sizes.
-
-    ``(SSE_balanced - SSE_free) / (SST - SSE_free)`` with sums of squares around cluster means,
-    SST around coarse means: near 0 where the classes are of like size, 0.1 and more where one
-    has to be cut to make others full.
-    """
-    total, of_balanced, of_free = (_sum_of_squares(space, p) for p in (coarse, balanced, free))
-    return float((of_balanced - of_free) / max(total - of_free, 1e-12))
-
-
-def _sum_of_squares(space: FloatArray, labels: IntArray) -> float:
-    return float((centred(space, labels).astype(np.float64) ** 2).sum())

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from falcon_svc.types import BoolArray, IntArray
-from solver import Constraints, RelationProblem, SizeTarget, Solution, solve
+from solver import Constraints, ExtraParents, RelationProblem, SizeTarget, Solution, solve
 
 
 class AffinityWindow:
@@ -64,6 +64,7 @@ def solve_relation(
     balance: float,
     size_targets: IntArray | None,
     time_limit_s: float,
+    extra: ExtraParents | None = None,
 ) -> Solution:
     """Solve for the relation of one label source.
 
@@ -76,6 +77,8 @@ def solve_relation(
         units of the mean mass of a fine class, 1 / F. The paper's ``lambda_M = rho C / (2 F)``.
     size_targets
         (C,) wanted numbers of fine classes, which take the place of the even share; or None.
+    extra
+        How many parents beyond the first there may be; None = every class has one.
     time_limit_s
         As in `solver.solve`; the method is its "auto", so CP-SAT has the last word.
 
@@ -86,11 +89,20 @@ def solve_relation(
     """
     n_fine, n_coarse = affinity.shape
     if size_targets is None:
-        problem = RelationProblem(affinity, balance=balance * n_coarse / (2 * n_fine))
+        wishes, price = Constraints(), balance * n_coarse / (2 * n_fine)
     else:
-        wishes = size_wishes(size_targets, weight=balance / (2 * n_fine))
-        problem = RelationProblem(affinity, constraints=wishes)
+        wishes, price = size_wishes(size_targets, weight=balance / (2 * n_fine)), 0.0
+    if extra is not None:
+        wishes = Constraints((*wishes, extra))
+    problem = RelationProblem(affinity, balance=price, constraints=wishes)
     return solve(problem, time_limit_s=time_limit_s)
+
+
+def extra_parents(relation: BoolArray) -> ExtraParents | None:
+    """Return the wish for as many parents beyond the first as a relation (F, C) has, or None."""
+    parents = relation.sum(axis=1)
+    budget = int(np.maximum(parents - 1, 0).sum())
+    return ExtraParents("several-parents", budget, int(parents.max())) if budget else None
 
 
 def size_wishes(size_targets: IntArray, *, weight: float) -> Constraints:

@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+SUSPECTED = 0.5
+"""Probability of being wrong above which a coarse label is suspected."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class FineClass:
     stability
         In [0, 1]: how well the class comes back in other views and from other starts
         (mean best Jaccard overlap); None when it was not measured.
+    also_in
+        Further parents: source name -> coarse class indices; only sources where there are some.
     """
 
     id: int
@@ -67,6 +73,7 @@ class FineClass:
     mean_confidence: float
     medoids: tuple[int, ...]
     stability: float | None
+    also_in: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class SourceRelation:
     source, coarse_names
         The source's name and its C class names.
     relation
-        (F, C) bool, each row with exactly one True.
+        (F, C) bool, each row with one True, or with several where several parents are allowed.
     regret
         (F, C) float: how much the optimum would drop if fine i hung on coarse k instead.
     status, method, objective, bound, gap, seconds
@@ -124,6 +131,70 @@ class CountEstimate:
     origin: str
 
 
+@dataclass(frozen=True, eq=False)
+class LabelNoise:
+    """What is thought of the coarse labels of one source; unlabelled samples are not judged.
+
+    Parameters
+    ----------
+    source
+        Its name.
+    given
+        Whether the user gave the rate.
+    rate, low, high
+        Share of wrong labels in [0, 1], and its interval.
+    expected, expected_low, expected_high
+        (C,) float64: number of wrong labels among those of each coarse class, and its interval.
+    wrong_probability
+        (N,) float32 in [0, 1]: that the label is wrong; NaN where there is none.
+    proposed
+        (N,) int64: the most probable other coarse class; -1 where there is no label.
+    proposed_probability
+        (N,) float32 in [0, 1]: of `proposed`; NaN where there is no label.
+    """
+
+    source: str
+    given: bool
+    rate: float
+    low: float
+    high: float
+    expected: FloatArray
+    expected_low: FloatArray
+    expected_high: FloatArray
+    wrong_probability: FloatArray
+    proposed: IntArray
+    proposed_probability: FloatArray
+
+    @property
+    def suspected(self) -> IntArray:
+        """Rows whose label is more likely wrong than right, most suspected first."""
+        doubt = np.nan_to_num(self.wrong_probability, nan=0.0)
+        rows = np.flatnonzero(doubt > SUSPECTED)
+        return rows[np.argsort(-doubt[rows], kind="stable")]
+
+
+@dataclass(frozen=True)
+class SharedPair:
+    """Two fine classes of different coarse classes that cannot be told apart by their features.
+
+    Parameters
+    ----------
+    fine
+        Their ids, ascending.
+    balanced_accuracy
+        Of telling their samples apart, out of sample; 0.5 = a coin.
+    upper
+        Bound that the true one exceeds in 5 % of cases.
+    p_value
+        Of the hypothesis that they can be told apart.
+    """
+
+    fine: tuple[int, int]
+    balanced_accuracy: float
+    upper: float
+    p_value: float
+
+
 @dataclass(frozen=True)
 class StageRecord:
     """Wall seconds and peak resident memory of one stage."""
@@ -145,6 +216,10 @@ class Discovery:
         The samples' coarse labels as they were given, one `LabelSource` per relation, same order.
     assignments, classes, relations, counts
         The answer.
+    label_noise
+        Per judged label source, what is thought of its labels; empty where none was judged.
+    shared_pairs
+        Pairs of fine classes of different coarse classes (first source) that cannot be told apart.
     map_rows, map_xy
         (S,) rows and (S, 2) float32 coordinates of a 2-D map of at most a few thousand samples.
     history
@@ -169,6 +244,8 @@ class Discovery:
     seed: int
     config: Mapping[str, Any]
     versions: Mapping[str, str]
+    label_noise: tuple[LabelNoise, ...] = ()
+    shared_pairs: tuple[SharedPair, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -179,3 +256,41 @@ class Discovery:
     def n_fine(self) -> int:
         """F, the number of fine classes."""
         return len(self.classes)
+
+    @property
+    def likely_coarse(self) -> IntArray:
+        """(N,) class of the first source that each sample looks most like, its label aside.
+
+        Where labels were judged, the label or the proposed one; else the parent of
+        `fine_unmasked`.
+        """
+        judged = self.noise_of(self.sources[0].name)
+        if judged is None:
+            return self._home_of(self.assignments.fine_unmasked)
+        likely = self.sources[0].labels.copy()
+        likely[judged.suspected] = judged.proposed[judged.suspected]
+        return likely
+
+    @property
+    def suspects(self) -> IntArray:
+        """Rows whose label of the first source looks wrong, strongest case first.
+
+        By `LabelNoise` where labels were judged; else the samples that look most like a fine
+        class of another coarse class, those least at home in their own first.
+        """
+        judged = self.noise_of(self.sources[0].name)
+        if judged is not None:
+            return judged.suspected
+        labels = self.sources[0].labels
+        rows = np.flatnonzero((labels >= 0) & (self.likely_coarse != labels))
+        return rows[np.argsort(self.assignments.confidence[rows], kind="stable")]
+
+    def _home_of(self, fine: IntArray) -> IntArray:
+        """(N,) the samples' own label where it is a parent of `fine`, else the first parent."""
+        relation, labels = self.relations[0].relation, self.sources[0].labels
+        at_home = (labels >= 0) & relation[fine, np.maximum(labels, 0)]
+        return np.asarray(np.where(at_home, labels, relation.argmax(axis=1)[fine]), np.int64)
+
+    def noise_of(self, source: str) -> LabelNoise | None:
+        """Return what is thought of a source's labels; None where they were not judged."""
+        return next((noise for noise in self.label_noise if noise.source == source), None)

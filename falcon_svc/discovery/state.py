@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from falcon_svc.checkpoint import Saved, load_optimizer, optimizer_tensors, prefixed, under
 from falcon_svc.core import children_of, learning_rate_share
-from falcon_svc.discovery.relation_step import AffinityWindow, solve_relation
+from falcon_svc.discovery.relation_step import AffinityWindow, extra_parents, solve_relation
 from falcon_svc.discovery.samples import TrainSamples
 from falcon_svc.discovery.teacher_memory import TeacherMemory
 from falcon_svc.discovery.train_config import TrainConfig
@@ -37,7 +37,7 @@ class SourceState:
     labels, neighbors
         The source and the neighbors that were searched with its labels.
     relation
-        (F, C) bool to begin with.
+        (F, C) bool to begin with; a class may have as many parents later as are given here.
     size_targets
         (C,) wanted numbers of fine classes, or None.
     device
@@ -56,6 +56,7 @@ class SourceState:
         self.neighbors = torch.from_numpy(neighbors.index).to(device)  # (N, K)
         self.complete = bool((labels.labels >= 0).all())
         self.size_targets = size_targets
+        self.extra = extra_parents(relation)
         self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
         self.children = children_of(self.relation)
         self.memory = TeacherMemory(len(labels.labels), self.children)
@@ -77,6 +78,7 @@ class SourceState:
             balance=balance,
             size_targets=self.size_targets,
             time_limit_s=time_limit_s,
+            extra=self.extra,
         )
         self.window.clear()
         if solution.relation.any():

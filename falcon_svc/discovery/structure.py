@@ -29,7 +29,6 @@ from falcon_svc.discovery.count_choice import (
 from falcon_svc.discovery.count_posterior import CountPosterior, count_posterior
 from falcon_svc.discovery.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition import (
-    balance_price,
     balanced_consensus,
     balanced_votes,
     tree_votes,
@@ -42,14 +41,12 @@ from falcon_svc.discovery.size_prior import (
     told_dispersion,
 )
 from falcon_svc.discovery.stability import class_stability
-from falcon_svc.discovery.views import View, equal_views, smoothing_steps, unequal_views
+from falcon_svc.discovery.views import equal_views, unequal_views
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
-PRICE_OF_BALANCE = 0.1
-"""Forcing equal sizes may cost this share of what a partition explains, where both are possible."""
-
-EQUAL_VOTES = 3
-"""Weight of a partition into equal sizes there: six of them face eighteen others."""
+EXPONENT_OF_COUNTS, EXPONENT_OF_TOTAL = 0.25, 0.0
+"""Taste of the trees for equal sizes. Where counts are given no cluster is one too many; where
+they are not, a surplus cluster should fall on a few outliers, not halve a large class."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +125,10 @@ class _Work:
         known = counts_given(self.bounds, dispersion, dispersion <= EQUAL_GIVEN_COUNTS)
         if known.equal:
             return self._equal(known)
-        if dispersion >= MIXED:
-            return self._unequal(known, self._votes(int(counts.sum()))[1])
-        return self._either(known)
+        parts = self._tree_votes(int(counts.sum()), EXPONENT_OF_COUNTS)
+        if dispersion < MIXED:
+            parts += self._balanced_votes(counts)
+        return self._unequal(known, parts)
 
     def counts_unknown(self) -> Structure:
         """Share out a given total, or estimate it."""
@@ -147,7 +145,8 @@ class _Work:
             counts = estimated_counts(self.sizes, self.bounds, found)
             if counts.equal:
                 return self._equal(counts)
-            return self._unequal(counts, self._votes(int(counts.n_fine.sum()))[1])
+            parts = self._tree_votes(int(counts.n_fine.sum()), EXPONENT_OF_TOTAL)
+            return self._unequal(counts, parts)
         return self._total_given(self.bounds.total, found)
 
     def _total_given(self, total: int, found: CountPosterior) -> Structure:
@@ -155,15 +154,20 @@ class _Work:
         if equal:
             counts = shared_by_sizes(self.sizes, self.bounds, total, dispersion, found)
             return self._equal(with_total(self.sizes, total, counts, dispersion, True, found))
-        _, parts = self._votes(total)
+        parts = self._tree_votes(total, EXPONENT_OF_TOTAL)
         trees = self._trees(parts, -(-total // len(self.groups)))
         evidence = split_evidence(trees, total, min(MOST_COUNT, total))
         counts = shared_by_votes(self.sizes, self.bounds, total, dispersion, evidence)
         return self._unequal(with_total(self.sizes, total, counts, dispersion, False, found), parts)
 
-    def _votes(self, n_fine: int) -> tuple[tuple[View, ...], list[IntArray]]:
-        views = unequal_views(self.raw, self.source)
-        return views, tree_votes(views, self.source, n_fine, on_part=self.on_step)
+    def _tree_votes(self, n_fine: int, size_exponent: float) -> list[IntArray]:
+        return tree_votes(
+            unequal_views(self.raw, self.source),
+            self.source,
+            n_fine,
+            size_exponent=size_exponent,
+            on_part=self.on_step,
+        )
 
     def _trees(self, parts: Sequence[IntArray], most: int) -> list[MergeTree]:
         trees = vote_trees(parts, self.groups, most)
@@ -182,19 +186,6 @@ class _Work:
     def _balanced_votes(self, counts: IntArray) -> list[IntArray]:
         views = equal_views(self.raw, self.source, seed=self.seed)
         return balanced_votes(views, self.source, counts, seed=self.seed, on_part=self.on_step)
-
-    def _either(self, counts: Counts) -> Structure:
-        """Let both kinds of votes speak, unless equal sizes explain much less."""
-        n_fine = counts.n_fine
-        views, free = self._votes(int(n_fine.sum()))
-        equal = self._balanced_votes(n_fine)
-        balanced = balanced_consensus(equal, self.groups, n_fine, seed=self.seed)
-        draft = cut_at_counts(self._trees(free, int(n_fine.max())), self.groups, n_fine)
-        n_steps = smoothing_steps(len(self.raw) / int(n_fine.sum()))
-        space = views[0].after(draft).space(self.source, n_steps)
-        price = balance_price(space, balanced, draft, self.source.labels)
-        dear = price >= PRICE_OF_BALANCE
-        return self._unequal(counts, free if dear else free + EQUAL_VOTES * equal)
 
     def _structure(self, fine: IntArray, counts: Counts, parts: list[IntArray]) -> Structure:
         return Structure(fine, counts, class_stability(fine, parts, int(counts.n_fine.sum())))

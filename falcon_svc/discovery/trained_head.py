@@ -90,6 +90,7 @@ def _last_solutions(
             balance=config.balance_at(config.epochs - 1),
             size_targets=source.size_targets,
             time_limit_s=config.solve_limit_s,
+            extra=source.extra,
         )
         for source, window in zip(state.sources, windows, strict=True)
     )

@@ -74,12 +74,27 @@ def start_of(
     """
     counts = structure.counts.n_fine
     relation = np.repeat(np.eye(len(counts), dtype=np.bool_), counts, axis=0)
+    prior = size_shares(structure, sources[0].labels[rows])
+    return start_from(inputs, rows, structure.fine, relation, prior, sources, seed=seed)
+
+
+def start_from(
+    inputs: FloatArray,
+    rows: IntArray,
+    fine: IntArray,
+    relation: BoolArray,
+    fine_prior: FloatArray,
+    sources: tuple[LabelSource, ...],
+    *,
+    seed: int,
+) -> WarmStart:
+    """Return the start that a partition `fine` (n,) with a relation (F, C) gives; as `start_of`."""
     coarse = sources[0].labels[rows]
-    first = discriminant_start(inputs[rows], structure.fine, coarse, (relation,), seed=seed)
+    first = discriminant_start(inputs[rows], fine, coarse, (relation,), seed=seed)
     relations = (relation, *(_further_relation(first, inputs, s) for s in sources[1:]))
     return WarmStart(
         head=HeadStart(first.weight, first.bias, relations),
-        fine_prior=size_shares(structure, coarse),
+        fine_prior=fine_prior,
         size_targets=tuple(r.sum(axis=0).astype(np.int64) for r in relations),
     )
 

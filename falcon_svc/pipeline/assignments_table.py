@@ -3,6 +3,9 @@
 Place: used by `result_files` and the service. Columns: `id`; `coarse`, the name of the sample's
 coarse class in the first label source, and `coarse_NAME` for each further source (null = not
 labelled); `fine`, `confidence`, `margin`, `runner_up` (null = no other child), `fine_unmasked`.
+Where labels were judged, `wrong_probability`, `proposed_coarse`, `proposed_probability`, with
+`_NAME` for each further source: never a name that begins with `coarse`, as a table that is read
+as a data set takes such columns for labels.
 The bytes are a function of the discovery: fixed encoding, compression and row groups, no time.
 """
 
@@ -10,12 +13,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_svc.discovery.result import Assignments, Discovery
-from falcon_svc.types import UNLABELLED, IntArray, LabelSource
+from falcon_svc.types import UNLABELLED, FloatArray, IntArray, LabelSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,8 +60,33 @@ def assignments_table(discovery: Discovery) -> pa.Table:
             "margin": pa.array(found.margin),
             "runner_up": pa.array(found.runner_up, mask=lonely),
             "fine_unmasked": pa.array(found.fine_unmasked),
+            **_noise_columns(discovery),
         }
     )
+
+
+def _noise_columns(discovery: Discovery) -> dict[str, pa.Array]:
+    """Per judged source: that the label is wrong, the better one, its probability; or null."""
+    import pyarrow as pa
+
+    sources = {source.name: source for source in discovery.sources}
+    columns: dict[str, pa.Array] = {}
+    for noise in discovery.label_noise:
+        source = sources[noise.source]
+        proposed = replace(source, labels=noise.proposed)
+        empty = source.labels == UNLABELLED
+        wrong, better, sure = noise_columns(noise.source, first=discovery.sources[0].name)
+        columns[wrong] = pa.array(noise.wrong_probability, mask=empty)
+        columns[better] = _names_column(proposed)
+        columns[sure] = pa.array(noise.proposed_probability, mask=empty)
+    return columns
+
+
+def noise_columns(source: str, *, first: str) -> tuple[str, str, str]:
+    """Return the names of a source's columns; those of the `first` source have no suffix."""
+    suffix = "" if source == first else f"_{source}"
+    names = ("wrong_probability", "proposed_coarse", "proposed_probability")
+    return (f"{names[0]}{suffix}", f"{names[1]}{suffix}", f"{names[2]}{suffix}")
 
 
 def coarse_columns(sources: Sequence[str]) -> tuple[str, ...]:
@@ -83,6 +112,12 @@ def table_assignments(table: pa.Table) -> Assignments:
     )
 
 
+def table_floats(table: pa.Table, column: str) -> FloatArray:
+    """Return a column of probabilities; NaN where there is none."""
+    values: FloatArray = _filled(table.column(column), float("nan"), np.float32)
+    return values
+
+
 def table_labels(table: pa.Table, column: str, names: Sequence[str]) -> IntArray:
     """Return one source's labels as positions in `names`."""
     import pyarrow as pa
@@ -105,7 +140,7 @@ def _numbers(table: pa.Table, column: str, dtype: Any) -> Any:
     return _filled(table.column(column), NO_RUNNER_UP, dtype)
 
 
-def _filled(column: pa.ChunkedArray, null: int, dtype: Any) -> Any:
+def _filled(column: pa.ChunkedArray, null: float, dtype: Any) -> Any:
     import pyarrow.compute as pc
 
     values = pc.fill_null(column, null) if column.null_count else column

@@ -1,6 +1,7 @@
 """From a coarsely labelled data set to a discovery: the stages in order.
 
-    encoder -> features -> structure -> space -> neighbors -> head -> [joint] -> assignments -> map
+    encoder -> features -> [labels] -> structure -> space -> neighbors -> head -> [joint]
+    -> assignments -> map
 
 `discover` runs them in memory; `discover_to` also writes the result directory. With a work
 directory every stage that costs time leaves what it found there, and a resumed run goes on from
@@ -21,14 +22,16 @@ from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.classes import describe_classes
 from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
 from falcon_svc.discovery.feature_space import FeatureSpace
+from falcon_svc.discovery.merged_start import merged_start
 from falcon_svc.discovery.metric import centred
 from falcon_svc.discovery.partition import SHRINKAGE
 from falcon_svc.discovery.prediction import predict
-from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
+from falcon_svc.discovery.result import CountEstimate, Discovery, SharedPair, SourceRelation
+from falcon_svc.discovery.shared_classes import find_shared_classes
 from falcon_svc.discovery.structure import Counts, Structure, find_structure
 from falcon_svc.discovery.trained_head import TrainedHead
 from falcon_svc.discovery.trainer import train_head
-from falcon_svc.discovery.warm_start import start_of
+from falcon_svc.discovery.warm_start import WarmStart, start_of
 from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
 from falcon_svc.encoder.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
@@ -36,6 +39,7 @@ from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.atomic_directory import check_replaceable
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
+from falcon_svc.pipeline.label_stage import judged_labels
 from falcon_svc.pipeline.layout import draw_map
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.pipeline.record import Recorder, versions
@@ -45,6 +49,7 @@ from falcon_svc.pipeline.structure_file import load_structure, run_key, save_str
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
 from falcon_svc.types import (
+    UNLABELLED,
     CoarseDataset,
     FloatArray,
     IntArray,
@@ -126,41 +131,53 @@ def discover(
         encoder = open_encoder(dataset, run)
     check_trainable(encoder, dataset, config)
     features = _encoded(encoder, dataset, run, recorder)
-    rows = structure_rows(dataset.coarse, bounds, seed=config.seed)
+    label_noise, believed = judged_labels(features, dataset, bounds, config, recorder)
+    bounds = count_bounds(config.counts, believed.coarse)
+    rows = structure_rows(believed.coarse, bounds, seed=config.seed)
     with recorder.stage("structure", total=0):
-        structure = _structure(features, rows, dataset, bounds, config, work_dir, recorder)
+        structure = _structure(features, rows, believed, bounds, config, work_dir, recorder)
     with recorder.stage("space", total=1):
         sample = np.asarray(features[rows])
         space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
         inputs = space.apply(features)
-    neighbors = _neighbors(inputs, dataset.sources, config.seed, recorder)
+    neighbors = _neighbors(inputs, believed.sources, config.seed, recorder)
     train = config.train.for_samples(len(dataset))
-    start = start_of(inputs, rows, structure, dataset.sources, seed=config.seed)
-    with recorder.stage("head", total=train.epochs):
-        head = train_head(
-            inputs,
-            dataset.sources,
-            neighbors,
-            start.head,
-            train,
-            seed=config.seed,
-            device=device,
-            fine_prior=start.fine_prior,
-            size_targets=start.size_targets,
-            checkpoints=None if work_dir is None else CheckpointStore(work_dir / "checkpoints"),
-            on_epoch=recorder.epoch,
+    start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
+
+    def train_from(start: WarmStart, name: str, folder: str) -> TrainedHead:
+        with recorder.stage(name, total=train.epochs):
+            return train_head(
+                inputs,
+                believed.sources,
+                neighbors,
+                start.head,
+                train,
+                seed=config.seed,
+                device=device,
+                fine_prior=start.fine_prior,
+                size_targets=start.size_targets,
+                checkpoints=None if work_dir is None else CheckpointStore(work_dir / folder),
+                on_epoch=recorder.epoch,
+            )
+
+    head, stability = train_from(start, "head", "checkpoints"), structure.stability
+    if config.labels.several_parents and (pairs := _overlaps(inputs, believed, head)):
+        merged = merged_start(
+            inputs, rows, structure, start, pairs, believed.sources, seed=config.seed
         )
+        start, stability = merged.start, merged.stability
+        head = train_from(start, "head, several parents", "checkpoints-merged")
     if config.joint.train_encoder:
         assert isinstance(encoder, NetworkEncoder)
         frozen = FrozenStart(
-            *(encoder, space, head, dataset.sources, neighbors),
+            *(encoder, space, head, believed.sources, neighbors),
             *(start.fine_prior, start.size_targets),
         )
         trained = train_encoder_too(
             frozen,
             dataset,
             config,
-            lambda inputs: _search(inputs, dataset.sources, config.seed, Silent()),
+            lambda inputs: _search(inputs, believed.sources, config.seed, Silent()),
             device=device,
             work_dir=work_dir,
             recorder=recorder,
@@ -170,9 +187,8 @@ def discover(
         inputs = space.apply(features)
     with recorder.stage("assignments", total=1):
         assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
-        classes = describe_classes(
-            inputs, assignments, dataset.sources, head.relations, structure.stability
-        )
+        classes = describe_classes(inputs, assignments, dataset.sources, head.relations, stability)
+        shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
         map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
     discovery = Discovery(
@@ -190,8 +206,19 @@ def discover(
         seed=config.seed,
         config=config.model_dump(mode="json"),
         versions=versions(),
+        label_noise=label_noise,
+        shared_pairs=shared_pairs,
     )
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
+
+
+def _overlaps(
+    inputs: FloatArray, believed: CoarseDataset, head: TrainedHead
+) -> tuple[SharedPair, ...]:
+    """Return the pairs that cannot be told apart, by samples whose label is believed."""
+    found = predict(head.teacher, inputs, believed.sources, head.relations).fine
+    trusted = np.where(believed.coarse.labels < 0, UNLABELLED, found)
+    return find_shared_classes(inputs, trusted, head.relations[0])
 
 
 def _encoded(

@@ -111,7 +111,7 @@ def _edges(discovery: Discovery) -> list[Record]:
     return [
         _edge(relation, fine, coarse)
         for relation in discovery.relations
-        for fine, coarse in enumerate(relation.relation.argmax(axis=1).tolist())
+        for fine, coarse in np.argwhere(relation.relation).tolist()
     ]
 
 

@@ -19,11 +19,13 @@ from falcon_svc.discovery.result import (
     CountEstimate,
     Discovery,
     FineClass,
+    LabelNoise,
+    SharedPair,
     SourceRelation,
     StageRecord,
 )
 from falcon_svc.pipeline.graph import next_best_parent
-from falcon_svc.types import FloatArray
+from falcon_svc.types import FloatArray, IntArray
 
 Record = dict[str, Any]
 SOLVE_FIELDS = ("status", "method", "objective", "bound", "gap", "seconds", "certificate")
@@ -40,9 +42,11 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "dataset_digest": discovery.dataset_digest,
         "seed": discovery.seed,
         "counts": [_count(count, discovery) for count in discovery.counts],
+        "label_noise": [_noise(noise, names[noise.source]) for noise in discovery.label_noise],
         "classes": [_fine_class(fine, names, discovery.ids) for fine in discovery.classes],
         "relations": [_relation(relation) for relation in discovery.relations],
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
+        "shared_pairs": [_shared_pair(pair, discovery) for pair in discovery.shared_pairs],
         "stages": [asdict(stage) for stage in discovery.stages],
         "config": dict(discovery.config),
         "versions": dict(discovery.versions),
@@ -76,6 +80,10 @@ def read_classes(document: Record, ids: Sequence[str]) -> tuple[FineClass, ...]:
             mean_confidence=record["mean_confidence"],
             medoids=tuple(row_of[medoid] for medoid in record["medoids"]),
             stability=record["stability"],
+            also_in={
+                source: tuple(index[source][name] for name in parents)
+                for source, parents in record.get("also_in", {}).items()
+            },
         )
         for record in document["classes"]
     )
@@ -106,6 +114,39 @@ def read_counts(document: Record) -> tuple[CountEstimate, ...]:
     )
 
 
+def read_label_noise(
+    record: Record, wrong: FloatArray, proposed: IntArray, sure: FloatArray
+) -> LabelNoise:
+    """Return one source's record, with its columns of the assignments."""
+    classes = record["coarse"]
+    return LabelNoise(
+        source=record["source"],
+        given=record["origin"] == "given",
+        rate=record["rate"],
+        low=record["rate_interval"][0],
+        high=record["rate_interval"][1],
+        expected=np.array([c["expected"] for c in classes], np.float64),
+        expected_low=np.array([c["low"] for c in classes], np.float64),
+        expected_high=np.array([c["high"] for c in classes], np.float64),
+        wrong_probability=wrong,
+        proposed=proposed,
+        proposed_probability=sure,
+    )
+
+
+def read_shared_pairs(document: Record) -> tuple[SharedPair, ...]:
+    """Return the document's pairs; none in documents of schema 1.0."""
+    return tuple(
+        SharedPair(
+            fine=(record["fine"][0], record["fine"][1]),
+            balanced_accuracy=record["balanced_accuracy"],
+            upper=record["upper"],
+            p_value=record["p_value"],
+        )
+        for record in document.get("shared_pairs", ())
+    )
+
+
 def read_stages(document: Record) -> tuple[StageRecord, ...]:
     """Return the document's stages."""
     return tuple(StageRecord(**record) for record in document["stages"])
@@ -131,6 +172,27 @@ def _count(count: CountEstimate, discovery: Discovery) -> Record:
     }
 
 
+def _noise(noise: LabelNoise, names: Sequence[str]) -> Record:
+    columns = (noise.expected, noise.expected_low, noise.expected_high)
+    return {
+        "source": noise.source,
+        "origin": "given" if noise.given else "estimated",
+        "rate": noise.rate,
+        "rate_interval": [noise.low, noise.high],
+        "n_suspected": len(noise.suspected),
+        "coarse": [
+            {"coarse": name, "expected": wrong, "low": low, "high": high}
+            for name, wrong, low, high in zip(names, *(c.tolist() for c in columns), strict=True)
+        ],
+    }
+
+
+def _shared_pair(pair: SharedPair, discovery: Discovery) -> Record:
+    source = discovery.sources[0]
+    parents = (discovery.classes[fine].coarse[source.name] for fine in pair.fine)
+    return {**asdict(pair), "coarse": [source.names[parent] for parent in parents]}
+
+
 def _fine_class(fine: FineClass, names: Mapping[str, Sequence[str]], ids: Sequence[str]) -> Record:
     return {
         "id": fine.id,
@@ -139,6 +201,7 @@ def _fine_class(fine: FineClass, names: Mapping[str, Sequence[str]], ids: Sequen
         "mean_confidence": fine.mean_confidence,
         "stability": fine.stability,
         "medoids": [ids[row] for row in fine.medoids],
+        "also_in": {s: [names[s][k] for k in parents] for s, parents in fine.also_in.items()},
     }
 
 
@@ -151,16 +214,16 @@ def _relation(relation: SourceRelation) -> Record:
 
 
 def _edges(relation: SourceRelation) -> list[Record]:
-    return [_edge(relation, fine) for fine in range(len(relation.relation))]
+    return [_edge(relation, fine, k) for fine, k in np.argwhere(relation.relation).tolist()]
 
 
-def _edge(relation: SourceRelation, fine: int) -> Record:
+def _edge(relation: SourceRelation, fine: int, coarse: int) -> Record:
     """One edge, with the next best parent and the price of it."""
     other = next_best_parent(relation, fine)
     return {
         "source": relation.source,
         "fine": fine,
-        "coarse": relation.coarse_names[int(relation.relation[fine].argmax())],
+        "coarse": relation.coarse_names[coarse],
         "next_best": relation.coarse_names[other.coarse] if other else None,
         "price": other.price if other else None,
     }

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import SCHEMA_VERSION, Discovery, SourceRelation
+from falcon_svc.discovery.result import SCHEMA_VERSION, Discovery, LabelNoise, SourceRelation
 from falcon_svc.errors import InputError, StorageError
 from falcon_svc.pipeline.assignments_table import (
     assignments_parquet,
     coarse_columns,
+    noise_columns,
     read_assignments,
     table_assignments,
+    table_floats,
     table_labels,
 )
 from falcon_svc.pipeline.atomic_directory import (
@@ -37,7 +39,9 @@ from falcon_svc.pipeline.result_document import (
     json_line,
     read_classes,
     read_counts,
+    read_label_noise,
     read_relation,
+    read_shared_pairs,
     read_stages,
 )
 from falcon_svc.types import LabelSource
@@ -162,6 +166,23 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         seed=document["seed"],
         config=document["config"],
         versions=document["versions"],
+        label_noise=tuple(
+            _label_noise(table, record, relations) for record in document.get("label_noise", ())
+        ),
+        shared_pairs=read_shared_pairs(document),
+    )
+
+
+def _label_noise(
+    table: pa.Table, record: dict[str, Any], relations: tuple[SourceRelation, ...]
+) -> LabelNoise:
+    names = {relation.source: relation.coarse_names for relation in relations}[record["source"]]
+    wrong, better, sure = noise_columns(record["source"], first=relations[0].source)
+    return read_label_noise(
+        record,
+        table_floats(table, wrong),
+        table_labels(table, better, names),
+        table_floats(table, sure),
     )
 
 

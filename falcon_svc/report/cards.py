@@ -27,7 +27,9 @@ def class_groups(discovery: Discovery, evidence: Sequence[Evidence], exemplars: 
         element(
             "details",
             _group_head(names[k], classes, color_of(k), counts.get(k)),
-            element("div", (_card(evidence[c.id], exemplars) for c in classes), class_="cards"),
+            element(
+                "div", (_card(evidence[c.id], exemplars, names) for c in classes), class_="cards"
+            ),
             open=True if k == 0 or discovery.n_fine <= OPEN_ALL else None,
             style=f"--hue:{color_of(k)}",
         )
@@ -68,16 +70,25 @@ def _interval(count: CountEstimate | None) -> str:
     return f" ({count.low}–{count.high})"
 
 
-def _card(evidence: Evidence, exemplars: Exemplars) -> Html:
+def _card(evidence: Evidence, exemplars: Exemplars, names: Sequence[str]) -> Html:
     fine = evidence.fine
     return element(
         "article",
         element("header", element("h4", f"Class {fine.id}"), _size(fine)),
+        _further_homes(fine, names),
         element("div", _confidence(fine), _stability(fine), class_="gauges"),
         exemplars.central(fine.medoids),
         _doubts(evidence, exemplars),
         id=fine_anchor(fine.id)[1:],
     )
+
+
+def _further_homes(fine: FineClass, names: Sequence[str]) -> Html | None:
+    """Where else the class lies, in the first source's words."""
+    others = next(iter(fine.also_in.values()), ())
+    if not others:
+        return None
+    return element("p", f"also in {', '.join(names[k] for k in others)}", class_="quiet")
 
 
 def _size(fine: FineClass) -> Html:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from falcon_svc.discovery.result import Assignments, Discovery, FineClass
-from falcon_svc.types import BoolArray, IntArray
+from falcon_svc.types import IntArray
 
 N_BORDER = 6
 BORDER_MARGIN = 0.2
@@ -54,7 +54,7 @@ class Evidence:
 class Mixup:
     """Samples labelled `coarse` that look like `likely`: wrong labels, or classes that overlap.
 
-    `rows` are the samples, those least at home in their own class first.
+    `rows` are the samples, the strongest cases first.
     """
 
     coarse: int
@@ -78,35 +78,21 @@ def share_of_border_samples(discovery: Discovery) -> float:
     return float((discovery.assignments.margin < BORDER_MARGIN).mean())
 
 
-def share_of_strangers(discovery: Discovery) -> float:
-    """Share of labelled samples that look most like a fine class of another coarse class."""
+def share_of_suspects(discovery: Discovery) -> float:
+    """Share of labelled samples whose coarse label looks wrong."""
     labelled = discovery.sources[0].labels >= 0
-    return float(_is_stranger(discovery).sum() / max(labelled.sum(), 1))
+    return float(len(discovery.suspects) / max(labelled.sum(), 1))
 
 
 def mixups(discovery: Discovery, most: int) -> tuple[Mixup, ...]:
     """Return the most frequent pairs of given and likely coarse class, largest first."""
-    likely = _likely_coarse(discovery)
-    rows = np.flatnonzero(_is_stranger(discovery))
-    rows = rows[np.argsort(discovery.assignments.confidence[rows], kind="stable")]
+    likely, rows = discovery.likely_coarse, discovery.suspects
     pairs = np.stack((discovery.sources[0].labels[rows], likely[rows]), axis=1)
     kinds, kind_of, sizes = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     return tuple(
         Mixup(int(kinds[k, 0]), int(kinds[k, 1]), tuple(rows[kind_of.ravel() == k].tolist()))
         for k in np.argsort(-sizes, kind="stable")[:most]
     )
-
-
-def _likely_coarse(discovery: Discovery) -> IntArray:
-    """(N,) parent of the fine class that a sample looks most like, label or not."""
-    parent = discovery.relations[0].relation.argmax(axis=1)
-    return np.asarray(parent[discovery.assignments.fine_unmasked], np.int64)
-
-
-def _is_stranger(discovery: Discovery) -> BoolArray:
-    coarse = discovery.sources[0].labels
-    strange: BoolArray = (coarse >= 0) & (_likely_coarse(discovery) != coarse)
-    return strange
 
 
 def _evidence(fine: FineClass, rows: IntArray, found: Assignments) -> Evidence:

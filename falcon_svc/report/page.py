@@ -44,6 +44,7 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         ),
         sections.first_looks(discovery, evidence),
         sections.label_doubts(discovery, exemplars),
+        sections.overlaps(discovery),
         sections.distributions(discovery),
         sections.maps(discovery),
         sections.counts(discovery),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import CountEstimate, Discovery, SourceRelation
+from falcon_svc.discovery.result import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.report import figures
 from falcon_svc.report.blocks import figure, folded, section, table
 from falcon_svc.report.cards import class_link
@@ -20,7 +20,7 @@ from falcon_svc.report.evidence import (
     Evidence,
     mixups,
     share_of_border_samples,
-    share_of_strangers,
+    share_of_suspects,
 )
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import is_drawable, radial_tree
@@ -72,10 +72,7 @@ def label_doubts(discovery: Discovery, exemplars: Exemplars) -> Html | None:
     found = mixups(discovery, N_MIXUPS)
     if not found:
         return None
-    text = (
-        "Samples that look most like a fine class of another coarse class. A few are "
-        "likely labelling errors to mend; many mean that the two coarse classes overlap."
-    )
+    text = _label_words(discovery)
     names = discovery.relations[0].coarse_names
     rows = (
         (names[m.coarse], names[m.likely], f"{len(m.rows):,}", exemplars.examples(m.rows))
@@ -83,6 +80,54 @@ def label_doubts(discovery: Discovery, exemplars: Exemplars) -> Html | None:
     )
     heads = ("labelled", "looks like", "samples", "for example")
     return section("Coarse labels in doubt", text, table(heads, rows, numeric=(2,)))
+
+
+def overlaps(discovery: Discovery) -> Html | None:
+    """Return the fine classes of different coarse classes that cannot be told apart."""
+    if not discovery.shared_pairs:
+        return None
+    text = (
+        "Fine classes of different coarse classes whose samples cannot be told apart by their "
+        "features, as a test shows: your labels overlap here. Told apart = the share of samples "
+        "that a classifier sorts rightly between the two; 50 % is a coin."
+    )
+    source = discovery.relations[0]
+    rows = (_overlap(pair, discovery, source.coarse_names) for pair in discovery.shared_pairs)
+    heads = ("class", "inside", "class", "inside", "told apart", "at most")
+    return section("Labels that overlap", text, table(heads, rows, numeric=(4, 5)))
+
+
+def _overlap(pair: SharedPair, discovery: Discovery, names: Sequence[str]) -> tuple[object, ...]:
+    source = discovery.relations[0].source
+    first, second = (discovery.classes[fine] for fine in pair.fine)
+    return (
+        *(class_link(first.id), names[first.coarse[source]]),
+        *(class_link(second.id), names[second.coarse[source]]),
+        *(percent(pair.balanced_accuracy), percent(pair.upper)),
+    )
+
+
+def _label_words(discovery: Discovery) -> str:
+    """What the suspects are, and how many wrong labels there are likely to be."""
+    noise = discovery.noise_of(discovery.sources[0].name)
+    if noise is None:
+        return (
+            "Samples that look most like a fine class of another coarse class. A few are "
+            "likely labelling errors to mend; many mean that the two coarse classes overlap."
+        )
+    known = "were said to be" if noise.given else "are estimated to be"
+    return (
+        f"About {percent(noise.rate)} of the coarse labels {known} wrong (90 % interval: "
+        f"{percent(noise.low)} to {percent(noise.high)}). The samples below have a label that is "
+        "more likely wrong than right. It taught nothing in training; each sample stays in the "
+        "classes of its own label until someone decides otherwise."
+    )
+
+
+def _suspicion(discovery: Discovery) -> str:
+    if discovery.label_noise:
+        return "carry a coarse label that is more likely wrong than right"
+    return "look most like a class of another coarse label, which may be a labelling error"
 
 
 def distributions(discovery: Discovery) -> Html:
@@ -186,7 +231,7 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
 
 def _answer(discovery: Discovery) -> str:
     """The result in three sentences."""
-    border, strangers = share_of_border_samples(discovery), share_of_strangers(discovery)
+    border, suspects = share_of_border_samples(discovery), share_of_suspects(discovery)
     stable = [c.stability for c in discovery.classes if c.stability is not None]
     solid = sum(verdict(s) == "solid" for s in stable)
     stability = (
@@ -197,8 +242,7 @@ def _answer(discovery: Discovery) -> str:
     return (
         f"{count_of(discovery.n_samples, 'sample')} carried coarse labels only.{stability} "
         f"{percent(border)} of the samples lie at a border between two classes (margin under "
-        f"{BORDER_MARGIN}), and {percent(strangers)} look most like a class of another coarse "
-        "label, which may be a labelling error."
+        f"{BORDER_MARGIN}), and {percent(suspects)} {_suspicion(discovery)}."
     )
 
 

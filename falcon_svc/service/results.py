@@ -19,7 +19,7 @@ import numpy as np
 
 from falcon_svc.discovery.result import Discovery
 from falcon_svc.errors import InputError, StorageError
-from falcon_svc.pipeline.assignments_table import assignments_parquet
+from falcon_svc.pipeline.assignments_table import assignments_parquet, noise_columns
 from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.pipeline.result_files import read_discovery
 from falcon_svc.service import jobs
@@ -119,14 +119,22 @@ def _class(found: Discovery, class_id: int) -> Record:
         "mean_confidence": fine.mean_confidence,
         "stability": fine.stability,
         "medoids": [found.ids[row] for row in fine.medoids],
+        "also_in": {s: [names[s][k] for k in parents] for s, parents in fine.also_in.items()},
+        "not_told_from": _not_told_from(found, class_id),
     }
+
+
+def _not_told_from(found: Discovery, class_id: int) -> list[int]:
+    """Return the classes of other coarse classes that this one cannot be told apart from."""
+    pairs = (pair.fine for pair in found.shared_pairs if class_id in pair.fine)
+    return sorted(sum(pair) - class_id for pair in pairs)
 
 
 def samples(found: Discovery, class_id: int, kind: str, *, most: int) -> list[Record]:
     """Return samples of a class: its medoids, those near its border, or those that look strange.
 
-    Border samples have a small margin over the runner-up; suspects would be of another coarse
-    class by their features alone. Strongest cases first.
+    Border samples have a small margin over the runner-up; suspects carry a coarse label that
+    looks wrong (`Discovery.suspects`). Strongest cases first.
     """
     one_class(found, class_id)
     return [_sample(found, row) for row in _rows(found, class_id, kind)[:most]]
@@ -140,9 +148,8 @@ def _rows(found: Discovery, class_id: int, kind: str) -> list[int]:
     order = members[np.argsort(table.margin[members], kind="stable")]
     if kind == "border":
         return [int(row) for row in order if table.margin[row] < BORDER_MARGIN]
-    parent = found.relations[0].relation.argmax(axis=1)
-    strange = parent[table.fine_unmasked] != parent[table.fine]
-    return [int(row) for row in order if strange[row]]
+    suspects = found.suspects
+    return [int(row) for row in suspects[table.fine[suspects] == class_id]]
 
 
 def _sample(found: Discovery, row: int) -> Record:
@@ -158,7 +165,24 @@ def _sample(found: Discovery, row: int) -> Record:
         "margin": float(table.margin[row]),
         "runner_up": runner_up if runner_up >= 0 else None,
         "fine_unmasked": int(table.fine_unmasked[row]),
+        **_label_doubt(found, row),
     }
+
+
+def _label_doubt(found: Discovery, row: int) -> Record:
+    """Per judged source: that the label is wrong, the better one and its probability."""
+    record: Record = {}
+    names = {source.name: source.names for source in found.sources}
+    for noise in found.label_noise:
+        columns = noise_columns(noise.source, first=found.sources[0].name)
+        better = int(noise.proposed[row])
+        values = (
+            _number(float(noise.wrong_probability[row])),
+            names[noise.source][better] if better >= 0 else None,
+            _number(float(noise.proposed_probability[row])),
+        )
+        record |= dict(zip(columns, values, strict=True))
+    return record
 
 
 def relations(context: Context, caller: Caller, job_id: str) -> list[Record]:

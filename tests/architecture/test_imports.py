@@ -22,7 +22,10 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "config"),
     "metrics": ("discovery.result",),
     "report": ("discovery.result",),
-    "config": ("data.config", "encoder.config", "discovery.train_config", "joint.config"),
+    "config": (
+        *("data.config", "encoder.config", "discovery.label_config", "discovery.train_config"),
+        "joint.config",
+    ),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
     "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
     "settings": (),

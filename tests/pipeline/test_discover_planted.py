@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,62 @@ def test_a_stopped_run_resumes_to_the_same_bytes_and_leaves_no_directory(blobs, 
         whole, cut = (tmp_path / run / name for run in ("whole", "cut"))
         assert whole.read_bytes() == cut.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
+
+
+def with_wrong_labels(dataset, rate=0.1):
+    rng = np.random.default_rng(3)
+    labels = dataset.coarse.labels.copy()
+    rows = rng.permutation(len(labels))[: round(rate * len(labels))]
+    labels[rows] = (labels[rows] + rng.integers(1, 3, len(rows))) % 3
+    return replace(dataset, sources=(replace(dataset.coarse, labels=labels),), digest="cd" * 32)
+
+
+@pytest.mark.parametrize("noise", ["auto", 0.1])
+def test_wrong_labels_are_told_teach_nothing_and_are_not_moved(blobs, noise):
+    dataset, fine = blobs
+    noisy = with_wrong_labels(dataset)
+    clean = noisy.coarse.labels == dataset.coarse.labels
+    found = discover(noisy, make_config(CONFIG | {"labels": {"coarse_noise": noise}})).discovery
+    assert np.array_equal(found.sources[0].labels, noisy.coarse.labels)
+    parent = found.relations[0].relation.argmax(axis=1)
+    assert np.array_equal(parent[found.assignments.fine], noisy.coarse.labels)
+    (judged,) = found.label_noise
+    assert sorted(judged.suspected.tolist()) == np.flatnonzero(~clean).tolist()
+    assert (judged.proposed[~clean] == dataset.coarse.labels[~clean]).all()
+    assert accuracy_score(fine[clean], found.assignments.fine[clean]) > 0.95
+    assert "labels" in {stage.name for stage in found.stages}
+
+
+def test_labels_that_cannot_be_judged_are_believed(caplog):
+    x, source, _ = planted([3], per_fine=20)
+    config = make_config({"counts": {"n_fine": 3}, "labels": {"coarse_noise": "auto"}})
+    found = discover(pretend_dataset(x, source.labels), config).discovery
+    assert found.label_noise == () and "cannot be judged" in caplog.text
+
+
+def split_in_two(dataset, fine, which):
+    """Half of one fine class's samples get the label of another coarse class."""
+    labels = dataset.coarse.labels.copy()
+    rows = np.flatnonzero(fine == which)
+    labels[rows[::2]] = (labels[rows[0]] + 1) % 3
+    return replace(dataset, sources=(replace(dataset.coarse, labels=labels),), digest="ef" * 32)
+
+
+def test_a_class_that_lies_in_two_coarse_classes_is_listed_and_merged_where_wished():
+    x, source, fine = planted([2, 4, 3], per_fine=60)
+    dataset = split_in_two(pretend_dataset(x, source.labels), fine, 0)
+    counts = {"counts": {"n_fine": 10}}
+    listed = discover(dataset, make_config(counts)).discovery
+    (pair,) = listed.shared_pairs
+    assert {int(np.bincount(fine[listed.assignments.fine == k]).argmax()) for k in pair.fine} == {0}
+    merged = discover(
+        dataset, make_config(counts | {"labels": {"several_parents": True}})
+    ).discovery
+    assert (listed.n_fine, merged.n_fine) == (10, 9)
+    (shared,) = [c for c in merged.classes if c.also_in]
+    assert {shared.coarse["coarse"], *shared.also_in["coarse"]} == {0, 1}
+    assert merged.relations[0].relation.sum() == 10 and not merged.shared_pairs
+    assert accuracy_score(fine, merged.assignments.fine) > 0.95
 
 
 def test_a_saved_model_predicts_what_the_discovery_assigned(blobs, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from falcon_svc.pipeline.result_document import discovery_document, json_bytes
 from falcon_svc.pipeline.result_files import write_discovery
-from tests.discoveries import pretend_blobs
+from tests.discoveries import judged, pretend_blobs
 
 PAGE = Path(__file__).parents[2] / "docs" / "result-files.md"
 FREE = {"config", "versions", "files", "certificate"}
@@ -23,7 +23,7 @@ def page() -> str:
 
 @pytest.fixture(scope="module")
 def document():
-    written = json_bytes(discovery_document(pretend_blobs()[2], {"run.jsonl": "00"}))
+    written = json_bytes(discovery_document(judged(pretend_blobs()[2]), {"run.jsonl": "00"}))
     return json.loads(written)
 
 

@@ -24,7 +24,7 @@ from falcon_svc.pipeline.exchange import exchange
 from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.pipeline.result_files import read_discovery, write_discovery
 from falcon_svc.types import LabelSource
-from tests.discoveries import blobs, pretend_blobs, pretend_dataset, pretend_discovery
+from tests.discoveries import blobs, judged, pretend_blobs, pretend_dataset, pretend_discovery
 
 MODEL = {"model.safetensors": b"weights", "model.json": b"{}"}
 FILES = {
@@ -68,11 +68,49 @@ def assert_equal(left, right) -> None:
         assert left == right
 
 
-@pytest.mark.parametrize("make", [lambda: pretend_blobs()[2], two_source_discovery])
+def in_two_coarse_classes():
+    """A discovery with labels judged, and a class that hangs on two coarse classes."""
+    found = judged(two_source_discovery())
+    relation = found.relations[0].relation.copy()
+    relation[0] = True
+    classes = (replace(found.classes[0], also_in={"coarse": (1,)}), *found.classes[1:])
+    relations = (replace(found.relations[0], relation=relation), *found.relations[1:])
+    return replace(found, classes=classes, relations=relations)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: pretend_blobs()[2], two_source_discovery, in_two_coarse_classes]
+)
 def test_reading_returns_what_was_written(tmp_path: Path, make) -> None:
     discovery = make()
     write(tmp_path / "out", discovery)
     assert_equal(read_discovery(tmp_path / "out"), discovery)
+
+
+def test_a_table_of_judged_labels_is_still_a_data_set_of_the_same_sources(tmp_path: Path) -> None:
+    names = read_assignments(assignments_parquet(judged(two_source_discovery()))).column_names
+    assert [name for name in names if name.startswith("coarse")] == ["coarse", "coarse_étage"]
+    assert names[-6:] == [
+        *("wrong_probability", "proposed_coarse", "proposed_probability"),
+        *("wrong_probability_étage", "proposed_coarse_étage", "proposed_probability_étage"),
+    ]
+
+
+def test_a_result_of_the_first_schema_is_read(tmp_path: Path, discovery) -> None:
+    write(tmp_path / "out", discovery)
+    path = tmp_path / "out" / "discovery.json"
+    document = json.loads(path.read_text())
+    del document["label_noise"], document["shared_pairs"]
+    for record in document["classes"]:
+        del record["also_in"]
+    path.write_text(json.dumps({**document, "schema_version": "1.0"}))
+    assert_equal(read_discovery(tmp_path / "out"), discovery)
+
+
+def test_a_class_in_two_coarse_classes_has_two_edges() -> None:
+    found = in_two_coarse_classes()
+    edges = [e["source"] for e in graph_node_link(found)["edges"] if e["target"] == "fine/0"]
+    assert edges[:2] == ["coarse/coarse/0", "coarse/coarse/1"]
 
 
 def test_all_files_are_there_and_nothing_else_is_left(tmp_path: Path, discovery) -> None:
@@ -259,7 +297,7 @@ def test_directory_without_result_is_told_apart_from_a_damaged_one(tmp_path, dis
 def test_later_schema_is_refused_by_name(tmp_path: Path, discovery) -> None:
     write(tmp_path / "out", discovery)
     path = tmp_path / "out" / "discovery.json"
-    path.write_text(path.read_text().replace('"schema_version": "1.0"', '"schema_version": "2.0"'))
+    path.write_text(path.read_text().replace('"schema_version": "1.1"', '"schema_version": "2.0"'))
     with pytest.raises(InputError, match=r"2\.0"):
         read_discovery(tmp_path / "out")
 

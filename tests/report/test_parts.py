@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from falcon_svc.report import sections
 from falcon_svc.report.evidence import (
     BORDER_MARGIN,
     collect_evidence,
     mixups,
-    share_of_strangers,
+    share_of_suspects,
 )
 from falcon_svc.report.exemplars import MAX_COLUMNS, MAX_LINES, Exemplars, _binned
 from falcon_svc.report.figures import _apart, _closeness
@@ -19,7 +20,7 @@ from falcon_svc.report.graph_drawing import children_of, class_strip, is_drawabl
 from falcon_svc.report.html import Html, data_uri, element
 from falcon_svc.report.sections import flattened
 from falcon_svc.report.words import count_of, duration, memory, percent, shortened, verdict
-from tests.discoveries import blobs, pretend_blobs, pretend_dataset
+from tests.discoveries import blobs, judged, pretend_blobs, pretend_dataset
 from tests.report.pages import Page
 
 
@@ -99,13 +100,13 @@ def test_only_child_has_no_rival() -> None:
     assert all(e.rival is None for e in collect_evidence(pretend_blobs(n_fine=3)[2]))
 
 
-def test_strangers_are_samples_that_look_like_another_coarse_class(discovery) -> None:
+def test_suspects_look_like_another_coarse_class(discovery) -> None:
     parent = discovery.relations[0].relation.argmax(axis=1)
     own = discovery.assignments.fine
     moved = own.copy()
     moved[0] = np.flatnonzero(parent != parent[own[0]])[0]
     changed = replace(discovery.assignments, fine_unmasked=moved)
-    share = share_of_strangers(replace(discovery, assignments=changed))
+    share = share_of_suspects(replace(discovery, assignments=changed))
     assert share == pytest.approx(1 / discovery.n_samples)
 
 
@@ -120,6 +121,37 @@ def test_mixups_are_the_strangers_by_pair_of_classes(discovery) -> None:
     assert sorted(mixup.rows) == strangers.tolist()
     homely = replace(discovery.assignments, fine_unmasked=discovery.assignments.fine)
     assert mixups(replace(discovery, assignments=homely), 5) == ()
+
+
+def test_suspects_of_judged_labels_are_ranked_and_explained(discovery) -> None:
+    found = judged(discovery)
+    noise = found.label_noise[0]
+    assert found.suspects.tolist() == noise.suspected.tolist()
+    assert found.suspects[0] == noise.wrong_probability.argmax()
+    assert (found.likely_coarse[found.suspects] == noise.proposed[found.suspects]).all()
+    rows = sorted(row for mixup in mixups(found, 99) for row in mixup.rows)
+    assert rows == sorted(found.suspects.tolist())
+    page = sections.label_doubts(found, Exemplars.of(*pretend_blobs()[:2], 7))
+    assert "are estimated to be wrong" in str(page) and "5.0 % to 15 %" in str(page)
+
+
+def test_overlaps_name_both_classes_and_their_parents(discovery) -> None:
+    assert sections.overlaps(discovery) is None
+    text = str(sections.overlaps(judged(discovery)))
+    assert all(word in text for word in ("class 0", "class 1", "coarse 0", "coarse 1", "52 %"))
+
+
+def test_a_class_in_two_coarse_classes_is_at_home_in_both(discovery) -> None:
+    relation = discovery.relations[0].relation.copy()
+    relation[0] = True
+    everywhere = replace(discovery.relations[0], relation=relation)
+    moved = np.zeros_like(discovery.assignments.fine)
+    found = replace(
+        discovery,
+        relations=(everywhere,),
+        assignments=replace(discovery.assignments, fine_unmasked=moved),
+    )
+    assert not len(found.suspects)
 
 
 def test_every_fine_class_is_the_child_of_one_coarse_class(discovery) -> None:

@@ -1,0 +1,56 @@
+"""The stage that judges coarse labels, where the settings ask for it.
+
+Place: between the stages "features" and "structure" of `falcon_svc.pipeline.discover`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.count_bounds import CountBounds
+from falcon_svc.discovery.label_noise import find_label_noise, withheld
+from falcon_svc.discovery.result import LabelNoise
+from falcon_svc.pipeline.record import Recorder
+from falcon_svc.types import CoarseDataset, FloatArray, LabelSource
+
+_log = logging.getLogger(__name__)
+
+
+def judged_labels(
+    features: FloatArray,
+    dataset: CoarseDataset,
+    bounds: CountBounds,
+    config: DiscoveryConfig,
+    recorder: Recorder,
+) -> tuple[tuple[LabelNoise, ...], CoarseDataset]:
+    """Return what is thought of each source's labels, and the data set with those believed.
+
+    Parameters
+    ----------
+    features
+        (N, D) of the data set.
+    bounds
+        Of the first source; every coarse class keeps at least as many labels as fine classes.
+    config, recorder
+        Settings, and whom to tell.
+    """
+    if not config.labels.judged:
+        return (), dataset
+    found: list[LabelNoise] = []
+    sources: list[LabelSource] = []
+    with recorder.stage("labels", total=len(dataset.sources)), threadpool_limits(1):
+        for place, source in enumerate(dataset.sources):
+            noise = find_label_noise(features, source, config.labels.rate, seed=config.seed)
+            least = bounds.low if place == 0 else np.ones(source.n_coarse, np.int64)
+            sources.append(withheld(source, noise, least))
+            if noise is None:
+                _log.warning("labels of %r cannot be judged; all are believed", source.name)
+            else:
+                found.append(noise)
+            recorder.step()
+    return tuple(found), replace(dataset, sources=tuple(sources))
