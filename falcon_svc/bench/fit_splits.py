@@ -192,7 +192,8 @@ def _shift_weights(cases: Sequence[Case], model: SplitModel) -> dict[str, float]
         uniform = 1e-3 * 0.7**place
         likelihood = np.log((1 - 1e-3) * probability + uniform).sum(axis=1) / len(place) ** 0.5
         features = shift_features(by_shift, case.curve)
-        terms.append((np.array([features[n] for n in names]).T, likelihood, weight / len(place) ** 0.25))
+        columns = np.array([features[n] for n in names]).T
+        terms.append((columns, likelihood, weight / len(place) ** 0.25))
     whole = sum(weight for *_, weight in terms)
 
     def loss(weights: Float) -> float:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from falcon_svc.bench.bench_set import SHIPPED, BenchSet, SetName
+from falcon_svc.bench.bench_set import BenchSet
 from falcon_svc.bench.command import parser, progress_of
+from falcon_svc.bench.set_name import SHIPPED, SetName
 from falcon_svc.bench.table import markdown, write_json
 from falcon_svc.config import make_config
 from falcon_svc.discovery.label_noise import find_label_noise

@@ -9,18 +9,20 @@ if TYPE_CHECKING:
     from falcon_svc.discovery.result import CountEstimate, Discovery
 
 Record = dict[str, Any]
+SHORT = {"": "", "clear": "clear", "weak": "weak", "no better than chance": "chance"}
+"""Verdicts on whether a coarse class holds finer ones -> as the table says it."""
 
 
 def summarise(discovery: Discovery, directory: Path) -> Record:
     """Return the JSON document of `falcon discover --json`."""
-    low = sum(count.low for count in discovery.counts)
-    high = sum(count.high for count in discovery.counts)
+    total = discovery.total
     return {
         "out": str(directory),
         "report": str(directory / "report.html"),
         "n_samples": discovery.n_samples,
         "n_fine": discovery.n_fine,
-        "n_fine_interval": [low, high],
+        "n_fine_interval": list(discovery.n_fine_interval),
+        "n_fine_runner_up": None if total is None else total.runner_up,
         "coarse": [_coarse_class(discovery, count) for count in discovery.counts],
         "seed": discovery.seed,
         "seconds": round(sum(stage.seconds for stage in discovery.stages), 3),
@@ -41,6 +43,7 @@ def _coarse_class(discovery: Discovery, count: CountEstimate) -> Record:
         "low": count.low,
         "high": count.high,
         "origin": count.origin,
+        "verdict": count.verdict,
         "sizes": sorted((c.size for c in fine), reverse=True),
         "mean_confidence": round(confidence, 4),
     }
@@ -54,7 +57,7 @@ def print_summary(summary: Record) -> None:
 
     table = Table(title=_title(summary), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("coarse class", overflow="fold")
-    for heading in ("samples", "fine classes", "interval", "sizes", "confidence"):
+    for heading in ("samples", "fine classes", "interval", "finer?", "sizes", "confidence"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in summary["coarse"]:
         table.add_row(*_cells(record))
@@ -63,8 +66,10 @@ def print_summary(summary: Record) -> None:
 
 
 def _title(summary: Record) -> str:
+    low, high = summary["n_fine_interval"]
+    doubt = f" (90 % interval {low:,}-{high:,})" if low < high else ""
     return (
-        f"{summary['n_samples']:,} samples, {summary['n_fine']:,} fine classes "
+        f"{summary['n_samples']:,} samples, {summary['n_fine']:,} fine classes{doubt} "
         f"in {summary['seconds']:.1f} s"
     )
 
@@ -78,6 +83,7 @@ def _cells(record: Record) -> tuple[str, ...]:
         f"{record['n_samples']:,}",
         f"{record['n_fine']:,}",
         "given" if given else f"{record['low']}-{record['high']}",
+        SHORT[record["verdict"]],
         _sizes(record["sizes"]),
         f"{record['mean_confidence']:.2f}",
     )

@@ -13,17 +13,21 @@ dynamic program solves it exactly. Ours; docs/decisions/0003-structure.md says w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.discovery.merge_tree import MergeTree, common_cost
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import IntArray
+
+Float = NDArray[np.floating[Any]]
 
 SMALLEST_COST = 1e-3
 """Costs are counts of votes: pairs that are never parted must not outweigh all others."""
 
 
-def split_evidence(trees: Sequence[MergeTree], n_fine: int, max_count: int) -> FloatArray:
+def split_evidence(trees: Sequence[MergeTree], n_fine: int, max_count: int) -> Float:
     """Return (C, max_count): sum of log(h_qk / h*) over the splits made; -inf past the leaves."""
     costs = [np.maximum(tree.split_costs.astype(np.float64), SMALLEST_COST) for tree in trees]
     common = common_cost(costs, n_fine)
@@ -35,7 +39,7 @@ def split_evidence(trees: Sequence[MergeTree], n_fine: int, max_count: int) -> F
     return evidence
 
 
-def allocate(score: FloatArray, n_fine: int, low: IntArray, high: IntArray) -> IntArray:
+def allocate(score: Float, n_fine: int, low: IntArray, high: IntArray) -> IntArray:
     """Return counts (C,) that maximise sum_q score[q, n_q - 1] with sum F; ties go to fewer.
 
     Parameters
@@ -63,9 +67,7 @@ def allocate(score: FloatArray, n_fine: int, low: IntArray, high: IntArray) -> I
     return _trace_back(choices, n_fine)
 
 
-def _add_class(
-    best: FloatArray, score: FloatArray, low: int, high: int
-) -> tuple[FloatArray, IntArray]:
+def _add_class(best: Float, score: Float, low: int, high: int) -> tuple[Float, IntArray]:
     total, choice = np.full_like(best, -np.inf), np.zeros(len(best), np.int64)
     for count in range(low, min(high, len(best) - 1) + 1):
         candidate = np.full_like(best, -np.inf)

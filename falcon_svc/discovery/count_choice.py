@@ -9,6 +9,7 @@ at the shift that expects it, weighed with what the coarse sizes say.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from falcon_svc.discovery.allocation import allocate
 from falcon_svc.discovery.count_bounds import CountBounds
 from falcon_svc.discovery.count_posterior import INTERVAL, CountPosterior, quantile
+from falcon_svc.discovery.result import TotalEstimate
 from falcon_svc.discovery.size_prior import (
     EQUAL_ESTIMATED,
     EQUAL_GIVEN_TOTAL,
@@ -28,7 +30,7 @@ from falcon_svc.discovery.size_prior import (
 )
 from falcon_svc.types import FloatArray, IntArray
 
-Float = NDArray[np.float64]
+Float = NDArray[np.floating[Any]]
 
 VOTE_WEIGHT = 2.0
 MOST_COUNT = 200
@@ -36,33 +38,6 @@ SEARCHED = (0.1, 0.9)
 """Quantiles of the total between which the coarse sizes may move an estimate."""
 
 RUNNER_UP_RATIO = 1.2
-
-
-@dataclass(frozen=True)
-class TotalEstimate:
-    """An estimated total with its doubt.
-
-    Parameters
-    ----------
-    n_fine, low, high
-        The estimate and its 90 % interval.
-    runner_up
-        The next most probable total that differs by more than 20 %, or None.
-    totals
-        (B,) candidate totals, ascending.
-    probability
-        (B,) that each is nearest to the truth; they sum to 1.
-    stability
-        (B,) how much better than noise each comes back on other halves of the data, at most 1.
-    """
-
-    n_fine: int
-    low: int
-    high: int
-    runner_up: int | None
-    totals: IntArray
-    probability: FloatArray
-    stability: FloatArray
 
 
 @dataclass(frozen=True)
@@ -80,7 +55,7 @@ class Counts:
     equal
         Whether sizes count as equal.
     total
-        The estimate of the total, None where it was given.
+        The estimate of the total; None where it was given.
     """
 
     n_fine: IntArray
@@ -109,7 +84,7 @@ def estimated_counts(sizes: IntArray, bounds: CountBounds, found: CountPosterior
     dispersion = told_dispersion(dispersion, len(sizes), bounds.sizes)
     equal = dispersion <= EQUAL_ESTIMATED
     if equal:
-        medians = allocate(_size_score(sizes, total, dispersion, found), total, bounds.low, bounds.high)
+        medians = shared_by_sizes(sizes, bounds, total, dispersion, found)
     low, high = (quantile(found.counts, share) for share in INTERVAL)
     return Counts(
         medians,
@@ -141,9 +116,7 @@ def _most(n_fine: int) -> int:
     return int(min(MOST_COUNT, n_fine))
 
 
-def _size_score(
-    sizes: IntArray, total: int, dispersion: float, found: CountPosterior
-) -> Float:
+def _size_score(sizes: IntArray, total: int, dispersion: float, found: CountPosterior) -> Float:
     """Log prior of the sizes, and of the posterior as much as sizes leave open: (C, K)."""
     score = log_size_prior(sizes, total, dispersion, found.by_shift.shape[2])
     weight = min(1.0, 8 * dispersion**2)
@@ -185,10 +158,16 @@ def shared_by_votes(
 
 
 def with_total(
-    sizes: IntArray, total: int, counts: IntArray, dispersion: float, equal: bool, found: CountPosterior
+    sizes: IntArray,
+    total: int,
+    counts: IntArray,
+    dispersion: float,
+    equal: bool,
+    found: CountPosterior,
 ) -> Counts:
     """Return counts of a given total with intervals at that total."""
-    prior = log_size_prior(sizes, total, dispersion if equal else max(dispersion, NATURAL), found.by_shift.shape[2])
+    spread = dispersion if equal else max(dispersion, NATURAL)
+    prior = log_size_prior(sizes, total, spread, found.by_shift.shape[2])
     weight = np.exp(prior - prior.max(axis=1, keepdims=True)) * found.at_total(total)
     distribution = weight / weight.sum(axis=1, keepdims=True)
     low, high = (quantile(distribution, share) for share in INTERVAL)
@@ -210,8 +189,9 @@ def counts_given(bounds: CountBounds, dispersion: float, equal: bool) -> Counts:
 
 def total_estimate(found: CountPosterior, n_fine: int) -> TotalEstimate:
     """Return the total's curve, interval and runner-up."""
-    totals, place = np.unique(found.mean_totals().round().astype(np.int64), return_inverse=True)
-    probability = np.bincount(place, found.weight)
+    rounded = found.mean_totals().round().astype(np.int64)
+    totals, place = np.unique(rounded, return_inverse=True)
+    probability = np.bincount(place, found.weight).astype(np.float64)
     stability = np.interp(np.log(totals), np.log(found.curve.totals), found.curve.scores, left=0.0)
     every = np.arange(1, int(totals[-1]) * 2 + 2)
     below = found.total_probability(every)

@@ -127,9 +127,7 @@ def count_posterior(
     return CountPosterior(by_shift, shift_posterior(by_shift, curve, model.shift), curve)
 
 
-def distributions(
-    trees: Sequence[tuple[ScoredTree, ...]], low: IntArray, high: IntArray
-) -> Float:
+def distributions(trees: Sequence[tuple[ScoredTree, ...]], low: IntArray, high: IntArray) -> Float:
     """Return (B, C, K): the mean of the trees' distributions, inside the bounds."""
     most = int(min(MOST_COUNT, max(2, high.max())))
     rate = root_shift(trees)
@@ -162,9 +160,7 @@ def root_shift(trees: Sequence[tuple[ScoredTree, ...]]) -> float:
     return shift
 
 
-def shift_posterior(
-    by_shift: Float, curve: StabilityCurve, weights: Mapping[str, float]
-) -> Float:
+def shift_posterior(by_shift: Float, curve: StabilityCurve, weights: Mapping[str, float]) -> Float:
     """Return (B,) the posterior of the shift; `weights` as in `SplitModel.shift`."""
     features = shift_features(by_shift, curve)
     score = sum(weights[name] * features[name] for name in features)

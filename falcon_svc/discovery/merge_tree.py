@@ -105,9 +105,7 @@ def trees_of(
     ]
 
 
-def cut_at_counts(
-    trees: Sequence[MergeTree], groups: list[IntArray], counts: IntArray
-) -> IntArray:
+def cut_at_counts(trees: Sequence[MergeTree], groups: list[IntArray], counts: IntArray) -> IntArray:
     """Return (N,) fine ids, consecutive over coarse classes: class q has counts[q] of them."""
     fine = np.zeros(sum(map(len, groups)), np.int64)
     first = np.concatenate([[0], np.cumsum(counts)])
@@ -116,9 +114,7 @@ def cut_at_counts(
     return fine
 
 
-def cut_at_common_cost(
-    trees: Sequence[MergeTree], groups: list[IntArray], n_fine: int
-) -> IntArray:
+def cut_at_common_cost(trees: Sequence[MergeTree], groups: list[IntArray], n_fine: int) -> IntArray:
     """Return (N,) fine ids of about `n_fine` clusters: all trees are cut at one cost."""
     threshold = common_cost([tree.costs for tree in trees], n_fine)
     counts = np.array([1 + int((tree.costs >= threshold).sum()) for tree in trees])

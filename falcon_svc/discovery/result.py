@@ -18,6 +18,11 @@ SCHEMA_VERSION = "1.1"
 SUSPECTED = 0.5
 """Probability of being wrong above which a coarse label is suspected."""
 
+VERDICTS = ("no better than chance", "weak", "clear")
+"""How sure it is that a coarse class holds more than one fine class."""
+
+LEAST_CHANCE, CLEAR = 0.5, 0.05
+
 
 @dataclass(frozen=True)
 class Assignments:
@@ -122,6 +127,9 @@ class CountEstimate:
     origin
         ``"given"`` (by the user, for this class), ``"allocated"`` (a given total was shared
         out) or ``"estimated"``.
+    whole
+        Probability in [0, 1] that the coarse class holds one fine class only; None where the
+        counts were given and nobody asked.
     """
 
     coarse: int
@@ -129,6 +137,45 @@ class CountEstimate:
     low: int
     high: int
     origin: str
+    whole: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the data speak for finer classes here: a word of `VERDICTS`, or ``""``.
+
+        "clear" where one class has a probability of less than 5 %, "no better than chance" where
+        it has half or more, "weak" between; empty where counts were given.
+        """
+        if self.whole is None:
+            return ""
+        return VERDICTS[int(self.whole < LEAST_CHANCE) + int(self.whole < CLEAR)]
+
+
+@dataclass(frozen=True)
+class TotalEstimate:
+    """An estimated total number of fine classes (first label source) with its doubt.
+
+    Parameters
+    ----------
+    n_fine, low, high
+        The estimate and its 90 % interval.
+    runner_up
+        The most probable total among those that differ by more than 20 %, or None.
+    totals
+        (B,) int64 candidate totals, ascending.
+    probability
+        (B,) float32: that each is nearest to the truth; they sum to 1.
+    stability
+        (B,) float32: how much better than noise each comes back on other halves of the data.
+    """
+
+    n_fine: int
+    low: int
+    high: int
+    runner_up: int | None
+    totals: IntArray
+    probability: FloatArray
+    stability: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +263,8 @@ class Discovery:
         The samples' coarse labels as they were given, one `LabelSource` per relation, same order.
     assignments, classes, relations, counts
         The answer.
+    total
+        The estimate of the total number of fine classes; None where it was given.
     label_noise
         Per judged label source, what is thought of its labels; empty where none was judged.
     shared_pairs
@@ -244,6 +293,7 @@ class Discovery:
     seed: int
     config: Mapping[str, Any]
     versions: Mapping[str, str]
+    total: TotalEstimate | None = None
     label_noise: tuple[LabelNoise, ...] = ()
     shared_pairs: tuple[SharedPair, ...] = ()
 
@@ -256,6 +306,13 @@ class Discovery:
     def n_fine(self) -> int:
         """F, the number of fine classes."""
         return len(self.classes)
+
+    @property
+    def n_fine_interval(self) -> tuple[int, int]:
+        """The 90 % interval of the total; a total or counts that were given leave no doubt."""
+        if self.total is None:
+            return self.n_fine, self.n_fine
+        return self.total.low, self.total.high
 
     @property
     def likely_coarse(self) -> IntArray:

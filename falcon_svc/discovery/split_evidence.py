@@ -7,17 +7,18 @@ probability. At most `MOST_ROWS` rows of a coarse class are looked at, so that a
 seen at about the same density. Ours; what each piece is worth and what was dropped is in
 docs/decisions/0004-number-of-classes.md.
 
-| name | what it is |
-|---|---|
-| log_small, log_n | log of the rows of A, of A and B |
-| other | log distance to the 5th nearest row of the sister side / of any other coarse class |
-| far | the same / of the own side |
-| gap_directions, gap_lengths, gap_metric | log of the distance of the means / sum of the standard deviations along the axis of the means |
-| own_directions, own_metric | share of the 10 nearest neighbors on the own side, less chance |
-| dip | depth of the valley in the histogram along the axis of the means |
-| jump, to_root | log of the node's height / its higher child's; / the root's (height: mean distance of the sides) |
-| apart, apart_metric | log of the distance of the means, less noise / root mean square length inside coarse classes |
-| between_within | log of the squared distance of the means, less noise / scatter inside the sides, in the metric |
+- log_small, log_n: log of the rows of A, and of A and B;
+- other, far: log distance to the 5th nearest row of the sister side, relative to that of any other
+  coarse class, and of the own side;
+- gap_directions, gap_lengths, gap_metric: log of the distance of the means over the sum of the
+  standard deviations along the axis of the means;
+- own_directions, own_metric: share of the 10 nearest neighbors on the own side, less chance;
+- dip: depth of the valley in the histogram along the axis of the means;
+- jump, to_root: log of the node's height over its higher child's, and over the root's; a height is
+  the mean distance between the sides;
+- apart, apart_metric: log of the distance of the means, less what noise adds, over the root mean
+  square length inside coarse classes;
+- between_within: log of that distance squared over the scatter inside the sides, in the metric.
 """
 
 from __future__ import annotations
@@ -179,7 +180,9 @@ def _condensed(steps: Float, n: int, least_rows: int) -> tuple[list[IntArray], I
             node = b
         return node
 
-    found, children, waiting = [], [], [(len(inside) - 1, -1, 0)]
+    found: list[IntArray] = []
+    children: list[list[int]] = []
+    waiting = [(len(inside) - 1, -1, 0)]
     while waiting:
         top, parent, place = waiting.pop()
         node = real(top)
@@ -212,20 +215,23 @@ def _evidence(group: _Group, a: IntArray, b: IntArray, jump: float, to_root: flo
         logs = np.log(ratio)
         return float((logs[: len(a)].mean() + logs[len(a) :].mean()) / 2)
 
-    other = 0.0 if np.isnan(group.other[0]) else mean_log((sister + TINY) / (group.other[both] + TINY))
+    alone = np.isnan(group.other[0])  # the only coarse class
+    other = 0.0 if alone else mean_log((sister + TINY) / (group.other[both] + TINY))
     gap, along = _gap(group.directions, a, b)
     far = mean_log((sister + TINY) / (own + TINY))
     apart, _ = _apart(group.directions, a, b)
     apart_metric, within = _apart(group.metric, a, b)
-    return np.array([
-        *(np.log(len(a)), np.log(len(both)), other, far),
-        *(gap, _gap(group.lengths, a, b)[0], _gap(group.metric, a, b)[0]),
-        *(_own_share(group.neighbors, a, b), _own_share(group.neighbors_metric, a, b)),
-        *(_dip(along), jump, to_root),
-        0.5 * np.log(apart) - np.log(max(group.scene.spread, TINY)),
-        0.5 * np.log(apart_metric) - np.log(max(group.scene.spread_metric, TINY)),
-        np.log(apart_metric / (within + TINY) + 1e-6),
-    ])
+    return np.array(
+        [
+            *(np.log(len(a)), np.log(len(both)), other, far),
+            *(gap, _gap(group.lengths, a, b)[0], _gap(group.metric, a, b)[0]),
+            *(_own_share(group.neighbors, a, b), _own_share(group.neighbors_metric, a, b)),
+            *(_dip(along), jump, to_root),
+            0.5 * np.log(apart) - np.log(max(group.scene.spread, TINY)),
+            0.5 * np.log(apart_metric) - np.log(max(group.scene.spread_metric, TINY)),
+            np.log(apart_metric / (within + TINY) + 1e-6),
+        ]
+    )
 
 
 def _gap(rows: FloatArray, a: IntArray, b: IntArray) -> tuple[float, Float]:

@@ -101,9 +101,9 @@ class SplitModel:
     def from_document(cls, record: Mapping[str, Any]) -> SplitModel:
         """Return the model of a document; its evidence must be what this version measures."""
         assert tuple(record["names"]) == NAMES, record["names"]
-        arrays = {name: np.array(record[name], np.float64) for name in ("low", "high", "knots")}
-        parts = {name: _read_regression(record[name]) for name in ("linear", "hinged")}
-        return cls(**arrays, **parts, shift=record["shift"])
+        low, high, knots = (np.array(record[n], np.float64) for n in ("low", "high", "knots"))
+        linear, hinged = (_read_regression(record[name]) for name in ("linear", "hinged"))
+        return cls(low, high, knots, linear, hinged, record["shift"])
 
 
 def hinges(columns: Float, knots: Float) -> Float:
@@ -141,8 +141,8 @@ def _regression_document(part: Regression) -> dict[str, Any]:
 
 
 def _read_regression(record: Mapping[str, Any]) -> Regression:
-    arrays = {name: np.array(record[name], np.float64) for name in ("mean", "scale", "weight")}
-    return Regression(**arrays, intercept=float(record["intercept"]))
+    mean, scale, weight = (np.array(record[n], np.float64) for n in ("mean", "scale", "weight"))
+    return Regression(mean, scale, weight, float(record["intercept"]))
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,8 @@ def stability_curve(
 def candidate_totals(sizes: IntArray) -> IntArray:
     """Return up to 16 totals, C + 1 and up in equal ratios, as far as the samples go."""
     n_coarse = len(sizes)
-    most = max(n_coarse + 1, min(int(sizes.sum()) // ROWS_PER_FINE_CLASS, MOST_PER_COARSE * n_coarse))
+    room = int(sizes.sum()) // ROWS_PER_FINE_CLASS
+    most = max(n_coarse + 1, min(room, MOST_PER_COARSE * n_coarse))
     return np.unique(np.geomspace(n_coarse + 1, most, N_TOTALS).round()).astype(np.int64)
 
 
@@ -124,10 +125,11 @@ def _agreement(
     fits = [_HalfTrees(view, source, rows) for rows in map(np.flatnonzero, (half, ~half))]
     found = np.zeros((len(totals), len(groups)), np.float32)
     for t, total in enumerate(totals):
-        counts = [fit.counts(int(total)) for fit in fits]
+        first, second = (fit.counts(int(total)) for fit in fits)
         for q, rows in enumerate(groups):
-            if max(counts[0][q], counts[1][q]) > 1:
-                one, two = (f.labels(q, int(c[q]), view[rows]) for f, c in zip(fits, counts, strict=True))
+            if max(first[q], second[q]) > 1:
+                one = fits[0].labels(q, int(first[q]), view[rows])
+                two = fits[1].labels(q, int(second[q]), view[rows])
                 found[t, q] = adjusted_rand_score(one, two)
     return found
 

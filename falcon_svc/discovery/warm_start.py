@@ -102,12 +102,12 @@ def start_from(
 def size_shares(structure: Structure, coarse: IntArray) -> FloatArray:
     """Return (F,) shares: even inside a coarse class where sizes are alike, as found where not.
 
-    ``share_f ~ size_f^(1-e) (N_q / n_q)^e`` with e the structure's size exponent.
+    A long tail is a long tail to the balance term, too: it keeps to these shares.
     """
-    counts, exponent = structure.counts.n_fine, structure.counts.exponent
-    sizes = np.bincount(structure.fine, minlength=int(counts.sum())) + 1.0
+    counts = structure.counts.n_fine
     even = np.repeat(np.bincount(coarse, minlength=len(counts)) / counts, counts)
-    shares = sizes ** (1 - exponent) * even**exponent
+    found = np.bincount(structure.fine, minlength=int(counts.sum())) + 1.0
+    shares = even if structure.counts.equal else found
     return np.asarray(shares / shares.sum(), np.float32)
 
 

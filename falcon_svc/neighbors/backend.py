@@ -66,8 +66,8 @@ def nearest(rows: FloatArray, k: int, *, backend: str) -> IntArray:
     if backend == "torch":
         table = torch.from_numpy(rows)
         chunk = max(1, _TORCH_CHUNK_BYTES // (4 * len(rows)))
-        parts = [torch.cdist(part, table).topk(k, largest=False).indices for part in table.split(chunk)]
-        return torch.cat(parts).numpy()
+        parts = (torch.cdist(part, table) for part in torch.split(table, chunk))
+        return torch.cat([part.topk(k, largest=False).indices for part in parts]).numpy()
     import faiss
 
     found: IntArray = faiss.knn(rows, rows, k, metric=faiss.METRIC_L2)[1]

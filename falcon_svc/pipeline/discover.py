@@ -21,16 +21,17 @@ from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.classes import describe_classes
 from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
+from falcon_svc.discovery.count_choice import Counts
 from falcon_svc.discovery.feature_space import FeatureSpace
 from falcon_svc.discovery.merged_start import merged_start
 from falcon_svc.discovery.metric import centred
-from falcon_svc.discovery.partition import SHRINKAGE
 from falcon_svc.discovery.prediction import predict
 from falcon_svc.discovery.result import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.discovery.shared_classes import find_shared_classes
-from falcon_svc.discovery.structure import Counts, Structure, find_structure
+from falcon_svc.discovery.structure import Structure, find_structure
 from falcon_svc.discovery.trained_head import TrainedHead
 from falcon_svc.discovery.trainer import train_head
+from falcon_svc.discovery.views import SHRINKAGE
 from falcon_svc.discovery.warm_start import WarmStart, start_of
 from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
 from falcon_svc.encoder.network_encoder import NetworkEncoder
@@ -199,6 +200,7 @@ def discover(
         classes=classes,
         relations=_relations(head, dataset.sources),
         counts=_count_records(structure.counts, bounds),
+        total=structure.counts.total,
         map_rows=map_rows,
         map_xy=map_xy,
         history=head.history,
@@ -295,12 +297,17 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
 
 
 def _count_records(counts: Counts, bounds: CountBounds) -> tuple[CountEstimate, ...]:
-    found = "estimated" if counts.total_estimated else "allocated"
-    columns = zip(counts.n_fine, counts.low, counts.high, bounds.low == bounds.high, strict=True)
+    found = "allocated" if counts.total is None else "estimated"
+    columns = zip(counts.n_fine, counts.low, counts.high, counts.whole, strict=True)
+    fixed = bounds.low == bounds.high
     return tuple(
-        CountEstimate(q, int(n), int(low), int(high), "given" if fixed else found)
-        for q, (n, low, high, fixed) in enumerate(columns)
+        CountEstimate(q, int(n), int(low), int(high), "given" if fixed[q] else found, _known(whole))
+        for q, (n, low, high, whole) in enumerate(columns)
     )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _model(

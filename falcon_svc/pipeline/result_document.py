@@ -23,6 +23,7 @@ from falcon_svc.discovery.result import (
     SharedPair,
     SourceRelation,
     StageRecord,
+    TotalEstimate,
 )
 from falcon_svc.pipeline.graph import next_best_parent
 from falcon_svc.types import FloatArray, IntArray
@@ -38,7 +39,7 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "schema_version": SCHEMA_VERSION,
         "n_samples": discovery.n_samples,
         "n_fine": discovery.n_fine,
-        **_estimate(discovery.counts),
+        **_estimate(discovery),
         "dataset_digest": discovery.dataset_digest,
         "seed": discovery.seed,
         "counts": [_count(count, discovery) for count in discovery.counts],
@@ -109,7 +110,10 @@ def read_counts(document: Record) -> tuple[CountEstimate, ...]:
     """Return the document's counts, of the first source's classes."""
     names = document["relations"][0]["coarse_names"]
     return tuple(
-        CountEstimate(**{**record, "coarse": names.index(record["coarse"])})
+        CountEstimate(
+            names.index(record["coarse"]),
+            *(record[name] for name in ("n_fine", "low", "high", "origin", "whole")),
+        )
         for record in document["counts"]
     )
 
@@ -152,13 +156,39 @@ def read_stages(document: Record) -> tuple[StageRecord, ...]:
     return tuple(StageRecord(**record) for record in document["stages"])
 
 
-def _estimate(counts: Sequence[CountEstimate]) -> Record:
-    """Return the total's estimate, None where the user gave it, and its interval."""
-    estimated = any(count.origin == "estimated" for count in counts)
+def _estimate(discovery: Discovery) -> Record:
+    """Return the total's estimate, None where the user gave it, its interval and its curve."""
+    total = discovery.total
     return {
-        "n_fine_estimated": sum(count.n_fine for count in counts) if estimated else None,
-        "n_fine_interval": [sum(c.low for c in counts), sum(c.high for c in counts)],
+        "n_fine_estimated": None if total is None else total.n_fine,
+        "n_fine_interval": list(discovery.n_fine_interval),
+        "n_fine_runner_up": None if total is None else total.runner_up,
+        "n_fine_curve": [] if total is None else _curve(total),
     }
+
+
+def _curve(total: TotalEstimate) -> list[Record]:
+    columns = (total.totals.tolist(), total.probability.tolist(), total.stability.tolist())
+    return [
+        {"n_fine": n, "probability": probability, "stability": stability}
+        for n, probability, stability in zip(*columns, strict=True)
+    ]
+
+
+def read_total(document: Record) -> TotalEstimate | None:
+    """Return the document's estimate of the total; None where it was given."""
+    if document["n_fine_estimated"] is None:
+        return None
+    curve, (low, high) = document["n_fine_curve"], document["n_fine_interval"]
+    return TotalEstimate(
+        document["n_fine_estimated"],
+        low,
+        high,
+        document["n_fine_runner_up"],
+        np.array([point["n_fine"] for point in curve], np.int64),
+        np.array([point["probability"] for point in curve], np.float32),
+        np.array([point["stability"] for point in curve], np.float32),
+    )
 
 
 def _count(count: CountEstimate, discovery: Discovery) -> Record:
@@ -169,6 +199,8 @@ def _count(count: CountEstimate, discovery: Discovery) -> Record:
         "low": count.low,
         "high": count.high,
         "origin": count.origin,
+        "whole": count.whole,
+        "verdict": count.verdict,
     }
 
 

@@ -43,6 +43,7 @@ from falcon_svc.pipeline.result_document import (
     read_relation,
     read_shared_pairs,
     read_stages,
+    read_total,
 )
 from falcon_svc.types import LabelSource
 
@@ -159,6 +160,7 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         classes=read_classes(document, ids),
         relations=relations,
         counts=read_counts(document),
+        total=read_total(document),
         map_rows=arrays["map_rows"],
         map_xy=arrays["map_xy"],
         history=_read_run(_intact(directory, RUN, document)),

@@ -16,8 +16,12 @@ from safetensors import SafetensorError
 
 from falcon_svc import __version__
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.structure import Counts, Structure
+from falcon_svc.discovery.count_choice import Counts
+from falcon_svc.discovery.result import TotalEstimate
+from falcon_svc.discovery.structure import Structure
 from falcon_svc.pipeline.atomic_directory import write_durably
+
+TOTAL_COLUMNS = ("totals", "probability", "stability")
 
 
 def run_key(dataset_digest: str, config: DiscoveryConfig) -> str:
@@ -39,7 +43,9 @@ def save_structure(work_dir: Path | None, key: str, structure: Structure) -> Non
         "n_fine": counts.n_fine,
         "low": counts.low,
         "high": counts.high,
-        "scalars": np.array([counts.dispersion, counts.exponent, float(counts.total_estimated)]),
+        "whole": counts.whole,
+        "scalars": np.array([counts.dispersion, float(counts.equal)]),
+        **({} if counts.total is None else _total_tensors(counts.total)),
     }
     temporary = work_dir / f"structure-{key}.tmp"
     write_durably(temporary, safetensors.numpy.save(tensors))
@@ -54,11 +60,27 @@ def load_structure(work_dir: Path | None, key: str) -> Structure | None:
         tensors = safetensors.numpy.load_file(_path(work_dir, key))
     except (OSError, SafetensorError):
         return None
-    dispersion, exponent, estimated = tensors["scalars"].tolist()
-    counts = Counts(
-        tensors["n_fine"], tensors["low"], tensors["high"], dispersion, exponent, bool(estimated)
-    )
+    dispersion, equal = tensors["scalars"].tolist()
+    n_fine, low, high, whole = (tensors[name] for name in ("n_fine", "low", "high", "whole"))
+    total = _read_total(tensors)
+    counts = Counts(n_fine, low, high, whole, dispersion, bool(equal), total)
     return Structure(tensors["fine"], counts, tensors["stability"])
+
+
+def _total_tensors(total: TotalEstimate) -> dict[str, np.ndarray]:
+    runner_up = -1 if total.runner_up is None else total.runner_up
+    return {
+        "total.numbers": np.array([total.n_fine, total.low, total.high, runner_up]),
+        **{f"total.{name}": getattr(total, name) for name in TOTAL_COLUMNS},
+    }
+
+
+def _read_total(tensors: dict[str, np.ndarray]) -> TotalEstimate | None:
+    if "total.numbers" not in tensors:
+        return None
+    n_fine, low, high, runner_up = tensors["total.numbers"].tolist()
+    columns = (tensors[f"total.{name}"] for name in TOTAL_COLUMNS)
+    return TotalEstimate(n_fine, low, high, None if runner_up < 0 else runner_up, *columns)
 
 
 def _path(work_dir: Path, key: str) -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery, SourceRelation
+from falcon_svc.discovery.result import Discovery, SourceRelation, TotalEstimate
 from falcon_svc.report.html import Html, data_uri, element
 from falcon_svc.report.words import color_of, shortened
 from falcon_svc.types import FloatArray, IntArray
@@ -78,6 +78,22 @@ def size_confidence_plot(discovery: Discovery) -> Html:
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter("")
         return _picture(figure, "Mean confidence of each fine class over its size")
+
+
+def total_curve(total: TotalEstimate) -> Html:
+    """Return probability and stability over the number of fine classes."""
+    with _figure(2 * SMALL[0], SMALL[1]) as (figure, [axes]):
+        best = max(float(total.probability.max()), 1e-9)
+        axes.axvspan(total.low, total.high, color=FAINT, lw=0)
+        axes.axvline(total.n_fine, color=DEEP, lw=1)
+        axes.plot(total.totals, total.probability / best, color=ACCENT, marker="o", ms=3)
+        axes.plot(total.totals, total.stability, color=GREY, ls="--", lw=1)
+        axes.set(xlabel="fine classes in all", ylabel="probability (scaled), stability")
+        axes.set(xscale="log", ylim=(min(0, float(total.stability.min())), 1.05))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
+        text = "Probability (line) and stability (dashes) of each number; the interval is shaded"
+        return _picture(figure, text)
 
 
 def coarse_map(discovery: Discovery) -> Html:

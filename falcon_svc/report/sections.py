@@ -182,15 +182,36 @@ def relation(discovery: Discovery) -> Html:
 
 def counts(discovery: Discovery) -> Html:
     """Return the number of fine classes per coarse class."""
-    text = "How many fine classes each coarse class holds, and how many would be plausible too."
+    text = (
+        "How many fine classes each coarse class holds, the numbers that would be plausible too "
+        "(90 % interval), and whether the data speak for finer classes at all: a coarse class "
+        "holds one fine class with a probability under 5 % (clear), under half (weak), or more "
+        "(no better than chance)."
+    )
     names = discovery.sources[0].names
     top = max((count.high for count in discovery.counts), default=1)
     rows = (
-        (names[c.coarse], c.n_fine, _range(c), _range_bar(c, top), _origin(c))
+        (names[c.coarse], c.n_fine, _range(c), _range_bar(c, top), c.verdict, _origin(c))
         for c in discovery.counts
     )
-    heads = ("coarse class", "fine classes", "plausible", "", "how known")
-    return section("Number of classes", text, table(heads, rows, numeric=(1, 2)))
+    heads = ("coarse class", "fine classes", "interval", "", "finer classes", "how known")
+    whole = table(heads, rows, numeric=(1, 2))
+    return section("Number of classes", text, *_total_doubt(discovery), whole)
+
+
+def _total_doubt(discovery: Discovery) -> list[Html]:
+    """What was estimated in all, in words and as a curve; nothing where it was given."""
+    total = discovery.total
+    if total is None:
+        return []
+    other = "" if total.runner_up is None else f" The runner-up is {total.runner_up:,}."
+    words = (
+        f"{total.n_fine:,} in all is an estimate: with 90 % probability the number lies between "
+        f"{total.low:,} and {total.high:,}.{other} Give the number, or a range for a coarse class, "
+        "if you know it."
+    )
+    plot = figure(figures.total_curve(total), "What speaks for each number of fine classes.")
+    return [element("p", words), plot]
 
 
 def training(discovery: Discovery) -> Html:
@@ -235,7 +256,8 @@ def _answer(discovery: Discovery) -> str:
     stable = [c.stability for c in discovery.classes if c.stability is not None]
     solid = sum(verdict(s) == "solid" for s in stable)
     stability = (
-        f" {solid} of {len(stable)} classes come back solidly in other views and from other starts."
+        f" {solid} of {len(stable)} classes are repeatable: other views of the same features "
+        "find them again, which does not say that they could not be split further."
         if stable
         else ""
     )
@@ -247,18 +269,22 @@ def _answer(discovery: Discovery) -> str:
 
 
 def _key_figures(discovery: Discovery) -> list[Html]:
-    low, high = sum(c.low for c in discovery.counts), sum(c.high for c in discovery.counts)
     confidence = float(np.median(discovery.assignments.confidence))
     gap = max(r.gap for r in discovery.relations)
     return [
         _key_figure("samples", f"{discovery.n_samples:,}"),
         _key_figure("coarse classes", f"{len(discovery.relations[0].coarse_names):,}"),
         _key_figure("fine classes", f"{discovery.n_fine:,}"),
-        _key_figure("plausible number", f"{low:,}–{high:,}" if low < high else "given"),
+        _key_figure("90 % interval of their number", _plausible_total(discovery)),
         _key_figure("median confidence", percent(confidence)),
         _key_figure("relation", "optimal" if gap <= PROVEN else f"gap {number(gap)}"),
         _key_figure("time", duration(sum(s.seconds for s in discovery.stages))),
     ]
+
+
+def _plausible_total(discovery: Discovery) -> str:
+    low, high = discovery.n_fine_interval
+    return "given" if discovery.total is None else f"{low:,}–{high:,}"
 
 
 def _key_figure(name: str, value: str) -> Html:

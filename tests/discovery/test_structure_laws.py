@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from falcon_svc.discovery.count_estimate import estimate_total, gaussian_twin, proportional_counts
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
@@ -15,7 +16,6 @@ from falcon_svc.discovery.allocation import allocate, plausible_counts, split_ev
 from falcon_svc.discovery.balanced_kmeans import balanced_assignment, balanced_kmeans
 from falcon_svc.discovery.contrast import TEMPERATURE, info_nce_loss
 from falcon_svc.discovery.count_bounds import count_bounds
-from falcon_svc.discovery.count_estimate import estimate_total, gaussian_twin, proportional_counts
 from falcon_svc.discovery.merge_tree import merge_tree
 from falcon_svc.discovery.metric import centred, class_means, unit_rows, whitening
 from falcon_svc.discovery.size_prior import (
