@@ -44,7 +44,9 @@ from falcon_svc.types import IntArray, LabelSource
 INVERSE_PENALTY = 0.1
 CLIPPED = (0.02, 0.98)
 KNOTS = (1 / 3, 2 / 3)
-MADE_WEIGHT = 0.7
+WEIGHTS = {"itself": 2.0, "thinned": 0.4, "null": 0.3, "planted": 1.0}
+"""Of a set by what it is, among the equally many of its family."""
+
 SHIFT_PENALTY = 0.01
 MADE = ("", "thin=0", "thin=1", "thin=2", "null=single", "null=single,seed=1")
 PLANTED = tuple(
@@ -93,6 +95,15 @@ class Case:
     decision: IntArray
     counts: IntArray
     sizes: IntArray
+
+    @property
+    def kind(self) -> str:
+        """A key of `WEIGHTS`."""
+        if "null=" in self.name or self.family == "noise":
+            return "null"
+        if "thin=" in self.name:
+            return "thinned"
+        return "planted" if self.family == "planted" else "itself"
 
 
 def case_of(name: str, family: str) -> Case:
@@ -170,7 +181,7 @@ def _weighted(cases: Sequence[Case]) -> Iterator[tuple[Case, float]]:
     """Sets of a large family weigh less each, and what is made of sets less than they do."""
     families = Counter(case.family for case in cases)
     for case in cases:
-        yield case, families[case.family] ** -0.5 * (MADE_WEIGHT if "thin=" in case.name else 1.0)
+        yield case, families[case.family] ** -0.5 * WEIGHTS[case.kind]
 
 
 def _regression(columns: Float, split: IntArray, weight: Float) -> Regression:

@@ -1,7 +1,7 @@
 """From what is known about the counts to one count per coarse class, with intervals and verdicts.
 
 Counts are given, or a given total is shared out, or nothing is given and the posterior decides. A
-user's bounds hold in all three. Intervals are the 5 % and 95 % points of the posterior, which
+user's bounds hold in all three. Intervals are points of the posterior (`INTERVAL`), which
 doubts the whole data set along with each coarse class; where a total is given, of the posterior
 at the shift that expects it, weighed with what the coarse sizes say.
 """
@@ -16,15 +16,20 @@ from numpy.typing import NDArray
 
 from falcon_svc.discovery.allocation import allocate
 from falcon_svc.discovery.count_bounds import CountBounds
-from falcon_svc.discovery.count_posterior import INTERVAL, CountPosterior, quantile
-from falcon_svc.discovery.result import TotalEstimate
+from falcon_svc.discovery.count_posterior import (
+    INTERVAL,
+    TOTAL_INTERVAL,
+    CountPosterior,
+    quantile,
+)
+from falcon_svc.discovery.result import LEAST_CHANCE, TotalEstimate
 from falcon_svc.discovery.size_prior import (
-    EQUAL_ESTIMATED,
-    EQUAL_GIVEN_TOTAL,
+    LOG_CHANCE_ESTIMATED,
+    LOG_CHANCE_GIVEN,
     LONG_TAIL,
     NATURAL,
     estimate_dispersion,
-    log_size_evidence,
+    log_chance_of_whole_shares,
     log_size_prior,
     told_dispersion,
 )
@@ -68,7 +73,10 @@ class Counts:
 
 
 def estimated_counts(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> Counts:
-    """Return the posterior's medians, or where sizes look equal what suits them.
+    """Return counts that add up to the posterior's median total, or a whole one near it.
+
+    Where fine classes look equally large at a total near it, that total is taken and shared out
+    by sizes. A coarse class that holds one fine class as likely as not keeps one.
 
     Parameters
     ----------
@@ -79,41 +87,57 @@ def estimated_counts(sizes: IntArray, bounds: CountBounds, found: CountPosterior
     found
         Posterior of the counts.
     """
-    medians = quantile(found.counts, 0.5)
-    total, dispersion = _whole_total(sizes, int(medians.sum()), bounds, found)
-    dispersion = told_dispersion(dispersion, len(sizes), bounds.sizes)
-    equal = dispersion <= EQUAL_ESTIMATED
+    total, equal = _whole_total(sizes, bounds, found)
+    dispersion = told_dispersion(estimate_dispersion(sizes, total, _most(total)), bounds.sizes)
     if equal:
-        medians = shared_by_sizes(sizes, bounds, total, dispersion, found)
+        counts = shared_by_sizes(sizes, bounds, total, dispersion, found)
+    else:
+        counts = _most_probable(total, bounds, found)
     low, high = (quantile(found.counts, share) for share in INTERVAL)
     return Counts(
-        medians,
-        np.minimum(low, medians),
-        np.maximum(high, medians),
+        counts,
+        np.minimum(low, counts),
+        np.maximum(high, counts),
         np.asarray(found.counts[:, 0], np.float32),
         dispersion,
         equal,
-        total_estimate(found, int(medians.sum())),
+        total_estimate(found, int(counts.sum())),
     )
 
 
-def _whole_total(
-    sizes: IntArray, n_fine: int, bounds: CountBounds, found: CountPosterior
-) -> tuple[int, float]:
-    """The total near the estimate that the coarse sizes speak for, and their dispersion at it."""
-    every = np.arange(bounds.low.sum(), max(int(found.mean_totals()[-1]), n_fine) + 2)
+def _whole_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> tuple[int, bool]:
+    """The median total, or one near it that makes sizes look equal; and whether they do."""
+    median = _median_total(bounds, found)
+    if bounds.sizes != "auto":
+        return median, bounds.sizes == "equal"
+    every = np.arange(bounds.low.sum(), max(int(found.mean_totals()[-1]), median) + 2)
     below = found.total_probability(every)
-    near = every[(below >= SEARCHED[0]) & (below <= SEARCHED[1])]
-    near = np.union1d(near, [n_fine])
-    near = near[(near >= bounds.low.sum()) & (near <= bounds.high.sum())]
-    mass = np.interp(near, every, np.gradient(below) if len(below) > 1 else below)
-    score = np.log(mass + 1e-9) + [log_size_evidence(sizes, int(f), _most(f)) for f in near]
-    total = int(near[np.argmax(score)])
-    return total, estimate_dispersion(sizes, total, _most(total))
+    likely = (below >= SEARCHED[0]) & (below <= SEARCHED[1]) & (every <= bounds.high.sum())
+    near = every[likely]
+    chance = np.array([log_chance_of_whole_shares(sizes, int(f)) for f in near])
+    density = np.log(np.gradient(below)[likely] * near + 1e-12) if len(near) > 1 else chance
+    whole = np.flatnonzero(chance < LOG_CHANCE_ESTIMATED)
+    if not len(whole):
+        return median, False
+    return int(near[whole[np.argmax(density[whole])]]), True
 
 
 def _most(n_fine: int) -> int:
     return int(min(MOST_COUNT, n_fine))
+
+
+def _median_total(bounds: CountBounds, found: CountPosterior) -> int:
+    every = np.arange(1, int(found.mean_totals()[-1]) + 2)
+    median = every[np.argmax(found.total_probability(every) >= 0.5)]
+    return int(np.clip(median, bounds.low.sum(), bounds.high.sum()))
+
+
+def _most_probable(total: int, bounds: CountBounds, found: CountPosterior) -> IntArray:
+    """Return the most probable counts (C,) that add up to the total, or as near as they can."""
+    score = np.log(found.at_total(total) + 1e-12)
+    whole = (found.counts[:, 0] >= LEAST_CHANCE) & (bounds.low == 1)
+    high = np.where(whole, 1, np.minimum(bounds.high, score.shape[1]))
+    return allocate(score, int(np.clip(total, bounds.low.sum(), high.sum())), bounds.low, high)
 
 
 def _size_score(sizes: IntArray, total: int, dispersion: float, found: CountPosterior) -> Float:
@@ -126,8 +150,10 @@ def _size_score(sizes: IntArray, total: int, dispersion: float, found: CountPost
 def total_dispersion(sizes: IntArray, bounds: CountBounds, total: int) -> tuple[float, bool]:
     """Return the dispersion of sizes where the total is given, and whether they count as equal."""
     estimate = estimate_dispersion(sizes, total, _most(total))
-    dispersion = told_dispersion(estimate, len(sizes), bounds.sizes)
-    return dispersion, dispersion <= EQUAL_GIVEN_TOTAL
+    dispersion = told_dispersion(estimate, bounds.sizes)
+    if bounds.sizes != "auto":
+        return dispersion, bounds.sizes == "equal"
+    return dispersion, log_chance_of_whole_shares(sizes, total) < LOG_CHANCE_GIVEN
 
 
 def shared_by_sizes(
@@ -195,7 +221,7 @@ def total_estimate(found: CountPosterior, n_fine: int) -> TotalEstimate:
     stability = np.interp(np.log(totals), np.log(found.curve.totals), found.curve.scores, left=0.0)
     every = np.arange(1, int(totals[-1]) * 2 + 2)
     below = found.total_probability(every)
-    low, high = (int(every[np.argmax(below >= share - 1e-9)]) for share in INTERVAL)
+    low, high = (int(every[np.argmax(below >= share - 1e-9)]) for share in TOTAL_INTERVAL)
     return TotalEstimate(
         n_fine,
         min(low, n_fine),

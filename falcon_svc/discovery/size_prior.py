@@ -14,6 +14,8 @@ paper instead assumes equally many fine classes per coarse class (its balance te
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -53,14 +55,6 @@ def estimate_dispersion(sizes: IntArray, n_fine: int, max_count: int) -> float:
     return _posterior_mean(_evidence(sizes, n_fine, max_count))
 
 
-def log_size_evidence(sizes: IntArray, n_fine: int, max_count: int) -> float:
-    """Return log p(coarse sizes | F), counts and dispersion summed out, up to a constant.
-
-    Large where F makes all shares F N_q / N whole numbers, the more so the smaller F is.
-    """
-    return float(logsumexp(_evidence(sizes, n_fine, max_count) + LOG_HYPER_PRIOR))
-
-
 def _evidence(sizes: IntArray, n_fine: int, max_count: int) -> FloatArray:
     """Log p(coarse sizes | F, v) for each v of `DISPERSIONS`."""
     shares = sizes[:, None] * n_fine / sizes.sum()
@@ -93,23 +87,53 @@ def _posterior_mean(evidence: FloatArray) -> float:
     return float(np.exp((weight * np.log(DISPERSIONS)).sum()))
 
 
-EQUAL_GIVEN_COUNTS, EQUAL_GIVEN_TOTAL, EQUAL_ESTIMATED = 0.35, 0.2, 0.12
-"""Largest dispersion of sizes that count as equal; the less is known, the surer it has to be."""
+EQUAL_GIVEN_COUNTS = 0.35
+"""Largest dispersion of sizes that count as equal where the counts are given."""
 
 MIXED = 0.6
 """Up to here given counts leave open whether sizes are equal: both kinds of votes are asked."""
 
 NATURAL, LONG_TAIL = 0.8, 1.3
-LEAST_COARSE = 2
-"""With fewer coarse classes their sizes say nothing about how equal the fine ones are."""
+
+LOG_CHANCE_GIVEN, LOG_CHANCE_ESTIMATED = math.log(0.05), -12.0
+"""Whole shares this improbable by chance make sizes count as equal: at a given total, and at one
+of the totals near an estimate. There many are tried: the best one has -19 to -88 on sets of equal
+classes, and -9 to 0 on sets of unequal ones (docs/decisions/0003-structure.md)."""
 
 
-def told_dispersion(estimate: float, n_coarse: int, sizes: Sizes) -> float:
+def log_chance_of_whole_shares(sizes: IntArray, n_fine: int) -> float:
+    """Return the log probability that shares F N_q / N come as near to whole numbers by chance.
+
+    Shares that have nothing to do with whole numbers miss the nearest one by d_q, uniform in
+    [-1/2, 1/2] and summing to a whole number. The chance of an error no longer than theirs is the
+    volume of a ball of C - 1 dimensions,
+
+        pi^(n/2) r^n / Gamma(n/2 + 1),   n = C - 1,  r^2 = sum_q d_q^2 + C (F / 2N)^2,
+
+    at most 1; the last term is what counting whole samples leaves open. Dispersion alone does not
+    tell: where a coarse class holds many fine ones, any share is near a whole number, relatively.
+
+    Parameters
+    ----------
+    sizes
+        (C,) samples per coarse class.
+    n_fine
+        F. One coarse class, or shares below 1/2, say nothing: 0.
+    """
+    shares = sizes * n_fine / sizes.sum()
+    n = len(sizes) - 1
+    if n == 0 or shares.min() < 0.5:
+        return 0.0
+    missed = float(((shares - shares.round()) ** 2).sum())
+    missed += len(sizes) * (n_fine / (2 * sizes.sum())) ** 2
+    volume = n / 2 * math.log(math.pi * missed) - math.lgamma(n / 2 + 1)
+    return min(0.0, volume)
+
+
+def told_dispersion(estimate: float, sizes: Sizes) -> float:
     """Return the dispersion to work with: what the user says of the sizes, else the estimate."""
     if sizes == "equal":
         return float(DISPERSIONS[0])
     if sizes == "long tail":
         return max(estimate, LONG_TAIL)
-    if sizes == "natural" or n_coarse < LEAST_COARSE:
-        return max(estimate, NATURAL)
-    return estimate
+    return max(estimate, NATURAL) if sizes == "natural" else estimate

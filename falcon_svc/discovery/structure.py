@@ -119,14 +119,15 @@ class _Work:
 
     def counts_given(self) -> Structure:
         """Cut every coarse class into the number that the user gave."""
-        counts, n_coarse = self.bounds.low, len(self.groups)
+        counts = self.bounds.low
         estimate = dispersion_of_counts(self.sizes, counts)
-        dispersion = told_dispersion(estimate, n_coarse, self.bounds.sizes)
-        known = counts_given(self.bounds, dispersion, dispersion <= EQUAL_GIVEN_COUNTS)
+        dispersion = told_dispersion(estimate, self.bounds.sizes)
+        equal = dispersion <= EQUAL_GIVEN_COUNTS and len(counts) > 1
+        known = counts_given(self.bounds, dispersion, equal or self.bounds.sizes == "equal")
         if known.equal:
             return self._equal(known)
         parts = self._tree_votes(int(counts.sum()), EXPONENT_OF_COUNTS)
-        if dispersion < MIXED:
+        if dispersion < MIXED or len(counts) == 1:
             parts += self._balanced_votes(counts)
         return self._unequal(known, parts)
 

@@ -185,7 +185,7 @@ def counts(discovery: Discovery) -> Html:
     text = (
         "How many fine classes each coarse class holds, the numbers that would be plausible too "
         "(90 % interval), and whether the data speak for finer classes at all: a coarse class "
-        "holds one fine class with a probability under 5 % (clear), under half (weak), or more "
+        "holds one fine class with a probability under 15 % (clear), under half (weak), or more "
         "(no better than chance)."
     )
     names = discovery.sources[0].names

@@ -7,23 +7,22 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from falcon_svc.discovery.count_estimate import estimate_total, gaussian_twin, proportional_counts
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_svc.config import CountConfig
-from falcon_svc.discovery.allocation import allocate, plausible_counts, split_evidence
+from falcon_svc.discovery.allocation import allocate, split_evidence
 from falcon_svc.discovery.balanced_kmeans import balanced_assignment, balanced_kmeans
 from falcon_svc.discovery.contrast import TEMPERATURE, info_nce_loss
 from falcon_svc.discovery.count_bounds import count_bounds
-from falcon_svc.discovery.merge_tree import merge_tree
+from falcon_svc.discovery.merge_tree import cut_at_common_cost, merge_tree
 from falcon_svc.discovery.metric import centred, class_means, unit_rows, whitening
 from falcon_svc.discovery.size_prior import (
     dispersion_of_counts,
     estimate_dispersion,
     log_size_evidence,
     log_size_prior,
-    size_exponent,
+    told_dispersion,
 )
 from falcon_svc.discovery.smoothing import smoothed
 from falcon_svc.discovery.stability import class_stability
@@ -121,8 +120,13 @@ def test_dispersion_is_small_where_shares_are_whole_and_large_where_not():
     assert estimate_dispersion(np.full(10, 600), 150, 60) < 0.05
     assert estimate_dispersion(np.array([577, 92, 341, 208, 133, 449]), 20, 15) > 0.25
     assert dispersion_of_counts(np.array([100, 200, 300]), np.array([1, 2, 3])) < 0.05
-    assert size_exponent(0.1) == 1
-    assert size_exponent(0.9) == 0
+
+
+def test_what_the_user_says_of_sizes_goes_first():
+    assert told_dispersion(0.9, 5, "equal") < 0.05
+    assert told_dispersion(0.1, 5, "natural") == told_dispersion(0.1, 1, "auto") == 0.8
+    assert told_dispersion(0.1, 5, "long tail") == 1.3
+    assert told_dispersion(0.1, 5, "auto") == 0.1
 
 
 def test_size_evidence_prefers_totals_with_whole_shares():
@@ -141,7 +145,7 @@ def brute_allocations(score, n_fine, low, high):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_allocation_and_plausible_counts_equal_brute_force(seed):
+def test_allocation_equals_brute_force(seed):
     rng = np.random.default_rng(seed)
     score = rng.normal(size=(4, 5)) * 2
     low, high = rng.integers(1, 3, 4), rng.integers(3, 6, 4)
@@ -150,10 +154,6 @@ def test_allocation_and_plausible_counts_equal_brute_force(seed):
     best = max(values.values())
     counts = allocate(score, n_fine, low, high)
     assert values[tuple(counts.tolist())] == pytest.approx(best)
-    close = np.array([n for n, value in values.items() if value >= best - 2.0])
-    least, most = plausible_counts(score, n_fine, low, high)
-    assert least.tolist() == close.min(axis=0).tolist()
-    assert most.tolist() == close.max(axis=0).tolist()
 
 
 def test_an_impossible_allocation_is_refused():
@@ -205,38 +205,74 @@ def test_contradictory_counts_name_the_setting(settings, words):
         count_bounds(CountConfig.model_validate(settings), source)
 
 
-def test_proportional_counts_add_up_and_follow_sizes():
-    counts = proportional_counts(np.array([100, 200, 300]), 12)
-    assert counts.tolist() == [2, 4, 6]
-    assert proportional_counts(np.array([1, 1000]), 2).tolist() == [1, 1]
+@pytest.mark.parametrize("max_groups", [200, 25])
+def test_a_pruned_tree_has_no_small_clusters_and_otherwise_the_same_splits(max_groups):
+    rng = np.random.default_rng(3)
+    x = np.r_[rng.normal(size=(40, 4)), rng.normal(size=(3, 4)) + 30, rng.normal(size=(20, 4)) + 9]
+    tree = merge_tree(x.astype(np.float32), size_exponent=0.0, max_groups=max_groups)
+    pruned = tree.pruned(5)
+    assert tree.pruned(1).costs.tolist() == tree.costs.tolist()
+    assert set(pruned.costs.tolist()) <= set(tree.costs.tolist())
+    assert np.bincount(tree.cut(3)).tolist() in ([40, 3, 20], [40, 20, 3])
+    found = pruned.cut(2)
+    assert adjusted_rand_score(np.repeat([0, 1], [43, 20]), found) > 0.85
+    for k in range(2, len(pruned.costs) + 2):
+        assert np.bincount(pruned.cut(k)).min() >= 5
+    assert len(np.unique(pruned.cut(99))) == len(pruned.costs) + 1
 
 
-def test_a_gaussian_twin_has_the_covariance_of_its_class():
-    x, source, _ = planted([3], per_fine=700, dim=3)
-    noise = gaussian_twin(x, source.rows_by_class(), np.random.default_rng(0))
-    np.testing.assert_allclose(np.cov(noise.T), np.cov(x.T), rtol=0.3, atol=3)
-
-
-def test_noise_in_a_coarse_class_is_one_fine_class():
-    x, source, _ = planted([4, 4, 4], per_fine=40, spread=4.0)
-    noise = np.random.default_rng(1).normal(size=(160, x.shape[1])).astype(np.float32) * 3
-    labels = np.r_[source.labels, np.full(160, 3)]
-    both = LabelSource("coarse", labels, (*source.names, "noise"))
-    estimate = estimate_total(centred(np.r_[x, noise], labels), both, seed=0)
-    assert estimate.structured.tolist() == [True, True, True, False]
-    alone = LabelSource("coarse", np.repeat([0, 1], 80).astype(np.int64), ("a", "b"))
-    assert estimate_total(centred(noise, alone.labels), alone, seed=0).n_fine == 2
+def test_a_common_cut_gives_each_tree_the_clusters_that_cost_most():
+    x, source, fine = planted([3, 1, 2], spread=8.0)
+    groups = source.rows_by_class()
+    trees = [merge_tree(x[rows], size_exponent=0.0) for rows in groups]
+    assert adjusted_rand_score(fine, cut_at_common_cost(trees, groups, 6)) == 1
+    assert cut_at_common_cost(trees, groups, 3).tolist() == source.labels.tolist()
+    assert cut_at_common_cost(trees, groups, 1).tolist() == source.labels.tolist()
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("known", ["each", "total"])
+@pytest.mark.parametrize("known", ["each", "total", "nothing"])
 def test_planted_counts_and_classes_come_back(seed, known):
     counts = [2, 5, 3]
     x, source, fine = planted(counts, per_fine=40, seed=seed)
-    settings = {"n_fine": 10}
+    settings = {"n_fine": 10} if known == "total" else {}
     if known == "each":
         settings = {"n_fine_per_coarse": {f"c{q}": k for q, k in enumerate(counts)}}
     bounds = count_bounds(CountConfig.model_validate(settings), source)
     structure = find_structure(x, source, bounds, seed=seed)
     assert structure.counts.n_fine.tolist() == counts
     assert adjusted_rand_score(fine, structure.fine) > 0.95
+
+
+@pytest.mark.parametrize("sizes", ["auto", "equal", "natural", "long tail"])
+def test_whatever_is_said_of_sizes_well_separated_classes_come_back(sizes):
+    x, source, fine = planted([2, 4, 1], per_fine=40, seed=1)
+    bounds = count_bounds(CountConfig.model_validate({"n_fine": 7, "sizes": sizes}), source)
+    structure = find_structure(x, source, bounds, seed=0)
+    assert adjusted_rand_score(fine, structure.fine) > (0.5 if sizes == "equal" else 0.95)
+
+
+def test_no_fine_class_has_fewer_samples_than_the_user_says():
+    x, source, _ = planted([3, 2], per_fine=[60, 50, 6, 40, 5])
+    for settings in ({}, {"n_fine": 4}, {"n_fine_per_coarse": {"c0": 2, "c1": 1}}):
+        config = CountConfig.model_validate({**settings, "least_samples": 10})
+        structure = find_structure(x, source, count_bounds(config, source), seed=0)
+        assert np.bincount(structure.fine).min() >= 10
+        assert structure.counts.n_fine.sum() == structure.fine.max() + 1
+    with pytest.raises(ConfigError, match="at least 70 to a fine class"):
+        many = {"n_fine_per_coarse": {"c0": 2}, "least_samples": 70}
+        count_bounds(CountConfig.model_validate(many), source)
+
+
+def test_one_coarse_class_alone_is_split():
+    x, source, fine = planted([4], per_fine=50)
+    structure = find_structure(x, source, count_bounds(CountConfig(), source), seed=0)
+    assert adjusted_rand_score(fine, structure.fine) > 0.95
+
+
+def test_the_same_seed_gives_the_same_structure():
+    x, source, _ = planted([2, 5, 3], per_fine=40, spread=2.0)
+    bounds = count_bounds(CountConfig(), source)
+    one, two = (find_structure(x, source, bounds, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(one.fine, two.fine)
+    np.testing.assert_array_equal(one.counts.low, two.counts.low)

@@ -7,7 +7,8 @@ import pytest
 from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from falcon_svc.discovery.structure import Counts, Structure
+from falcon_svc.discovery.count_choice import Counts
+from falcon_svc.discovery.structure import Structure
 from falcon_svc.discovery.warm_start import (
     START_CONFIDENCE,
     discriminant_start,
@@ -17,9 +18,10 @@ from falcon_svc.discovery.warm_start import (
 from tests.discovery.planted import planted
 
 
-def structure_of(data, exponent: float = 1.0) -> Structure:
+def structure_of(data, *, equal: bool = True) -> Structure:
     n_fine = data.relations[0].sum(axis=0).astype(np.int64)
-    counts = Counts(n_fine, n_fine, n_fine, 0.0, exponent, total_estimated=False)
+    whole = np.full(len(n_fine), np.nan, np.float32)
+    counts = Counts(n_fine, n_fine, n_fine, whole, 0.0, equal)
     return Structure(data.fine, counts, np.ones(data.n_fine, np.float32))
 
 
@@ -55,8 +57,8 @@ def test_shares_follow_sizes_only_as_far_as_sizes_differ():
     data = planted(parents=((0, 0, 1),), per_class=10)
     fine = np.repeat([0, 0, 0, 1, 2, 2], 5)
     coarse = np.repeat([0, 0, 0, 0, 1, 1], 5)
-    unequal = Structure(fine, structure_of(data, 0.0).counts, np.ones(3, np.float32))
-    equal = Structure(fine, structure_of(data, 1.0).counts, np.ones(3, np.float32))
+    unequal = Structure(fine, structure_of(data, equal=False).counts, np.ones(3, np.float32))
+    equal = Structure(fine, structure_of(data).counts, np.ones(3, np.float32))
     np.testing.assert_allclose(size_shares(unequal, coarse), np.array([16, 6, 11]) / 33, atol=1e-6)
     np.testing.assert_allclose(size_shares(equal, coarse), [1 / 3, 1 / 3, 1 / 3], atol=1e-6)
 

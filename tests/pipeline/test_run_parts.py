@@ -10,7 +10,9 @@ import torch
 
 from falcon_svc.config import CountConfig, DiscoveryConfig
 from falcon_svc.discovery.count_bounds import count_bounds
-from falcon_svc.discovery.structure import Counts, Structure
+from falcon_svc.discovery.count_choice import Counts
+from falcon_svc.discovery.result import TotalEstimate
+from falcon_svc.discovery.structure import Structure
 from falcon_svc.errors import DeviceError
 from falcon_svc.pipeline import sample
 from falcon_svc.pipeline.device import choose_device
@@ -119,7 +121,10 @@ def test_versions_name_what_results_depend_on():
 
 @pytest.fixture
 def structure() -> Structure:
-    counts = Counts(*(np.array([2, k]) for k in (1, 1, 3)), 0.3, 0.7, total_estimated=True)
+    columns = (np.array([2, k]) for k in (1, 1, 3))
+    curve = (np.array([3, 5], np.float32) / 8 for _ in range(2))
+    total = TotalEstimate(3, 2, 5, 5, np.array([3, 5]), *curve)
+    counts = Counts(*columns, np.array([0.2, np.nan], np.float32), 0.3, False, total)
     return Structure(np.array([0, 1, 2, 2]), counts, np.array([1, 0.5, 0.25], np.float32))
 
 
@@ -129,8 +134,11 @@ def test_a_structure_comes_back_as_it_was_saved(tmp_path, structure):
     assert found is not None
     np.testing.assert_array_equal(found.fine, structure.fine)
     np.testing.assert_array_equal(found.stability, structure.stability)
-    for name, value in vars(structure.counts).items():
-        np.testing.assert_array_equal(getattr(found.counts, name), value)
+    for part in (structure.counts, structure.counts.total):
+        again = found.counts if part is structure.counts else found.counts.total
+        for name, value in vars(part).items():
+            if name != "total":
+                np.testing.assert_array_equal(getattr(again, name), value)
     assert [p.name for p in (tmp_path / "work").iterdir()] == ["structure-k.safetensors"]
 
 
