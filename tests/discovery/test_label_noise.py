@@ -104,6 +104,15 @@ def test_overlap_of_classes_is_no_error(spread):
     assert len(noise.suspected) < 0.01 * len(x)
 
 
+@pytest.mark.parametrize("n_coarse", [2, 3])
+def test_few_clear_classes_show_their_wrong_labels(n_coarse):
+    """With few classes an even error looks much like a floor of doubt; it is found all the same."""
+    x, labels = planted(n_coarse=n_coarse)
+    wrong = moved(labels, 0.2, n_coarse=n_coarse)
+    noise = find_label_noise(x, source_of(wrong, n_coarse), None, seed=0)
+    assert noise.rate == pytest.approx(0.2, abs=0.03)
+
+
 def test_a_given_rate_is_kept_to():
     x, labels = planted()
     wrong = moved(labels, 0.1)
