@@ -36,8 +36,8 @@ FIRST_RATES = (0.05, 0.3)
 PRIOR_ROWS = 1.0
 """Rows per cell of T that the even transition is worth."""
 BELIEF = 0.3
-"""Times the squared mean doubt ``1 - max p``: right labels that the prior adds to every label. Where
-features hardly tell the coarse classes apart any rate fits about as well, and this takes it to
+"""Times the squared mean doubt ``1 - max p``: right labels that the prior adds to every label.
+Where features hardly tell the coarse classes apart any rate fits about as well, and this takes it to
 zero; where they do, doubt is small and the rate is left alone. 0.05 whatever the doubt hides half
 of the wrong labels of few clear classes; none finds 35 % wrong among right labels of classes that
 overlap wholly.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.bench import quality, scale, service_bench, speed
+from falcon_svc.bench import noise, quality, scale, service_bench, speed
 from falcon_svc.bench.methods import METHODS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text("utf-8")
@@ -19,7 +19,7 @@ def test_every_method_is_documented_in_order():
     )
 
 
-@pytest.mark.parametrize("module", [quality, speed, scale, service_bench])
+@pytest.mark.parametrize("module", [quality, noise, speed, scale, service_bench])
 def test_every_flag_is_documented(module, capsys):
     with pytest.raises(SystemExit):
         module.main(["--help"])
