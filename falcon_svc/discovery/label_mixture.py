@@ -7,10 +7,9 @@ Place: under `label_noise`. The model of an observed label j of a sample x is
 
 with l the linear classifier's log-probabilities and v the neighbors' votes, both out of fold
 (`label_evidence`), and T the chance that class k is recorded as j (Dawid and Skene 1979; the
-transition matrix of the literature on noisy labels). The three numbers a, b, epsilon calibrate p
-to the true class, T takes what no calibrated p explains: labels that contradict samples which
-leave no doubt. So natural overlap of classes, where p itself is undecided, is not counted as
-error. Then
+transition matrix of the literature on noisy labels). Both are fitted: a and b calibrate p to the
+true class, T takes what no calibrated p explains: labels that contradict samples which leave no
+doubt. So natural overlap of classes, where p itself is undecided, is not counted as error. Then
 
 .. math:: P(wrong | x, j) = 1 - p_j(x) T_{jj} / P(j | x).
 
@@ -37,16 +36,16 @@ PRIOR_ROWS = 1.0
 """Rows per cell of T that the even transition is worth."""
 BELIEF = 0.3
 """Times the squared mean doubt ``1 - max p``: right labels that the prior adds to every label.
-Where features hardly tell the coarse classes apart any rate fits about as well, and this takes it to
-zero; where they do, doubt is small and the rate is left alone. 0.05 whatever the doubt hides half
-of the wrong labels of few clear classes; none finds 35 % wrong among right labels of classes that
-overlap wholly.
+Where features hardly tell the coarse classes apart any rate fits about as well, and this takes it
+to zero; where they do, doubt is small and the rate is left alone. A prior of 0.05 whatever the
+doubt hides half of the wrong labels of few clear classes; without a prior 35 % of right labels are
+called wrong where classes overlap wholly.
 """
 BOUNDS = ((-4.0, 3.0), (-4.0, 3.0))  # of log a and log b
 FIRST_SCALES = np.zeros(2, np.float32)
 FLOOR = 0.007
 """Epsilon: a fifth of one neighbor's vote. A floor that is fitted too takes errors for doubt: where
-neighbors agree, an even T and a floor say the same. 0.02 and 0.002 find less."""
+neighbors agree, an even T and a floor say the same. 0.02 finds less, 0.004 suspects more."""
 _LEAST = -50.0  # of a log-probability: a class that the fold never saw
 _TINY = 1e-300
 
