@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-Rate = Annotated[float, Field(ge=0, lt=0.5)]
+Rate = Annotated[float, Field(ge=0, lt=0.5, strict=True)]
 
 
 class LabelConfig(BaseModel):

@@ -7,10 +7,9 @@ Place: under `label_noise`. The model of an observed label j of a sample x is
 
 with l the linear classifier's log-probabilities and v the neighbors' votes, both out of fold
 (`label_evidence`), and T the chance that class k is recorded as j (Dawid and Skene 1979; the
-transition matrix of the literature on noisy labels). The three numbers a, b, epsilon calibrate p
-to the true class, T takes what no calibrated p explains: labels that contradict samples which
-leave no doubt. So natural overlap of classes, where p itself is undecided, is not counted as
-error. Then
+transition matrix of the literature on noisy labels). Both are fitted: a and b calibrate p to the
+true class, T takes what no calibrated p explains: labels that contradict samples which leave no
+doubt. So natural overlap of classes, where p itself is undecided, is not counted as error. Then
 
 .. math:: P(wrong | x, j) = 1 - p_j(x) T_{jj} / P(j | x).
 
@@ -35,15 +34,18 @@ SCALE_STEPS = 8
 FIRST_RATES = (0.05, 0.3)
 PRIOR_ROWS = 1.0
 """Rows per cell of T that the even transition is worth."""
-BELIEF = 0.05
-"""Right labels that the prior adds to every label: a wrong one must be shown. Where features
-hardly tell the coarse classes apart, any rate fits about as well, and this takes it to zero; where
-they do, it lowers the rate by about a twentieth of itself."""
+BELIEF = 0.3
+"""Times the squared mean doubt ``1 - max p``: right labels that the prior adds to every label.
+Where features hardly tell the coarse classes apart any rate fits about as well, and this takes it
+to zero; where they do, doubt is small and the rate is left alone. A prior of 0.05 whatever the
+doubt hides half of the wrong labels of few clear classes; without a prior 35 % of right labels are
+called wrong where classes overlap wholly.
+"""
 BOUNDS = ((-4.0, 3.0), (-4.0, 3.0))  # of log a and log b
 FIRST_SCALES = np.zeros(2, np.float32)
 FLOOR = 0.007
 """Epsilon: a fifth of one neighbor's vote. A floor that is fitted too takes errors for doubt: where
-neighbors agree, an even T and a floor say the same. 0.02 and 0.002 find less."""
+neighbors agree, an even T and a floor say the same. 0.02 finds less, 0.004 suspects more."""
 _LEAST = -50.0  # of a log-probability: a class that the fold never saw
 _TINY = 1e-300
 
@@ -106,8 +108,12 @@ def fit_mixture(
     for _ in range(ROUNDS):
         scales = _calibrated(scales, evidence, labels, transition)
         prob = np.exp(log_class_prob(scales, evidence))
+        belief = BELIEF * float(1 - prob.max(axis=1).mean()) ** 2
         for _ in range(EM_STEPS):
-            transition = _transition(_posterior(prob, transition, labels), labels, rate)
+            posterior = _posterior(prob, transition, labels)
+            transition = _transition(posterior, labels, belief)
+            if rate is not None:
+                transition = _at_rate(transition, posterior.sum(axis=0), rate)
     return LabelMixture(scales, transition)
 
 
@@ -130,8 +136,8 @@ def _posterior(prob: FloatArray, transition: FloatArray, labels: IntArray) -> Fl
     return np.asarray(joint / (joint.sum(axis=1, keepdims=True) + _TINY))
 
 
-def _transition(posterior: FloatArray, labels: IntArray, rate: float | None) -> FloatArray:
-    """Return the most probable T under a prior of an even one, at the given rate if any."""
+def _transition(posterior: FloatArray, labels: IntArray, belief: float) -> FloatArray:
+    """Return the most probable T under a prior of an even one, and of right labels."""
     n_coarse = posterior.shape[1]
     order = np.argsort(labels, kind="stable")
     present, first = np.unique(labels[order], return_index=True)
@@ -139,10 +145,8 @@ def _transition(posterior: FloatArray, labels: IntArray, rate: float | None) -> 
     counts[:, present] = np.add.reduceat(posterior[order], first, axis=0).T
     found = 1 - np.trace(counts) / counts.sum()
     counts += PRIOR_ROWS * n_coarse * even_transition(n_coarse, found)
-    out = counts / counts.sum(axis=1, keepdims=True)
-    if rate is not None:
-        return _at_rate(out, counts.sum(axis=1), rate)
-    return np.asarray((out + BELIEF * np.eye(n_coarse)) / (1 + BELIEF))
+    counts += np.diag(belief * counts.sum(axis=1))
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def _at_rate(transition: FloatArray, sizes: FloatArray, rate: float) -> FloatArray:

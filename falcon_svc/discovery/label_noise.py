@@ -23,6 +23,8 @@ ROUNDS = 2
 MOST_CLASSES = 500
 """Coarse classes up to which the mixture is worth its C x C numbers."""
 LEAST_ROWS_PER_CLASS = 4
+MOST_CELLS = 200_000_000
+"""Samples times coarse classes: the numbers that are held at once."""
 MOST_JUDGED_CELLS = 1 << 24  # cells of (rows, C) that the mixture is fitted on
 MODEL_ERROR = 0.01
 """Share of labels by which natural overlap was seen to move the rate on clean sets."""
@@ -51,7 +53,7 @@ def find_label_noise(
     -------
     LabelNoise or None
         None where labels cannot be judged: one coarse class, more than `MOST_CLASSES`, or fewer
-        than `LEAST_ROWS_PER_CLASS` samples per class.
+        than `LEAST_ROWS_PER_CLASS` samples per class; or more than `MOST_CELLS` numbers.
     """
     rows = np.flatnonzero(source.labels != UNLABELLED)
     if not can_judge(len(rows), source.n_coarse):
@@ -62,8 +64,9 @@ def find_label_noise(
 
 
 def can_judge(n_labelled: int, n_coarse: int) -> bool:
-    """Whether there is something to judge by."""
-    return 2 <= n_coarse <= MOST_CLASSES and n_labelled >= LEAST_ROWS_PER_CLASS * n_coarse
+    """Whether there is something to judge by, and room for it."""
+    enough = n_labelled >= LEAST_ROWS_PER_CLASS * n_coarse
+    return 2 <= n_coarse <= MOST_CLASSES and enough and n_labelled * n_coarse <= MOST_CELLS
 
 
 def withheld(source: LabelSource, noise: LabelNoise | None, least: IntArray) -> LabelSource:

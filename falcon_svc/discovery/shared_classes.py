@@ -29,7 +29,7 @@ from falcon_svc.discovery.metric import class_means
 from falcon_svc.discovery.result import SharedPair
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
-LIMIT = 0.75
+LIMIT = 0.8
 """Balanced accuracy from which two classes are two; 0.5 = a coin."""
 LEVEL = 0.05
 N_CANDIDATES = 3

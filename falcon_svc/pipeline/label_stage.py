@@ -16,7 +16,7 @@ from falcon_svc.discovery.count_bounds import CountBounds
 from falcon_svc.discovery.label_noise import find_label_noise, withheld
 from falcon_svc.discovery.result import LabelNoise
 from falcon_svc.pipeline.record import Recorder
-from falcon_svc.types import CoarseDataset, FloatArray, LabelSource
+from falcon_svc.types import CoarseDataset, FloatArray, IntArray, LabelSource
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def judged_labels(
     features
         (N, D) of the data set.
     bounds
-        Of the first source; every coarse class keeps at least as many labels as fine classes.
+        Of the first source; every coarse class keeps as many labels as it may need.
     config, recorder
         Settings, and whom to tell.
     """
@@ -46,11 +46,16 @@ def judged_labels(
     with recorder.stage("labels", total=len(dataset.sources)), threadpool_limits(1):
         for place, source in enumerate(dataset.sources):
             noise = find_label_noise(features, source, config.labels.rate, seed=config.seed)
-            least = bounds.low if place == 0 else np.ones(source.n_coarse, np.int64)
-            sources.append(withheld(source, noise, least))
+            needed = _needed(bounds) if place == 0 else np.ones(source.n_coarse, np.int64)
+            sources.append(withheld(source, noise, needed))
             if noise is None:
                 _log.warning("labels of %r cannot be judged; all are believed", source.name)
             else:
                 found.append(noise)
             recorder.step()
     return tuple(found), replace(dataset, sources=tuple(sources))
+
+
+def _needed(bounds: CountBounds) -> IntArray:
+    """(C,) labels that keep what the user said of the counts possible."""
+    return np.asarray(np.where(bounds.given, bounds.high, bounds.low), np.int64)

@@ -69,10 +69,9 @@ def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
 
 def label_doubts(discovery: Discovery, exemplars: Exemplars) -> Html | None:
     """Return samples whose coarse label may be wrong, by pairs of classes."""
-    found = mixups(discovery, N_MIXUPS)
+    found, text = mixups(discovery, N_MIXUPS), _label_words(discovery)
     if not found:
-        return None
-    text = _label_words(discovery)
+        return section("Coarse labels in doubt", text) if _judging_asked(discovery) else None
     names = discovery.relations[0].coarse_names
     rows = (
         (names[m.coarse], names[m.likely], f"{len(m.rows):,}", exemplars.examples(m.rows))
@@ -111,17 +110,26 @@ def _label_words(discovery: Discovery) -> str:
     """What the suspects are, and how many wrong labels there are likely to be."""
     noise = discovery.noise_of(discovery.sources[0].name)
     if noise is None:
-        return (
+        failed = "The coarse labels could not be judged: too few samples, or too many classes. "
+        return (failed if _judging_asked(discovery) else "") + (
             "Samples that look most like a fine class of another coarse class. A few are "
             "likely labelling errors to mend; many mean that the two coarse classes overlap."
         )
     known = "were said to be" if noise.given else "are estimated to be"
     return (
         f"About {percent(noise.rate)} of the coarse labels {known} wrong (90 % interval: "
-        f"{percent(noise.low)} to {percent(noise.high)}). The samples below have a label that is "
-        "more likely wrong than right. It taught nothing in training; each sample stays in the "
-        "classes of its own label until someone decides otherwise."
+        f"{percent(noise.low)} to {percent(noise.high)}). "
+        f"{count_of(len(noise.suspected), 'sample')} carry a label that is more likely wrong than "
+        "right. Such a label taught nothing in training, as long as half of its coarse class "
+        "remained; each sample stays in the classes of its own label until someone decides "
+        "otherwise."
     )
+
+
+def _judging_asked(discovery: Discovery) -> bool:
+    """Whether the settings asked for labels to be judged."""
+    labels: Mapping[str, Any] = discovery.config.get("labels", {})
+    return bool(labels.get("coarse_noise", "none") != "none")
 
 
 def _suspicion(discovery: Discovery) -> str:

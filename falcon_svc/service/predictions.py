@@ -87,11 +87,19 @@ class Model:
         columns = {
             "fine": best.tolist(),
             "confidence": confidence.tolist(),
-            "coarse": [self.coarse_names[k] for k in parents.argmax(axis=1)],
+            "coarse": self._homes(parents, coarse),
             "coarse_confidence": np.minimum(parents.max(axis=1), 1.0).tolist(),
             "abstained": (confidence < least).tolist(),
         }
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _homes(self, parents: FloatArray, coarse: list[str | None] | None) -> list[str]:
+        """Return the given coarse classes, else the likeliest: a shared class has several."""
+        likely = [self.coarse_names[k] for k in parents.argmax(axis=1)]
+        given = coarse or [None] * len(likely)
+        return [
+            name if name is not None else home for name, home in zip(given, likely, strict=True)
+        ]
 
     @cached_property
     def _map(self) -> FloatArray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.bench import nulls, quality, scale, service_bench, speed
+from falcon_svc.bench import noise, nulls, quality, scale, service_bench, speed
 from falcon_svc.bench.made_sets import KINDS, Made
 from falcon_svc.bench.methods import METHODS
 from falcon_svc.bench.small_sets import GROUPS, SKLEARN_SETS, PlantedSet
@@ -21,7 +21,7 @@ def test_every_method_is_documented_in_order():
     )
 
 
-@pytest.mark.parametrize("module", [quality, nulls, speed, scale, service_bench])
+@pytest.mark.parametrize("module", [quality, nulls, noise, speed, scale, service_bench])
 def test_every_flag_is_documented(module, capsys):
     with pytest.raises(SystemExit):
         module.main(["--help"])

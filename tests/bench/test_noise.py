@@ -32,15 +32,34 @@ def test_labels_are_moved_at_the_rate_and_nowhere_else(path):
 
 def test_wrong_labels_of_separated_classes_are_all_found(path, tmp_path):
     out = tmp_path / "n.json"
-    table = noise.run([str(path)], rates=(0.0, 0.1), discoveries=True, json_path=out)
+    table = noise.run([str(path)], rates=(0.0, 0.1), json_path=out)
     rows = json.loads(out.read_text("utf-8"))["rows"]
     assert [(r["kind"], r["rate"]) for r in rows] == [
         ("uniform", 0.0), ("uniform", 0.1), ("near", 0.1),
     ]  # fmt: skip
     assert rows[0]["precision"] is None and rows[0]["found"] < 0.01
     assert all(r["precision"] > 0.9 and r["recall"] > 0.8 for r in rows[1:])
-    assert all(r["acc_judged"] > 0.95 for r in rows)
+    assert all(r["acc_judged"] is None for r in rows)
     assert len(table.splitlines()) == 5 and "| uniform | 10.0 |" in table
+
+
+def test_what_wrong_labels_cost_is_measured_over_samples_with_a_right_one(path, monkeypatch):
+    asked = []
+
+    def pretend(data, coarse_noise, clean, seed):
+        asked.append((coarse_noise, int((~clean).sum())))
+        return 0.5
+
+    monkeypatch.setattr(noise, "_accuracy", pretend)
+    table = noise.run([str(path)], rates=(0.1,), kinds=("near",), discoveries=True)
+    assert asked == [("none", 21), ("auto", 21)] and table.count("50.0") == 2
+
+
+@pytest.mark.slow
+def test_discoveries_of_noisy_labels_are_scored(path):
+    data = SetName.parse(str(path)).load()
+    row = noise.measured(data, "uniform", 0.1, seed=0, discoveries=True)
+    assert 0.5 < row.acc_believed <= 1 and 0.5 < row.acc_judged <= 1
 
 
 def test_unknown_kinds_are_refused(path):

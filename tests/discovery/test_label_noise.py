@@ -9,7 +9,9 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.special import softmax
 
+from falcon_svc.config import make_config
 from falcon_svc.discovery import label_mixture
+from falcon_svc.discovery.label_config import LabelConfig
 from falcon_svc.discovery.label_evidence import LabelEvidence, Witnesses, neighbor_weights, scaled
 from falcon_svc.discovery.label_mixture import (
     FLOOR,
@@ -25,6 +27,7 @@ from falcon_svc.discovery.label_noise import (
     find_label_noise,
     withheld,
 )
+from falcon_svc.errors import ConfigError
 from falcon_svc.types import LabelSource
 
 
@@ -104,6 +107,15 @@ def test_overlap_of_classes_is_no_error(spread):
     assert len(noise.suspected) < 0.01 * len(x)
 
 
+@pytest.mark.parametrize("n_coarse", [2, 3])
+def test_few_clear_classes_show_their_wrong_labels(n_coarse):
+    """With few classes an even error looks much like a floor of doubt; it is found all the same."""
+    x, labels = planted(n_coarse=n_coarse)
+    wrong = moved(labels, 0.2, n_coarse=n_coarse)
+    noise = find_label_noise(x, source_of(wrong, n_coarse), None, seed=0)
+    assert noise.rate == pytest.approx(0.2, abs=0.03)
+
+
 def test_a_given_rate_is_kept_to():
     x, labels = planted()
     wrong = moved(labels, 0.1)
@@ -137,6 +149,7 @@ def test_what_cannot_be_judged_is_said_so():
     x, labels = planted(n=40)
     assert find_label_noise(x, source_of(np.zeros_like(labels), 1), None, seed=0) is None
     assert not can_judge(100, 1) and not can_judge(7, 2) and not can_judge(10**6, 10**4)
+    assert can_judge(10**6, 200) and not can_judge(10**6, 201)
 
 
 def test_a_class_that_a_fold_never_saw_breaks_nothing():
@@ -254,3 +267,14 @@ def test_space_has_unit_mean_variance_and_weights_fall_with_distance():
     assert scaled(x, seed=0).var(axis=0, ddof=1).mean() == pytest.approx(1, rel=1e-4)
     weights = neighbor_weights(np.eye(3, dtype=np.float32), np.array([[0, 1], [1, 2], [2, 0]]))
     assert weights[:, 0] == pytest.approx(1) and weights[:, 1] == pytest.approx(np.exp(-1))
+
+
+@pytest.mark.parametrize("value", ["auto", "none", 0, 0.1])
+def test_settings_that_are_accepted(value):
+    assert LabelConfig(coarse_noise=value).judged == (value != "none")
+
+
+@pytest.mark.parametrize("value", ["some", "0.1", 0.5, -0.1, True])
+def test_settings_that_are_refused_by_name(value):
+    with pytest.raises(ConfigError, match="coarse_noise"):
+        make_config({"labels": {"coarse_noise": value}})

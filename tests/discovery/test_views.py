@@ -7,6 +7,7 @@ import pytest
 
 from falcon_svc.discovery.views import (
     MAX_DIM,
+    View,
     class_pca,
     equal_views,
     reduced,
@@ -49,13 +50,13 @@ def test_after_the_metric_clusters_scatter_alike_in_all_directions(data):
 
 def test_smoothing_stays_inside_the_coarse_class(data):
     source = data.sources[0]
-    for view in (*unequal_views(data.features, source), *equal_views(data.features, source, seed=0)):
-        space = view.space(source, 3)
-        moved = data.features.copy()
-        moved[source.labels == 1] *= -3.0  # another class elsewhere
-        assert space.shape[0] == len(moved)
-        spread = [space[rows].var(axis=0).sum() for rows in source.rows_by_class()]
-        assert all(np.isfinite(spread))
+    views = (*unequal_views(data.features, source), *equal_views(data.features, source, seed=0))
+    first, others = source.rows_by_class()[0], source.labels != 0
+    for view in views:
+        moved = View(np.where(others[:, None], 0.7, view.rows), view.inside, view.length)
+        if view.length != "soft":  # whose lengths are relative to all rows
+            expected = view.space(source, 3)[first]
+            np.testing.assert_allclose(moved.space(source, 3)[first], expected, atol=1e-5)
 
 
 def test_wide_rows_are_reduced_to_the_axes_that_there_can_be():

@@ -135,6 +135,20 @@ def test_suspects_of_judged_labels_are_ranked_and_explained(discovery) -> None:
     assert "are estimated to be wrong" in str(page) and "5.0 % to 15 %" in str(page)
 
 
+def test_a_reader_is_told_of_labels_that_are_right_or_cannot_be_judged(discovery) -> None:
+    exemplars = Exemplars.of(*pretend_blobs()[:2], 7)
+    asked = {"labels": {"coarse_noise": "auto"}}
+    homely = replace(discovery.assignments, fine_unmasked=discovery.assignments.fine)
+    calm = replace(discovery, assignments=homely)
+    assert sections.label_doubts(calm, exemplars) is None
+    failed = sections.label_doubts(replace(calm, config=asked), exemplars)
+    assert "could not be judged" in str(failed)
+    noise = judged(discovery).label_noise[0]
+    right = replace(noise, wrong_probability=np.zeros_like(noise.wrong_probability))
+    told = sections.label_doubts(replace(calm, config=asked, label_noise=(right,)), exemplars)
+    assert "0 samples carry a label" in str(told)
+
+
 def test_overlaps_name_both_classes_and_their_parents(discovery) -> None:
     assert sections.overlaps(discovery) is None
     text = str(sections.overlaps(judged(discovery)))

@@ -59,3 +59,11 @@ def test_predictions_are_those_of_the_formula(model, coarse):
     np.testing.assert_allclose(together, parents.max(axis=1), rtol=1e-4)
     assert max(together) <= 1.0
     assert [row["abstained"] for row in found] == [value < 0.5 for value in confidence]
+
+
+def test_a_class_of_two_coarse_classes_is_reported_under_the_label_that_was_given(model):
+    model.tensors["relation.0"] = np.tile(np.array([1, 1, 0], np.uint8), (F, 1))
+    model.tensors["relation.0"][0] = [0, 0, 1]
+    vectors = np.random.default_rng(1).standard_normal((3, D)).astype("f4")
+    found = model.predict(vectors, ["ant", "bee", "cat"], least=0.0)
+    assert [row["coarse"] for row in found] == ["ant", "bee", "cat"]
