@@ -129,14 +129,15 @@ def _most(n_fine: int) -> int:
 
 
 def _likely_total(bounds: CountBounds, found: CountPosterior) -> int:
-    """The median of the total, or the sum of the counts' medians where that is larger.
+    """The median of the total, or the sum of the counts' medians or modes where that is larger.
 
-    Of two totals the larger: too few classes cost about twice as much accuracy as too many (NC-GCD,
-    table 11).
+    Of several totals the largest: too few classes cost about twice as much accuracy as too many
+    (NC-GCD, table 11), and where classes are clear, modes are right and medians fall short.
     """
     every = np.arange(1, int(found.mean_totals()[-1]) + 2)
     median = every[np.argmax(found.total_probability(every) >= 0.5)]
-    likely = max(int(median), int(quantile(found.counts, 0.5).sum()))
+    typical = np.maximum(quantile(found.counts, 0.5), found.counts.argmax(axis=1) + 1)
+    likely = max(int(median), int(typical.sum()))
     return int(np.clip(likely, bounds.low.sum(), bounds.high.sum()))
 
 

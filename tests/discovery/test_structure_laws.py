@@ -230,7 +230,7 @@ def test_a_pruned_tree_has_no_small_clusters_and_otherwise_the_same_splits(max_g
     assert set(pruned.costs.tolist()) <= set(tree.costs.tolist())
     assert sorted(np.bincount(tree.cut(3)).tolist()) == [3, 20, 40]
     found = pruned.cut(2)
-    assert adjusted_rand_score(np.repeat([0, 1], [43, 20]), found) > 0.85
+    assert sorted(np.bincount(found).tolist()) in ([20, 43], [23, 40])
     for k in range(2, len(pruned.costs) + 2):
         assert np.bincount(pruned.cut(k)).min() >= 5
     assert len(np.unique(pruned.cut(99))) == len(pruned.costs) + 1
