@@ -22,7 +22,7 @@ from falcon_svc.discovery.count_posterior import (
     CountPosterior,
     quantile,
 )
-from falcon_svc.discovery.result import LEAST_CHANCE, TotalEstimate
+from falcon_svc.discovery.result import TotalEstimate
 from falcon_svc.discovery.size_prior import (
     LOG_CHANCE_ESTIMATED,
     LOG_CHANCE_GIVEN,
@@ -38,6 +38,7 @@ from falcon_svc.types import FloatArray, IntArray
 Float = NDArray[np.floating[Any]]
 
 VOTE_WEIGHT = 2.0
+LEAST_PROBABILITY = 1e-9
 MOST_COUNT = 200
 SEARCHED = (0.1, 0.9)
 """Quantiles of the total between which the coarse sizes may move an estimate."""
@@ -72,11 +73,30 @@ class Counts:
     total: TotalEstimate | None = None
 
 
-def estimated_counts(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> Counts:
-    """Return counts that add up to the likely total, or to a whole one near it.
+@dataclass(frozen=True)
+class TotalChoice:
+    """A total to work with.
 
-    Where fine classes look equally large at a total near it, that total is taken and shared out
-    by sizes. A coarse class that holds one fine class as likely as not keeps one.
+    Parameters
+    ----------
+    n_fine
+        F.
+    dispersion
+        Coefficient of variation of fine class sizes that goes with it.
+    equal
+        Whether sizes count as equal.
+    estimated
+        Whether nobody gave it.
+    """
+
+    n_fine: int
+    dispersion: float
+    equal: bool
+    estimated: bool
+
+
+def choose_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> TotalChoice:
+    """Return the given total, or the likely one, or a whole one near it.
 
     Parameters
     ----------
@@ -87,40 +107,34 @@ def estimated_counts(sizes: IntArray, bounds: CountBounds, found: CountPosterior
     found
         Posterior of the counts.
     """
-    total, equal = _whole_total(sizes, bounds, found)
-    dispersion = told_dispersion(estimate_dispersion(sizes, total, _most(total)), bounds.sizes)
-    if equal:
-        counts = shared_by_sizes(sizes, bounds, total, dispersion, found)
+    if bounds.total is not None:
+        total = bounds.total
+        equal = log_chance_of_whole_shares(sizes, total) < LOG_CHANCE_GIVEN
     else:
-        counts = _most_probable(total, bounds, found)
-    low, high = (quantile(found.counts, share) for share in INTERVAL)
-    return Counts(
-        counts,
-        np.minimum(low, counts),
-        np.maximum(high, counts),
-        np.asarray(found.counts[:, 0], np.float32),
-        dispersion,
-        equal,
-        total_estimate(found, int(counts.sum())),
-    )
+        total, equal = _whole_total(sizes, bounds, found)
+    estimate = estimate_dispersion(sizes, total, _most(total))
+    if bounds.sizes != "auto":
+        equal = bounds.sizes == "equal"
+    dispersion = told_dispersion(estimate, bounds.sizes)
+    return TotalChoice(total, dispersion, equal, bounds.total is None)
 
 
 def _whole_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> tuple[int, bool]:
     """The likely total, or one near it that makes sizes look equal; and whether they do."""
     likely_total = _likely_total(bounds, found)
-    if bounds.sizes != "auto":
-        return likely_total, bounds.sizes == "equal"
     every = np.arange(bounds.low.sum(), max(int(found.mean_totals()[-1]), likely_total) + 2)
     below = found.total_probability(every)
     likely = (below >= SEARCHED[0]) & (below <= SEARCHED[1]) & (every <= bounds.high.sum())
     near = every[likely]
+    if len(near) < 2:
+        return likely_total, False
     chance = np.array([log_chance_of_whole_shares(sizes, int(f)) for f in near])
-    density = np.log(np.gradient(below)[likely] * near + 1e-12) if len(near) > 1 else chance
     beside = np.pad(chance, 1, constant_values=0.0)
     least = (chance <= beside[:-2]) & (chance <= beside[2:])  # 100 is whole, and 101 nearly
     whole = np.flatnonzero((chance < LOG_CHANCE_ESTIMATED) & least)
     if not len(whole):
         return likely_total, False
+    density = np.gradient(below)[likely] * near  # of log F
     return int(near[whole[np.argmax(density[whole])]]), True
 
 
@@ -134,19 +148,14 @@ def _likely_total(bounds: CountBounds, found: CountPosterior) -> int:
     Of several totals the largest: too few classes cost about twice as much accuracy as too many
     (NC-GCD, table 11), and where classes are clear, modes are right and medians fall short.
     """
+    medians = quantile(found.counts, 0.5)
+    if (medians <= np.maximum(bounds.low, 1)).all():
+        return int(bounds.low.sum())  # no coarse class is more likely split than not
     every = np.arange(1, int(found.mean_totals()[-1]) + 2)
     median = every[np.argmax(found.total_probability(every) >= 0.5)]
-    typical = np.maximum(quantile(found.counts, 0.5), found.counts.argmax(axis=1) + 1)
+    typical = np.maximum(medians, found.counts.argmax(axis=1) + 1)
     likely = max(int(median), int(typical.sum()))
     return int(np.clip(likely, bounds.low.sum(), bounds.high.sum()))
-
-
-def _most_probable(total: int, bounds: CountBounds, found: CountPosterior) -> IntArray:
-    """Return the most probable counts (C,) that add up to the total, or as near as they can."""
-    score = np.log(found.at_total(total) + 1e-12)
-    whole = (found.counts[:, 0] >= LEAST_CHANCE) & (bounds.low == 1)
-    high = np.where(whole, 1, np.minimum(bounds.high, score.shape[1]))
-    return allocate(score, int(np.clip(total, bounds.low.sum(), high.sum())), bounds.low, high)
 
 
 def _size_score(sizes: IntArray, total: int, dispersion: float, found: CountPosterior) -> Float:
@@ -156,64 +165,68 @@ def _size_score(sizes: IntArray, total: int, dispersion: float, found: CountPost
     return np.asarray(score + weight * np.log(found.at_total(total) + 1e-12))
 
 
-def total_dispersion(sizes: IntArray, bounds: CountBounds, total: int) -> tuple[float, bool]:
-    """Return the dispersion of sizes where the total is given, and whether they count as equal."""
-    estimate = estimate_dispersion(sizes, total, _most(total))
-    dispersion = told_dispersion(estimate, bounds.sizes)
-    if bounds.sizes != "auto":
-        return dispersion, bounds.sizes == "equal"
-    return dispersion, log_chance_of_whole_shares(sizes, total) < LOG_CHANCE_GIVEN
-
-
 def shared_by_sizes(
-    sizes: IntArray, bounds: CountBounds, total: int, dispersion: float, found: CountPosterior
+    sizes: IntArray, bounds: CountBounds, choice: TotalChoice, found: CountPosterior
 ) -> IntArray:
-    """Return counts (C,) of a given total where sizes are equal."""
-    score = _size_score(sizes, total, dispersion, found)
-    return allocate(score, total, bounds.low, np.minimum(bounds.high, score.shape[1]))
+    """Return counts (C,) of a total where sizes are equal."""
+    score = _size_score(sizes, choice.n_fine, choice.dispersion, found)
+    return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, score.shape[1]))
 
 
 def shared_by_votes(
-    sizes: IntArray, bounds: CountBounds, total: int, dispersion: float, votes: Float
+    sizes: IntArray,
+    bounds: CountBounds,
+    choice: TotalChoice,
+    found: CountPosterior,
+    votes: Float,
 ) -> IntArray:
-    """Return counts (C,) of a given total where sizes are unequal.
+    """Return counts (C,) of a total where sizes are unequal.
+
+    The votes' evidence goes with the posterior of the counts where the total is estimated, and
+    with a weak prior of the sizes (a dispersion of at least 1.3) where it is given: the prior
+    knows the total, the posterior does not.
 
     Parameters
     ----------
-    sizes, bounds, total
-        Samples per coarse class, what the user knows, F.
-    dispersion
-        Of the sizes; a floor of 1.3 keeps the prior weak.
+    sizes, bounds, choice, found
+        Samples per coarse class, what the user knows, the total, posterior of the counts.
     votes
         (C, K) evidence of the vote trees, `allocation.split_evidence`.
     """
-    prior = log_size_prior(sizes, total, max(dispersion, LONG_TAIL), votes.shape[1])
-    high = np.minimum(bounds.high, votes.shape[1])
-    return allocate(VOTE_WEIGHT * votes + prior, total, bounds.low, high)
+    most = min(votes.shape[1], found.by_shift.shape[2])
+    spread = max(choice.dispersion, LONG_TAIL)
+    prior = log_size_prior(sizes, choice.n_fine, spread, most)
+    if choice.estimated:
+        prior = np.log(found.counts[:, :most] + LEAST_PROBABILITY)
+    score = VOTE_WEIGHT * votes[:, :most] + prior
+    return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, most))
 
 
-def with_total(
-    sizes: IntArray,
-    total: int,
-    counts: IntArray,
-    dispersion: float,
-    equal: bool,
-    found: CountPosterior,
+def with_intervals(
+    counts: IntArray, sizes: IntArray, choice: TotalChoice, found: CountPosterior
 ) -> Counts:
-    """Return counts of a given total with intervals at that total."""
-    spread = dispersion if equal else max(dispersion, NATURAL)
-    prior = log_size_prior(sizes, total, spread, found.by_shift.shape[2])
-    weight = np.exp(prior - prior.max(axis=1, keepdims=True)) * found.at_total(total)
-    distribution = weight / weight.sum(axis=1, keepdims=True)
+    """Return the counts used with intervals, and with the total's own doubt if it has any."""
+    distribution = found.counts if choice.estimated else _at_given_total(sizes, choice, found)
     low, high = (quantile(distribution, share) for share in INTERVAL)
     return Counts(
         counts,
         np.minimum(low, counts),
         np.maximum(high, counts),
         np.asarray(distribution[:, 0], np.float32),
-        dispersion,
-        equal,
+        choice.dispersion,
+        choice.equal,
+        total_estimate(found, int(counts.sum())) if choice.estimated else None,
     )
+
+
+def _at_given_total(
+    sizes: IntArray, choice: TotalChoice, found: CountPosterior
+) -> NDArray[np.float64]:
+    """The posterior at the shift that expects the total, and what the coarse sizes say: (C, K)."""
+    spread = choice.dispersion if choice.equal else max(choice.dispersion, NATURAL)
+    prior = log_size_prior(sizes, choice.n_fine, spread, found.by_shift.shape[2])
+    weight = np.exp(prior - prior.max(axis=1, keepdims=True)) * found.at_total(choice.n_fine)
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True), np.float64)
 
 
 def counts_given(bounds: CountBounds, dispersion: float, equal: bool) -> Counts:

@@ -19,14 +19,13 @@ from falcon_svc.discovery.count_bounds import CountBounds
 from falcon_svc.discovery.count_choice import (
     MOST_COUNT,
     Counts,
+    choose_total,
     counts_given,
-    estimated_counts,
     shared_by_sizes,
     shared_by_votes,
-    total_dispersion,
-    with_total,
+    with_intervals,
 )
-from falcon_svc.discovery.count_posterior import CountPosterior, count_posterior
+from falcon_svc.discovery.count_posterior import count_posterior
 from falcon_svc.discovery.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition import (
     balanced_consensus,
@@ -142,24 +141,15 @@ class _Work:
             seed=self.seed,
             on_step=self.on_step,
         )
-        if self.bounds.total is None:
-            counts = estimated_counts(self.sizes, self.bounds, found)
-            if counts.equal:
-                return self._equal(counts)
-            parts = self._tree_votes(int(counts.n_fine.sum()), EXPONENT_OF_TOTAL)
-            return self._unequal(counts, parts)
-        return self._total_given(self.bounds.total, found)
-
-    def _total_given(self, total: int, found: CountPosterior) -> Structure:
-        dispersion, equal = total_dispersion(self.sizes, self.bounds, total)
-        if equal:
-            counts = shared_by_sizes(self.sizes, self.bounds, total, dispersion, found)
-            return self._equal(with_total(self.sizes, total, counts, dispersion, True, found))
-        parts = self._tree_votes(total, EXPONENT_OF_TOTAL)
-        trees = self._trees(parts, -(-total // len(self.groups)))
-        evidence = split_evidence(trees, total, min(MOST_COUNT, total))
-        counts = shared_by_votes(self.sizes, self.bounds, total, dispersion, evidence)
-        return self._unequal(with_total(self.sizes, total, counts, dispersion, False, found), parts)
+        choice = choose_total(self.sizes, self.bounds, found)
+        if choice.equal:
+            counts = shared_by_sizes(self.sizes, self.bounds, choice, found)
+            return self._equal(with_intervals(counts, self.sizes, choice, found))
+        parts = self._tree_votes(choice.n_fine, EXPONENT_OF_TOTAL)
+        trees = self._trees(parts, -(-choice.n_fine // len(self.groups)))
+        votes = split_evidence(trees, choice.n_fine, min(MOST_COUNT, choice.n_fine))
+        counts = shared_by_votes(self.sizes, self.bounds, choice, found, votes)
+        return self._unequal(with_intervals(counts, self.sizes, choice, found), parts)
 
     def _tree_votes(self, n_fine: int, size_exponent: float) -> list[IntArray]:
         return tree_votes(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from falcon_svc.bench import noise
-from falcon_svc.bench.bench_set import SetName
+from falcon_svc.bench.set_name import SetName
 from falcon_svc.errors import ConfigError
 from tests.bench.sets import save_separated
 

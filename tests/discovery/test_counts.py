@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from falcon_svc.config import CountConfig
 from falcon_svc.discovery.count_bounds import count_bounds
-from falcon_svc.discovery.count_choice import estimated_counts, total_estimate
+from falcon_svc.discovery.count_choice import choose_total, total_estimate
 from falcon_svc.discovery.count_posterior import (
     SHIFTS,
     CountPosterior,
@@ -29,6 +29,7 @@ from falcon_svc.discovery.split_evidence import (
     split_trees,
 )
 from falcon_svc.discovery.split_model import ScoredTree, SplitModel, hinges, split_model
+from falcon_svc.discovery.structure import find_structure
 from falcon_svc.discovery.total_stability import (
     StabilityCurve,
     candidate_totals,
@@ -266,11 +267,13 @@ def test_what_the_user_knows_is_certain_and_the_rest_is_not():
     bounds, found = posterior(x, source, n_fine_per_coarse={"c0": 4, "c1": [2, 3]})
     assert found.counts[0, 3] == pytest.approx(1)
     assert found.counts[1, 1:3].sum() == pytest.approx(1)
-    counts = estimated_counts(np.bincount(source.labels), bounds, found)
+    choice = choose_total(np.bincount(source.labels), bounds, found)
+    assert choice.estimated
+    total = total_estimate(found, choice.n_fine)
+    assert total.low <= choice.n_fine <= total.high
+    counts = find_structure(x, source, bounds, seed=0).counts
     assert counts.n_fine[0] == counts.low[0] == counts.high[0] == 4
     assert 2 <= counts.n_fine[1] <= 3
-    assert counts.total is not None
-    assert counts.total.low <= counts.n_fine.sum() <= counts.total.high
 
 
 def test_the_total_has_an_interval_a_curve_and_a_runner_up():
@@ -296,8 +299,7 @@ def test_noise_is_one_class_and_never_clear(kind):
     labels = np.repeat(np.arange(6), 120).astype(np.int64)
     x = (draw((720, 16)) * scale + 3 * np.eye(16)[labels]).astype(np.float32)
     source = LabelSource("coarse", labels, tuple("abcdef"))
-    bounds, found = posterior(x, source)
-    counts = estimated_counts(np.bincount(labels), bounds, found)
+    counts = find_structure(x, source, count_bounds(CountConfig(), source), seed=0).counts
     assert (counts.n_fine > 1).sum() <= 1
     assert counts.low.tolist() == [1] * 6
 
