@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from falcon_svc.data.assemble import draft, finish, truth
+from falcon_svc.data.assemble import draft, finish
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
+from falcon_svc.data.truth import truth
 from falcon_svc.types import CoarseDataset, EvalLabels
 
 __all__ = [

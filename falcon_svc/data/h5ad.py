@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 OBSM_KEYS = ("X_pca", "X_scVI", "X_scvi")
 LEGACY_CATEGORIES = "__categories"
-INDEX = "id"
+INDEX = "_index"
+OLD_INDEX = "id"  # also answers to this name where obs has no such column
 
 
 def open_h5ad(path: Path, config: DataConfig) -> H5adSource:
@@ -51,7 +52,8 @@ class H5adSource:
             obs = self._obs(guard)
             hidden = (LEGACY_CATEGORIES, _index_name(obs))
             own = tuple(name for name in guard.names(obs) if name not in hidden)
-        self._columns = own if INDEX in own else (INDEX, *own)
+        names = [name for name in (INDEX, OLD_INDEX) if name not in own]
+        self._columns = (*names, *own)
         self._own = own
 
     @contextmanager
@@ -70,7 +72,7 @@ class H5adSource:
         return guard.group(guard.root, "obs")
 
     def columns(self) -> tuple[str, ...]:
-        """Return obs' columns; `id` is its index unless there is a column of this name."""
+        """Return obs' columns; its index is `_index`, and `id` unless obs has such a column."""
         return self._columns
 
     def column(self, name: str) -> Column:
@@ -78,6 +80,10 @@ class H5adSource:
         with self._open() as guard:
             obs = self._obs(guard)
             return _column(guard, obs, name if name in self._own else _index_name(obs))
+
+    def index_column(self) -> str | None:
+        """Return obs' index, which AnnData keeps for this."""
+        return INDEX
 
     def class_names(self, column: str) -> tuple[str, ...] | None:
         """Return None: categories are resolved by `column`."""

@@ -79,6 +79,10 @@ class TreeSource:
         """Return the paths or the class folders."""
         return np.array(self._files if name == "id" else self._classes, dtype=object)
 
+    def index_column(self) -> str | None:
+        """Return None: ids are found by name."""
+        return None
+
     def class_names(self, column: str) -> tuple[str, ...] | None:
         """Return None: folders are named as the classes."""
         return None

@@ -79,6 +79,10 @@ class ManifestSource:
         """Return one column of the table."""
         return self._table.column(name)
 
+    def index_column(self) -> str | None:
+        """Return None: ids are found by name."""
+        return None
+
     def class_names(self, column: str) -> tuple[str, ...] | None:
         """Return None: the table holds the labels themselves."""
         return None

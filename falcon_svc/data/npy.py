@@ -35,6 +35,10 @@ class NpySource:
         """Return one column of the labels file."""
         return self._labels.column(name)
 
+    def index_column(self) -> str | None:
+        """Return None: ids are found by name."""
+        return None
+
     def class_names(self, column: str) -> tuple[str, ...] | None:
         """Return None: the table holds the labels themselves."""
         return None

@@ -51,6 +51,10 @@ class NpzSource:
         """Return one array, whatever its shape."""
         return self._read(name)
 
+    def index_column(self) -> str | None:
+        """Return None: ids are found by name."""
+        return None
+
     def class_names(self, column: str) -> tuple[str, ...] | None:
         """Return ``<column>_names`` when the file has it."""
         name = f"{column}_names"

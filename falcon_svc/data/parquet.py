@@ -1,7 +1,7 @@
-"""`.parquet`, column by column, with the footer's claims checked first.
+"""`.parquet`, one file or a folder of shards, column by column, footers checked first.
 
 Strings are read as dictionaries, so a page that repeats one long string a million times stays
-one string. Columns of other types (nested, decimal, extension) are refused only when needed.
+one string. Columns of a type that is not read are refused only when needed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.refusal import quoted, reading, refusal
+from falcon_svc.data.refusal import listed, quoted, reading, refusal
 from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
 
 BATCH_ROWS = 65_536
@@ -23,22 +23,48 @@ BUFFER_BYTES = 2**20  # else a whole row group is held beside the batch
 
 def open_parquet(path: Path, config: DataConfig) -> TableSource:
     """Open a Parquet file; columns are read when asked for."""
-    where = quoted(path.name)
+    return open_shards((path,), quoted(path.name), config)
+
+
+def open_shards(paths: tuple[Path, ...], where: str, config: DataConfig) -> TableSource:
+    """Open one or more Parquet files of the same columns as one table, in the order given.
+
+    Raises
+    ------
+    InputError
+        Damage, claims above the limits, or files of different columns.
+    """
     with reading("a Parquet file", where=where, errors=ARROW_ERRORS):
-        schema = pq.read_schema(path)
-        metadata = pq.read_metadata(path)
+        schema = pq.read_schema(paths[0])
         check_names(schema.names, where)
-        _check_claims(metadata, path.stat().st_size, where, config)
-    texts = {field.name for field in schema if is_string(field.type)}
+        rows = 0
+        for path in paths:
+            metadata = pq.read_metadata(path)
+            _check_same(schema, pq.read_schema(path), path, where)
+            _check_claims(metadata, path.stat().st_size, where, config)
+            rows += metadata.num_rows
+    texts = {field.name for field in schema if _is_string(field.type)}
 
     def pieces(name: str) -> Iterator[pa.Array]:
-        return _pieces(path, name, name in texts, where, config)
+        for path in paths:
+            yield from _pieces(path, name, name in texts, where, config)
 
-    return TableSource(where, Columns(schema, metadata.num_rows, pieces), config)
+    return TableSource(where, Columns(schema, rows, pieces), config)
 
 
-def is_string(kind: pa.DataType) -> bool:
-    """Return whether a column holds plain strings."""
+def _check_same(schema: pa.Schema, other: pa.Schema, path: Path, where: str) -> None:
+    if not schema.equals(other):
+        raise refusal(
+            "shards with the same columns of the same types",
+            f"{listed(f'{f.name}: {f.type}' for f in other)} in {quoted(path.name)} after "
+            f"{listed(f'{f.name}: {f.type}' for f in schema)}",
+            where=where,
+            remedy="keep data sets in folders of their own",
+            code="mixed_shards",
+        )
+
+
+def _is_string(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 

@@ -1,0 +1,220 @@
+"""Which columns of a table are the features, and why the others are not.
+
+One column with vectors wins over columns of numbers. Otherwise every column of numbers is a
+feature, unless a setting, its role or its name says that it is something else. Nothing is left out
+without a reason that `falcon validate` prints; what was guessed becomes a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from falcon_svc.data import arrow_types
+from falcon_svc.data.arrow_numpy import looks_like_vector
+from falcon_svc.data.box_columns import BOX_NAMES
+from falcon_svc.data.column_names import VECTOR_NAMES, Roles, first_of, folded, why_no_feature
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.number_text import NumberText
+from falcon_svc.data.refusal import listed, quoted, refusal
+from falcon_svc.types import Note
+
+TOKENS = ("input_ids", "token_ids", "tokens", "attention_mask", "token_type_ids", "shape")
+SAMPLE = 1_000  # cells that are looked at before a column of text is judged whole
+SUSPICIOUS = 0.1  # share of numbers in a column of text that is worth a note
+
+Read = Callable[[str], pa.ChunkedArray]
+Reasons = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`vector` or else `numbers` are the features; `texts` are the judged ones of `numbers`."""
+
+    vector: str | None
+    numbers: tuple[str, ...]
+    texts: dict[str, NumberText]
+    left_out: tuple[tuple[str, str], ...]
+    notes: tuple[Note, ...]
+
+
+def vector_column(
+    schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str
+) -> str | None:
+    """Return the column of vectors: one of a usual name, or the only one there is.
+
+    Raises
+    ------
+    InputError
+        Several columns hold vectors and none has a usual name.
+    """
+    if config.feature_columns:
+        return None
+    found = [
+        field.name
+        for field in schema
+        if field.name not in config.ignore_columns
+        and roles.role(field.name) is None
+        and folded(field.name) not in (*BOX_NAMES, *TOKENS)
+        and _holds_vectors(field, read)
+    ]
+    usual = first_of(VECTOR_NAMES, found)
+    if usual is None and len(found) > 1:
+        raise refusal(
+            "one column with the vectors",
+            f"{len(found)} columns with lists of numbers ({listed(found)})",
+            where=where,
+            remedy="name the right one with vector_column",
+            code="several_vectors",
+        )
+    return usual or next(iter(found), None)
+
+
+def _holds_vectors(field: pa.Field, read: Read) -> bool:
+    if arrow_types.is_vector(field.type):
+        return True
+    if not arrow_types.is_words(field.type):
+        return False
+    usual = folded(field.name) in VECTOR_NAMES
+    text = next((str(v) for v in read(field.name)[:SAMPLE].to_pylist() if v), "").strip()
+    return (usual or text[:1] in ("[", "(")) and looks_like_vector(text)
+
+
+def choose(
+    schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str
+) -> Choice:
+    """Return the columns that are features, with the reasons of the others."""
+    vector = config.vector_column or vector_column(schema, read, roles, config, where)
+    if config.feature_columns:
+        return _as_told(schema, read, config, where)
+    reasons: Reasons = {}
+    texts: dict[str, NumberText] = {}
+    notes: list[Note] = []
+    numbers = [
+        field.name
+        for field in schema
+        if field.name != vector and _is_feature(field, read, roles, config, reasons, texts, notes)
+    ]
+    if vector is not None:
+        reasons |= dict.fromkeys(numbers, f"the vectors are in {quoted(vector)}")
+        notes = [_beside_vectors(vector, numbers)] if numbers else []
+        return Choice(vector, (), {}, tuple(reasons.items()), tuple(notes))
+    notes += _guesses(schema, reasons)
+    return Choice(None, tuple(numbers), texts, tuple(reasons.items()), tuple(notes))
+
+
+def _as_told(schema: pa.Schema, read: Read, config: DataConfig, where: str) -> Choice:
+    """Return the columns of the setting, in its order."""
+    texts = {}
+    for name in config.feature_columns:
+        kind = schema.field(name).type if name in schema.names else None
+        if kind is not None and arrow_types.is_words(kind):
+            texts[name] = NumberText.of(read(name))
+        elif kind is None or not arrow_types.is_number(kind):
+            raise refusal(
+                f"a column of numbers {quoted(name)}, as feature_columns says",
+                f"the type {kind}" if kind else f"the columns {listed(schema.names)}",
+                where=where,
+                remedy="name columns of numbers, or name one column of lists with vector_column",
+                code="no_such_column",
+            )
+    others = [name for name in schema.names if name not in config.feature_columns]
+    reasons = tuple((name, "not among feature_columns") for name in others)
+    return Choice(None, config.feature_columns, texts, reasons, ())
+
+
+def _is_feature(
+    field: pa.Field,
+    read: Read,
+    roles: Roles,
+    config: DataConfig,
+    reasons: Reasons,
+    texts: dict[str, NumberText],
+    notes: list[Note],
+) -> bool:
+    """Return whether a column is a feature; fill in why not, and the judged text if it is."""
+    name = field.name
+    reason = "named in ignore_columns" if name in config.ignore_columns else roles.role(name)
+    reason = reason or why_no_feature(name) or _why_not_by_type(field.type)
+    if reason is None and arrow_types.is_words(field.type):
+        judged = _judged(read(name))
+        if judged is not None and judged.is_number:
+            texts[name] = judged
+        else:
+            reason = "text" if judged is None else _near_numbers(name, judged, notes)
+    elif reason is None and _counts_rows(read(name)):
+        reason = "it counts the rows"
+        notes.append(
+            Note(
+                "row_numbers",
+                f"Column {quoted(name)} holds every row's number once and is left out; if it is a "
+                "feature, name all features with feature_columns.",
+            )
+        )
+    if reason is not None:
+        reasons[name] = reason
+    return reason is None
+
+
+def _why_not_by_type(kind: pa.DataType) -> str | None:
+    if arrow_types.is_number(kind) or arrow_types.is_words(kind):
+        return None
+    if pa.types.is_null(kind):
+        return "empty"
+    return "dates or times" if arrow_types.is_time(kind) else f"of type {kind}"
+
+
+def _judged(values: pa.ChunkedArray) -> NumberText | None:
+    """Return the whole column judged, or None where a sample of it holds no numbers at all."""
+    step = max(1, len(values) // SAMPLE)
+    sample = values.take(pa.array(np.arange(0, len(values), step), pa.int64()))
+    first = NumberText.of(sample)
+    if not (first.by_point.any() or first.by_comma.any() or first.with_unit):
+        return None
+    return NumberText.of(values)
+
+
+def _near_numbers(name: str, judged: NumberText, notes: list[Note]) -> str:
+    numbers = max(int(judged.by_point.sum()), int(judged.by_comma.sum()))
+    if 2 * judged.with_unit >= judged.present > 0:
+        text = f"Column {quoted(name)} holds numbers with units, such as 12 %, and is left out; "
+        notes.append(Note("units", text + "write bare numbers to use it."))
+        return "numbers with units"
+    if numbers > SUSPICIOUS * judged.present:
+        text = f"Column {quoted(name)} is left out as text, but {numbers:,} of its "
+        text += f"{judged.present:,} cells are numbers; mend the others to use it."
+        notes.append(Note("some_numbers", text))
+    return "text"
+
+
+def _counts_rows(values: pa.ChunkedArray) -> bool:
+    """Return whether a column of at least ten whole numbers is a permutation of row numbers."""
+    n = len(values)
+    if n < 10 or not pa.types.is_integer(arrow_types.stored(values.type)) or values.null_count:
+        return False
+    found = np.sort(values.to_numpy())
+    return bool((np.diff(found) == 1).all() and int(found[0]) in (0, 1))
+
+
+def _beside_vectors(vector: str, numbers: list[str]) -> Note:
+    return Note(
+        "numbers_left_out",
+        f"Column {quoted(vector)} holds the vectors, so {len(numbers):,} columns of numbers are "
+        f"left out ({listed(numbers[:5])}); to use these instead, name them with feature_columns.",
+    )
+
+
+def _guesses(schema: pa.Schema, reasons: Reasons) -> list[Note]:
+    """Return the note on numbers that only their names keep from being features."""
+    guessed = [
+        f"{quoted(name)}: {reason}"
+        for name, reason in reasons.items()
+        if reason.endswith("by its name") and arrow_types.is_number(schema.field(name).type)
+    ]
+    if not guessed:
+        return []
+    text = f"Columns of numbers are left out for their names ({'; '.join(guessed[:10])}); "
+    return [Note("left_out", text + "to use one, name all features with feature_columns.")]
