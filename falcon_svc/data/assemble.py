@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -205,16 +205,19 @@ def _check_rows(n: int, where: str, config: DataConfig) -> None:
         )
 
 
-def _unlabelled(sources: list[LabelSource]) -> list[Note]:
-    """Return the note on samples that no source labels."""
+def unlabelled_rows(sources: Sequence[LabelSource]) -> list[int]:
+    """Return the samples that no source labels, neither with one class nor with several."""
     several = {row for source in sources for row in source.several}
     missing = np.all([source.labels == UNLABELLED for source in sources], axis=0)
-    rows = [row for row in np.flatnonzero(missing).tolist() if row not in several]
+    return [row for row in np.flatnonzero(missing).tolist() if row not in several]
+
+
+def _unlabelled(sources: Sequence[LabelSource]) -> list[Note]:
+    rows = unlabelled_rows(sources)
     if not rows:
         return []
-    text = f"{len(rows):,} of {len(missing):,} samples have no coarse label (first row {rows[0]}, "
-    text += "counted from 0); they are not trained on, and get their fine class by features alone."
-    return [Note("unlabelled", text)]
+    text = f"{len(rows):,} of {len(sources[0].labels):,} samples have no coarse label; "
+    return [Note("unlabelled", text + "they get their fine class by their features alone.")]
 
 
 def _texts(

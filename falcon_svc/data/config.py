@@ -74,6 +74,9 @@ class DataConfig(BaseModel):
     bad_image_fraction: StrictFloat = Field(
         0.01, ge=0, lt=1, description="Share of unreadable images that are skipped, 0 to < 1."
     )
+    follow_links: bool = Field(
+        False, description="Read what links in a folder of images point at, also outside of it."
+    )
     max_bytes: StrictInt = Field(
         32 * 2**30, ge=1, description="Bytes of one array or file after unpacking."
     )

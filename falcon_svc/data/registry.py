@@ -11,6 +11,7 @@ from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.source import Source
 from falcon_svc.errors import InputError
 
+GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an archive without files
 
 
@@ -38,16 +39,21 @@ class Format:
         return source
 
 
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")  # Excel's "Unicode text"
 FORMATS = {
     ".npz": Format("a numpy .npz archive", ZIP_MAGIC, "npz:NpzSource"),
     ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), "npy:NpySource"),
     ".csv": Format("a CSV table (text)", (), "manifest:open_table_csv"),
+    ".tsv": Format("a table of tabs (text)", (), "manifest:open_table_csv"),
+    ".csv.gz": Format("a packed CSV table", (GZIP_MAGIC,), "manifest:open_table_csv"),
+    ".tsv.gz": Format("a packed table of tabs", (GZIP_MAGIC,), "manifest:open_table_csv"),
     ".jsonl": Format("a JSONL table (text)", (), "manifest:open_table_jsonl"),
-    ".parquet": Format("a Parquet file", (b"PAR1",), "parquet:open_parquet"),
+    ".parquet": Format("a Parquet file", (b"PAR1",), "manifest:open_table_parquet"),
+    ".feather": Format("a Feather file", (b"ARROW1", b"FEA1"), "manifest:open_table_feather"),
     ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), "h5ad:open_h5ad"),
-    ".zip": Format("a zip archive of images", ZIP_MAGIC, "image_tree:open_zip"),
+    ".zip": Format("a zip archive of images", ZIP_MAGIC, "folder:open_zip"),
 }
-FOLDER = Format("a folder of images", (), "image_tree:open_folder")
+FOLDER = Format("a folder", (), "folder:open_folder")
 OTHER_MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -58,7 +64,7 @@ OTHER_MAGIC = {
     b"%PDF": "a PDF document",
     b"\x80\x04": "a Python pickle",
     b"\x80\x02": "a Python pickle",
-    b"\x1f\x8b": "a gzip file",
+    GZIP_MAGIC: "a gzip file",
 }
 
 
@@ -77,6 +83,13 @@ def open_source(path: Path, config: DataConfig) -> Source:
             return FOLDER.open(path, config)
         found = _format(path, where, config)
     return found.open(path, config)
+
+
+def suffix_of(name: str) -> str:
+    """Return a file's suffix in lower case, both parts of one such as ``.csv.gz``."""
+    parts = [suffix.lower() for suffix in Path(name).suffixes]
+    double = "".join(parts[-2:])
+    return double if double in FORMATS else "".join(parts[-1:])
 
 
 def _check_exists(path: Path) -> None:
@@ -99,7 +112,7 @@ def _format(path: Path, where: str, config: DataConfig) -> Format:
             remedy="give a file of a supported format",
             code="wrong_format",
         )
-    found = FORMATS.get(path.suffix.lower())
+    found = FORMATS.get(suffix_of(path.name))
     if found is None:
         raise refusal(
             f"one of the formats {', '.join(FORMATS)}",
@@ -135,6 +148,8 @@ def _check_start(path: Path, found: Format, where: str, config: DataConfig) -> N
 def _fits(start: bytes, found: Format) -> bool:
     if found.magic:
         return start.startswith(found.magic)
+    if start.startswith(UTF16_MARKS):
+        return True
     return b"\0" not in start and not start.startswith(tuple(OTHER_MAGIC))
 
 

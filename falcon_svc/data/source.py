@@ -7,7 +7,8 @@ name and only when asked for, which is how training never meets the fine labels:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -55,6 +56,14 @@ class Samples:
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[Note, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    def told(
+        self, *, left_out: Iterable[tuple[str, str]] = (), notes: Iterable[Note] = ()
+    ) -> Samples:
+        """Return the samples with more to tell about them."""
+        return replace(
+            self, left_out=(*self.left_out, *left_out), notes=(*self.notes, *notes)
+        )
 
 
 class Source(Protocol):

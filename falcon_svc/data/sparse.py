@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from falcon_svc.data.hdf5_guard import Guard
+from falcon_svc.data.anndata_access import Access
 from falcon_svc.data.refusal import refusal
 
 MAX_AXIS = 50_000_000  # cells or genes; arrays of this length are made per axis
 BLOCK_BYTES = 64 * 2**20
 
 
-def read_matrix(guard: Guard, parent: Any, name: str, *, where: str) -> Any:
+def read_matrix(guard: Access, parent: Any, name: str, *, where: str) -> Any:
     """Return (N, genes) float32 CSR.
 
     Raises

@@ -126,6 +126,23 @@ class TableSource:
         """Read one column in pieces, as Arrow has it."""
         return self._columns.pieces(name)
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the reader of the format has to tell."""
+        return self._columns.notes
+
+    def is_text(self, name: str) -> bool:
+        """Return whether a column holds text."""
+        return arrow_types.is_words(self._columns.schema.field(name).type)
+
+    def number_columns(self) -> list[str]:
+        """Return the columns of numbers that have no role."""
+        return [
+            field.name
+            for field in self._columns.schema
+            if arrow_types.is_number(field.type) and self._roles.role(field.name) is None
+        ]
+
     def has_vectors(self) -> bool:
         """Return whether a column holds vectors."""
         config = self._config
