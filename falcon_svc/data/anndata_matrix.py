@@ -20,7 +20,15 @@ from falcon_svc.data.sparse import read_matrix
 from falcon_svc.types import Note
 
 OBSM_KEYS = ("X_pca", "X_scVI", "X_scvi")
-PLOTS = ("X_umap", "X_tsne", "X_draw_graph_fa", "X_draw_graph_fr", "X_diffmap", "spatial", "X_phate")
+PLOTS = (
+    "X_umap",
+    "X_tsne",
+    "X_draw_graph_fa",
+    "X_draw_graph_fr",
+    "X_diffmap",
+    "spatial",
+    "X_phate",
+)
 COUNT_LAYERS = ("raw_counts", "raw", "umis", "umi", "count")
 
 
@@ -122,9 +130,7 @@ def _has_x(guard: Access) -> bool:
     return getattr(guard.child(guard.root, "X"), "shape", ()) is not None
 
 
-def _elsewhere(
-    guard: Access, layers: Any, names: tuple[str, ...]
-) -> list[tuple[Any, str, str]]:
+def _elsewhere(guard: Access, layers: Any, names: tuple[str, ...]) -> list[tuple[Any, str, str]]:
     """Return (group, name, how it is called) of the places of counts besides X, best first."""
     usual = [name for name in COUNT_LAYERS if name in names]
     places = [(layers, name, f"layers[{quoted(name)}]") for name in usual]

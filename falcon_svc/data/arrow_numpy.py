@@ -43,7 +43,7 @@ def to_numpy(values: pa.ChunkedArray) -> Column:
         return np.array([_joined(value) for value in values.to_pylist()] + [None], object)[:-1]
     if pa.types.is_boolean(kind):
         words = np.array(["False", "True", None], dtype=object)
-        return words[pc.fill_null(pc.cast(values, pa.int8()), 2).to_numpy()]
+        return np.asarray(words[pc.fill_null(pc.cast(values, pa.int8()), 2).to_numpy()])
     if pa.types.is_floating(kind):
         return np.asarray(values.to_numpy())
     if arrow_types.is_bytes(kind) and not pa.types.is_fixed_size_binary(kind):

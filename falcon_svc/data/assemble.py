@@ -87,7 +87,7 @@ def draft(source: Source, config: DataConfig) -> Draft:
     vectors, problems = _vectors(samples, source, config)
     n = len(vectors) if vectors is not None else len(samples.images or ())
     _check_rows(n, source.where, config)
-    sources, columns, notes = [], [], []
+    sources, columns, notes, left_out = [], [], [], []
     for name, column in roles.sources:
         encoded = encode(
             rows_of(source, column, samples.kept, n),
@@ -99,6 +99,7 @@ def draft(source: Source, config: DataConfig) -> Draft:
         unfit = None if name in roles.chosen else _unfit(name, encoded.names, n)
         if unfit is not None:
             notes.append(Note("source_left_out", unfit))
+            left_out.append((column, "no labels: see the note"))
             continue
         problems += encoded.findings
         notes += encoded.notes
@@ -110,7 +111,7 @@ def draft(source: Source, config: DataConfig) -> Draft:
     texts = _texts(source, roles, config, samples.kept, n)
     return Draft(
         source.where,
-        samples,
+        samples.told(left_out=left_out),
         vectors,
         ids,
         tuple(sources),

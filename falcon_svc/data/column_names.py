@@ -37,6 +37,9 @@ INDEX = re.compile(r"__index_level_\d+__|unnamed: ?\d+(_level_\d+)?|")
 ENDS_AS_ID = re.compile(r".+([_ .-]id|[a-z]I[dD])")
 
 
+FINE_TRUTH = "fine truth, for evaluation only"
+
+
 def folded(name: str) -> str:
     """Return a name as names are compared."""
     return name.strip().casefold()
@@ -82,10 +85,10 @@ class Roles:
 
     def role(self, name: str) -> str | None:
         """Return what a column is, if it has a role; such a column is no feature."""
-        if name in dict(map(reversed, self.sources)):  # type: ignore[arg-type]
+        if name in [column for _, column in self.sources]:
             return "coarse labels"
         if name == self.fine_column or folded(name).startswith("fine_"):
-            return "fine truth, which is never read here"
+            return FINE_TRUTH
         if name == self.id_column:
             return "ids"
         return "shown in reports" if name == self.text_column else None
@@ -103,8 +106,10 @@ def fine_column(there: Iterable[str], config: DataConfig) -> str | None:
 def why_no_feature(name: str) -> str | None:
     """Return why a column of numbers is no feature by its name alone, or None."""
     fold = folded(name)
-    if INDEX.fullmatch(fold) or fold in INDEX_NAMES:
-        return "the table's index by its name"
+    if INDEX.fullmatch(fold):
+        return "the table's index"
+    if fold in INDEX_NAMES:
+        return "an index by its name"
     if fold in (*ID_NAMES, *IMAGE_NAMES) or ENDS_AS_ID.fullmatch(name.strip()):
         return "an id by its name"
     if fold in SPLIT_NAMES:

@@ -66,4 +66,4 @@ class Crops:
 
     def content(self, row: int) -> bytes:
         """Return the row's box as bytes, for digests."""
-        return self.boxes[row].tobytes() + bytes([self.relative])
+        return bytes(self.boxes[row].tobytes()) + bytes([self.relative])

@@ -6,7 +6,6 @@ Arrow parses (quoted line ends, types, decimals by cast); `text_dialect` tells i
 from __future__ import annotations
 
 import csv
-import io
 import zlib
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +16,7 @@ import pyarrow.csv as arrow_csv
 from falcon_svc.data.column_names import Roles, folded, is_index
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.gzip_guard import GZIP_ERRORS, unpacked
+from falcon_svc.data.number_text import Mark
 from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
 from falcon_svc.data.text_dialect import Dialect, find_dialect, to_utf8
@@ -31,9 +31,9 @@ READ_ERRORS = (*CSV_ERRORS, *GZIP_ERRORS, zlib.error)
 def open_csv(path: Path, config: DataConfig) -> TableSource:
     """Open a CSV file as a table."""
     where = quoted(path.name)
+    if path.suffix.lower() == ".gz":
+        return read_csv(unpacked(path, where, config), where, config)
     with path.open("rb") as stream:
-        if path.suffix.lower() == ".gz":
-            stream = unpacked(path, where, config)
         return read_csv(stream, where, config)
 
 
@@ -51,7 +51,7 @@ def read_csv(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
         stream = to_utf8(stream)
         dialect = find_dialect(stream, where)
         table, notes = _whole(dialect, stream, where, config, wrong)
-    mark = "," if dialect.separator == ";" else None
+    mark: Mark | None = "," if dialect.separator == ";" else None
     return TableSource(where, Columns.of(table, mark, notes), config)
 
 

@@ -16,7 +16,14 @@ import pyarrow as pa
 from falcon_svc.data import arrow_types
 from falcon_svc.data.arrow_numpy import looks_like_vector
 from falcon_svc.data.box_columns import BOX_NAMES
-from falcon_svc.data.column_names import VECTOR_NAMES, Roles, first_of, folded, why_no_feature
+from falcon_svc.data.column_names import (
+    FINE_TRUTH,
+    VECTOR_NAMES,
+    Roles,
+    first_of,
+    folded,
+    why_no_feature,
+)
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.number_text import NumberText
 from falcon_svc.data.refusal import listed, quoted, refusal
@@ -83,13 +90,11 @@ def _holds_vectors(field: pa.Field, read: Read) -> bool:
     return (usual or text[:1] in ("[", "(")) and looks_like_vector(text)
 
 
-def choose(
-    schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str
-) -> Choice:
+def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:
     """Return the columns that are features, with the reasons of the others."""
     vector = config.vector_column or vector_column(schema, read, roles, config, where)
     if config.feature_columns:
-        return _as_told(schema, read, config, where)
+        return _as_told(schema, read, roles, config, where)
     reasons: Reasons = {}
     texts: dict[str, NumberText] = {}
     notes: list[Note] = []
@@ -106,7 +111,7 @@ def choose(
     return Choice(None, tuple(numbers), texts, tuple(reasons.items()), tuple(notes))
 
 
-def _as_told(schema: pa.Schema, read: Read, config: DataConfig, where: str) -> Choice:
+def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:
     """Return the columns of the setting, in its order."""
     texts = {}
     for name in config.feature_columns:
@@ -121,7 +126,8 @@ def _as_told(schema: pa.Schema, read: Read, config: DataConfig, where: str) -> C
                 remedy="name columns of numbers, or name one column of lists with vector_column",
                 code="no_such_column",
             )
-    others = [name for name in schema.names if name not in config.feature_columns]
+    used = (*config.feature_columns, *(n for n in schema.names if roles.role(n) is not None))
+    others = [name for name in schema.names if name not in used]
     reasons = tuple((name, "not among feature_columns") for name in others)
     return Choice(None, config.feature_columns, texts, reasons, ())
 
@@ -136,8 +142,10 @@ def _is_feature(
     notes: list[Note],
 ) -> bool:
     """Return whether a column is a feature; fill in why not, and the judged text if it is."""
-    name = field.name
-    reason = "named in ignore_columns" if name in config.ignore_columns else roles.role(name)
+    name, role = field.name, roles.role(field.name)
+    if role is not None and role != FINE_TRUTH:
+        return False  # it is used, though not as a feature
+    reason = "named in ignore_columns" if name in config.ignore_columns else role
     reason = reason or why_no_feature(name) or _why_not_by_type(field.type)
     if reason is None and arrow_types.is_words(field.type):
         judged = _judged(read(name))

@@ -92,12 +92,12 @@ class TreeSource:
 
     def column(self, name: str) -> Column:
         """Return the paths, the class folders, the captions, or the folders inside of classes."""
-        values: list[str | None] = {
-            "id": lambda: [*self._files],
-            "coarse": lambda: [*self._classes],
-            "text": lambda: [self._caption(file) for file in self._files],
-            "fine": lambda: [self._fine(file) for file in self._files],
-        }[name]()
+        if name == "text":
+            values = [self._caption(file) for file in self._files]
+        elif name == "fine":
+            values = [self._fine(file) for file in self._files]
+        else:
+            values = [*(self._files if name == "id" else self._classes)]
         return np.array([*values, None], dtype=object)[:-1]
 
     def _fine(self, file: str) -> str:

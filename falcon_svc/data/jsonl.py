@@ -33,7 +33,9 @@ def read_jsonl(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
     """
     rows = [_object(line, i, where) for i, line in enumerate(_lines(stream, where))]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    table = pa.table({name: _column(name, [row.get(name) for row in rows], where) for name in names})
+    table = pa.table(
+        {name: _column(name, [row.get(name) for row in rows], where) for name in names}
+    )
     return TableSource(where, Columns.of(table), config)
 
 

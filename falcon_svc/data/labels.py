@@ -222,8 +222,8 @@ def _unused(what: str, names: tuple[str, ...], used: tuple[str, ...]) -> tuple[N
     unused = [name for name in names if name not in set(used)]
     if not unused:
         return ()
-    text = f"Labels in {quoted(what)} name {len(unused):,} classes that no sample has "
-    return (Note("unused_names", text + f"({listed(unused[:5])}); they are left out."),)
+    text = f"Labels in {quoted(what)} have names that no sample has: {listed(unused)}; "
+    return (Note("unused_names", text + "these are no classes of this data set."),)
 
 
 def _whole(values: Column) -> tuple[IntArray, Column]:

@@ -65,9 +65,10 @@ class NumberText:
         texts = pc.if_else(pc.fill_null(grouped, False), joined, texts)
         words = pa.array(MISSING_WORDS, pa.large_string())
         missing = pc.or_(pc.is_null(texts), pc.fill_null(_in(texts, words), True))
-        matches = [_matches(texts, one, two) for one, two in ((POINT, POINT_GROUPS), _COMMAS)]
+        by_point = _matches(texts, POINT, POINT_GROUPS)
+        by_comma = _matches(texts, COMMA, COMMA_GROUPS)
         units = _matches(texts, WITH_UNIT)
-        return cls(texts, _bools(missing), *matches, int(units.sum()))
+        return cls(texts, _bools(missing), by_point, by_comma, int(units.sum()))
 
     @property
     def present(self) -> int:
@@ -117,9 +118,6 @@ class NumberText:
 
     def _fit(self, mark: Mark) -> BoolArray:
         return self.by_point if mark == "." else self.by_comma
-
-
-_COMMAS = (COMMA, COMMA_GROUPS)
 
 
 def _combined(values: Any) -> pa.Array:

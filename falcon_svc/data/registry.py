@@ -41,8 +41,8 @@ class Format:
 
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")  # Excel's "Unicode text"
 FORMATS = {
-    ".npz": Format("a numpy .npz archive", ZIP_MAGIC, "npz:NpzSource"),
-    ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), "npy:NpySource"),
+    ".npz": Format("a numpy .npz archive", ZIP_MAGIC, "npz:open_npz"),
+    ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), "npy:open_npy"),
     ".csv": Format("a CSV table (text)", (), "manifest:open_table_csv"),
     ".tsv": Format("a table of tabs (text)", (), "manifest:open_table_csv"),
     ".csv.gz": Format("a packed CSV table", (GZIP_MAGIC,), "manifest:open_table_csv"),

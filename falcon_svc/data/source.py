@@ -61,9 +61,7 @@ class Samples:
         self, *, left_out: Iterable[tuple[str, str]] = (), notes: Iterable[Note] = ()
     ) -> Samples:
         """Return the samples with more to tell about them."""
-        return replace(
-            self, left_out=(*self.left_out, *left_out), notes=(*self.notes, *notes)
-        )
+        return replace(self, left_out=(*self.left_out, *left_out), notes=(*self.notes, *notes))
 
 
 class Source(Protocol):

@@ -48,9 +48,7 @@ class Columns:
     notes: tuple[Note, ...] = ()
 
     @classmethod
-    def of(
-        cls, table: pa.Table, mark: Mark | None = None, notes: tuple[Note, ...] = ()
-    ) -> Columns:
+    def of(cls, table: pa.Table, mark: Mark | None = None, notes: tuple[Note, ...] = ()) -> Columns:
         """Return the columns of a table in memory."""
 
         def pieces(name: str) -> Iterator[pa.Array]:
@@ -147,9 +145,7 @@ class TableSource:
         """Return whether a column holds vectors."""
         config = self._config
         return config.vector_column is not None or bool(
-            vector_column(
-                self._columns.schema, self._columns.read, self._roles, config, self.where
-            )
+            vector_column(self._columns.schema, self._columns.read, self._roles, config, self.where)
         )
 
     def samples(self) -> Samples:
@@ -217,9 +213,9 @@ class TableSource:
             return dict.fromkeys(texts, decimal)
         sure = {name: judged.mark for name, judged in texts.items() if judged.mark is not None}
         hint = self._columns.mark or ("," if "," in sure.values() else None)
-        for name in texts:
+        for name, judged in texts.items():
             if name not in sure and hint is None:
-                raise _ambiguous(name, texts[name], self.where)
+                raise _ambiguous(name, judged, self.where)
         return {name: sure.get(name) or hint or "." for name in texts}
 
     def _check_there(self, names: tuple[str, ...]) -> None:
@@ -273,10 +269,10 @@ def _whole_numbers(values: Column) -> Column | None:
 def _bad_cells(name: str, judged: NumberText, mark: Mark) -> list[Finding]:
     return findings(
         "bad_number",
-        f"numbers in column {quoted(name)}",
+        "numbers in a column of numbers",
         "mend this cell, remove the row, or leave the column out with ignore_columns",
         judged.wrong(mark).tolist(),
-        lambda row: quoted(judged.texts[row].as_py()),
+        lambda row: f"{quoted(judged.texts[row].as_py())} (column {quoted(name)})",
     )
 
 

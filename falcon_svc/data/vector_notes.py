@@ -90,9 +90,10 @@ def _long_rows(figures: ColumnFigures) -> list[Note]:
     if not len(rows):
         return []
     ratio = figures.length.max() / np.median(figures.length)
-    text = f"Vectors of {len(rows):,} samples are more than {LENGTH_RATIO:g} times as long as the "
-    text += f"median, row {rows[figures.length[rows].argmax()]} (counted from 0) {ratio:,.0f} "
-    return [Note("long_rows", text + "times; check their units, or leave them out.")]
+    worst = rows[figures.length[rows].argmax()]
+    text = f"Rows whose vector is more than {LENGTH_RATIO:g} times as long as the median one: "
+    text += f"{len(rows):,}, the longest in row {worst} (counted from 0) with {ratio:,.0f} times; "
+    return [Note("long_rows", text + "check their units, or leave them out.")]
 
 
 def long_rows(figures: ColumnFigures) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
