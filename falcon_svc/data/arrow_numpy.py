@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -31,29 +31,32 @@ def to_numpy(values: pa.ChunkedArray) -> Column:
     kind = arrow_types.stored(values.type)
     if kind != values.type:
         values = pa.chunked_array([chunk.storage for chunk in values.chunks], kind)
-    if pa.types.is_dictionary(kind):
-        return _decoded_column(values, kind)
-    if pa.types.is_integer(kind):
-        return np.asarray(values.fill_null(-1).to_numpy())
-    if pa.types.is_decimal(kind):
-        return _whole_if_all(floats(values))
-    if pa.types.is_null(kind):
-        return np.full(len(values), "", dtype=object)
-    if arrow_types.is_list(kind):
-        return np.array([_joined(value) for value in values.to_pylist()] + [None], object)[:-1]
-    if pa.types.is_boolean(kind):
-        words = np.array(["False", "True", None], dtype=object)
-        return np.asarray(words[pc.fill_null(pc.cast(values, pa.int8()), 2).to_numpy()])
-    if pa.types.is_floating(kind):
-        return np.asarray(values.to_numpy())
-    if arrow_types.is_bytes(kind) and not pa.types.is_fixed_size_binary(kind):
+    convert = next((convert for test, convert in CONVERSIONS if test(kind)), _words)
+    return convert(values)
+
+
+def _integers(values: pa.ChunkedArray) -> Column:
+    return np.asarray(values.fill_null(-1).to_numpy())
+
+
+def _decimals(values: pa.ChunkedArray) -> Column:
+    return _whole_if_all(floats(values))
+
+
+def _booleans(values: pa.ChunkedArray) -> Column:
+    words = np.array(["False", "True", None], dtype=object)
+    return np.asarray(words[pc.fill_null(pc.cast(values, pa.int8()), 2).to_numpy()])
+
+
+def _words(values: pa.ChunkedArray) -> Column:
+    if arrow_types.is_bytes(values.type) and not pa.types.is_fixed_size_binary(values.type):
         values = pc.cast(values, pa.large_binary())
     return np.asarray(pc.cast(values, pa.large_string()).to_numpy())
 
 
-def _decoded_column(values: pa.ChunkedArray, kind: pa.DataType) -> Column:
-    if not arrow_types.is_words(kind.value_type):
-        return to_numpy(pc.cast(values, kind.value_type))
+def _categories(values: pa.ChunkedArray) -> Column:
+    if not arrow_types.is_words(values.type.value_type):
+        return to_numpy(pc.cast(values, values.type.value_type))
     return np.concatenate([_decoded(chunk) for chunk in values.chunks] or [np.empty(0, object)])
 
 
@@ -63,10 +66,25 @@ def _decoded(chunk: pa.DictionaryArray) -> Column:
     return np.asarray(words[codes])
 
 
-def _joined(value: list[Any] | None) -> str | None:
-    if value is None:
-        return None
-    return SEVERAL.join("" if one is None else str(one) for one in value)
+def _lists(values: pa.ChunkedArray) -> Column:
+    """Return what each list holds, joined by ``|``; of one value it is the value."""
+    told = [None if v is None else SEVERAL.join(map(_word, v)) for v in values.to_pylist()]
+    return np.array([*told, None], dtype=object)[:-1]
+
+
+def _word(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any], Column]], ...] = (
+    (pa.types.is_dictionary, _categories),
+    (pa.types.is_integer, _integers),
+    (pa.types.is_decimal, _decimals),
+    (pa.types.is_floating, lambda values: np.asarray(values.to_numpy())),
+    (pa.types.is_boolean, _booleans),
+    (pa.types.is_null, lambda values: np.full(len(values), "", dtype=object)),
+    (arrow_types.is_list, _lists),
+)
 
 
 def _whole_if_all(values: NDArray[Any]) -> Column:

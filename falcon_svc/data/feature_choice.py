@@ -85,9 +85,12 @@ def _holds_vectors(field: pa.Field, read: Read) -> bool:
         return True
     if not arrow_types.is_words(field.type):
         return False
-    usual = folded(field.name) in VECTOR_NAMES
-    text = next((str(v) for v in read(field.name)[:SAMPLE].to_pylist() if v), "").strip()
-    return (usual or text[:1] in ("[", "(")) and looks_like_vector(text)
+    sample = read(field.name)[:SAMPLE]
+    text = next((str(value) for value in sample.to_pylist() if value), "").strip()
+    if not looks_like_vector(text):
+        return False
+    bare = folded(field.name) in VECTOR_NAMES and not NumberText.of(sample).is_number
+    return text[:1] in ("[", "(") or bare
 
 
 def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:

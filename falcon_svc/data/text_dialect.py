@@ -112,7 +112,8 @@ def _names(header: list[str], rows: list[list[str]]) -> tuple[str, ...]:
     """Return one name per field; rows with one field more have row names or a closing comma."""
     names = [name.strip() for name in header]
     if rows and all(len(row) == len(names) + 1 for row in rows):
-        closing = all(not row[-1].strip() for row in rows)
+        counted = [row[0].strip() for row in rows] == [str(i + 1) for i in range(len(rows))]
+        closing = not counted and all(not row[-1].strip() for row in rows)
         names = [*names, ""] if closing else ["", *names]
     return tuple(names)
 
