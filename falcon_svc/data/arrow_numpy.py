@@ -166,6 +166,7 @@ def _check_equal(
 
 def from_texts(texts: Column, *, name: str, where: str) -> FloatArray:
     """Parse vectors written as "[1, 2, 3]" or "1 2 3" or "1;2;3" or "1,5;2,5"."""
+    _check_whole(texts, name, where)
     rows = [_parts(str(text or "")) for text in texts.tolist()]
     lengths = np.array([len(row) for row in rows])
     width = int(lengths[0]) if len(lengths) else 0
@@ -180,10 +181,23 @@ def from_texts(texts: Column, *, name: str, where: str) -> FloatArray:
                     f"numbers in {quoted(name)}",
                     f"{quoted(error)} in row {i} (counted from 0)",
                     where=where,
-                    remedy="write vectors as [1.5, 2, 3], whole and without ...",
+                    remedy="write vectors as [1.5, 2, 3]",
                     code="bad_dtype",
                 ) from error
     return out
+
+
+def _check_whole(texts: Column, name: str, where: str) -> None:
+    """Refuse vectors that numpy or pandas shortened when they were printed."""
+    cut = next((row for row, text in enumerate(texts.tolist()) if "..." in str(text)), None)
+    if cut is not None:
+        raise refusal(
+            f"whole vectors in {quoted(name)}",
+            f"one that is cut short by ... in row {cut} (counted from 0)",
+            where=where,
+            remedy="write them with json.dumps(vector.tolist()), or save them as Parquet",
+            code="cut_vector",
+        )
 
 
 def _parts(text: str) -> list[str]:

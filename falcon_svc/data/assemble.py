@@ -17,6 +17,7 @@ import numpy as np
 from falcon_svc.data.column_figures import ColumnFigures
 from falcon_svc.data.column_names import COARSE_NAMES, Roles
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.conform import conformed
 from falcon_svc.data.identity import Ids, id_notes, read_ids
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
@@ -50,6 +51,7 @@ class Draft:
     findings: list[Finding]
     label_notes: tuple[Note, ...]
     config: DataConfig
+    like: Reading | None = None
 
     @property
     def origin(self) -> list[int]:
@@ -74,8 +76,8 @@ class Draft:
         return tuple(found)
 
 
-def draft(source: Source, config: DataConfig) -> Draft:
-    """Read everything that training may see.
+def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Draft:
+    """Read everything that training may see; `like` gives columns and scale of a discovery.
 
     Raises
     ------
@@ -84,6 +86,8 @@ def draft(source: Source, config: DataConfig) -> Draft:
     """
     roles = coarse_roles(source, config)
     samples = source.samples()
+    if like is not None:
+        samples = conformed(samples, like, source.where)
     vectors, problems = _vectors(samples, source, config)
     n = len(vectors) if vectors is not None else len(samples.images or ())
     _check_rows(n, source.where, config)
@@ -120,6 +124,7 @@ def draft(source: Source, config: DataConfig) -> Draft:
         problems,
         tuple(notes),
         config,
+        like,
     )
 
 
@@ -144,9 +149,9 @@ def finish(found: Draft) -> CoarseDataset:
 
 
 def reading_of(found: Draft) -> Reading:
-    """Return how a draft was read; the scaling is fitted here."""
-    scaling = None
-    if found.vectors is not None and found.figures is not None:
+    """Return how a draft was read; the scaling is fitted here, unless an earlier one is given."""
+    scaling = None if found.like is None else found.like.scaling
+    if found.like is None and found.vectors is not None and found.figures is not None:
         scaling = fit_scaling(found.vectors, found.figures, found.config.scale)
     return Reading(
         coarse_columns=found.columns,

@@ -27,10 +27,12 @@ from falcon_svc.data.column_names import (
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.number_text import NumberText
 from falcon_svc.data.refusal import listed, quoted, refusal
+from falcon_svc.data.schema_metadata import pandas_index
 from falcon_svc.types import Note
 
 TOKENS = ("input_ids", "token_ids", "tokens", "attention_mask", "token_type_ids", "shape")
 SAMPLE = 1_000  # cells that are looked at before a column of text is judged whole
+LOOKED_AT = 20  # cells that say whether a column of text holds vectors
 SUSPICIOUS = 0.1  # share of numbers in a column of text that is worth a note
 
 Read = Callable[[str], pa.ChunkedArray]
@@ -86,11 +88,12 @@ def _holds_vectors(field: pa.Field, read: Read) -> bool:
     if not arrow_types.is_words(field.type):
         return False
     sample = read(field.name)[:SAMPLE]
-    text = next((str(value) for value in sample.to_pylist() if value), "").strip()
-    if not looks_like_vector(text):
+    texts = [str(value).strip() for value in sample.to_pylist() if value][:LOOKED_AT]
+    vectors = [text for text in texts if looks_like_vector(text.replace("...", " "))]
+    if not vectors or 2 * len(vectors) < len(texts):
         return False
     bare = folded(field.name) in VECTOR_NAMES and not NumberText.of(sample).is_number
-    return text[:1] in ("[", "(") or bare
+    return vectors[0][:1] in ("[", "(") or bare
 
 
 def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:
@@ -98,13 +101,15 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
     vector = config.vector_column or vector_column(schema, read, roles, config, where)
     if config.feature_columns:
         return _as_told(schema, read, roles, config, where)
-    reasons: Reasons = {}
+    index = [name for name in pandas_index(schema) if roles.role(name) is None]
+    reasons: Reasons = dict.fromkeys(index, "the table's index")
     texts: dict[str, NumberText] = {}
     notes: list[Note] = []
     numbers = [
         field.name
         for field in schema
-        if field.name != vector and _is_feature(field, read, roles, config, reasons, texts, notes)
+        if field.name not in (vector, *index)
+        and _is_feature(field, read, roles, config, reasons, texts, notes)
     ]
     if vector is not None:
         reasons |= dict.fromkeys(numbers, f"the vectors are in {quoted(vector)}")

@@ -6,13 +6,10 @@ that is no number by row, column and value.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
@@ -23,6 +20,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.feature_choice import Choice, choose, vector_column
 from falcon_svc.data.number_text import Mark, NumberText
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, reading, refusal
+from falcon_svc.data.schema_metadata import class_names_of, pandas_index
 from falcon_svc.data.source import Column, Samples
 from falcon_svc.types import FloatArray, Note
 
@@ -99,7 +97,7 @@ class TableSource:
         """Return the column that pandas or R left of an index, where no other is named as ids."""
         if self._roles.id_column is not None:
             return None
-        names = [*_pandas_index(self._columns.schema), *filter(is_index, self.columns()[:1])]
+        names = [*pandas_index(self._columns.schema), *filter(is_index, self.columns()[:1])]
         return next((name for name in names if name in self.columns() and self._names(name)), None)
 
     def _names(self, column: str) -> bool:
@@ -112,7 +110,7 @@ class TableSource:
 
     def class_names(self, column: str) -> tuple[str, ...] | None:
         """Return a Hugging Face ClassLabel's names, from the schema's metadata."""
-        return _class_names(self._columns.schema, column)
+        return class_names_of(self._columns.schema, column)
 
     @cached_property
     def image_column(self) -> str | None:
@@ -286,23 +284,3 @@ def _ambiguous(name: str, judged: NumberText, where: str) -> Exception:
         remedy='say which mark is the decimal one with decimal = "," or "."',
         code="ambiguous_number",
     )
-
-
-def _pandas_index(schema: pa.Schema) -> list[str]:
-    """Return the columns that pandas' metadata call the index."""
-    try:
-        found = (schema.pandas_metadata or {}).get("index_columns", [])
-    except (ValueError, TypeError, AttributeError):
-        return []
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
-
-
-def _class_names(schema: pa.Schema, column: str) -> tuple[str, ...] | None:
-    raw = (schema.metadata or {}).get(b"huggingface")
-    try:
-        info: Any = json.loads(raw)["info"]["features"][column] if raw else None
-        names = info["names"] if info and info.get("_type") == "ClassLabel" else None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-    plain = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return tuple(names) if plain and names else None

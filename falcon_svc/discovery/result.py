@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
+from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note
 
 SCHEMA_VERSION = "1.0"
 
@@ -153,6 +153,8 @@ class Discovery:
         Seconds and memory per stage, in order.
     seed, config, versions
         All that is needed to run it again.
+    notes
+        What to know about the data set before trusting the result.
     """
 
     ids: tuple[str, ...]
@@ -169,6 +171,7 @@ class Discovery:
     seed: int
     config: Mapping[str, Any]
     versions: Mapping[str, str]
+    notes: tuple[Note, ...] = ()
 
     @property
     def n_samples(self) -> int:

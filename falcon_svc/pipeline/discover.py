@@ -190,6 +190,7 @@ def discover(
         seed=config.seed,
         config=config.model_dump(mode="json"),
         versions=versions(),
+        notes=dataset.reading.notes,
     )
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
 

@@ -23,7 +23,7 @@ from falcon_svc.discovery.result import (
     StageRecord,
 )
 from falcon_svc.pipeline.graph import next_best_parent
-from falcon_svc.types import FloatArray
+from falcon_svc.types import FloatArray, Note
 
 Record = dict[str, Any]
 SOLVE_FIELDS = ("status", "method", "objective", "bound", "gap", "seconds", "certificate")
@@ -43,6 +43,7 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "classes": [_fine_class(fine, names, discovery.ids) for fine in discovery.classes],
         "relations": [_relation(relation) for relation in discovery.relations],
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
+        "notes": [asdict(note) for note in discovery.notes],
         "stages": [asdict(stage) for stage in discovery.stages],
         "config": dict(discovery.config),
         "versions": dict(discovery.versions),
@@ -109,6 +110,11 @@ def read_counts(document: Record) -> tuple[CountEstimate, ...]:
 def read_stages(document: Record) -> tuple[StageRecord, ...]:
     """Return the document's stages."""
     return tuple(StageRecord(**record) for record in document["stages"])
+
+
+def read_notes(document: Record) -> tuple[Note, ...]:
+    """Return the document's notes; results of before have none."""
+    return tuple(Note(**record) for record in document.get("notes", ()))
 
 
 def _estimate(counts: Sequence[CountEstimate]) -> Record:

@@ -37,6 +37,7 @@ from falcon_svc.pipeline.result_document import (
     json_line,
     read_classes,
     read_counts,
+    read_notes,
     read_relation,
     read_stages,
 )
@@ -162,6 +163,7 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         seed=document["seed"],
         config=document["config"],
         versions=document["versions"],
+        notes=read_notes(document),
     )
 
 
