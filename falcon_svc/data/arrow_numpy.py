@@ -36,7 +36,9 @@ def to_numpy(values: pa.ChunkedArray) -> Column:
 
 
 def _integers(values: pa.ChunkedArray) -> Column:
-    return np.asarray(values.fill_null(-1).to_numpy())
+    if values.null_count:
+        values = pc.cast(values, pa.int64()).fill_null(-1)  # unsigned ones know no -1
+    return np.asarray(values.to_numpy())
 
 
 def _decimals(values: pa.ChunkedArray) -> Column:

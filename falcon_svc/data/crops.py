@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif")
 
+ROUNDING = 1e-6  # pixels: shares times a side seldom give whole numbers
+
 
 class UnfitBoxError(Exception):
     """A box that holds no pixel of its image; the reason is the message."""
@@ -58,8 +60,8 @@ class Crops:
             raise UnfitBoxError("a box without numbers")
         size = np.array([image.width, image.height, image.width, image.height])
         corners = np.clip(box * size if self.relative else box, 0, size)
-        left, top = np.floor(corners[:2]).astype(int).tolist()
-        right, bottom = np.ceil(corners[2:]).astype(int).tolist()
+        left, top = np.floor(corners[:2] + ROUNDING).astype(int).tolist()
+        right, bottom = np.ceil(corners[2:] - ROUNDING).astype(int).tolist()
         if right <= left or bottom <= top:
             raise UnfitBoxError(f"a box outside of the image ({image.width} x {image.height})")
         return image.crop((left, top, right, bottom))

@@ -1,4 +1,4 @@
-"""`.feather`: an Arrow table in a file, version 2 (IPC) or 1, read whole and then checked."""
+"""`.feather` (version 2, which is Arrow's IPC format): read whole and then checked."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ FORMATS = {
     ".tsv.gz": Format("a packed table of tabs", (GZIP_MAGIC,), "manifest:open_table_csv"),
     ".jsonl": Format("a JSONL table (text)", (), "manifest:open_table_jsonl"),
     ".parquet": Format("a Parquet file", (b"PAR1",), "manifest:open_table_parquet"),
-    ".feather": Format("a Feather file", (b"ARROW1", b"FEA1"), "manifest:open_table_feather"),
+    ".feather": Format("a Feather file", (b"ARROW1",), "manifest:open_table_feather"),
     ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), "h5ad:open_h5ad"),
     ".zip": Format("a zip archive of images", ZIP_MAGIC, "folder:open_zip"),
 }
@@ -60,6 +60,7 @@ OTHER_MAGIC = {
     b"PK\x03\x04": "a zip archive",
     b"\x93NUMPY": "a numpy .npy array",
     b"PAR1": "a Parquet file",
+    b"FEA1": "a Feather file of version 1, which pyarrow no longer writes",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF document",
     b"\x80\x04": "a Python pickle",

@@ -52,7 +52,7 @@ class ZarrSource(H5adSource):
             reading("an AnnData store", where=self.where, errors=ZARR_ERRORS),
         ):
             warnings.simplefilter("ignore")
-            root = zarr.open_group(str(self._path), mode="r")
+            root = zarr.open_group(str(self._path), mode="r", use_consolidated=False)
             yield ZarrGuard(root, self._path, self.where, self._config)
 
 
