@@ -63,4 +63,3 @@ def _check_width(samples: Samples, earlier: Reading, where: str) -> None:
             remedy="give the same features in the same order",
             code="missing_features",
         )
-

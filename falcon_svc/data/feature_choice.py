@@ -161,15 +161,6 @@ def _is_feature(
             texts[name] = judged
         else:
             reason = "text" if judged is None else _near_numbers(name, judged, notes)
-    elif reason is None and _counts_rows(read(name)):
-        reason = "it counts the rows"
-        notes.append(
-            Note(
-                "row_numbers",
-                f"Column {quoted(name)} holds every row's number once and is left out; if it is a "
-                "feature, name all features with feature_columns.",
-            )
-        )
     if reason is not None:
         reasons[name] = reason
     return reason is None
@@ -204,15 +195,6 @@ def _near_numbers(name: str, judged: NumberText, notes: list[Note]) -> str:
         text += f"{judged.present:,} cells are numbers; mend the others to use it."
         notes.append(Note("some_numbers", text))
     return "text"
-
-
-def _counts_rows(values: pa.ChunkedArray) -> bool:
-    """Return whether a column of at least ten whole numbers is a permutation of row numbers."""
-    n = len(values)
-    if n < 10 or not pa.types.is_integer(arrow_types.stored(values.type)) or values.null_count:
-        return False
-    found = np.sort(values.to_numpy())
-    return bool((np.diff(found) == 1).all() and int(found[0]) in (0, 1))
 
 
 def _beside_vectors(vector: str, numbers: list[str]) -> Note:

@@ -45,11 +45,12 @@ def open_shards(paths: tuple[Path, ...], where: str, config: DataConfig) -> Tabl
             rows += metadata.num_rows
     texts = {field.name for field in schema if _is_string(field.type)}
 
-    def pieces(name: str) -> Iterator[pa.Array]:
+    def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
+        coded = [name for name in names if name in texts]
         for path in paths:
-            yield from _pieces(path, name, name in texts, where, config)
+            yield from _batches(path, names, coded, where, config)
 
-    return TableSource(where, Columns(schema, rows, pieces), config)
+    return TableSource(where, Columns(schema, rows, batches), config)
 
 
 def _check_same(schema: pa.Schema, other: pa.Schema, path: Path, where: str) -> None:
@@ -94,22 +95,20 @@ def _list_bytes(metadata: pq.FileMetaData) -> int:
     return sum(NUMBER_BYTES * group.column(j).num_values for group in groups for j in lists)
 
 
-def _pieces(
-    path: Path, name: str, is_text: bool, where: str, config: DataConfig
-) -> Iterator[pa.Array]:
+def _batches(
+    path: Path, names: list[str], coded: list[str], where: str, config: DataConfig
+) -> Iterator[pa.RecordBatch]:
     size = 0
-    coded = [name] if is_text else None
-    with pq.ParquetFile(path, read_dictionary=coded, buffer_size=BUFFER_BYTES) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=[name], use_threads=False):
-            piece = batch.column(0)
-            piece.validate(full=True)
-            size += piece.nbytes
+    with pq.ParquetFile(path, read_dictionary=coded or None, buffer_size=BUFFER_BYTES) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+            batch.validate(full=True)
+            size += batch.nbytes
             if size > config.max_bytes:
                 raise refusal(
-                    f"at most {config.max_bytes:,} bytes in column {quoted(name)}",
+                    f"at most {config.max_bytes:,} bytes in the columns {listed(names[:3])}",
                     "more",
                     where=where,
                     remedy="split the file or raise max_bytes",
                     code="too_large",
                 )
-            yield piece
+            yield batch.select(names)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from falcon_svc.data import arrow_types
 from falcon_svc.data.arrow_numpy import floats, from_lists, from_texts, to_numpy
@@ -25,14 +28,18 @@ from falcon_svc.data.source import Column, Samples
 from falcon_svc.types import FloatArray, Note
 
 ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
+COLUMNS_AT_ONCE = 256
+EXACT_FLOATS = 2**24  # whole numbers up to here are exact in float32
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns by name: what they are, and how to read one in pieces.
+    """Columns by name: what they are, and how to read some of them in pieces.
 
     Parameters
     ----------
+    batches
+        Returns consecutive rows of the named columns, in the order of the names.
     mark
         The decimal mark that the file's dialect suggests, if it does.
     notes
@@ -41,7 +48,7 @@ class Columns:
 
     schema: pa.Schema
     rows: int
-    pieces: Callable[[str], Iterator[pa.Array]]
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
     mark: Mark | None = None
     notes: tuple[Note, ...] = ()
 
@@ -49,10 +56,14 @@ class Columns:
     def of(cls, table: pa.Table, mark: Mark | None = None, notes: tuple[Note, ...] = ()) -> Columns:
         """Return the columns of a table in memory."""
 
-        def pieces(name: str) -> Iterator[pa.Array]:
-            return iter(table.column(name).chunks)
+        def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
+            return iter(table.select(names).to_batches())
 
-        return cls(table.schema, table.num_rows, pieces, mark, notes)
+        return cls(table.schema, table.num_rows, batches, mark, notes)
+
+    def pieces(self, name: str) -> Iterator[pa.Array]:
+        """Return one column in pieces."""
+        return (batch.column(0) for batch in self.batches([name]))
 
     def read(self, name: str) -> pa.ChunkedArray:
         """Return a whole column."""
@@ -181,28 +192,56 @@ class TableSource:
         )
 
     def _number_columns(self, found: Choice, notes: tuple[Note, ...]) -> Samples:
-        self._check_there(found.numbers)
+        names = found.numbers
+        self._check_there(names)
         marks = self._marks(found.texts)
-        problems: list[Finding] = []
-        out = np.empty((self._columns.rows, len(found.numbers)), np.float32)
         with (
             np.errstate(over="ignore", invalid="ignore"),
             reading("columns of numbers", where=self.where, errors=ARROW_ERRORS),
         ):
-            for j, name in enumerate(found.numbers):
-                judged = found.texts.get(name)
-                if judged is None:
-                    out[:, j] = floats(self._columns.read(name))
-                else:
-                    out[:, j] = judged.values(marks[name])
-                    problems += _bad_cells(name, judged, marks[name])
-        return Samples(
+            out = self._numbers([name for name in names if name not in found.texts], names)
+            for name, judged in found.texts.items():
+                out[:, names.index(name)] = judged.values(marks[name])
+        wrong = [
+            one for n, judged in found.texts.items() for one in _bad_cells(n, judged, marks[n])
+        ]
+        read = Samples(
             vectors=out,
-            names=found.numbers,
+            names=names,
             left_out=found.left_out,
             notes=notes,
-            findings=tuple(problems),
+            findings=tuple(wrong),
         )
+        return read if self._config.feature_columns else self._without_row_numbers(read)
+
+    def _numbers(self, read: list[str], names: tuple[str, ...]) -> FloatArray:
+        """Return (rows, columns) with the columns of `read` filled in, a few at a time."""
+        out = np.empty((self._columns.rows, len(names)), np.float32)
+        place = {name: column for column, name in enumerate(names)}
+        for first in range(0, len(read), COLUMNS_AT_ONCE):
+            some, start = read[first : first + COLUMNS_AT_ONCE], 0
+            for batch in self._columns.batches(some):
+                for column, name in enumerate(some):
+                    values = floats(batch.column(column))
+                    out[start : start + batch.num_rows, place[name]] = values
+                start += batch.num_rows
+        return out
+
+    def _without_row_numbers(self, read: Samples) -> Samples:
+        """Drop columns that are a permutation of the rows' numbers, and tell."""
+        assert read.vectors is not None and read.names is not None
+        counting = [c for c in range(len(read.names)) if counts_rows(read.vectors[:, c])]
+        if not counting:
+            return read
+        dropped = [read.names[column] for column in counting]
+        kept = [c for c in range(len(read.names)) if c not in set(counting)]
+        self._check_there(tuple(read.names[c] for c in kept))
+        told = read.told(
+            left_out=[(name, "it counts the rows") for name in dropped],
+            notes=[_counts_rows_note(name) for name in dropped],
+        )
+        names = tuple(read.names[c] for c in kept)
+        return replace(told, vectors=read.vectors[:, kept], names=names)
 
     def _marks(self, texts: dict[str, NumberText]) -> dict[str, Mark]:
         """Return the decimal mark of each column; one that could be either follows the file."""
@@ -262,6 +301,22 @@ def _whole_numbers(values: Column) -> Column | None:
     texts = [str(value) for value in values.tolist()]
     plain = all(text.isascii() and text.isdigit() for text in texts)
     return np.array([int(text) for text in texts], object) if plain else None
+
+
+def counts_rows(values: NDArray[Any]) -> bool:
+    """Return whether at least ten whole numbers are a permutation of row numbers, from 0 or 1."""
+    n = len(values)
+    if not 10 <= n < EXACT_FLOATS or values[0] != np.floor(values[0]):
+        return False
+    first = float(values.min())
+    if first not in (0, 1) or float(values.max()) != first + n - 1:
+        return False
+    return bool((np.sort(values) == np.arange(n) + first).all())
+
+
+def _counts_rows_note(name: str) -> Note:
+    text = f"Column {quoted(name)} holds every row's number once and is left out; if it is a "
+    return Note("row_numbers", text + "feature, name all features with feature_columns.")
 
 
 def _bad_cells(name: str, judged: NumberText, mark: Mark) -> list[Finding]:

@@ -19,13 +19,34 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
+from pyarrow import feather
 
 Rng = np.random.Generator
 
-WORDS = ("bird", "fish", "cat", "Ärger", "north sea", "01", "1.5", "x,y", 'in "quotes"', "a;b", "日本")
-LABEL_NAMES = ("coarse", "Coarse", "coarse_label", "label", "LABEL", "labels", "superclass", "class")
+WORDS = (
+    "bird",
+    "fish",
+    "cat",
+    "Ärger",
+    "north sea",
+    "01",
+    "1.5",
+    "x,y",
+    'in "quotes"',
+    "a;b",
+    "日本",
+)
+LABEL_NAMES = (
+    "coarse",
+    "Coarse",
+    "coarse_label",
+    "label",
+    "LABEL",
+    "labels",
+    "superclass",
+    "class",
+)
 ID_NAMES = ("id", "ID", "ids", "Id")
 FEATURE_NAMES = (
     *("e0", "height", "Width (cm)", "f.1", "größe", "x", "y", "score", "2", "10", "a b", "gene|1"),
@@ -148,7 +169,11 @@ def vector_column(rng: Rng, parts: list[Column], kind: str) -> Column:
     style = str(rng.choice(["json", "numpy"]))
     mark = ", " if style == "json" else "  "
     texts = ["[" + mark.join(map(repr, row)) + "]" for row in rows]
-    lists = [pa.list_(pa.float64()), pa.large_list(pa.float64()), pa.list_(pa.float64(), len(parts))]
+    lists = [
+        pa.list_(pa.float64()),
+        pa.large_list(pa.float64()),
+        pa.list_(pa.float64(), len(parts)),
+    ]
     arrow = lists[int(rng.integers(3))] if kind in ("parquet", "feather") else None
     return Column(name, list(rows), texts, arrow)
 
@@ -247,7 +272,9 @@ def spoil(
     elif kind == "sentinel" and _is_small(column):
         column.values[row], column.texts[row] = -999999.0, "-999999"
         told |= {"sentinels", "scales"}
-    elif kind == "case" and isinstance(labels.values[1], str) and labels.values[1].strip().islower():
+    elif (
+        kind == "case" and isinstance(labels.values[1], str) and labels.values[1].strip().islower()
+    ):
         labels.values[0] = labels.values[1].strip().upper()
         labels.texts[0] = labels.values[0]
         told |= {"near_equal_labels"}
@@ -282,7 +309,7 @@ def write(rng: Rng, path: Path, kind: str, columns: list[Column], comma: bool) -
 def write_text(
     rng: Rng, path: Path, kind: str, columns: list[Column], comma: bool
 ) -> dict[str, Any]:
-    """Write a dialect: separator, quotes, line ends, marks at the start, an index, closing commas."""
+    """Write a dialect: separator, quotes, line ends, encoding, an index, closing separators."""
     separator = "\t" if kind == "tsv" else str(rng.choice([";"] if comma else [",", ",", ";", "|"]))
     quoting = csv.QUOTE_ALL if rng.random() < 0.2 else csv.QUOTE_MINIMAL
     end = "\r\n" if rng.random() < 0.4 else "\n"

@@ -37,7 +37,10 @@ CONVENTIONS: dict[str, tuple[str, Any]] = {
         "x_center,y_center,width,height",
         lambda a, b, c, d: ((a + c) / 80, (b + d) / 40, (c - a) / 40, (d - b) / 20),
     ),
-    "shares of corners": ("xmin,ymin,xmax,ymax", lambda a, b, c, d: (a / 40, b / 20, c / 40, d / 20)),
+    "shares of corners": (
+        "xmin,ymin,xmax,ymax",
+        lambda a, b, c, d: (a / 40, b / 20, c / 40, d / 20),
+    ),
 }
 
 
@@ -62,8 +65,9 @@ def test_boxes_of_every_convention_are_cut_out(tmp_path: Path, name: str) -> Non
 
 def test_a_column_of_four_numbers_is_a_box(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, FILES)
-    rows = [{"image": f, "category": "ab"[k], "bbox": [2, 3, 10, 8]} for k, f in enumerate([*FILES] * 2)
-            if k < 2]  # fmt: skip
+    files = list(FILES)[:2]
+    pairs = zip(files, "ab", strict=True)
+    rows = [{"image": f, "category": c, "bbox": [2, 3, 10, 8]} for f, c in pairs]
     (folder / "boxes.jsonl").write_text("\n".join(map(json.dumps, rows)))
     data = load_dataset(folder / "boxes.jsonl")
     assert data.ids == ("imgs/0.png#0", "imgs/1.png#0")
@@ -142,7 +146,9 @@ def coco(folder: Path, **changes: Any) -> Path:
         **changes,
     }
     files = {f"images/{i}.png": image_bytes(i, SIZE) for i in range(2)}
-    return write_folder(folder, {**files, "annotations/instances.json": json.dumps(document).encode()})
+    return write_folder(
+        folder, {**files, "annotations/instances.json": json.dumps(document).encode()}
+    )
 
 
 def test_coco_folders_are_read(tmp_path: Path) -> None:
@@ -204,7 +210,10 @@ def test_annotations_without_their_images_are_no_features(tmp_path: Path) -> Non
     words = ("'filename'", "none of 20", "'img0.jpg'", "feature_columns")
     refused(tmp_path / "d.csv", "unreadable_images", *words)
     names = ("xmin", "ymin")
-    assert load_dataset(tmp_path / "d.csv", DataConfig(feature_columns=names)).vectors.shape == (20, 2)
+    assert load_dataset(tmp_path / "d.csv", DataConfig(feature_columns=names)).vectors.shape == (
+        20,
+        2,
+    )
 
 
 def test_a_column_of_names_that_are_no_images_leaves_a_table(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from tests.data.builders import COARSE, FINE, refused, vectors
 WANT = [0, 0, 1, 1, 1, 0]
 
 
-def write_csv(path: Path, ids: list[Any], *, name: str = "id", rows: list[int] | None = None) -> None:
+def write_csv(
+    path: Path, ids: list[Any], *, name: str = "id", rows: list[int] | None = None
+) -> None:
     rows = list(range(6)) if rows is None else rows
     lines = [f"{i},{COARSE[row]},{FINE[row]}" for i, row in zip(ids, rows, strict=True)]
     path.write_text("\n".join([f"{name},coarse,fine", *lines]) + "\n")

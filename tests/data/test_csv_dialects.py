@@ -77,7 +77,10 @@ def test_names_of_rows_are_ids_when_they_say_more_than_the_order(tmp_path: Path)
     named = ["," + lines()[0], *(f"cell-{i},{row}" for i, row in enumerate(lines()[1:]))]
     read(path, "\n".join(named))
     assert load_dataset(path).ids == ("cell-0", "cell-1", "cell-2")
-    shuffled = ["," + lines()[0], *(f"{i},{row}" for i, row in zip((2, 0, 1), lines()[1:], strict=True))]
+    shuffled = [
+        "," + lines()[0],
+        *(f"{i},{row}" for i, row in zip((2, 0, 1), lines()[1:], strict=True)),
+    ]
     read(path, "\n".join(shuffled))
     assert load_dataset(path).ids == ("2", "0", "1")
     assert [note.code for note in load_dataset(path).reading.notes] == ["permuted_ids"]

@@ -68,11 +68,12 @@ def test_lists_that_are_boxes_or_tokens_are_no_vectors(tmp_path: Path) -> None:
     assert load_dataset(path).reading.features == ("a", "b")
 
 
+FRAME = pd.DataFrame({"a": A, "b": B, "coarse": LABELS})
 INDICES: dict[str, pd.DataFrame] = {
-    "sorted": pd.DataFrame({"a": A, "b": B, "coarse": LABELS}).sort_values("coarse"),
-    "filtered": pd.DataFrame({"a": A, "b": B, "coarse": LABELS}).query("a > -0.5"),
-    "named": pd.DataFrame({"a": A, "b": B, "coarse": LABELS}, index=pd.Index(range(N, 0, -1), name="nr")),
-    "barcodes": pd.DataFrame({"a": A, "b": B, "coarse": LABELS}, index=[f"AC{i}" for i in range(N)]),
+    "sorted": FRAME.sort_values("coarse"),
+    "filtered": FRAME.query("a > -0.5"),
+    "named": FRAME.assign(nr=range(N, 0, -1)).set_index("nr"),
+    "barcodes": FRAME.set_index(pd.Index([f"AC{i}" for i in range(N)])),
     "two levels": pd.DataFrame(
         {"a": A, "b": B, "coarse": LABELS},
         index=pd.MultiIndex.from_arrays([range(N), range(5, 5 + N)], names=["lot", "item"]),
@@ -178,9 +179,25 @@ def test_in_jsonl_a_value_of_another_kind_is_named(tmp_path: Path) -> None:
     refused(path, "bad_dtype", "a number under the key 'b'", "'n/d' in row 5", "mend this value")
 
 
+def test_wide_parquet_is_read_some_hundred_columns_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each opening reads the whole footer: one per column made 3,000 columns take minutes."""
+    wide = np.arange(N * 700, dtype=np.float32).reshape(N, 700) / 7
+    path = write(tmp_path, **{f"g{j}": wide[:, j] for j in range(700)})
+    opened, real = [], pq.ParquetFile
+    monkeypatch.setattr(pq, "ParquetFile", lambda *a, **k: opened.append(1) or real(*a, **k))
+    assert np.array_equal(load_dataset(path).vectors, wide)
+    assert len(opened) <= 3 + 3  # three groups of columns, the labels, the schema
+
+
 def test_names_of_columns_are_compared_without_case(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("ID,Label,A,B,Text\ns1,p,1,2,hello\ns2,q,3,4,there\n")
     data = load_dataset(path)
-    assert (data.ids, data.coarse.names, data.texts) == (("s1", "s2"), ("p", "q"), ("hello", "there"))
+    assert (data.ids, data.coarse.names, data.texts) == (
+        ("s1", "s2"),
+        ("p", "q"),
+        ("hello", "there"),
+    )
     assert data.reading.features == ("A", "B")

@@ -26,11 +26,13 @@ def in_folders(*folders: str) -> dict[str, bytes]:
     "splits",
     [
         ("train", "test"), ("Train", "Test"), ("training", "testing"), ("TRAIN", "VAL", "TEST"),
-        ("train", "valid"), ("dev", "eval"), ("training_set", "test_set"), ("set/Train", "set/Test"),
-        ("train",), ("data/images/train", "data/images/test"),
+        ("train", "valid"), ("dev", "eval"), ("training_set", "test_set"), ("train",),
+        ("set/Train", "set/Test"), ("data/images/train", "data/images/test"),
     ],
 )  # fmt: skip
-def test_splits_of_any_case_and_depth_are_looked_through(tmp_path: Path, splits: tuple[str, ...]) -> None:
+def test_splits_of_any_case_and_depth_are_looked_through(
+    tmp_path: Path, splits: tuple[str, ...]
+) -> None:
     data = load_dataset(write_folder(tmp_path, in_folders(*splits)))
     assert data.coarse.names == ("bird", "fish")
     assert len(data) == 6 * len(splits)
@@ -42,7 +44,11 @@ def test_images_of_a_split_without_classes_are_left_out_and_told(tmp_path: Path)
     assert data.coarse.names == ("bird", "fish")
     assert len(data) == 12
     (note,) = data.reading.notes
-    assert (note.code, "4 images" in note.text, "'test'" in note.text) == ("images_outside", True, True)
+    assert (note.code, "4 images" in note.text, "'test'" in note.text) == (
+        "images_outside",
+        True,
+        True,
+    )
 
 
 def test_classes_that_are_named_like_a_split_stay_classes(tmp_path: Path) -> None:

@@ -259,7 +259,9 @@ def test_a_jsonl_manifest_is_read(tmp_path: Path) -> None:
     assert load_dataset(write_zip(tmp_path, files)).coarse.names == ("bird", "fish")
 
 
-@pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "C:/x.png", "C:\\x.png", "..\\x.png", '""'])
+@pytest.mark.parametrize(
+    "name", ["../x.png", "/etc/passwd", "C:/x.png", "C:\\x.png", "..\\x.png", '""']
+)
 def test_manifests_may_not_name_files_elsewhere(tmp_path: Path, name: str) -> None:
     folder = write_folder(tmp_path, image_files())
     (folder / "list.csv").write_text(f"{MANIFEST}{name},b,x\n")

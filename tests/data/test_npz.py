@@ -199,7 +199,7 @@ def test_too_many_classes_are_refused(tmp_path: Path) -> None:
     assert load_dataset(path).coarse.n_coarse == 6
 
 
-def test_a_label_beyond_its_names_is_refused_and_a_name_without_samples_is_told(tmp_path: Path) -> None:
+def test_labels_beyond_their_names_are_refused_and_unused_names_told(tmp_path: Path) -> None:
     names = np.array(["bird", "fish", "whale"])
     labels = np.array([0, 0, 1, 1, 1, 0])
     data = load_dataset(write_npz(tmp_path, coarse=labels, coarse_names=names))

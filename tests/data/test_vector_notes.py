@@ -89,7 +89,10 @@ def test_figures_of_columns_are_those_of_numpy() -> None:
     wide = x.astype(np.float64)
     assert np.allclose(found.mean, wide.mean(axis=0))
     assert np.allclose(found.deviation, wide.std(axis=0))
-    assert (found.low.tolist(), found.high.tolist()) == (x.min(axis=0).tolist(), x.max(axis=0).tolist())
+    assert (found.low.tolist(), found.high.tolist()) == (
+        x.min(axis=0).tolist(),
+        x.max(axis=0).tolist(),
+    )
     assert found.whole.tolist() == [False, False, False, False, True]
     assert np.allclose(found.length, np.linalg.norm(wide, axis=1))
 
