@@ -33,7 +33,7 @@ INDEX_NAMES = (
     *("index", "idx", "row", "row_id", "rownames", "row_names", "row_number", "level_0"),
     *("uid", "uuid", "guid", "key"),
 )
-INDEX = re.compile(r"__index_level_\d+__|unnamed: ?\d+(_level_\d+)?|")
+INDEX = re.compile(r"__index_level_\d+__|unnamed: ?[\d.]+(_level_\d+)?|\.\.\.1|")
 ENDS_AS_ID = re.compile(r".+([_ .-]id|[a-z]I[dD])")
 
 

@@ -62,7 +62,8 @@ class TreeSource:
                 "one folder of images per coarse class",
                 "no image in a folder",
                 where=self.where,
-                remedy="put the images into folders named after their coarse classes",
+                remedy="put the images into folders named after their coarse classes, or give a "
+                "table beside them with the columns file_name and label",
                 code="no_data",
             )
         empty = sorted(folders - set(self._classes))

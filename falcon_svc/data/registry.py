@@ -45,6 +45,7 @@ FORMATS = {
     ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), "npy:open_npy"),
     ".csv": Format("a CSV table (text)", (), "manifest:open_table_csv"),
     ".tsv": Format("a table of tabs (text)", (), "manifest:open_table_csv"),
+    ".txt": Format("a table (text)", (), "manifest:open_table_csv"),
     ".csv.gz": Format("a packed CSV table", (GZIP_MAGIC,), "manifest:open_table_csv"),
     ".tsv.gz": Format("a packed table of tabs", (GZIP_MAGIC,), "manifest:open_table_csv"),
     ".jsonl": Format("a JSONL table (text)", (), "manifest:open_table_jsonl"),
@@ -53,6 +54,18 @@ FORMATS = {
     ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), "h5ad:open_h5ad"),
     ".zip": Format("a zip archive of images", ZIP_MAGIC, "folder:open_zip"),
 }
+REMEDIES = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
+    **dict.fromkeys((".pkl", ".pickle"), "save it as .npz or .parquet; pickles can run code"),
+    **dict.fromkeys((".pt", ".pth"), "save the tensors with numpy.savez"),
+    **dict.fromkeys((".mat", ".h5", ".hdf5"), "save the arrays with numpy.savez"),
+    **dict.fromkeys((".rds", ".rdata", ".loom"), "convert it to .h5ad, or to .csv"),
+    **dict.fromkeys((".json", ".ndjson"), "write one object per line and name the file .jsonl"),
+    **dict.fromkeys((".arrow", ".ipc"), "name it .feather if it is an Arrow file, not a stream"),
+    **dict.fromkeys((".tar", ".tgz", ".tar.gz", ".7z", ".rar"), "unpack it, or pack it as .zip"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg"), "give the folder of the images"),
+}
+OTHER_REMEDY = "convert the data set, see docs/input-formats.md"
 FOLDER = Format("a folder", (), "folder:open_folder")
 OTHER_MAGIC = {
     b"\x89PNG": "a PNG image",
@@ -90,7 +103,7 @@ def suffix_of(name: str) -> str:
     """Return a file's suffix in lower case, both parts of one such as ``.csv.gz``."""
     parts = [suffix.lower() for suffix in Path(name).suffixes]
     double = "".join(parts[-2:])
-    return double if double in FORMATS else "".join(parts[-1:])
+    return double if double in {*FORMATS, *REMEDIES} else "".join(parts[-1:])
 
 
 def _check_exists(path: Path) -> None:
@@ -113,13 +126,14 @@ def _format(path: Path, where: str, config: DataConfig) -> Format:
             remedy="give a file of a supported format",
             code="wrong_format",
         )
-    found = FORMATS.get(suffix_of(path.name))
+    suffix = suffix_of(path.name)
+    found = FORMATS.get(suffix)
     if found is None:
         raise refusal(
             f"one of the formats {', '.join(FORMATS)}",
-            f"the suffix {quoted(path.suffix)}",
+            f"the suffix {quoted(suffix)}",
             where=where,
-            remedy="convert the data set, see docs/input-formats.md",
+            remedy=REMEDIES.get(suffix, OTHER_REMEDY),
             code="wrong_format",
         )
     _check_start(path, found, where, config)

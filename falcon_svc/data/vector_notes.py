@@ -24,6 +24,9 @@ ROWS_PER_VALUE = 3
 MOST_VALUES = 10_000
 MOST_COLUMNS = 512  # of whole numbers that are compared with the classes
 SAMPLE_ROWS = 2_000  # that are looked at first
+FEW_ROWS = 20
+DENSE = 4  # numbers of an index that rows were taken from lie this close together
+EXACT_FLOATS = 2.0**24
 SHOWN = 5
 
 Name = Callable[[int], str]
@@ -44,6 +47,7 @@ def vector_notes(
     found = [] if scale != "none" else _scales(figures, name)
     found += _sentinels(vectors, figures, name)
     found += _long_rows(figures)
+    found += _like_ids(vectors, figures, name)
     return found + [note for source in sources for note in _nested(vectors, figures, name, source)]
 
 
@@ -100,6 +104,27 @@ def long_rows(figures: ColumnFigures) -> np.ndarray[tuple[int], np.dtype[np.int6
     """Return the rows that are more than 50 times as long as the median row."""
     median = float(np.median(figures.length))
     return np.flatnonzero(figures.length > LENGTH_RATIO * median) if median > 0 else np.arange(0)
+
+
+def _like_ids(vectors: FloatArray, figures: ColumnFigures, name: Name) -> list[Note]:
+    """Columns of different whole numbers close together, or that rise with every row."""
+    n = len(vectors)
+    span = figures.high.astype(np.float64) - figures.low
+    likely = np.flatnonzero(figures.whole & (span >= n - 1) & (figures.high < EXACT_FLOATS))
+    told = [
+        name(column)
+        for column in likely[:MOST_COLUMNS].tolist()
+        if n >= FEW_ROWS and _is_like_ids(np.asarray(vectors[:, column]), float(span[column]))
+    ]
+    if not told:
+        return []
+    text = f"Whole numbers in {_listed(told)} are different in every row, as ids or an index are; "
+    return [Note("like_ids", text + "name them in ignore_columns if they are.")]
+
+
+def _is_like_ids(values: FloatArray, span: float) -> bool:
+    rising = bool((values[1:] > values[:-1]).all())
+    return rising or (span < DENSE * len(values) and len(np.unique(values)) == len(values))
 
 
 def _nested(

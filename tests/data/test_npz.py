@@ -289,6 +289,20 @@ def test_file_level_mistakes_are_named(tmp_path: Path) -> None:
         refused(path, code)
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("a.xlsx", "as CSV"), ("a.pkl", "pickles can run code"), ("a.JSON", "one object per line"),
+        ("a.tar.gz", "as .zip"), ("a.rds", ".h5ad"), ("a.png", "folder of the images"),
+    ],
+)  # fmt: skip
+def test_other_formats_are_refused_with_the_way_out(
+    tmp_path: Path, name: str, remedy: str
+) -> None:
+    (tmp_path / name).write_bytes(b"something")
+    refused(tmp_path / name, "wrong_format", remedy)
+
+
 def test_an_archive_of_other_things_is_not_npz(tmp_path: Path) -> None:
     refused(write_zip(tmp_path, {"a.txt": b"a"}, "a.npz"), "wrong_format", "'a.txt'")
 

@@ -79,7 +79,19 @@ def test_whole_numbers_that_nest_in_coarse_classes_are_told(tmp_path: Path) -> N
     assert codes(tmp_path, np.column_stack([X, nearly])) == ["nested_numbers"]
     assert codes(tmp_path, np.column_stack([X, truth % 3])) == []
     unique = np.argsort(RNG.random(N)) * 2.0  # each value once: nests by chance
-    assert codes(tmp_path, np.column_stack([X, unique]), scale="standard") == []
+    assert codes(tmp_path, np.column_stack([X, unique]), scale="standard") == ["like_ids"]
+
+
+def test_whole_numbers_that_are_like_ids_are_told(tmp_path: Path) -> None:
+    part = np.sort(RNG.choice(300, N, replace=False))  # an index that rows were taken from
+    shuffled = RNG.permutation(part)
+    rising = np.cumsum(RNG.integers(1, 1000, N))
+    for column in (part, shuffled, rising):
+        x = np.column_stack([X, column])
+        assert codes(tmp_path, x, scale="standard") == ["like_ids"]
+    incomes = RNG.choice(10**6, N, replace=False)
+    ages = RNG.integers(0, 99, N)
+    assert codes(tmp_path, np.column_stack([X, incomes, ages]), scale="standard") == []
 
 
 def test_figures_of_columns_are_those_of_numpy() -> None:
