@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pyarrow as pa
 
+from falcon_svc.data.arrow_columns import Columns
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.crops import IMAGE_SUFFIXES
 from falcon_svc.data.image_tree import is_ignored
@@ -21,7 +22,7 @@ from falcon_svc.data.manifest import ManifestSource
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
 from falcon_svc.data.source import Source
 from falcon_svc.data.stores import FileStore
-from falcon_svc.data.table import Columns, TableSource
+from falcon_svc.data.table import TableSource
 from falcon_svc.types import Note
 
 ERRORS = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)

@@ -13,12 +13,13 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from falcon_svc.data.arrow_columns import ARROW_ERRORS, Columns, check_names
 from falcon_svc.data.column_names import Roles, folded, is_index
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.gzip_guard import GZIP_ERRORS, unpacked
 from falcon_svc.data.number_text import Mark
 from falcon_svc.data.refusal import quoted, reading, refusal
-from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
+from falcon_svc.data.table import TableSource
 from falcon_svc.data.text_dialect import Dialect, find_dialect, to_utf8
 from falcon_svc.types import Note
 

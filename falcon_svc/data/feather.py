@@ -7,9 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import feather
 
+from falcon_svc.data.arrow_columns import ARROW_ERRORS, Columns, check_names
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import quoted, reading, refusal
-from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
+from falcon_svc.data.table import TableSource
 
 
 def open_feather(path: Path, config: DataConfig) -> TableSource:

@@ -8,7 +8,7 @@ without a reason that `falcon validate` prints; what was guessed becomes a note.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -63,12 +63,12 @@ def vector_column(
     if config.feature_columns:
         return None
     found = [
-        field.name
-        for field in schema
-        if field.name not in config.ignore_columns
-        and roles.role(field.name) is None
-        and folded(field.name) not in (*BOX_NAMES, *TOKENS)
-        and _holds_vectors(field, read)
+        column.name
+        for column in schema
+        if column.name not in config.ignore_columns
+        and roles.role(column.name) is None
+        and folded(column.name) not in (*BOX_NAMES, *TOKENS)
+        and _holds_vectors(column, read)
     ]
     usual = first_of(VECTOR_NAMES, found)
     if usual is None and len(found) > 1:
@@ -82,17 +82,17 @@ def vector_column(
     return usual or next(iter(found), None)
 
 
-def _holds_vectors(field: pa.Field, read: Read) -> bool:
-    if arrow_types.is_vector(field.type):
+def _holds_vectors(column: pa.Field, read: Read) -> bool:
+    if arrow_types.is_vector(column.type):
         return True
-    if not arrow_types.is_words(field.type):
+    if not arrow_types.is_words(column.type):
         return False
-    sample = read(field.name)[:SAMPLE]
+    sample = read(column.name)[:SAMPLE]
     texts = [str(value).strip() for value in sample.to_pylist() if value][:LOOKED_AT]
     vectors = [text for text in texts if looks_like_vector(text.replace("...", " "))]
     if not vectors or 2 * len(vectors) < len(texts):
         return False
-    bare = folded(field.name) in VECTOR_NAMES and not NumberText.of(sample).is_number
+    bare = folded(column.name) in VECTOR_NAMES and not NumberText.of(sample).is_number
     return vectors[0][:1] in ("[", "(") or bare
 
 
@@ -101,22 +101,14 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
     vector = config.vector_column or vector_column(schema, read, roles, config, where)
     if config.feature_columns:
         return _as_told(schema, read, roles, config, where)
-    index = [name for name in pandas_index(schema) if roles.role(name) is None]
-    reasons: Reasons = dict.fromkeys(index, "the table's index")
-    texts: dict[str, NumberText] = {}
-    notes: list[Note] = []
-    numbers = [
-        field.name
-        for field in schema
-        if field.name not in (vector, *index)
-        and _is_feature(field, read, roles, config, reasons, texts, notes)
-    ]
+    judge = _Judge.of(schema, read, roles, config)
+    numbers = [f.name for f in schema if f.name != vector and judge.is_feature(f)]
     if vector is not None:
-        reasons |= dict.fromkeys(numbers, f"the vectors are in {quoted(vector)}")
-        notes = [_beside_vectors(vector, numbers)] if numbers else []
-        return Choice(vector, (), {}, tuple(reasons.items()), tuple(notes))
-    notes += _guesses(schema, reasons)
-    return Choice(None, tuple(numbers), texts, tuple(reasons.items()), tuple(notes))
+        left_out = judge.reasons | dict.fromkeys(numbers, f"the vectors are in {quoted(vector)}")
+        beside = (_beside_vectors(vector, numbers),) if numbers else ()
+        return Choice(vector, (), {}, tuple(left_out.items()), beside)
+    notes = (*judge.notes, *_guesses(schema, judge.reasons))
+    return Choice(None, tuple(numbers), judge.texts, tuple(judge.reasons.items()), notes)
 
 
 def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:
@@ -140,30 +132,47 @@ def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wh
     return Choice(None, config.feature_columns, texts, reasons, ())
 
 
-def _is_feature(
-    field: pa.Field,
-    read: Read,
-    roles: Roles,
-    config: DataConfig,
-    reasons: Reasons,
-    texts: dict[str, NumberText],
-    notes: list[Note],
-) -> bool:
-    """Return whether a column is a feature; fill in why not, and the judged text if it is."""
-    name, role = field.name, roles.role(field.name)
-    if role is not None and role != FINE_TRUTH:
-        return False  # it is used, though not as a feature
-    reason = "named in ignore_columns" if name in config.ignore_columns else role
-    reason = reason or why_no_feature(name) or _why_not_by_type(field.type)
-    if reason is None and arrow_types.is_words(field.type):
-        judged = _judged(read(name))
-        if judged is not None and judged.is_number:
-            texts[name] = judged
-        else:
-            reason = "text" if judged is None else _near_numbers(name, judged, notes)
-    if reason is not None:
-        reasons[name] = reason
-    return reason is None
+@dataclass
+class _Judge:
+    """Judges column by column; keeps the reasons, the judged texts, and what is to be told."""
+
+    read: Read
+    roles: Roles
+    config: DataConfig
+    reasons: Reasons
+    texts: dict[str, NumberText] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, schema: pa.Schema, read: Read, roles: Roles, config: DataConfig) -> _Judge:
+        """Return a judge who knows pandas' index."""
+        index = [name for name in pandas_index(schema) if roles.role(name) is None]
+        return cls(read, roles, config, dict.fromkeys(index, "the table's index"))
+
+    def is_feature(self, column: pa.Field) -> bool:
+        """Return whether a column is a feature."""
+        role = self.roles.role(column.name)
+        if role is not None and role != FINE_TRUTH:
+            return False  # it is used, though not as a feature
+        reason = self.reasons.get(column.name) or role or self._why_not(column)
+        if reason is not None:
+            self.reasons[column.name] = reason
+        return reason is None
+
+    def _why_not(self, column: pa.Field) -> str | None:
+        name = column.name
+        if name in self.config.ignore_columns:
+            return "named in ignore_columns"
+        reason = why_no_feature(name) or _why_not_by_type(column.type)
+        if reason is not None or not arrow_types.is_words(column.type):
+            return reason
+        judged = _judged(self.read(name))
+        if judged is None:
+            return "text"
+        if judged.is_number:
+            self.texts[name] = judged
+            return None
+        return _near_numbers(name, judged, self.notes)
 
 
 def _why_not_by_type(kind: pa.DataType) -> str | None:

@@ -9,9 +9,10 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from falcon_svc.data.arrow_columns import ARROW_ERRORS, Columns
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import quoted, reading, refusal
-from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource
+from falcon_svc.data.table import TableSource
 
 LINE_BYTES = 16 * 2**20
 JSON_ERRORS = (ValueError, RecursionError)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from falcon_svc.data.arrow_columns import ARROW_ERRORS, Columns, check_names
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
-from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
+from falcon_svc.data.table import TableSource
 
 BATCH_ROWS = 65_536
 NUMBER_BYTES = 4

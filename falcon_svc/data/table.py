@@ -1,88 +1,27 @@
 """Tables of columns (CSV, JSONL, Parquet, Feather): samples, labels and ids by column.
 
-`feature_choice` says which columns are the vectors; this module reads them and reports every cell
-that is no number by row, column and value.
+`feature_choice` says which columns are the features, `number_columns` reads those of numbers.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from falcon_svc.data import arrow_types
-from falcon_svc.data.arrow_numpy import floats, from_lists, from_texts, to_numpy
+from falcon_svc.data.arrow_columns import ARROW_ERRORS, Columns
+from falcon_svc.data.arrow_numpy import from_lists, from_texts, to_numpy
 from falcon_svc.data.column_names import Roles, is_index
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.feature_choice import Choice, choose, vector_column
-from falcon_svc.data.number_text import Mark, NumberText
-from falcon_svc.data.refusal import Finding, findings, listed, quoted, reading, refusal
+from falcon_svc.data.feature_choice import choose, vector_column
+from falcon_svc.data.number_columns import NumberColumns
+from falcon_svc.data.refusal import listed, quoted, reading, refusal
 from falcon_svc.data.schema_metadata import class_names_of, pandas_index
 from falcon_svc.data.source import Column, Samples
 from falcon_svc.types import FloatArray, Note
-
-ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
-COLUMNS_AT_ONCE = 256
-EXACT_FLOATS = 2**24  # whole numbers up to here are exact in float32
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Columns by name: what they are, and how to read some of them in pieces.
-
-    Parameters
-    ----------
-    batches
-        Returns consecutive rows of the named columns, in the order of the names.
-    mark
-        The decimal mark that the file's dialect suggests, if it does.
-    notes
-        What the reader of the format has to tell.
-    """
-
-    schema: pa.Schema
-    rows: int
-    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
-    mark: Mark | None = None
-    notes: tuple[Note, ...] = ()
-
-    @classmethod
-    def of(cls, table: pa.Table, mark: Mark | None = None, notes: tuple[Note, ...] = ()) -> Columns:
-        """Return the columns of a table in memory."""
-
-        def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
-            return iter(table.select(names).to_batches())
-
-        return cls(table.schema, table.num_rows, batches, mark, notes)
-
-    def pieces(self, name: str) -> Iterator[pa.Array]:
-        """Return one column in pieces."""
-        return (batch.column(0) for batch in self.batches([name]))
-
-    def read(self, name: str) -> pa.ChunkedArray:
-        """Return a whole column."""
-        pieces = list(self.pieces(name))
-        kind = pieces[0].type if pieces else self.schema.field(name).type
-        return pa.chunked_array(pieces, type=kind)
-
-
-def check_names(names: list[str], where: str) -> None:
-    """Refuse columns without a name or with the same name."""
-    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
-    if repeated or "" in names:
-        raise refusal(
-            "a different name for every column",
-            f"{listed(repeated)} more than once" if repeated else "a column without name",
-            where=where,
-            remedy="rename the columns in the first line",
-            code="duplicate_column",
-        )
 
 
 class TableSource:
@@ -165,7 +104,7 @@ class TableSource:
         )
         notes = (*self._columns.notes, *found.notes)
         if found.vector is None:
-            return self._number_columns(found, notes)
+            return NumberColumns(self._columns, self.where, self._config).samples(found, notes)
         vectors = self._vectors(found.vector)
         return Samples(vectors=vectors, left_out=found.left_out, notes=notes)
 
@@ -190,91 +129,6 @@ class TableSource:
             remedy="name the right one with vector_column",
             code="no_such_column",
         )
-
-    def _number_columns(self, found: Choice, notes: tuple[Note, ...]) -> Samples:
-        names = found.numbers
-        self._check_there(names)
-        marks = self._marks(found.texts)
-        with (
-            np.errstate(over="ignore", invalid="ignore"),
-            reading("columns of numbers", where=self.where, errors=ARROW_ERRORS),
-        ):
-            out = self._numbers([name for name in names if name not in found.texts], names)
-            for name, judged in found.texts.items():
-                out[:, names.index(name)] = judged.values(marks[name])
-        wrong = [
-            one for n, judged in found.texts.items() for one in _bad_cells(n, judged, marks[n])
-        ]
-        read = Samples(
-            vectors=out,
-            names=names,
-            left_out=found.left_out,
-            notes=notes,
-            findings=tuple(wrong),
-        )
-        return read if self._config.feature_columns else self._without_row_numbers(read)
-
-    def _numbers(self, read: list[str], names: tuple[str, ...]) -> FloatArray:
-        """Return (rows, columns) with the columns of `read` filled in, a few at a time."""
-        out = np.empty((self._columns.rows, len(names)), np.float32)
-        place = {name: column for column, name in enumerate(names)}
-        for first in range(0, len(read), COLUMNS_AT_ONCE):
-            some, start = read[first : first + COLUMNS_AT_ONCE], 0
-            for batch in self._columns.batches(some):
-                for column, name in enumerate(some):
-                    values = floats(batch.column(column))
-                    out[start : start + batch.num_rows, place[name]] = values
-                start += batch.num_rows
-        return out
-
-    def _without_row_numbers(self, read: Samples) -> Samples:
-        """Drop columns that are a permutation of the rows' numbers, and tell."""
-        assert read.vectors is not None and read.names is not None
-        counting = [c for c in range(len(read.names)) if counts_rows(read.vectors[:, c])]
-        if not counting:
-            return read
-        dropped = [read.names[column] for column in counting]
-        kept = [c for c in range(len(read.names)) if c not in set(counting)]
-        self._check_there(tuple(read.names[c] for c in kept))
-        told = read.told(
-            left_out=[(name, "it counts the rows") for name in dropped],
-            notes=[_counts_rows_note(name) for name in dropped],
-        )
-        names = tuple(read.names[c] for c in kept)
-        return replace(told, vectors=read.vectors[:, kept], names=names)
-
-    def _marks(self, texts: dict[str, NumberText]) -> dict[str, Mark]:
-        """Return the decimal mark of each column; one that could be either follows the file."""
-        decimal = self._config.decimal
-        if decimal != "auto":
-            return dict.fromkeys(texts, decimal)
-        sure = {name: judged.mark for name, judged in texts.items() if judged.mark is not None}
-        hint = self._columns.mark or ("," if "," in sure.values() else None)
-        for name, judged in texts.items():
-            if name not in sure and hint is None:
-                raise _ambiguous(name, judged, self.where)
-        return {name: sure.get(name) or hint or "." for name in texts}
-
-    def _check_there(self, names: tuple[str, ...]) -> None:
-        schema = self._columns.schema
-        if not names:
-            raise refusal(
-                "a vector column or columns of numbers",
-                f"the columns {listed(f'{field.name}: {field.type}' for field in schema)}",
-                where=self.where,
-                remedy="name the vectors with vector_column",
-                code="no_such_column",
-            )
-        size = 4 * len(names) * self._columns.rows
-        if len(names) > self._config.max_dimensions or size > self._config.max_bytes:
-            raise refusal(
-                f"at most {self._config.max_dimensions:,} columns and "
-                f"{self._config.max_bytes:,} bytes",
-                f"{len(names):,} columns and {size:,} bytes",
-                where=self.where,
-                remedy="reduce the vectors, or raise max_dimensions or max_bytes",
-                code="too_large",
-            )
 
     def _check_plain(self, name: str) -> None:
         kind = arrow_types.stored(self._columns.schema.field(name).type)
@@ -301,41 +155,3 @@ def _whole_numbers(values: Column) -> Column | None:
     texts = [str(value) for value in values.tolist()]
     plain = all(text.isascii() and text.isdigit() for text in texts)
     return np.array([int(text) for text in texts], object) if plain else None
-
-
-def counts_rows(values: NDArray[Any]) -> bool:
-    """Return whether at least ten whole numbers are a permutation of row numbers, from 0 or 1."""
-    n = len(values)
-    if not 10 <= n < EXACT_FLOATS or values[0] != np.floor(values[0]):
-        return False
-    first = float(values.min())
-    if first not in (0, 1) or float(values.max()) != first + n - 1:
-        return False
-    return bool((np.sort(values) == np.arange(n) + first).all())
-
-
-def _counts_rows_note(name: str) -> Note:
-    text = f"Column {quoted(name)} holds every row's number once and is left out; if it is a "
-    return Note("row_numbers", text + "feature, name all features with feature_columns.")
-
-
-def _bad_cells(name: str, judged: NumberText, mark: Mark) -> list[Finding]:
-    return findings(
-        "bad_number",
-        "numbers in a column of numbers",
-        "mend this cell, remove the row, or leave the column out with ignore_columns",
-        judged.wrong(mark).tolist(),
-        lambda row: f"{quoted(judged.texts[row].as_py())} (column {quoted(name)})",
-    )
-
-
-def _ambiguous(name: str, judged: NumberText, where: str) -> Exception:
-    text = judged.example()
-    plain, other = text.replace(",", "."), text.replace(",", "").replace(".", "")
-    return refusal(
-        f"numbers in column {quoted(name)} that can be read in one way only",
-        f"{quoted(text)}, which may be {plain} or {other}",
-        where=where,
-        remedy='say which mark is the decimal one with decimal = "," or "."',
-        code="ambiguous_number",
-    )
