@@ -72,6 +72,7 @@ def _whole(
         if wrong:
             raise _uneven(wrong[0], where) from None
         raise
+    _check_closed(table, stream, where)
     return _without_empty(table, where)
 
 
@@ -123,6 +124,23 @@ def _uneven(row: arrow_csv.InvalidRow, where: str) -> Exception:
         remedy="mend this row; a field with a separator or a line end needs quotes",
         code="unreadable",
     )
+
+
+def _check_closed(table: pa.Table, stream: BinaryIO, where: str) -> None:
+    """Refuse a quote that is never closed: all rows after it would be one cell of the last row."""
+    last = [column[-1].as_py() for column in table.columns] if table.num_rows else []
+    if not any(isinstance(cell, str) and "\n" in cell for cell in last):
+        return
+    stream.seek(0)
+    quotes = sum(piece.count(b'"') for piece in iter(lambda: stream.read(BLOCK_BYTES), b""))
+    if quotes % 2:
+        raise refusal(
+            "a closing quote for every opening one",
+            f"one that is open at the end, from row {table.num_rows - 1} (counted from 0) on",
+            where=where,
+            remedy="close the quote, or double it where it is part of a text",
+            code="unreadable",
+        )
 
 
 def _without_empty(table: pa.Table, where: str) -> tuple[pa.Table, tuple[Note, ...]]:

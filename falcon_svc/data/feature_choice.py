@@ -32,6 +32,7 @@ from falcon_svc.types import Note
 
 TOKENS = ("input_ids", "token_ids", "tokens", "attention_mask", "token_type_ids", "shape")
 SAMPLE = 1_000  # cells that are looked at before a column of text is judged whole
+YES_NO = (("yes", "no"), ("y", "n"), ("t", "f"), ("true", "false"), ("on", "off"), ("ja", "nein"))
 LOOKED_AT = 20  # cells that say whether a column of text holds vectors
 SUSPICIOUS = 0.1  # share of numbers in a column of text that is worth a note
 
@@ -166,9 +167,10 @@ class _Judge:
         reason = why_no_feature(name) or _why_not_by_type(column.type)
         if reason is not None or not arrow_types.is_words(column.type):
             return reason
-        judged = _judged(self.read(name))
+        values = self.read(name)
+        judged = _judged(values)
         if judged is None:
-            return "text"
+            return _yes_or_no(name, values, self.notes) or "text"
         if judged.is_number:
             self.texts[name] = judged
             return None
@@ -204,6 +206,16 @@ def _near_numbers(name: str, judged: NumberText, notes: list[Note]) -> str:
         text += f"{judged.present:,} cells are numbers; mend the others to use it."
         notes.append(Note("some_numbers", text))
     return "text"
+
+
+def _yes_or_no(name: str, values: pa.ChunkedArray, notes: list[Note]) -> str | None:
+    """Return the reason for a column of two words that stand for true and false."""
+    words = {str(value).strip().casefold() for value in values[:SAMPLE].to_pylist() if value}
+    if len(words) != 2 or not any(words == set(pair) for pair in YES_NO):
+        return None
+    text = f"Column {quoted(name)} holds {listed(sorted(words))} and is left out as text; "
+    notes.append(Note("yes_no", text + "write 1 and 0 to use it."))
+    return "yes and no as words"
 
 
 def _beside_vectors(vector: str, numbers: list[str]) -> Note:

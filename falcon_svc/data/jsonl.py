@@ -49,7 +49,11 @@ def _column(name: str, values: list[Any], where: str) -> pa.Array:
         remedy="give each key numbers, strings, or lists of numbers throughout",
     ):
         _check_mixed(name, values, where)
-        return pa.array(values)
+        try:
+            return pa.array(values)
+        except pa.ArrowException:
+            _check_lists(name, values, where)
+            raise
 
 
 def _check_mixed(name: str, values: list[Any], where: str) -> None:
@@ -65,6 +69,20 @@ def _check_mixed(name: str, values: list[Any], where: str) -> None:
             remedy="mend this value, or leave the key out of the file",
             code="bad_dtype",
         )
+
+
+def _check_lists(name: str, values: list[Any], where: str) -> None:
+    """Refuse the first list in a column of lists that holds something else than numbers."""
+    for row, value in enumerate(values):
+        wrong = [v for v in value if not isinstance(v, int | float)] if value else []
+        if isinstance(value, list) and wrong and not isinstance(wrong[0], list):
+            raise refusal(
+                f"lists of numbers under the key {quoted(name)}",
+                f"{quoted(wrong[0])} in row {row} (counted from 0)",
+                where=where,
+                remedy="mend this value, or remove the row",
+                code="bad_dtype",
+            )
 
 
 def _kind(value: Any) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.label_notes import label_notes
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, refusal
-from falcon_svc.data.source import Column
+from falcon_svc.data.source import SEVERAL, Column
 from falcon_svc.errors import InputError
 from falcon_svc.types import UNLABELLED, IntArray, LabelSource, Note
 
@@ -25,6 +25,8 @@ UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\
 MISSING = {"", "-1"}
 MISSING_TEXT = {"nan", "NaN", "NAN", "<NA>", "NaT"}  # what astype(str) makes of a missing value
 SEVERAL_MARKS = re.compile("[|;]")
+LIST_VALUE = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+LIST = re.compile(r"""\[\s*('[^']*'|"[^"]*")?(\s*,\s*('[^']*'|"[^"]*"))*\s*\]""")
 WHOLE = re.compile(r"-?[0-9]{1,18}")
 WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})\.0+")
 LABEL_REMEDY = "give each row a short label, or -1 or an empty string for none"
@@ -156,13 +158,23 @@ def _encode_strings(texts: list[str], what: str, config: DataConfig) -> Encoded:
 
 
 def _one_spelling(texts: set[str]) -> dict[str, str]:
-    """Return how each text is read: whole numbers without .0, pandas' missing values as none."""
+    """Return how each text is read.
+
+    Whole numbers are without .0, pandas' missing values none, lists written as text their values.
+    """
+    if all(LIST.fullmatch(text) for text in texts - MISSING) and texts - MISSING:
+        return {text: SEVERAL.join(_listed(text)) for text in texts}
     fractions = any(re.fullmatch(r"-?[0-9]+\.[0-9]*[1-9][0-9]*", text) for text in texts)
     read = {}
     for text in texts:
         whole = None if fractions else WHOLE_FLOAT.fullmatch(text)
         read[text] = "" if text in MISSING_TEXT else whole[1] if whole else text
     return read
+
+
+def _listed(text: str) -> list[str]:
+    """Return the values of a list such as ``['land', "sea"]``."""
+    return [one or other for one, other in LIST_VALUE.findall(text)]
 
 
 def _several(names: set[str]) -> dict[str, tuple[str, ...]]:

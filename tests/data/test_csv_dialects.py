@@ -117,6 +117,17 @@ def test_a_bad_cell_is_named_by_row_column_and_value(tmp_path: Path) -> None:
     assert load_dataset(path, DataConfig(ignore_columns=("b",))).vectors.shape == (3, 2)
 
 
+def test_a_quote_that_is_never_closed_does_not_swallow_rows(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    rows = [f"{i}.5,{i * i},{'ab'[i % 2]},says {i}" for i in range(20)]
+    rows[9] = '9.5,81,b,"says 9'
+    path.write_text("\n".join(["u,v,label,text", *rows]) + "\n")
+    refused(path, "unreadable", "quote", "row 9")
+    rows[9] = '9.5,81,b,says 9"'
+    path.write_text("\n".join(["u,v,label,text", *rows]) + "\n")
+    assert load_dataset(path).vectors.shape == (20, 2)
+
+
 def test_uneven_rows_and_numbers_for_names_are_refused_by_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,b,coarse\n1,2,bird\n1,2\n1,2,fish\n")

@@ -165,9 +165,10 @@ def test_settings_name_features_and_columns_to_ignore(tmp_path: Path) -> None:
 def test_columns_that_are_nearly_numbers_are_told(tmp_path: Path) -> None:
     shares = [f"{i} %" for i in range(N)]
     some = ["1", "2", "3", *["none seen"] * (N - 3)]
-    data = load_dataset(write(tmp_path, a=A, b=B, share=shares, seen=some))
+    paid = ["Yes", "no"] * (N // 2)
+    data = load_dataset(write(tmp_path, a=A, b=B, share=shares, seen=some, paid=paid))
     assert data.reading.features == ("a", "b")
-    assert codes(data) == ["units", "some_numbers"]
+    assert codes(data) == ["units", "some_numbers", "yes_no"]
     assert dict(data.reading.left_out)["share"] == "numbers with units"
 
 
@@ -177,6 +178,10 @@ def test_in_jsonl_a_value_of_another_kind_is_named(tmp_path: Path) -> None:
     rows[5]["b"] = "n/d"
     path.write_text("\n".join(map(json.dumps, rows)))
     refused(path, "bad_dtype", "a number under the key 'b'", "'n/d' in row 5", "mend this value")
+    lists: list[Any] = [{"x": [1.0, i], "coarse": c} for i, c in enumerate(LABELS)]
+    lists[4]["x"][1] = "n/d"
+    path.write_text("\n".join(map(json.dumps, lists)))
+    refused(path, "bad_dtype", "lists of numbers under the key 'x'", "'n/d' in row 4")
 
 
 def test_wide_parquet_is_read_some_hundred_columns_at_a_time(

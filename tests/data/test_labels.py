@@ -87,6 +87,14 @@ def test_a_label_of_several_classes_allows_each_of_them() -> None:
     assert notes(found) == ["several_labels"]
 
 
+def test_lists_written_as_text_are_their_values() -> None:
+    found = encoded("['land']", "['land', \"sea\"]", "[ 'sea' ]", "[]", "")
+    assert found.names == ("land", "sea")
+    assert found.codes.tolist() == [0, -1, 1, -1, -1]
+    assert found.several == {1: (0, 1)}
+    assert encoded("[land]", "['sea']").names == ("['sea']", "[land]")
+
+
 def test_other_combinations_stay_classes_and_are_told() -> None:
     assert notes(encoded("land", "sea", "land/sea")) == ["combined_labels"]
     assert notes(encoded("land", "sea", "land and sea")) == ["combined_labels"]
