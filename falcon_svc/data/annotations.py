@@ -8,7 +8,6 @@ annotations and categories. VOC: ``Annotations/*.xml``.
 from __future__ import annotations
 
 import json
-from pathlib import PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from falcon_svc.data.arrow_columns import Columns
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.crops import IMAGE_SUFFIXES
+from falcon_svc.data.image_names import ImageFinder
 from falcon_svc.data.image_tree import is_ignored
 from falcon_svc.data.manifest import ManifestSource
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
@@ -40,7 +39,7 @@ def open_annotations(store: FileStore, config: DataConfig) -> Source | None:
         An annotation file that is not what its place says.
     """
     names = [name for name in store.names() if name[-1] != "/" and not is_ignored(name)]
-    images = _Images(names)
+    images = ImageFinder(names)
     for read in (_yolo, _coco, _voc):
         rows = read(store, names, images)
         if rows is not None:
@@ -73,29 +72,7 @@ def _as_manifest(
     return ManifestSource(TableSource(store.where, columns, config), store, config)
 
 
-class _Images:
-    """Image files, found by path from their annotation or by their name alone."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.names = [n for n in names if PurePosixPath(n).suffix.lower() in IMAGE_SUFFIXES]
-        self._there = set(self.names)
-        self._by_name: dict[str, list[str]] = {}
-        for name in self.names:
-            self._by_name.setdefault(name.rsplit("/", 1)[-1], []).append(name)
-
-    def find(self, told: str, near: str) -> str:
-        """Return the file that an annotation in `near` calls `told`, or what it calls it."""
-        plain = told.replace("\\", "/")
-        folder = near.rsplit("/", 1)[0] if "/" in near else ""
-        for name in (f"{folder}/{plain}".lstrip("/"), plain):
-            if name in self._there:
-                return name
-        same = self._by_name.get(plain.rsplit("/", 1)[-1], [])
-        ends = [name for name in same if name.endswith("/" + plain)] or same
-        return ends[0] if len(ends) == 1 else plain
-
-
-def _yolo(store: FileStore, names: list[str], images: _Images) -> list[Row] | None:
+def _yolo(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
     """Return the rows of ``labels/.../x.txt``: class, centre and size as shares of the image."""
     pairs = [(name, _label_file(name)) for name in images.names if "images" in name.split("/")]
     there = set(names)
@@ -160,7 +137,7 @@ def _yaml_names(text: str) -> dict[int, str]:
     return {int(number): str(name) for number, name in pairs}
 
 
-def _coco(store: FileStore, names: list[str], images: _Images) -> list[Row] | None:
+def _coco(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
     """Return the rows of COCO's JSON: category, and its supercategory where it has one."""
     places = ("annotations", "annotation")
     found = [
@@ -182,11 +159,14 @@ def _coco(store: FileStore, names: list[str], images: _Images) -> list[Row] | No
     return rows
 
 
-def _coco_rows(document: dict[str, Any], near: str, images: _Images) -> list[Row]:
+def _coco_rows(document: dict[str, Any], near: str, images: ImageFinder) -> list[Row]:
     absent = [k for k in ("images", "annotations", "categories") if k not in document]
     if absent:
         raise ValueError(f"it lacks {listed(absent)}")
-    files = {one["id"]: images.find(one["file_name"], near) for one in document["images"]}
+    files = {
+        one["id"]: images.find(one["file_name"], near) or one["file_name"]
+        for one in document["images"]
+    }
     kinds = {one["id"]: one for one in document["categories"]}
     rows = []
     for one in document["annotations"]:
@@ -203,7 +183,7 @@ def _coco_rows(document: dict[str, Any], near: str, images: _Images) -> list[Row
     return rows
 
 
-def _voc(store: FileStore, names: list[str], images: _Images) -> list[Row] | None:
+def _voc(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
     """Return the rows of ``Annotations/*.xml``: name and corners of each object."""
     stems = {name.rsplit(".", 1)[0] for name in images.names}
     files = [
@@ -223,13 +203,14 @@ def _voc(store: FileStore, names: list[str], images: _Images) -> list[Row] | Non
     return rows
 
 
-def _voc_rows(content: bytes, near: str, images: _Images) -> list[Row]:
+def _voc_rows(content: bytes, near: str, images: ImageFinder) -> list[Row]:
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise ValueError("it declares entities, which an annotation has no use for")
     root = ElementTree.fromstring(content)
     if root.tag != "annotation":
         raise ValueError(f"its root is {root.tag[:40]!r}")
-    file = images.find(root.findtext("filename") or "", near)
+    told = root.findtext("filename") or ""
+    file = images.find(told, near) or told
     rows = []
     for one in root.iter("object"):
         corners = ("xmin", "ymin", "xmax", "ymax")

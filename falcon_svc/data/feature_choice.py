@@ -178,6 +178,8 @@ class _Judge:
 
 
 def _why_not_by_type(kind: pa.DataType) -> str | None:
+    if isinstance(kind, pa.BaseExtensionType):
+        return f"of type {kind.extension_name}"  # periods, points: numbers that stand for others
     if arrow_types.is_number(kind) or arrow_types.is_words(kind):
         return None
     if pa.types.is_null(kind):

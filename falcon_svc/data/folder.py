@@ -7,7 +7,7 @@ from pathlib import Path
 from falcon_svc.data.annotations import open_annotations
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.image_tree import TreeSource, is_ignored
-from falcon_svc.data.manifest import MANIFEST_NAMES, open_inner_manifest, with_images
+from falcon_svc.data.manifest import MANIFEST_NAMES, open_inner_manifest, table_at_root, with_images
 from falcon_svc.data.parquet import open_shards
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.source import Source
@@ -49,11 +49,12 @@ def _open(store: FileStore, config: DataConfig) -> Source:
     manifest = next((name for name in MANIFEST_NAMES if name in names), None)
     if manifest is not None:
         return open_inner_manifest(store, manifest, config)
-    tables = [n for n in names if n[-1] != "/" and n.lower().endswith((".csv", ".h5ad", ".npz"))]
-    annotated = open_annotations(store, config)
+    files = [name for name in names if name[-1] != "/" and not is_ignored(name)]
+    annotated = open_annotations(store, config) or table_at_root(store, files, config)
     if annotated is not None:
         return annotated
-    if tables and len(tables) == len([name for name in names if name[-1] != "/"]):
+    tables = [name for name in files if name.lower().endswith((".csv", ".h5ad", ".npz"))]
+    if tables and len(tables) == len(files):
         raise refusal(
             "one file, or a folder of images or Parquet shards",
             f"a folder of {len(tables):,} tables ({quoted(tables[0])})",

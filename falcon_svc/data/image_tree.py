@@ -23,7 +23,7 @@ from falcon_svc.types import Note
 SPLITS = {
     *("train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval"),
     *("evaluation", "holdout", "held_out", "trainset", "testset", "valset", "train_set"),
-    *("test_set", "val_set", "validation_set", "training_set"),
+    *("test_set", "val_set", "validation_set", "training_set", "unlabeled", "unlabelled"),
 }
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 CAPTIONS = (".txt", ".caption")
@@ -125,7 +125,8 @@ class TreeSource:
         found = survey(self._store, self._files, self._config)
         captions = set(self._captions.values())
         others = [name for name in self._others if name not in captions]
-        return found.told(notes=[*_left_out(others), *self._unlabelled()])
+        notes = [*_left_out(others), *self._unlabelled(), *_like_splits(set(self._classes))]
+        return found.told(notes=notes)
 
     def _unlabelled(self) -> list[Note]:
         """Return the note on images of splits without class folders, as in Kaggle's test/."""
@@ -135,6 +136,14 @@ class TreeSource:
         folders = sorted({name.rsplit("/", 1)[0] for name in loose})
         text = f"{len(loose):,} images lie in no class folder ({listed(folders)}) and are left "
         return [Note("images_outside", text + "out; put them into class folders to use them.")]
+
+
+def _like_splits(classes: set[str]) -> list[Note]:
+    named = sorted(name for name in classes if name.casefold() in SPLITS)
+    if not named:
+        return []
+    text = f"Class folders are named like splits ({listed(named)}) and count as classes; put the "
+    return [Note("split_as_class", text + "class folders inside of them if they are splits.")]
 
 
 def _left_out(names: list[str]) -> list[Note]:

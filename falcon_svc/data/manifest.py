@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -24,20 +22,19 @@ from falcon_svc.data.crops import IMAGE_SUFFIXES, Crops
 from falcon_svc.data.csv_format import open_csv, read_csv
 from falcon_svc.data.feather import open_feather
 from falcon_svc.data.files import survey
+from falcon_svc.data.image_names import ImageFinder
 from falcon_svc.data.jsonl import open_jsonl, read_jsonl
 from falcon_svc.data.parquet import open_parquet
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.data.source import Column, Samples, Source
 from falcon_svc.data.stores import CellStore, FileStore, FolderStore
 from falcon_svc.data.table import TableSource
+from falcon_svc.errors import InputError
 from falcon_svc.types import Note
 
 FILE_COLUMNS = ID_NAMES[2:]  # file_name and file, whatever their values look like
-READERS: dict[str, Callable[[BinaryIO, str, DataConfig], TableSource]] = {
-    "metadata.csv": read_csv,
-    "metadata.jsonl": read_jsonl,
-}
-MANIFEST_NAMES = tuple(READERS)
+MANIFEST_NAMES = ("metadata.csv", "metadata.jsonl")
+SUFFIXES = (".csv", ".tsv", ".jsonl")
 LOOKED_AT = 100
 
 
@@ -61,10 +58,31 @@ def open_table_feather(path: Path, config: DataConfig) -> Source:
     return _choose(open_feather(path, config), path, config)
 
 
+def table_at_root(store: FileStore, names: list[str], config: DataConfig) -> Source | None:
+    """Return the images of the only table at the root, if it names images and their labels."""
+    tables = [name for name in names if "/" not in name and name.lower().endswith(SUFFIXES)]
+    if len(tables) != 1:
+        return None
+    try:
+        table = _inner(store, tables[0], config)
+    except InputError:
+        return None  # not a table of images, then; class folders say what the images are
+    labelled = Roles.of(table.columns(), config).sources
+    if file_column(table) is None or not labelled:
+        return None
+    return ManifestSource(table, store, config)
+
+
+def _inner(store: FileStore, name: str, config: DataConfig) -> TableSource:
+    where = f"{quoted(name)} of {store.where}"
+    reader = read_jsonl if name.lower().endswith(".jsonl") else read_csv
+    return reader(io.BytesIO(store.read(name)), where, config)
+
+
 def open_inner_manifest(store: FileStore, name: str, config: DataConfig) -> Source:
     """Open the manifest inside a folder or zip."""
     where = f"{quoted(name)} of {store.where}"
-    table = READERS[name](io.BytesIO(store.read(name)), where, config)
+    table = _inner(store, name, config)
     if file_column(table) is None:
         raise refusal(
             f"one of the columns {listed(FILE_COLUMNS)}",
@@ -155,9 +173,41 @@ class ManifestSource:
 
     def samples(self) -> Samples:
         """Check every image that the table names."""
-        unsafe = [name for name in self._files if not _is_plain(name)]
+        files, notes = self._found()
+        found = survey(self._store, files, self._config, self._crops())
+        used = (self._file, *(self._boxes.names if self._boxes else ()))
+        why = "the samples are images"
+        left_out = tuple((n, why) for n in self._table.number_columns() if n not in used)
+        if self._boxes is not None:
+            notes.append(_cropped(self._boxes))
+        return found.told(left_out=left_out, notes=[*self._table.notes, *notes])
+
+    def _found(self) -> tuple[tuple[str, ...], list[Note]]:
+        """Return the files as they are named, or else as they are found further below.
+
+        Raises
+        ------
+        InputError
+            Not one of them is there, or their names lead elsewhere.
+        """
+        files = self._files
+        unsafe = [name for name in files if not _is_plain(name)]
+        if not unsafe and any(self._store.size(name) is not None for name in files):
+            return files, []
+        finder = ImageFinder(self._store.names())
+        below = [finder.find(name) if name else None for name in files]
+        lost = sum(name is None for name in below)
+        if lost == len(files) or (unsafe and lost):
+            raise self._not_here(unsafe)
+        found = tuple(name or told for name, told in zip(below, files, strict=True))
+        text = f"Images named in {quoted(self._file)} were found by the ends of their paths, the "
+        text += f"first as {quoted(next(name for name in below if name))}."
+        return found, [Note("found_below", text)]
+
+    def _not_here(self, unsafe: list[str]) -> Exception:
+        """Return the refusal of a table of which no image is here; its numbers are no features."""
         if unsafe:
-            raise refusal(
+            return refusal(
                 f"paths in {quoted(self._file)} that are relative to the manifest",
                 listed(unsafe[:3]),
                 where=self.where,
@@ -165,25 +215,7 @@ class ManifestSource:
                 "name them with feature_columns",
                 code="bad_name",
             )
-        self._check_there()
-        found = survey(self._store, self._files, self._config, self._crops())
-        used = (self._file, *(self._boxes.names if self._boxes else ()))
-        why = "the samples are images"
-        left_out = tuple((n, why) for n in self._table.number_columns() if n not in used)
-        notes = [] if self._boxes is None else [_cropped(self._boxes)]
-        return found.told(left_out=left_out, notes=[*self._table.notes, *notes])
-
-    def _crops(self) -> Crops | None:
-        if self._boxes is None:
-            return None
-        boxes = self._boxes.read(self._table.column)
-        return Crops.of(to_corners(boxes, self._boxes.convention))
-
-    def _check_there(self) -> None:
-        """Refuse a table of which no image is here: its numbers are no features either."""
-        if not self._files or any(self._store.size(name) is not None for name in self._files):
-            return
-        raise refusal(
+        return refusal(
             f"the images that column {quoted(self._file)} names, beside the table",
             f"none of {len(self._files):,} ({listed(self._files[:3])}: no such file)",
             where=self.where,
@@ -191,6 +223,12 @@ class ManifestSource:
             "feature_columns",
             code="unreadable_images",
         )
+
+    def _crops(self) -> Crops | None:
+        if self._boxes is None:
+            return None
+        boxes = self._boxes.read(self._table.column)
+        return Crops.of(to_corners(boxes, self._boxes.convention))
 
 
 def _cropped(boxes: BoxColumns) -> Note:

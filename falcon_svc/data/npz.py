@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from falcon_svc.data.beside import BesideSource, beside
-from falcon_svc.data.column_names import VECTOR_NAMES, Roles, first_of
+from falcon_svc.data.column_names import DEFAULT_SOURCE, VECTOR_NAMES, Roles, first_of
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings
@@ -24,6 +24,7 @@ from falcon_svc.data.sparse import read_sparse
 from falcon_svc.data.zip_guard import ZipMember, open_member, read_directory
 
 ARRAY_NAMES = ("images", "image", "imgs", "pixels", "data", "arr_0")
+NAMES_OF_CLASSES = ("target_names", "class_names", "label_names", "classes")
 LABELS_WITHOUT_NAME = "arr_1"
 
 
@@ -73,9 +74,10 @@ class NpzSource:
         return None
 
     def class_names(self, column: str) -> tuple[str, ...] | None:
-        """Return ``<column>_names`` when the file has it."""
-        name = f"{column}_names"
-        if name not in self._members:
+        """Return ``<column>_names``, or the usual names' array, when the file has it."""
+        usual = NAMES_OF_CLASSES if (DEFAULT_SOURCE, column) in self._roles.sources else ()
+        name = first_of((f"{column}_names", *usual), self._members)
+        if name is None:
             return None
         values = self._read(name)
         if values.ndim != 1 or values.dtype.kind not in "US":
@@ -116,7 +118,8 @@ class NpzSource:
         named = (self._vector_name(), roles.id_column, roles.text_column, roles.fine_column)
         if "label" in columns and "label" not in self._members:
             columns.append(LABELS_WITHOUT_NAME)
-        return {*columns, *(f"{column}_names" for column in columns), *filter(None, named)}
+        names = (*(f"{column}_names" for column in columns), *NAMES_OF_CLASSES)
+        return {*columns, *names, *filter(None, named)}
 
     @property
     def _roles(self) -> Roles:

@@ -203,6 +203,33 @@ def test_image_columns_of_other_names_are_known_by_their_values(tmp_path: Path, 
     assert dict(data.reading.left_out).keys() == {"width", "height"}
 
 
+NAMED = {
+    "below": lambda i: f"{i}.png",
+    "another machine": lambda i: f"/data/upload/3/{i}.png",
+    "Windows": lambda i: f"C:\\photos\\{i}.png",
+    "an address": lambda i: f"https://example.org/{i}.png",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_images_are_found_below_the_table_by_their_names(tmp_path: Path, name: str) -> None:
+    folder = write_folder(tmp_path, FILES)
+    rows = [f"{NAMED[name](i)},{'ab'[i % 2]}" for i in range(4)]
+    (folder / "list.csv").write_text("\n".join(["image,label", *rows]))
+    for path in (folder / "list.csv", folder):
+        data = load_dataset(path)
+        assert np.array_equal(data.images.read(1, 2, side=None)[0], pixels("imgs/1.png"))
+        assert [note.code for note in data.reading.notes] == ["found_below"]
+
+
+def test_images_of_one_name_in_two_folders_are_not_guessed(tmp_path: Path) -> None:
+    files = {f"{f}/{i}.png": image_bytes(i) for f in ("x", "y") for i in range(4)}
+    folder = write_folder(tmp_path, files)
+    rows = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
+    (folder / "list.csv").write_text("\n".join(["image,label", *rows]))
+    refused(folder / "list.csv", "unreadable_images", "none of 4")
+
+
 def test_annotations_without_their_images_are_no_features(tmp_path: Path) -> None:
     rows = [f"img{i}.jpg,640,480,{'ab'[i % 2]},{i},{i},{i + 9},{i + 9}" for i in range(20)]
     header = "filename,width,height,class,xmin,ymin,xmax,ymax"

@@ -94,6 +94,15 @@ def test_usual_names_of_arrays_are_known(tmp_path: Path, samples: str, labels: s
     assert dict(data.reading.left_out) == {"lr": "not asked for"}
 
 
+@pytest.mark.parametrize("names", ["y_names", "target_names", "class_names"])
+def test_usual_names_of_class_names_are_known(tmp_path: Path, names: str) -> None:
+    words = {names: np.array(["bird", "fish"]), "feature_names": np.array(list("abc"))}
+    np.savez(tmp_path / "data.npz", X=vectors(), y=np.array(WANT), **words)
+    data = load_dataset(tmp_path / "data.npz")
+    assert data.coarse.names == ("bird", "fish")
+    assert dict(data.reading.left_out) == {"feature_names": "not asked for"}
+
+
 def test_python_objects_are_refused_with_the_way_out(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=vectors(), coarse=np.array(COARSE, dtype=object))
     refused(tmp_path / "data.npz", "pickle_refused", "y.astype(str)", "array 'coarse'")

@@ -39,12 +39,12 @@ def test_splits_of_any_case_and_depth_are_looked_through(
 
 
 def test_images_of_a_split_without_classes_are_left_out_and_told(tmp_path: Path) -> None:
-    loose = {f"test/{i}.png": image_bytes(900 + i) for i in range(4)}
+    loose = {f"{f}/{i}.png": image_bytes(900 + i) for i, f in enumerate(["test", "unlabeled"] * 2)}
     data = load_dataset(write_folder(tmp_path, {**in_folders("train", "val"), **loose}))
     assert data.coarse.names == ("bird", "fish")
     assert len(data) == 12
     (note,) = data.reading.notes
-    assert (note.code, "4 images" in note.text, "'test'" in note.text) == (
+    assert (note.code, "4 images" in note.text, "'test', 'unlabeled'" in note.text) == (
         "images_outside",
         True,
         True,
@@ -53,7 +53,9 @@ def test_images_of_a_split_without_classes_are_left_out_and_told(tmp_path: Path)
 
 def test_classes_that_are_named_like_a_split_stay_classes(tmp_path: Path) -> None:
     files = {f"{name}/{i}.png": image_bytes(i) for name in ("test", "control") for i in range(3)}
-    assert load_dataset(write_folder(tmp_path, files)).coarse.names == ("control", "test")
+    data = load_dataset(write_folder(tmp_path, files))
+    assert data.coarse.names == ("control", "test")
+    assert [note.code for note in data.reading.notes] == ["split_as_class"]
 
 
 def test_captions_are_the_texts_and_other_files_are_told(tmp_path: Path) -> None:
