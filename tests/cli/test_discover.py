@@ -117,6 +117,8 @@ def test_evaluate_remembers_where_the_ids_come_from(rewritten, tmp_path):
     refused = falcon("evaluate", out, "--truth", truth, "--fine-column", "kind")
     assert refused.code == 2
     assert "'barcode'" in refused.err
+    predicted = falcon("predict", out, path, "--out", tmp_path / "p.csv")
+    assert (predicted.code, "scale = 'standard'" in predicted.err) == (2, True)
 
 
 def test_predict_agrees_with_the_discovery_on_its_own_samples(requests, result, tmp_path):
