@@ -136,6 +136,16 @@ def test_what_is_no_feature_is_listed_with_its_reason(tmp_path: Path) -> None:
     assert codes(data) == ["left_out"]
 
 
+def test_numbers_that_stand_for_something_else_are_no_features(tmp_path: Path) -> None:
+    months = pd.period_range("2024-01", periods=N, freq="M")
+    pd.DataFrame({"coarse": LABELS, "a": A, "b": B, "month": months}).to_parquet(
+        tmp_path / "data.parquet"
+    )
+    data = load_dataset(tmp_path / "data.parquet")
+    assert data.reading.features == ("a", "b")
+    assert dict(data.reading.left_out) == {"month": "of type pandas.period"}
+
+
 def test_a_permutation_of_the_rows_numbers_is_left_out_with_a_note(tmp_path: Path) -> None:
     order = RNG.permutation(N)
     data = load_dataset(write(tmp_path, a=A, b=B, nr=order + 1, serial=np.arange(N)))
