@@ -8,7 +8,7 @@ C coarse classes, B batch. Fine truth lives in `EvalLabels` only, which nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -32,6 +32,9 @@ Resample = Literal["bilinear", "bicubic"]
 Sizes = Literal["auto", "equal", "natural", "long tail"]
 """What the user says about how many samples fine classes have."""
 
+Scale = Literal["none", "standard", "robust"]
+"""How columns of vectors are brought to one scale; `Scaling` says by which formula."""
+
 UNLABELLED = -1
 
 
@@ -47,11 +50,15 @@ class LabelSource:
         (N,) int64 in ``{-1, 0, .., C-1}``; -1 where this source did not label the sample.
     names
         (C,) the coarse classes' names, each used by at least one sample.
+    several
+        Row -> two or more classes, where a sample's label names several ("land|sea"): its fine
+        class may hang on any of them. Such rows are -1 in `labels`.
     """
 
     name: str
     labels: IntArray
     names: tuple[str, ...]
+    several: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.labels.ndim == 1 and self.labels.dtype == np.int64, self.labels.dtype
@@ -98,6 +105,76 @@ class SkippedRow:
 
 
 @dataclass(frozen=True)
+class Note:
+    """One thing about a data set that its owner should know before trusting a result.
+
+    Parameters
+    ----------
+    code
+        Stable and machine-readable, such as ``"scales"``; listed in docs/input-formats.md.
+    text
+        A whole sentence, with the remedy where there is one.
+    """
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Scaling:
+    r"""Column by column :math:`(x - \mathrm{centre}) / \mathrm{scale}`, as fitted on a data set.
+
+    Parameters
+    ----------
+    kind
+        ``"standard"``: mean and standard deviation (of the population, ddof 0). ``"robust"``:
+        median and interquartile range; the standard deviation where that range is zero.
+    centre, scale
+        (D,) float64; `scale` is positive, and 1 for a constant column.
+    """
+
+    kind: Scale
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        assert self.centre.ndim == 1 and self.centre.shape == self.scale.shape
+        assert (self.scale > 0).all()
+
+    def apply(self, vectors: FloatArray) -> FloatArray:
+        """Return (N, D) float32 scaled rows; `vectors` stays as it is."""
+        return np.asarray((vectors - self.centre) / self.scale, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a data set was read: what a person checks, and what prediction has to repeat.
+
+    Parameters
+    ----------
+    coarse_columns
+        (label source, column) in the order of the sources.
+    id_column
+        Where the ids come from; None = they are row numbers, counted from 0.
+    features
+        (D,) names of the vectors' columns in order; None where they have none.
+    left_out
+        (column, why) of each column that is not used.
+    notes
+        What to know before trusting a result.
+    scaling
+        What was fitted and applied to the vectors; None for ``scale = "none"``.
+    """
+
+    coarse_columns: tuple[tuple[str, str], ...] = ()
+    id_column: str | None = None
+    features: tuple[str, ...] | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Note, ...] = ()
+    scaling: Scaling | None = None
+
+
+@dataclass(frozen=True)
 class CoarseDataset:
     """A coarsely labelled data set: exactly what training may see.
 
@@ -110,13 +187,15 @@ class CoarseDataset:
     ids
         (N,) unique strings.
     sources
-        At least one `LabelSource`; every sample is labelled by at least one of them.
+        At least one `LabelSource`; a sample may be labelled by none of them.
     digest
         sha256 hex of content (vectors or image bytes, labels, names, ids).
     texts
         (N,) a line of text per sample, shown in reports; or None.
     skipped
         Rows that were left out on reading.
+    reading
+        How it was read: columns used and left out, notes, scaling.
     """
 
     vectors: FloatArray | None
@@ -126,6 +205,7 @@ class CoarseDataset:
     digest: str
     texts: tuple[str, ...] | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
+    reading: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
         assert (self.vectors is None) != (self.images is None)
@@ -159,11 +239,17 @@ class EvalLabels:
         (N,) int64 >= 0.
     names
         Names of the fine classes, index = label.
+    id_column
+        Where the ids come from; None = they are row numbers, counted from 0.
+    notes
+        How the truth was understood, where that was not plain.
     """
 
     ids: tuple[str, ...]
     fine: IntArray
     names: tuple[str, ...]
+    id_column: str | None = None
+    notes: tuple[Note, ...] = ()
 
     def aligned_to(self, ids: Sequence[str]) -> IntArray:
         """Return fine truth in the order of `ids`; KeyError names the first id without truth."""

@@ -26,6 +26,7 @@ from falcon_svc.types import (
     FloatArray,
     IntArray,
     LabelSource,
+    Note,
     Resample,
 )
 
@@ -102,6 +103,7 @@ def pretend_discovery(dataset: CoarseDataset, x: FloatArray, fine: IntArray) -> 
         seed=0,
         config={"head": {"n_fine": n_fine, "epochs": 12, "kind": "prototypes"}, "device": "cpu"},
         versions={"falcon_svc": "0.1.0", "numpy": "2.4", "python": "3.11"},
+        notes=(Note("unlabelled", "1 of 84 samples has no coarse label."),),
     )
 
 

@@ -26,6 +26,7 @@ DATASET: Example = {
         "n_dims": 384,
         "kind": "vectors",
         "classes": {"coarse": {"owls": 500, "gulls": 700}},
+        "notes": [],
     },
     "error": None,
     "created_at": WHEN[0],

@@ -65,7 +65,7 @@ class DatasetOut(BaseModel):
     sha256: str = Field(description="Of the file's bytes, hex.")
     options: dict[str, Any]
     metadata: Metadata
-    summary: dict[str, Any] | None = Field(None, description="Samples, dimensions, classes.")
+    summary: dict[str, Any] | None = Field(None, description="Samples, dimensions, classes, notes.")
     error: Failure | None = Field(None, description="Why it is invalid, row by row.")
     created_at: datetime
     validated_at: datetime | None = None

@@ -20,7 +20,7 @@ class Device(StrEnum):
 Input = Annotated[
     Path,
     typer.Argument(
-        metavar="INPUT", help="Data set: .npz, .npy, .csv, .jsonl, .parquet, .h5ad, images."
+        metavar="INPUT", help="Data set: a table, .npz, .npy, .h5ad, images; docs/input-formats.md."
     ),
 ]
 Result = Annotated[

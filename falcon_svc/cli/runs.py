@@ -54,6 +54,8 @@ def opened(
     check_replaceable(directory)
     dataset = load_dataset(source, config.data)
     if not quiet:
+        for note in dataset.reading.notes:
+            print(f"warning: {note.text}", file=sys.stderr)
         _tell_skipped([f"{skip.id}: {skip.reason}" for skip in dataset.skipped])
     with (
         _told_how_to_resume(directory),

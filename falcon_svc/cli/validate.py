@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LISTED_ROWS = 50
 LISTED_CLASSES = 40
+LISTED_COLUMNS = 30
 
 
 def validate(
@@ -68,15 +69,23 @@ def _document(found: Inspection, cost: RunEstimate) -> dict[str, Any]:
         {"name": s.name, "classes": dict(s.classes), "unlabelled": s.unlabelled}
         for s in found.sources
     ]
-    return asdict(found) | {"ok": found.ok, "sources": sources, "estimate": asdict(cost)}
+    return asdict(found) | {
+        "ok": found.ok,
+        "sources": sources,
+        "coarse_columns": dict(found.coarse_columns),
+        "left_out": dict(found.left_out),
+        "estimate": asdict(cost),
+    }
 
 
 def _lines(found: Inspection, cost: RunEstimate) -> list[str]:
     dims = f" of {found.n_dims:,} dimensions" if found.n_dims else ""
     return [
         f"{found.where}: {found.n_samples:,} {found.kind}{dims}",
-        *(line for source in found.sources for line in _source_lines(source)),
+        *(line for source in found.sources for line in _source_lines(source, found)),
+        *_column_lines(found),
         f"repeated samples: {found.duplicates:,}; constant columns: {found.constant_columns:,}",
+        *(f"warning: {note.text}" for note in found.notes),
         *_problem_lines(found),
         f"a run needs about {_duration(cost.seconds)} on 2 CPU cores "
         f"and {cost.peak_bytes / 2**30:.1f} GiB of memory",
@@ -84,9 +93,12 @@ def _lines(found: Inspection, cost: RunEstimate) -> list[str]:
     ]
 
 
-def _source_lines(source: SourceSummary) -> list[str]:
+def _source_lines(source: SourceSummary, found: Inspection) -> list[str]:
+    from falcon_svc.data.refusal import quoted
+
+    column = quoted(dict(found.coarse_columns)[source.name])
     lines = [
-        f"label source {source.name}: {len(source.classes):,} classes, "
+        f"label source {source.name} (column {column}): {len(source.classes):,} classes, "
         f"{source.unlabelled:,} samples not labelled"
     ]
     lines += [f"  {name}: {size:,}" for name, size in source.classes[:LISTED_CLASSES]]
@@ -95,6 +107,20 @@ def _source_lines(source: SourceSummary) -> list[str]:
     if source.tiny:
         lines.append(f"  {len(source.tiny):,} classes have fewer samples than neighbors (21)")
     return lines
+
+
+def _column_lines(found: Inspection) -> list[str]:
+    """Return what the ids and features are, and which columns are not used and why."""
+    from falcon_svc.data.refusal import quoted
+
+    lines = [f"ids: {quoted(found.id_column) if found.id_column else 'row numbers, from 0'}"]
+    if found.features is not None:
+        more = len(found.features) - LISTED_COLUMNS
+        names = ", ".join(map(quoted, found.features[:LISTED_COLUMNS]))
+        lines.append(f"features: {names}" + (f" and {more:,} more" if more > 0 else ""))
+    lines += [f"left out: {quoted(name)} ({why})" for name, why in found.left_out[:LISTED_COLUMNS]]
+    more = len(found.left_out) - LISTED_COLUMNS
+    return [*lines, f"left out: {more:,} more columns; --json lists them"] if more > 0 else lines
 
 
 def _problem_lines(found: Inspection) -> list[str]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from falcon_svc.data.assemble import draft, finish, truth
+from falcon_svc.data.assemble import draft, finish
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.conform import like_before
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
-from falcon_svc.types import CoarseDataset, EvalLabels
+from falcon_svc.data.truth import truth
+from falcon_svc.types import CoarseDataset, EvalLabels, Reading
 
 __all__ = [
     "DataConfig",
@@ -24,7 +26,9 @@ __all__ = [
 ]
 
 
-def load_dataset(path: Path, config: DataConfig | None = None) -> CoarseDataset:
+def load_dataset(
+    path: Path, config: DataConfig | None = None, *, like: Reading | None = None
+) -> CoarseDataset:
     """Read and check a coarsely labelled data set.
 
     Parameters
@@ -33,6 +37,9 @@ def load_dataset(path: Path, config: DataConfig | None = None) -> CoarseDataset:
         File or folder, formats in docs/input-formats.md.
     config
         Columns and limits; None = the defaults.
+    like
+        The `reading` of the data set that a model was made with: its features are taken by name,
+        in its order, and scaled as they were there.
 
     Returns
     -------
@@ -46,9 +53,9 @@ def load_dataset(path: Path, config: DataConfig | None = None) -> CoarseDataset:
     MissingExtraError
         The format needs a package that is not installed.
     """
-    config = config or DataConfig()
+    config = like_before(config or DataConfig(), like)
     with _fits_in_memory(path):
-        return finish(draft(open_source(Path(path), config), config))
+        return finish(draft(open_source(Path(path), config), config, like))
 
 
 def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:

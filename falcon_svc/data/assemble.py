@@ -8,165 +8,184 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from falcon_svc.data.column_figures import ColumnFigures
+from falcon_svc.data.column_names import COARSE_NAMES, Roles
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.conform import conformed
+from falcon_svc.data.identity import Ids, id_notes, read_ids
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
-from falcon_svc.data.refusal import Finding, findings, listed, quoted, refusal
-from falcon_svc.data.source import Column, Samples, Source
+from falcon_svc.data.refusal import Finding, quoted, refusal
+from falcon_svc.data.scaling import fit_scaling
+from falcon_svc.data.source import Samples, Source, check_column, rows_of
+from falcon_svc.data.vector_notes import vector_notes
 from falcon_svc.data.vectors import to_vectors, vector_findings
 from falcon_svc.types import (
     UNLABELLED,
     BoolArray,
     CoarseDataset,
-    EvalLabels,
     FloatArray,
     LabelSource,
+    Note,
+    Reading,
 )
-
-COARSE_NAMES = ("coarse", "coarse_label", "label")
-ID_NAMES = ("id", "ids", "file_name", "file")
-TEXT_NAMES = ("text", "texts")
-DEFAULT_SOURCE = "coarse"
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A data set that was read but not yet accepted."""
+    """A data set that was read but not yet accepted; `vectors` are not scaled yet."""
 
     where: str
     samples: Samples
     vectors: FloatArray | None
-    ids: list[str]
+    ids: Ids
     sources: tuple[LabelSource, ...]
+    columns: tuple[tuple[str, str], ...]
     texts: list[str] | None
     findings: list[Finding]
+    label_notes: tuple[Note, ...]
+    config: DataConfig
+    like: Reading | None = None
 
     @property
     def origin(self) -> list[int]:
         """(N,) the samples' row numbers in the file."""
         kept = self.samples.kept
-        return list(range(len(self.ids))) if kept is None else np.flatnonzero(kept).tolist()
+        return list(range(len(self.ids.values))) if kept is None else np.flatnonzero(kept).tolist()
+
+    @cached_property
+    def figures(self) -> ColumnFigures | None:
+        """Figures of the vectors' columns; None for images, and where a number is not finite."""
+        broken = any(one.code in ("non_finite", "bad_number") for one in self.findings)
+        return None if self.vectors is None or broken else ColumnFigures.of(self.vectors)
+
+    @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """Everything that a person should know."""
+        found = [*self.samples.notes, *self.label_notes, *id_notes(self.ids)]
+        if self.figures is not None and self.vectors is not None:
+            found += vector_notes(
+                self.vectors, self.figures, self.samples.names, self.sources, self.config.scale
+            )
+        return tuple(found)
 
 
-def draft(source: Source, config: DataConfig) -> Draft:
-    """Read everything that training may see.
+def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Draft:
+    """Read everything that training may see; `like` gives columns and scale of a discovery.
 
     Raises
     ------
     InputError
         What cannot be put down to single rows.
     """
-    chosen = coarse_columns(source, config)
+    roles = coarse_roles(source, config)
     samples = source.samples()
+    if like is not None:
+        samples = conformed(samples, like, source.where)
     vectors, problems = _vectors(samples, source, config)
     n = len(vectors) if vectors is not None else len(samples.images or ())
     _check_rows(n, source.where, config)
-    sources = []
-    for name, column in chosen:
+    sources, columns, notes, left_out = [], [], [], []
+    for name, column in roles.sources:
         encoded = encode(
-            _rows(source, column, samples.kept, n),
+            rows_of(source, column, samples.kept, n),
             source.class_names(column),
             what=column,
             where=source.where,
             config=config,
         )
+        unfit = None if name in roles.chosen else _unfit(name, encoded.names, n)
+        if unfit is not None:
+            notes.append(Note("source_left_out", unfit))
+            left_out.append((column, "no labels: see the note"))
+            continue
         problems += encoded.findings
+        notes += encoded.notes
         sources.append(to_source(name, encoded, where=source.where, config=config))
-    problems += _missing(sources, problems)
-    ids = _ids(source, config, samples.kept, n)
-    problems += id_findings(ids, config)
-    texts = _texts(source, config, samples.kept, n)
-    return Draft(source.where, samples, vectors, ids, tuple(sources), texts, problems)
+        columns.append((name, column))
+    notes += _unlabelled(sources)
+    ids = read_ids(source, config, samples.kept, n)
+    problems += id_findings(ids.values, config)
+    texts = _texts(source, roles, config, samples.kept, n)
+    return Draft(
+        source.where,
+        samples.told(left_out=left_out),
+        vectors,
+        ids,
+        tuple(sources),
+        tuple(columns),
+        texts,
+        problems,
+        tuple(notes),
+        config,
+        like,
+    )
 
 
 def finish(found: Draft) -> CoarseDataset:
     """Return the data set, or raise the first finding."""
     if found.findings:
         raise found.findings[0].error(found.where, found.origin)
+    reading = reading_of(found)
+    vectors = found.vectors
+    if vectors is not None and reading.scaling is not None:
+        vectors = reading.scaling.apply(vectors)
     return CoarseDataset(
-        vectors=found.vectors,
-        images=found.samples.images if found.vectors is None else None,
-        ids=tuple(found.ids),
+        vectors=vectors,
+        images=found.samples.images if vectors is None else None,
+        ids=tuple(found.ids.values),
         sources=found.sources,
-        digest=_digest(found),
+        digest=_digest(found, vectors),
         texts=None if found.texts is None else tuple(found.texts),
         skipped=found.samples.skipped,
+        reading=reading,
     )
 
 
-def truth(source: Source, config: DataConfig) -> EvalLabels:
-    """Read ids and fine labels; rows without a fine label are left out."""
-    column = config.fine_column
-    _check_column(source, column, "the fine truth", "fine_column")
-    values = _flat(source, column)
-    encoded = encode(
-        values, source.class_names(column), what=column, where=source.where, config=config
+def reading_of(found: Draft) -> Reading:
+    """Return how a draft was read; the scaling is fitted here, unless an earlier one is given."""
+    scaling = None if found.like is None else found.like.scaling
+    if found.like is None and found.vectors is not None and found.figures is not None:
+        scaling = fit_scaling(found.vectors, found.figures, found.config.scale)
+    return Reading(
+        coarse_columns=found.columns,
+        id_column=found.ids.column,
+        features=found.samples.names,
+        left_out=found.samples.left_out,
+        notes=found.notes,
+        scaling=scaling,
     )
-    ids = _ids(source, config, None, len(values))
-    problems = encoded.findings + id_findings(ids, config)
-    if problems:
-        raise problems[0].error(source.where)
-    known = np.flatnonzero(encoded.codes >= 0)
-    if not known.size:
-        raise refusal(
-            f"fine labels in {quoted(column)}",
-            "none",
-            where=source.where,
-            remedy="give a file with the fine truth",
-            code="no_data",
-        )
-    return EvalLabels(tuple(ids[i] for i in known), encoded.codes[known], encoded.names)
 
 
-def coarse_columns(source: Source, config: DataConfig) -> list[tuple[str, str]]:
-    """Return (source name, column), the default source first.
+def coarse_roles(source: Source, config: DataConfig) -> Roles:
+    """Return what the columns mean; there is a coarse label among them.
 
     Raises
     ------
     InputError
         A column that is not there; the message lists those that are.
     """
-    there = source.columns()
-    main = config.coarse_column
-    if main is None and DEFAULT_SOURCE not in config.label_sources:
-        main = next((name for name in COARSE_NAMES if name in there), None)
-    further = dict(config.label_sources) or _further(there, main)
-    chosen = ([(DEFAULT_SOURCE, main)] if main else []) + list(further.items())
-    if not chosen:
-        raise _no_column(source, COARSE_NAMES[0], "the coarse labels", "coarse_column")
-    for _, column in chosen:
-        _check_column(source, column, "coarse labels", "coarse_column or label_sources")
-    return chosen
+    roles = Roles.of(source.columns(), config)
+    if not roles.sources:
+        check_column(source, COARSE_NAMES[0], "the coarse labels", "coarse_column")
+    for _, column in roles.sources:
+        check_column(source, column, "coarse labels", "coarse_column or label_sources")
+    return roles
 
 
-def _further(there: tuple[str, ...], main: str | None) -> dict[str, str]:
-    return {
-        column.removeprefix("coarse_"): column
-        for column in there
-        if column.startswith("coarse_")
-        and column != "coarse_"
-        and not column.endswith("_names")
-        and column not in (main, "coarse_label")
-    }
-
-
-def _check_column(source: Source, column: str, purpose: str, setting: str) -> None:
-    if column not in source.columns():
-        raise _no_column(source, column, purpose, setting)
-
-
-def _no_column(source: Source, column: str, purpose: str, setting: str) -> Exception:
-    return refusal(
-        f"a column {quoted(column)} with {purpose}",
-        f"the columns {listed(source.columns())}",
-        where=source.where,
-        remedy=f"name the right one with {setting}",
-        code="no_such_column",
+def _unfit(name: str, classes: tuple[str, ...], n: int) -> str | None:
+    """Return why a column that only its name makes a label source is none."""
+    if 2 <= len(classes) <= max(2, n // 2):
+        return None
+    return (
+        f"Column {quoted('coarse_' + name)} holds {len(classes):,} different values in {n:,} rows, "
+        "so it is not used as a label source; name it in label_sources if it is one."
     )
 
 
@@ -174,9 +193,11 @@ def _vectors(
     samples: Samples, source: Source, config: DataConfig
 ) -> tuple[FloatArray | None, list[Finding]]:
     if samples.vectors is None:
-        return None, []
+        return None, list(samples.findings)
     vectors = to_vectors(samples.vectors, where=source.where, config=config)
-    return vectors, vector_findings(vectors, samples.names)
+    told = {row for finding in samples.findings for row, _ in finding.rows}
+    others = vector_findings(vectors, samples.names, told)
+    return vectors, [*samples.findings, *others]
 
 
 def _check_rows(n: int, where: str, config: DataConfig) -> None:
@@ -190,91 +211,54 @@ def _check_rows(n: int, where: str, config: DataConfig) -> None:
         )
 
 
-def _flat(source: Source, name: str) -> Column:
-    values = source.column(name)
-    if values.ndim != 1:
-        raise refusal(
-            f"one value per row in {quoted(name)}",
-            f"shape {values.shape}",
-            where=source.where,
-            remedy="save it as a 1-D array",
-            code="bad_shape",
-        )
-    return values
+def unlabelled_rows(sources: Sequence[LabelSource]) -> list[int]:
+    """Return the samples that no source labels, neither with one class nor with several."""
+    several = {row for source in sources for row in source.several}
+    missing = np.all([source.labels == UNLABELLED for source in sources], axis=0)
+    return [row for row in np.flatnonzero(missing).tolist() if row not in several]
 
 
-def _rows(source: Source, name: str, kept: BoolArray | None, n: int) -> Column:
-    """Return a column for the n samples that were kept."""
-    values = _flat(source, name)
-    expected = n if kept is None else len(kept)
-    if len(values) != expected:
-        raise refusal(
-            f"{expected:,} values in {quoted(name)}, one per sample",
-            f"{len(values):,}",
-            where=source.where,
-            remedy="save samples and labels with the same number of rows",
-            code="length_mismatch",
-        )
-    return values if kept is None else values[kept]
+def _unlabelled(sources: Sequence[LabelSource]) -> list[Note]:
+    rows = unlabelled_rows(sources)
+    if not rows:
+        return []
+    text = f"{len(rows):,} of {len(sources[0].labels):,} samples have no coarse label; "
+    return [Note("unlabelled", text + "they get their fine class by their features alone.")]
 
 
-def _missing(sources: list[LabelSource], problems: list[Finding]) -> list[Finding]:
-    """Rows that no source labels, unless they were already found wrong."""
-    unlabelled = np.all([s.labels == UNLABELLED for s in sources], axis=0)
-    known = {row for problem in problems if problem.code == "bad_label" for row, _ in problem.rows}
-    return findings(
-        "missing_label",
-        "a coarse label from at least one source",
-        "label these rows or remove them",
-        [row for row in np.flatnonzero(unlabelled).tolist() if row not in known],
-        lambda row: "none",
-    )
-
-
-def _named(source: Source, wanted: str | None, usual: tuple[str, ...], setting: str) -> str | None:
-    if wanted is not None:
-        _check_column(source, wanted, "one value per sample", setting)
-        return wanted
-    return next((name for name in usual if name in source.columns()), None)
-
-
-def _ids(source: Source, config: DataConfig, kept: BoolArray | None, n: int) -> list[str]:
-    name = _named(source, config.id_column, ID_NAMES, "id_column")
-    if name is None:
-        rows = np.arange(n) if kept is None else np.flatnonzero(kept)
-        return [str(row) for row in rows.tolist()]
-    return as_strings(_rows(source, name, kept, n), what=name, where=source.where)
-
-
-def _texts(source: Source, config: DataConfig, kept: BoolArray | None, n: int) -> list[str] | None:
-    name = _named(source, config.text_column, TEXT_NAMES, "text_column")
+def _texts(
+    source: Source, roles: Roles, config: DataConfig, kept: BoolArray | None, n: int
+) -> list[str] | None:
+    name = roles.text_column
     if name is None:
         return None
-    values = as_strings(_rows(source, name, kept, n), what=name, where=source.where)
+    check_column(source, name, "one value per sample", "text_column")
+    values = as_strings(rows_of(source, name, kept, n), what=name, where=source.where)
     return [value[: config.max_text_letters] for value in values]
 
 
-def _digest(found: Draft) -> str:
+def _digest(found: Draft, vectors: FloatArray | None) -> str:
     """sha256 over content, labels, names and ids; stable over formats of the same content."""
     digest = hashlib.sha256()
-    for part in _content(found):
+    for part in _content(found.samples, vectors):
         digest.update(part)
     for source in found.sources:
         digest.update(json.dumps([source.name, *source.names]).encode())
         digest.update(source.labels.tobytes())
-    digest.update(json.dumps(found.ids).encode())
+        if source.several:
+            digest.update(json.dumps(sorted(source.several.items())).encode())
+    digest.update(json.dumps(found.ids.values).encode())
     return digest.hexdigest()
 
 
-def _content(found: Draft) -> Iterator[bytes | memoryview]:
-    images = found.samples.images
-    values = found.vectors
-    if values is None and isinstance(images, ArrayImages):
+def _content(samples: Samples, vectors: FloatArray | None) -> Iterator[bytes | memoryview]:
+    images = samples.images
+    if vectors is None and isinstance(images, ArrayImages):
         yield repr(images.pixels.shape).encode()
         yield np.ascontiguousarray(images.pixels).data.cast("B")
-    elif values is None:
-        assert found.samples.content is not None
-        yield found.samples.content.encode()
+    elif vectors is None:
+        assert samples.content is not None
+        yield samples.content.encode()
     else:
-        yield repr(values.shape).encode()
-        yield values.data.cast("B")
+        yield repr(vectors.shape).encode()
+        yield vectors.data.cast("B")

@@ -10,19 +10,23 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
 
+from falcon_svc.types import Scale
+
 PILLOW_PIXEL_LIMIT = 89_000_000  # above this Pillow warns of a decompression bomb by itself
 
 
 SourceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,100}$")]
 
 
-class DataConfig(BaseModel):
-    """What to read from a data set, and the limits it must keep."""
+class ReadingOptions(BaseModel):
+    """What to read from a data set; whoever sends one says so."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     coarse_column: str | None = Field(
-        None, description="Column of the coarse labels; None = coarse, coarse_label or label."
+        None,
+        description="Column of the coarse labels; None = coarse, coarse_label, label, labels, "
+        "superclass, class, category, target or y, the first that is there.",
     )
     label_sources: dict[SourceName, str] = Field(
         default_factory=dict,
@@ -30,13 +34,33 @@ class DataConfig(BaseModel):
     )
     fine_column: str = Field("fine", description="Column of the fine truth; read by evaluate only.")
     id_column: str | None = Field(
-        None, description="Column of the ids; None = id, ids, file_name, file; else row numbers."
+        None,
+        description="Column of the ids; None = id, ids, file_name, file, the table's index; else "
+        "row numbers.",
     )
     text_column: str | None = Field(
         None, description="Column shown beside each sample in reports; None = text."
     )
     vector_column: str | None = Field(
-        None, description="Array or list column with the vectors; None = x, vector, embedding."
+        None,
+        description="Array or list column with the vectors; None = x, vector, embedding, features "
+        "or the like, else the only column with lists of numbers.",
+    )
+    feature_columns: tuple[str, ...] = Field(
+        (),
+        description="Columns of numbers that are the features, in this order; empty = all but "
+        "labels, ids and what is named like them.",
+    )
+    ignore_columns: tuple[str, ...] = Field(
+        (), description="Columns that are never features, nor labels that are found by name."
+    )
+    decimal: Literal["auto", ".", ","] = Field(
+        "auto", description="Decimal mark of numbers written as text; auto = judged by column."
+    )
+    scale: Scale = Field(
+        "none",
+        description="Columns of vectors brought to one scale: standard = mean and standard "
+        "deviation, robust = median and interquartile range.",
     )
     obsm_key: str | None = Field(
         None, description="Key of obsm in .h5ad; None = X_pca, X_scVI, X_scvi, else X and recipe."
@@ -49,6 +73,14 @@ class DataConfig(BaseModel):
 
     bad_image_fraction: StrictFloat = Field(
         0.01, ge=0, lt=1, description="Share of unreadable images that are skipped, 0 to < 1."
+    )
+
+
+class DataConfig(ReadingOptions):
+    """What to read from a data set, and the limits it must keep: these are the operator's."""
+
+    follow_links: bool = Field(
+        False, description="Read what links in a folder of images point at, also outside of it."
     )
     max_bytes: StrictInt = Field(
         32 * 2**30, ge=1, description="Bytes of one array or file after unpacking."

@@ -2,7 +2,8 @@
 
 EXIF rotation is applied. Grey is repeated, palettes are looked up, alpha is laid over white,
 CMYK and YCbCr are converted, 16-bit grey keeps its upper eight bits, of an animation the first
-frame counts. Formats: PNG, JPEG, WebP, BMP, GIF; every other is unreadable.
+frame (or page) counts. Formats: PNG, JPEG, WebP, BMP, GIF, TIFF; every other is unreadable, and so
+are pixels that are floating-point numbers, whose range nobody knows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from falcon_svc.types import ByteArray, Resample
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 # Everything Pillow has been seen to raise on damaged files, beyond OSError.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
 DECODE_ERRORS += (struct.error, zlib.error, OverflowError, ZeroDivisionError)  # type: ignore[assignment]
@@ -68,8 +69,10 @@ def decode(data: bytes, *, max_pixels: int, side: int | None = None) -> Image.Im
                 return to_rgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise OversizedImageError(_claimed(error)) from error
+    except UnreadableImageError:
+        raise
     except UnidentifiedImageError as error:
-        raise UnreadableImageError("not a PNG, JPEG, WebP, BMP or GIF image") from error
+        raise UnreadableImageError("not a PNG, JPEG, WebP, BMP, GIF or TIFF image") from error
     except DECODE_ERRORS as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnreadableImageError(reason) from error
@@ -93,6 +96,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """Return RGB by the rules in the module's head."""
     from PIL import Image
 
+    if image.mode == "F":
+        raise UnreadableImageError("pixels of floating-point numbers; save 8 or 16 bits")
     if image.mode.startswith("I"):  # I;16, I;16B, I;16L and I, which Pillow would clip at 255
         upper = np.asarray(image).astype(np.int64) >> 8
         return Image.fromarray(upper.clip(0, 255).astype(np.uint8)).convert("RGB")

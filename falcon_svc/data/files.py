@@ -1,22 +1,18 @@
-"""Image files of a folder or of a zip, read by name and never unpacked to disk."""
+"""Images of a store, whole or cut out of it: decoded once for a check, then when needed."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.crops import Crops, UnfitBoxError
 from falcon_svc.data.decode import OversizedImageError, UnreadableImageError, decode, fit_square
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.source import Samples
-from falcon_svc.data.zip_guard import ZipMember, read_directory, read_member
+from falcon_svc.data.stores import FileStore
 from falcon_svc.errors import InputError
 from falcon_svc.types import ByteArray, Resample, SkippedRow
 
@@ -24,133 +20,14 @@ SURVEY_SIDE = 8  # JPEGs are decoded at 1/8 for the check: all bytes are read, f
 SHOWN_SKIPPED = 3
 
 
-class FileStore(Protocol):
-    """Files under one root."""
-
-    @property
-    def where(self) -> str:
-        """Name of the folder or archive, for messages."""
-        ...
-
-    def names(self) -> tuple[str, ...]:
-        """Return files and, with a closing "/", folders: relative, posix, sorted."""
-        ...
-
-    def size(self, name: str) -> int | None:
-        """Return the file's bytes, None when there is no such file."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Return the content of a file."""
-        ...
-
-
-@dataclass(frozen=True)
-class ZipStore:
-    """The files of an archive whose directory has been checked."""
-
-    path: Path
-    members: dict[str, ZipMember]
-
-    @classmethod
-    def open(cls, path: Path, config: DataConfig) -> ZipStore:
-        """Check the archive."""
-        return cls(path, {member.name: member for member in read_directory(path, config)})
-
-    @property
-    def where(self) -> str:
-        """Name of the archive."""
-        return quoted(self.path.name)
-
-    def names(self) -> tuple[str, ...]:
-        """Return the members' names, sorted."""
-        return tuple(sorted(self.members))
-
-    def size(self, name: str) -> int | None:
-        """Return the unpacked size."""
-        return self.members[name].size if name in self.members else None
-
-    def read(self, name: str) -> bytes:
-        """Inflate one member."""
-        return read_member(self.path, self.members[name])
-
-
-@dataclass(frozen=True)
-class FolderStore:
-    """The files of a folder; links may not leave it."""
-
-    root: Path
-    max_entries: int
-
-    @property
-    def where(self) -> str:
-        """Name of the folder."""
-        return quoted(self.root.name)
-
-    def names(self) -> tuple[str, ...]:
-        """Return files and folders below the root, sorted."""
-        return self._names
-
-    @cached_property
-    def _names(self) -> tuple[str, ...]:
-        found: list[str] = []
-        waiting = [self.root]
-        while waiting:
-            for entry in waiting.pop().iterdir():
-                name = entry.relative_to(self.root).as_posix()
-                if self._is_folder(entry, name):
-                    waiting.append(entry)
-                    name += "/"
-                found.append(name)
-                self._check_count(len(found))
-        return tuple(sorted(found))
-
-    def _check_count(self, count: int) -> None:
-        if count > self.max_entries:
-            raise refusal(
-                f"at most {self.max_entries:,} files",
-                "more",
-                where=self.where,
-                remedy="split the folder or raise max_entries",
-                code="too_many_entries",
-            )
-
-    def _is_folder(self, entry: Path, name: str) -> bool:
-        """Return True for a folder, False for a file; refuse devices and links that leave."""
-        mode = entry.lstat().st_mode
-        if stat.S_ISLNK(mode) and self._inside(entry):
-            mode = stat.S_IFREG if entry.is_file() else 0
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise refusal(
-                "plain files and folders",
-                f"a link that leaves the folder, a linked folder or a device ({quoted(name)})",
-                where=self.where,
-                remedy="copy the files into the folder",
-                code="unsafe_link",
-            )
-        return stat.S_ISDIR(mode)
-
-    def _inside(self, entry: Path) -> bool:
-        # realpath, since Path.resolve raises on loops of links
-        return Path(os.path.realpath(entry)).is_relative_to(os.path.realpath(self.root))
-
-    def size(self, name: str) -> int | None:
-        """Return the file's size; None for names that leave the folder too."""
-        path = self.root / name
-        return path.stat().st_size if self._inside(path) and path.is_file() else None
-
-    def read(self, name: str) -> bytes:
-        """Read one file."""
-        return (self.root / name).read_bytes()
-
-
 @dataclass(frozen=True)
 class FileImages:
-    """N image files of a store, decoded when read."""
+    """N image files of a store, or parts of them, decoded when read."""
 
     store: FileStore
     files: tuple[str, ...]
     max_pixels: int
+    crops: Crops | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -159,7 +36,8 @@ class FileImages:
         self, start: int, stop: int, *, side: int | None, resample: Resample = "bilinear"
     ) -> ByteArray:
         """Return (stop-start, H, W, 3) uint8 RGB, see `falcon_svc.types.Images`."""
-        pictures = [self._one(name, side, resample) for name in self.files[start:stop]]
+        rows = range(len(self.files))[start:stop]
+        pictures = [self._one(row, side, resample) for row in rows]
         if len({picture.shape for picture in pictures}) > 1:
             raise refusal(
                 "images of one size",
@@ -170,10 +48,19 @@ class FileImages:
             )
         return np.stack(pictures) if pictures else np.empty((0, side or 0, side or 0, 3), np.uint8)
 
-    def _one(self, name: str, side: int | None, resample: Resample) -> ByteArray:
+    def content(self, row: int) -> bytes:
+        """Return the bytes that make sample `row`, for digests."""
+        box = b"" if self.crops is None else self.crops.content(row)
+        return self.store.read(self.files[row]) + box
+
+    def _one(self, row: int, side: int | None, resample: Resample) -> ByteArray:
+        name = self.files[row]
         try:
-            image = decode(self.store.read(name), max_pixels=self.max_pixels, side=side)
-        except (UnreadableImageError, OversizedImageError, OSError) as error:
+            data, crops = self.store.read(name), self.crops
+            # A part of an image may be small, so the whole is decoded at full size.
+            image = decode(data, max_pixels=self.max_pixels, side=None if crops else side)
+            image = image if crops is None else crops.cut(image, row)
+        except (UnreadableImageError, OversizedImageError, UnfitBoxError, OSError) as error:
             raise refusal(
                 "the image that was readable when the data set was opened",
                 str(error),
@@ -184,7 +71,9 @@ class FileImages:
         return np.asarray(image) if side is None else fit_square(image, side, resample)
 
 
-def survey(store: FileStore, files: tuple[str, ...], config: DataConfig) -> Samples:
+def survey(
+    store: FileStore, files: tuple[str, ...], config: DataConfig, crops: Crops | None = None
+) -> Samples:
     """Decode every file once: which are images, which are skipped, and the digest of all.
 
     Raises
@@ -196,7 +85,7 @@ def survey(store: FileStore, files: tuple[str, ...], config: DataConfig) -> Samp
     skipped = []
     for row, name in enumerate(files):
         try:
-            data = _checked(store, name, config)
+            data = _checked(store, name, config, crops, row)
         except UnreadableImageError as error:
             skipped.append(SkippedRow(row, name, str(error)))
             continue
@@ -206,15 +95,22 @@ def survey(store: FileStore, files: tuple[str, ...], config: DataConfig) -> Samp
     kept = np.ones(len(files), np.bool_)
     kept[[skip.row for skip in skipped]] = False
     names = tuple(name for name, keep in zip(files, kept, strict=True) if keep)
-    images = FileImages(store, names, config.max_image_pixels)
+    crops = crops and crops.keep(kept)
+    images = FileImages(store, names, config.max_image_pixels, crops)
     return Samples(images=images, kept=kept, skipped=tuple(skipped), content=digest.hexdigest())
 
 
-def _checked(store: FileStore, name: str, config: DataConfig) -> bytes:
+def _checked(
+    store: FileStore, name: str, config: DataConfig, crops: Crops | None, row: int
+) -> bytes:
     try:
         _check_size(store.size(name), config)
         data = store.read(name)
-        decode(data, max_pixels=config.max_image_pixels, side=SURVEY_SIDE)
+        side = None if crops else SURVEY_SIDE
+        image = decode(data, max_pixels=config.max_image_pixels, side=side)
+        if crops is not None:
+            crops.cut(image, row)
+            data += crops.content(row)
     except OversizedImageError as error:
         raise refusal(
             f"images of at most {config.max_image_pixels:,} pixels",
@@ -223,6 +119,8 @@ def _checked(store: FileStore, name: str, config: DataConfig) -> bytes:
             remedy="scale the image down, or raise max_image_pixels",
             code="image_too_large",
         ) from error
+    except UnfitBoxError as error:
+        raise UnreadableImageError(str(error)) from error
     except OSError as error:
         raise UnreadableImageError(error.strerror or type(error).__name__) from error
     except InputError as error:

@@ -13,10 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from falcon_svc.data.assemble import Draft
+from falcon_svc.data.assemble import Draft, reading_of, unlabelled_rows
 from falcon_svc.data.files import FileImages
 from falcon_svc.data.images import ArrayImages
-from falcon_svc.types import UNLABELLED, BoolArray, LabelSource
+from falcon_svc.data.vector_notes import long_rows
+from falcon_svc.types import UNLABELLED, BoolArray, LabelSource, Note
 
 TINY_CLASS = 21  # fewer samples than 20 neighbors and the sample itself
 LISTED_WARNINGS = 1_000
@@ -63,6 +64,16 @@ class Inspection:
         Columns of vectors that hold one value.
     problems
         The first 1,000 rows per rule, errors before warnings.
+    notes
+        What holds for the data set as a whole: warnings, never errors.
+    coarse_columns
+        (label source, column).
+    id_column
+        Where the ids come from; None = they are row numbers.
+    features
+        (D,) names of the columns of numbers; None for a matrix, lists and images.
+    left_out
+        (column, why) of the columns that are not used.
     n_errors, n_warnings
         Rows in all, listed or not.
     """
@@ -77,6 +88,11 @@ class Inspection:
     problems: tuple[RowProblem, ...]
     n_errors: int
     n_warnings: int
+    notes: tuple[Note, ...]
+    coarse_columns: tuple[tuple[str, str], ...]
+    id_column: str | None
+    features: tuple[str, ...] | None
+    left_out: tuple[tuple[str, str], ...]
 
     @property
     def ok(self) -> bool:
@@ -88,7 +104,7 @@ def inspect_draft(found: Draft) -> Inspection:
     """Summarise what was read."""
     origin = found.origin
     errors = [
-        RowProblem(origin[row], found.ids[row], finding.code, what, "error")
+        RowProblem(origin[row], found.ids.values[row], finding.code, what, "error")
         for finding in found.findings
         for row, what in finding.rows
     ]
@@ -97,24 +113,43 @@ def inspect_draft(found: Draft) -> Inspection:
         for skip in found.samples.skipped
     ]
     repeated = list(_repeated(found))
-    zero = [] if found.vectors is None else np.flatnonzero(~found.vectors.any(axis=1)).tolist()
     warnings = [_duplicate(found, origin, row, first) for row, first in repeated[:LISTED_WARNINGS]]
-    warnings += [
-        RowProblem(origin[row], found.ids[row], "zero_vector", "all numbers are 0", "warning")
-        for row in zero[:LISTED_WARNINGS]
-    ]
+    others = _odd_rows(found)
+    for code, what, rows in others:
+        warnings += [
+            RowProblem(origin[row], found.ids.values[row], code, what, "warning")
+            for row in rows[:LISTED_WARNINGS]
+        ]
+    reading = reading_of(found)
     return Inspection(
         where=found.where,
         kind="images" if found.vectors is None else "vectors",
-        n_samples=len(found.ids),
+        n_samples=len(found.ids.values),
         n_dims=None if found.vectors is None else found.vectors.shape[1],
         sources=tuple(_summary(source) for source in found.sources),
         duplicates=len(repeated),
         constant_columns=_constant_columns(found),
         problems=tuple(errors + skipped + warnings),
         n_errors=sum(finding.total for finding in found.findings),
-        n_warnings=len(skipped) + len(repeated) + len(zero),
+        n_warnings=len(skipped) + len(repeated) + sum(len(rows) for _, _, rows in others),
+        notes=reading.notes,
+        coarse_columns=reading.coarse_columns,
+        id_column=reading.id_column,
+        features=reading.features,
+        left_out=reading.left_out,
     )
+
+
+def _odd_rows(found: Draft) -> list[tuple[str, str, list[int]]]:
+    """Return (code, what, rows) of the rules whose rows a run takes all the same."""
+    odd = [("unlabelled", "no coarse label", unlabelled_rows(found.sources))]
+    if found.vectors is not None:
+        zero = np.flatnonzero(~found.vectors.any(axis=1)).tolist()
+        odd.append(("zero_vector", "all numbers are 0", zero))
+    if found.figures is not None:
+        long = long_rows(found.figures).tolist()
+        odd.append(("long_vector", "more than 50 times as long as the median vector", long))
+    return odd
 
 
 def _summary(source: LabelSource) -> SourceSummary:
@@ -140,14 +175,14 @@ def _contents(found: Draft) -> Iterator[bytes]:
     elif isinstance(images, ArrayImages):
         yield from (pixels.tobytes() for pixels in images.pixels)
     elif isinstance(images, FileImages):
-        yield from (images.store.read(name) for name in images.files)
+        yield from (images.content(row) for row in range(len(images)))
 
 
 def _duplicate(found: Draft, origin: list[int], row: int, first: int) -> RowProblem:
     labels = [source.labels[[row, first]] for source in found.sources]
     differ = any(a != b and UNLABELLED not in (a, b) for a, b in labels)
     what = f"the same sample as row {origin[first]}" + (", under another label" if differ else "")
-    return RowProblem(origin[row], found.ids[row], "duplicate", what, "warning")
+    return RowProblem(origin[row], found.ids.values[row], "duplicate", what, "warning")
 
 
 def _constant_columns(found: Draft) -> int:

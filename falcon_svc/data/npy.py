@@ -1,4 +1,4 @@
-"""`.npy` with its labels in a CSV beside it: NAME.csv, else NAME.labels.csv, else labels.csv.
+"""`.npy`: an array of vectors or images, with its labels in a file beside it.
 
 float32 vectors and uint8 images stay a memory map of the file.
 """
@@ -11,33 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from falcon_svc.data.beside import ArrayLabels, BesideSource
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.csv_format import open_csv
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.npy_format import ArrayHeader, read_array, read_header
-from falcon_svc.data.refusal import listed, quoted, refusal
-from falcon_svc.data.source import Column, Samples
+from falcon_svc.data.refusal import quoted
+from falcon_svc.data.source import Samples, Source
 
 
-class NpySource:
-    """An array file and the table of its labels."""
+def open_npy(path: Path, config: DataConfig) -> Source:
+    """Open an array with its labels."""
+    return BesideSource.of(path, ArrayFile(path), config)
 
-    def __init__(self, path: Path, config: DataConfig) -> None:
-        self._path = path
-        self._labels = open_csv(_labels_beside(path), config)
-        self.where = f"{quoted(path.name)} with {self._labels.where}"
 
-    def columns(self) -> tuple[str, ...]:
-        """Return the labels file's columns."""
-        return self._labels.columns()
-
-    def column(self, name: str) -> Column:
-        """Return one column of the labels file."""
-        return self._labels.column(name)
-
-    def class_names(self, column: str) -> tuple[str, ...] | None:
-        """Return None: the table holds the labels themselves."""
-        return None
+class ArrayFile(ArrayLabels):
+    """The samples of an `.npy` file."""
 
     def samples(self) -> Samples:
         """Read the array: two axes are vectors, uint8 with three or four are images."""
@@ -45,21 +33,6 @@ class NpySource:
         if values.ndim == 2:
             return Samples(vectors=values)
         return Samples(images=ArrayImages.checked(values, name="the array", where=self.where))
-
-
-def _labels_beside(path: Path) -> Path:
-    choices = [path.with_suffix(suffix) for suffix in (".csv", ".labels.csv")]
-    choices.append(path.parent / "labels.csv")
-    found = next((choice for choice in choices if choice.is_file()), None)
-    if found is None:
-        raise refusal(
-            f"the labels in one of {listed(choice.name for choice in choices)}",
-            "none of them",
-            where=f"the folder of {quoted(path.name)}",
-            remedy="write the labels as a CSV with a column coarse, one line per row",
-            code="no_labels",
-        )
-    return found
 
 
 def _load(path: Path) -> NDArray[Any]:

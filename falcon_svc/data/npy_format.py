@@ -67,7 +67,8 @@ def _check_dtype(header: ArrayHeader, where: str) -> None:
             "numbers or strings",
             "Python objects (pickles, which can run code)",
             where=where,
-            remedy="save the array with a plain type, e.g. x.astype('float32')",
+            remedy="save the array with a plain type: numbers as x.astype('float32'), labels as "
+            "y.astype(str)",
             code="pickle_refused",
         )
     if header.dtype.names is not None or header.dtype.subdtype is not None:

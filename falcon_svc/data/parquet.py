@@ -1,7 +1,7 @@
-"""`.parquet`, column by column, with the footer's claims checked first.
+"""`.parquet`, one file or a folder of shards, column by column, footers checked first.
 
 Strings are read as dictionaries, so a page that repeats one long string a million times stays
-one string. Columns of other types (nested, decimal, extension) are refused only when needed.
+one string. Columns of a type that is not read are refused only when needed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from falcon_svc.data.arrow_columns import ARROW_ERRORS, Columns, check_names
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.refusal import quoted, reading, refusal
-from falcon_svc.data.table import ARROW_ERRORS, Columns, TableSource, check_names
+from falcon_svc.data.refusal import listed, quoted, reading, refusal
+from falcon_svc.data.table import TableSource
 
 BATCH_ROWS = 65_536
 NUMBER_BYTES = 4
@@ -23,22 +24,49 @@ BUFFER_BYTES = 2**20  # else a whole row group is held beside the batch
 
 def open_parquet(path: Path, config: DataConfig) -> TableSource:
     """Open a Parquet file; columns are read when asked for."""
-    where = quoted(path.name)
+    return open_shards((path,), quoted(path.name), config)
+
+
+def open_shards(paths: tuple[Path, ...], where: str, config: DataConfig) -> TableSource:
+    """Open one or more Parquet files of the same columns as one table, in the order given.
+
+    Raises
+    ------
+    InputError
+        Damage, claims above the limits, or files of different columns.
+    """
     with reading("a Parquet file", where=where, errors=ARROW_ERRORS):
-        schema = pq.read_schema(path)
-        metadata = pq.read_metadata(path)
+        schema = pq.read_schema(paths[0])
         check_names(schema.names, where)
-        _check_claims(metadata, path.stat().st_size, where, config)
-    texts = {field.name for field in schema if is_string(field.type)}
+        rows = 0
+        for path in paths:
+            metadata = pq.read_metadata(path)
+            _check_same(schema, pq.read_schema(path), path, where)
+            _check_claims(metadata, path.stat().st_size, where, config)
+            rows += metadata.num_rows
+    texts = {field.name for field in schema if _is_string(field.type)}
 
-    def pieces(name: str) -> Iterator[pa.Array]:
-        return _pieces(path, name, name in texts, where, config)
+    def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
+        coded = [name for name in names if name in texts]
+        for path in paths:
+            yield from _batches(path, names, coded, where, config)
 
-    return TableSource(where, Columns(schema, metadata.num_rows, pieces), config)
+    return TableSource(where, Columns(schema, rows, batches), config)
 
 
-def is_string(kind: pa.DataType) -> bool:
-    """Return whether a column holds plain strings."""
+def _check_same(schema: pa.Schema, other: pa.Schema, path: Path, where: str) -> None:
+    if not schema.equals(other):
+        raise refusal(
+            "shards with the same columns of the same types",
+            f"{listed(f'{f.name}: {f.type}' for f in other)} in {quoted(path.name)} after "
+            f"{listed(f'{f.name}: {f.type}' for f in schema)}",
+            where=where,
+            remedy="keep data sets in folders of their own",
+            code="mixed_shards",
+        )
+
+
+def _is_string(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
@@ -68,22 +96,20 @@ def _list_bytes(metadata: pq.FileMetaData) -> int:
     return sum(NUMBER_BYTES * group.column(j).num_values for group in groups for j in lists)
 
 
-def _pieces(
-    path: Path, name: str, is_text: bool, where: str, config: DataConfig
-) -> Iterator[pa.Array]:
+def _batches(
+    path: Path, names: list[str], coded: list[str], where: str, config: DataConfig
+) -> Iterator[pa.RecordBatch]:
     size = 0
-    coded = [name] if is_text else None
-    with pq.ParquetFile(path, read_dictionary=coded, buffer_size=BUFFER_BYTES) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=[name], use_threads=False):
-            piece = batch.column(0)
-            piece.validate(full=True)
-            size += piece.nbytes
+    with pq.ParquetFile(path, read_dictionary=coded or None, buffer_size=BUFFER_BYTES) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+            batch.validate(full=True)
+            size += batch.nbytes
             if size > config.max_bytes:
                 raise refusal(
-                    f"at most {config.max_bytes:,} bytes in column {quoted(name)}",
+                    f"at most {config.max_bytes:,} bytes in the columns {listed(names[:3])}",
                     "more",
                     where=where,
                     remedy="split the file or raise max_bytes",
                     code="too_large",
                 )
-            yield piece
+            yield batch.select(names)

@@ -11,6 +11,7 @@ from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.source import Source
 from falcon_svc.errors import InputError
 
+GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an archive without files
 
 
@@ -38,27 +39,46 @@ class Format:
         return source
 
 
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")  # Excel's "Unicode text"
 FORMATS = {
-    ".npz": Format("a numpy .npz archive", ZIP_MAGIC, "npz:NpzSource"),
-    ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), "npy:NpySource"),
+    ".npz": Format("a numpy .npz archive", ZIP_MAGIC, "npz:open_npz"),
+    ".npy": Format("a numpy .npy array", (b"\x93NUMPY",), "npy:open_npy"),
     ".csv": Format("a CSV table (text)", (), "manifest:open_table_csv"),
+    ".tsv": Format("a table of tabs (text)", (), "manifest:open_table_csv"),
+    ".txt": Format("a table (text)", (), "manifest:open_table_csv"),
+    ".csv.gz": Format("a packed CSV table", (GZIP_MAGIC,), "manifest:open_table_csv"),
+    ".tsv.gz": Format("a packed table of tabs", (GZIP_MAGIC,), "manifest:open_table_csv"),
     ".jsonl": Format("a JSONL table (text)", (), "manifest:open_table_jsonl"),
-    ".parquet": Format("a Parquet file", (b"PAR1",), "parquet:open_parquet"),
+    ".parquet": Format("a Parquet file", (b"PAR1",), "manifest:open_table_parquet"),
+    ".feather": Format("a Feather file", (b"ARROW1",), "manifest:open_table_feather"),
     ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), "h5ad:open_h5ad"),
-    ".zip": Format("a zip archive of images", ZIP_MAGIC, "image_tree:open_zip"),
+    ".zip": Format("a zip archive of images", ZIP_MAGIC, "folder:open_zip"),
 }
-FOLDER = Format("a folder of images", (), "image_tree:open_folder")
+REMEDIES = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
+    **dict.fromkeys((".pkl", ".pickle"), "save it as .npz or .parquet; pickles can run code"),
+    **dict.fromkeys((".pt", ".pth"), "save the tensors with numpy.savez"),
+    **dict.fromkeys((".mat", ".h5", ".hdf5"), "save the arrays with numpy.savez"),
+    **dict.fromkeys((".rds", ".rdata", ".loom"), "convert it to .h5ad, or to .csv"),
+    **dict.fromkeys((".json", ".ndjson"), "write one object per line and name the file .jsonl"),
+    **dict.fromkeys((".arrow", ".ipc"), "name it .feather if it is an Arrow file, not a stream"),
+    **dict.fromkeys((".tar", ".tgz", ".tar.gz", ".7z", ".rar"), "unpack it, or pack it as .zip"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg"), "give the folder of the images"),
+}
+OTHER_REMEDY = "convert the data set, see docs/input-formats.md"
+FOLDER = Format("a folder", (), "folder:open_folder")
 OTHER_MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"PK\x03\x04": "a zip archive",
     b"\x93NUMPY": "a numpy .npy array",
     b"PAR1": "a Parquet file",
+    b"FEA1": "a Feather file of version 1, which pyarrow no longer writes",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF document",
     b"\x80\x04": "a Python pickle",
     b"\x80\x02": "a Python pickle",
-    b"\x1f\x8b": "a gzip file",
+    GZIP_MAGIC: "a gzip file",
 }
 
 
@@ -77,6 +97,13 @@ def open_source(path: Path, config: DataConfig) -> Source:
             return FOLDER.open(path, config)
         found = _format(path, where, config)
     return found.open(path, config)
+
+
+def suffix_of(name: str) -> str:
+    """Return a file's suffix in lower case, both parts of one such as ``.csv.gz``."""
+    parts = [suffix.lower() for suffix in Path(name).suffixes]
+    double = "".join(parts[-2:])
+    return double if double in {*FORMATS, *REMEDIES} else "".join(parts[-1:])
 
 
 def _check_exists(path: Path) -> None:
@@ -99,13 +126,14 @@ def _format(path: Path, where: str, config: DataConfig) -> Format:
             remedy="give a file of a supported format",
             code="wrong_format",
         )
-    found = FORMATS.get(path.suffix.lower())
+    suffix = suffix_of(path.name)
+    found = FORMATS.get(suffix)
     if found is None:
         raise refusal(
             f"one of the formats {', '.join(FORMATS)}",
-            f"the suffix {quoted(path.suffix)}",
+            f"the suffix {quoted(suffix)}",
             where=where,
-            remedy="convert the data set, see docs/input-formats.md",
+            remedy=REMEDIES.get(suffix, OTHER_REMEDY),
             code="wrong_format",
         )
     _check_start(path, found, where, config)
@@ -135,6 +163,8 @@ def _check_start(path: Path, found: Format, where: str, config: DataConfig) -> N
 def _fits(start: bytes, found: Format) -> bool:
     if found.magic:
         return start.startswith(found.magic)
+    if start.startswith(UTF16_MARKS):
+        return True
     return b"\0" not in start and not start.startswith(tuple(OTHER_MAGIC))
 
 

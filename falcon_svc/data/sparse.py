@@ -6,20 +6,23 @@ checked first. Specification: anndata "On-disk format", csr_matrix and csc_matri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from falcon_svc.data.hdf5_guard import Guard
+from falcon_svc.data.anndata_access import Access
+from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import refusal
+from falcon_svc.errors import InputError
 
 MAX_AXIS = 50_000_000  # cells or genes; arrays of this length are made per axis
 BLOCK_BYTES = 64 * 2**20
 
 
-def read_matrix(guard: Guard, parent: Any, name: str, *, where: str) -> Any:
+def read_matrix(guard: Access, parent: Any, name: str, *, where: str) -> Any:
     """Return (N, genes) float32 CSR.
 
     Raises
@@ -51,6 +54,80 @@ def read_matrix(guard: Guard, parent: Any, name: str, *, where: str) -> Any:
     return matrix.tocsr()
 
 
+def read_sparse(
+    read: Callable[[str], NDArray[Any]], *, where: str, config: DataConfig
+) -> NDArray[np.float32]:
+    """Return the dense (N, D) float32 of the arrays that scipy.sparse.save_npz writes.
+
+    Raises
+    ------
+    InputError
+        Another form than CSR, CSC or COO, an index that cannot be, or too large when dense.
+    """
+    kind = _form(read)
+    shape = tuple(int(n) for n in np.asarray(read("shape")).ravel().tolist())
+    if len(shape) != 2 or not 0 <= min(shape) <= max(shape) <= MAX_AXIS:
+        raise _unsound(f"the shape {shape}", where)
+    size = 4 * shape[0] * shape[1]
+    if shape[1] > config.max_dimensions or size > config.max_bytes:
+        raise refusal(
+            f"at most {config.max_dimensions:,} columns and {config.max_bytes:,} bytes when dense",
+            f"{shape[1]:,} columns and {size:,} bytes",
+            where=where,
+            remedy="reduce the vectors, for example by truncated SVD, or raise the limits",
+            code="too_large",
+        )
+    if kind == "coo":
+        return _from_coo(read, shape, where)
+    if kind not in ("csr", "csc"):
+        raise _unsound(f"the form {kind[:20]!r}, not csr, csc or coo", where)
+    data, indices, indptr = (read(part) for part in ("data", "indices", "indptr"))
+    major, minor = shape if kind == "csr" else shape[::-1]
+    problem = _problem(data, indices, indptr, major, minor)
+    if problem:
+        raise _unsound(problem, where)
+    build = sparse.csr_matrix if kind == "csr" else sparse.csc_matrix
+    parts = (data.astype(np.float32), indices.astype(np.int64), indptr.astype(np.int64))
+    return np.asarray(build(parts, shape=shape).toarray(), dtype=np.float32)
+
+
+def _form(read: Callable[[str], NDArray[Any]]) -> str:
+    told = np.asarray(read("format")).ravel().tolist()
+    value = told[0] if told else ""
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _from_coo(
+    read: Callable[[str], NDArray[Any]], shape: tuple[int, int], where: str
+) -> NDArray[np.float32]:
+    data, rows, columns = (read(part) for part in ("data", "row", "col"))
+    fits = data.ndim == rows.ndim == columns.ndim == 1 and len(data) == len(rows) == len(columns)
+    whole = {rows.dtype.kind, columns.dtype.kind} <= {"i", "u"} and data.dtype.kind in "iufb"
+    inside = (
+        fits
+        and whole
+        and all(
+            not len(axis) or 0 <= int(axis.min()) <= int(axis.max()) < n
+            for axis, n in ((rows, shape[0]), (columns, shape[1]))
+        )
+    )
+    if not inside:
+        raise _unsound("indices that do not fit its shape", where)
+    out = np.zeros(shape, np.float32)
+    np.add.at(out, (rows.astype(np.int64), columns.astype(np.int64)), data.astype(np.float32))
+    return out
+
+
+def _unsound(found: str, where: str) -> InputError:
+    return refusal(
+        "a sound sparse matrix of scipy",
+        found,
+        where=where,
+        remedy="write it again with scipy.sparse.save_npz",
+        code="bad_sparse",
+    )
+
+
 def _shape(group: Any) -> tuple[int, int]:
     shape = np.asarray(group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
     if shape.shape != (2,) or shape.dtype.kind not in "iu":
@@ -73,7 +150,7 @@ def _problem(
 ) -> str | None:
     if any(part.ndim != 1 for part in (data, indices, indptr)):
         return "parts that are not lists"
-    if data.dtype.kind not in "iuf" or not {indices.dtype.kind, indptr.dtype.kind} <= {"i", "u"}:
+    if data.dtype.kind not in "iufb" or not {indices.dtype.kind, indptr.dtype.kind} <= {"i", "u"}:
         return "parts of another type than numbers"
     if len(indptr) != major + 1 or int(indptr[0]) != 0 or (indptr[1:] < indptr[:-1]).any():
         return f"an indptr that does not rise from 0 over {major:,} rows"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ def to_vectors(values: NDArray[Any], *, where: str, config: DataConfig) -> Float
     Raises
     ------
     InputError
-        Another type than float or integer, not two axes, D < 2 or above the limit.
+        Another type than float, integer or bool, not two axes, D < 2 or above the limit.
     """
+    if values.dtype.kind == "b":
+        values = values.astype(np.float32)
     if values.dtype.kind not in "fiu":
         raise refusal(
             "numbers (float or integer) in x",
@@ -44,8 +47,10 @@ def to_vectors(values: NDArray[Any], *, where: str, config: DataConfig) -> Float
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def vector_findings(vectors: FloatArray, names: tuple[str, ...] | None = None) -> list[Finding]:
-    """Return the rows with NaN, infinity or a magnitude above 1e15."""
+def vector_findings(
+    vectors: FloatArray, names: tuple[str, ...] | None = None, told: Collection[int] = ()
+) -> list[Finding]:
+    """Return the rows with NaN, infinity or a magnitude above 1e15, without those in `told`."""
     step = max(1, PIECE_BYTES // (vectors.shape[1] * vectors.itemsize))
     with np.errstate(invalid="ignore"):
         bad = [
@@ -55,8 +60,8 @@ def vector_findings(vectors: FloatArray, names: tuple[str, ...] | None = None) -
     return findings(
         "non_finite",
         f"finite numbers of at most {MAX_MAGNITUDE:g} in x",
-        "remove or impute these rows",
-        np.concatenate(bad).tolist() if bad else [],
+        "remove or impute these rows" + (", or name the column in ignore_columns" if names else ""),
+        [row for row in (np.concatenate(bad).tolist() if bad else []) if row not in told],
         lambda row: _describe(vectors[row], names),
     )
 
@@ -71,5 +76,5 @@ def _describe(vector: FloatArray, names: tuple[str, ...] | None) -> str:
     with np.errstate(invalid="ignore"):
         column = int(np.flatnonzero(~(np.abs(vector) <= MAX_MAGNITUDE))[0])
     value = float(vector[column])
-    name = "NaN" if np.isnan(value) else f"{value:g}"
+    name = "NaN or an empty cell" if np.isnan(value) and names else f"{value:g}"
     return f"{name} (column {quoted(names[column]) if names else column})"

@@ -61,7 +61,7 @@ def read_directory(path: Path, config: DataConfig) -> tuple[ZipMember, ...]:
         _check_overlaps(located, archive.start_dir, where)
     return tuple(
         ZipMember(
-            entry.filename,
+            plain_name(entry),
             offset,
             entry.compress_size,
             entry.file_size,
@@ -70,6 +70,11 @@ def read_directory(path: Path, config: DataConfig) -> tuple[ZipMember, ...]:
         )
         for entry, offset in located
     )
+
+
+def plain_name(entry: zipfile.ZipInfo) -> str:
+    """Return the name with / between folders; some Windows programs write a backslash."""
+    return entry.filename.replace("\\", "/")
 
 
 def _damage(where: str) -> AbstractContextManager[None]:
@@ -130,7 +135,7 @@ def _check_kind(entry: zipfile.ZipInfo, where: str) -> None:
 def _check_duplicates(entries: list[zipfile.ZipInfo], where: str) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
-        folded = unicodedata.normalize("NFC", entry.filename).casefold().rstrip("/")
+        folded = unicodedata.normalize("NFC", plain_name(entry)).casefold().rstrip("/")
         if folded in seen:
             raise refusal(
                 "every name once, also without regard to case",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
+from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note
 
 SCHEMA_VERSION = "1.1"
 SUSPECTED = 0.5
@@ -278,6 +278,8 @@ class Discovery:
         Seconds and memory per stage, in order.
     seed, config, versions
         All that is needed to run it again.
+    notes
+        What to know about the data set before trusting the result.
     """
 
     ids: tuple[str, ...]
@@ -297,6 +299,7 @@ class Discovery:
     total: TotalEstimate | None = None
     label_noise: tuple[LabelNoise, ...] = ()
     shared_pairs: tuple[SharedPair, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def n_samples(self) -> int:

@@ -40,38 +40,40 @@ def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
     discovery
         Its first label source is the one whose relation is judged.
     truth
-        Fine labels of at least all samples of `discovery`; its order does not matter.
+        Fine labels of some or all samples of `discovery`, matched by id; only these are judged.
 
     Returns
     -------
     dict
         `acc`, `ari`, `nmi`, `macro_acc` of the masked assignments; `acc_unmasked`,
         `macro_acc_unmasked`; and, of the unmasked ones, as masked ones are right by construction:
-        `coarse_acc`, `relation_edge_acc`, `path_acc`. Further `n_samples`, `n_fine`,
-        `n_fine_true`, and `ged` with its bounds beside the sentence that says why it tells
-        nothing.
+        `coarse_acc`, `relation_edge_acc`, `path_acc`. Further `n_samples`, `n_judged` (those
+        with truth), `n_fine`, `n_fine_true`, and `ged` with its bounds beside the sentence that
+        says why it tells nothing.
 
     Raises
     ------
     InputError
-        A sample has no truth.
+        No sample has truth, or ids and row numbers would be mistaken for each other.
     """
-    true, assignments = _aligned_truth(discovery, truth), discovery.assignments
+    rows, true = _with_truth(discovery, truth)
+    fine = discovery.assignments.fine[rows]
     return {
-        "acc": accuracy_score(true, assignments.fine),
-        "ari": adjusted_rand_score(true, assignments.fine),
-        "nmi": normalized_mutual_info_score(true, assignments.fine),
-        "macro_acc": macro_accuracy_score(true, assignments.fine),
+        "acc": accuracy_score(true, fine),
+        "ari": adjusted_rand_score(true, fine),
+        "nmi": normalized_mutual_info_score(true, fine),
+        "macro_acc": macro_accuracy_score(true, fine),
         "n_samples": discovery.n_samples,
+        "n_judged": len(true),
         "n_fine": discovery.n_fine,
         "n_fine_true": len(np.unique(true)),
-        **_relation_figures(true, discovery),
+        **_relation_figures(true, rows, discovery),
     }
 
 
-def _relation_figures(true: IntArray, discovery: Discovery) -> dict[str, Any]:
+def _relation_figures(true: IntArray, rows: IntArray, discovery: Discovery) -> dict[str, Any]:
     """Figures of the first source's relation, by assignments that do not see the label."""
-    pred, coarse = discovery.assignments.fine_unmasked, discovery.sources[0].labels
+    pred, coarse = discovery.assignments.fine_unmasked[rows], discovery.sources[0].labels[rows]
     relation = discovery.relations[0].relation
     true_parent, pred_parent = majority_parent(true, coarse), relation.argmax(axis=1)
     matching = match_classes(true, pred)
@@ -93,11 +95,28 @@ def _as_relation(parent: IntArray, n_coarse: int) -> BoolArray:
     return relation
 
 
-def _aligned_truth(discovery: Discovery, truth: EvalLabels) -> IntArray:
-    try:
-        return truth.aligned_to(discovery.ids)
-    except KeyError as error:
+def _with_truth(discovery: Discovery, truth: EvalLabels) -> tuple[IntArray, IntArray]:
+    """Return the rows of the samples that have truth, and their true classes."""
+    _check_ids(discovery, truth)
+    fine_of = dict(zip(truth.ids, truth.fine.tolist(), strict=True))
+    rows = [row for row, sample_id in enumerate(discovery.ids) if sample_id in fine_of]
+    if not rows:
         raise InputError(
-            f"Evaluation needs the fine class of every sample, and the truth has none for id "
-            f"{error.args[0]!r}; give the data set that was discovered, with its fine labels."
-        ) from error
+            f"Evaluation needs the fine class of at least one sample, and the truth has none: its "
+            f"ids are such as {truth.ids[0]!r}, the result's such as {discovery.ids[0]!r}; give "
+            "the data set that was discovered, with its fine labels, or name the column of its "
+            "ids with --id-column."
+        )
+    true = [fine_of[discovery.ids[row]] for row in rows]
+    return np.array(rows, np.int64), np.array(true, np.int64)
+
+
+def _check_ids(discovery: Discovery, truth: EvalLabels) -> None:
+    """Refuse a truth of row numbers for a result whose ids are numbers of another kind."""
+    if truth.id_column is not None or not all(one.isdigit() for one in discovery.ids):
+        return
+    if all(one.isdigit() for one in truth.ids) and np.any(np.diff([*map(int, discovery.ids)]) <= 0):
+        raise InputError(
+            "Evaluation matches samples by id, and the truth has row numbers only, while the "
+            "result's ids are numbers in another order; give a truth with a column of ids."
+        )

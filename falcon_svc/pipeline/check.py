@@ -94,7 +94,8 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
     summary = {"n_samples": found.n_samples, "n_dims": found.n_dims, "kind": found.kind}
     rows = [asdict(one) for one in found.problems if one.severity == "error"]
     error = None if found.ok else _row_errors(rows, found.n_errors)
-    return {"summary": {**summary, "classes": classes}, "error": error}
+    notes = [asdict(note) for note in found.notes]
+    return {"summary": {**summary, "classes": classes, "notes": notes}, "error": error}
 
 
 def _told(error: FalconError) -> Outcome:

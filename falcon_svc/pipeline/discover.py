@@ -210,6 +210,7 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
+        notes=dataset.reading.notes,
     )
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
 

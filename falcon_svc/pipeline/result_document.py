@@ -26,7 +26,7 @@ from falcon_svc.discovery.result import (
     TotalEstimate,
 )
 from falcon_svc.pipeline.graph import next_best_parent
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import FloatArray, IntArray, Note
 
 Record = dict[str, Any]
 SOLVE_FIELDS = ("status", "method", "objective", "bound", "gap", "seconds", "certificate")
@@ -48,6 +48,7 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "relations": [_relation(relation) for relation in discovery.relations],
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
         "shared_pairs": [_shared_pair(pair, discovery) for pair in discovery.shared_pairs],
+        "notes": [asdict(note) for note in discovery.notes],
         "stages": [asdict(stage) for stage in discovery.stages],
         "config": dict(discovery.config),
         "versions": dict(discovery.versions),
@@ -154,6 +155,11 @@ def read_shared_pairs(document: Record) -> tuple[SharedPair, ...]:
 def read_stages(document: Record) -> tuple[StageRecord, ...]:
     """Return the document's stages."""
     return tuple(StageRecord(**record) for record in document["stages"])
+
+
+def read_notes(document: Record) -> tuple[Note, ...]:
+    """Return the document's notes; results of before have none."""
+    return tuple(Note(**record) for record in document.get("notes", ()))
 
 
 def _estimate(discovery: Discovery) -> Record:

@@ -40,6 +40,7 @@ from falcon_svc.pipeline.result_document import (
     read_classes,
     read_counts,
     read_label_noise,
+    read_notes,
     read_relation,
     read_shared_pairs,
     read_stages,
@@ -172,6 +173,7 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
             _label_noise(table, record, relations) for record in document.get("label_noise", ())
         ),
         shared_pairs=read_shared_pairs(document),
+        notes=read_notes(document),
     )
 
 

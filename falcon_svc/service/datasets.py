@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from falcon_svc.data.registry import FORMATS
+from falcon_svc.data.registry import FORMATS, suffix_of
 from falcon_svc.service.context import Context
 from falcon_svc.service.idempotency import Once
 from falcon_svc.service.keys import Caller
@@ -138,7 +138,7 @@ def _check_files(upload: Upload, labels: Upload | None) -> str:
 def check_upload(upload: Upload) -> str:
     """Return the suffix of a file that may be a data set."""
     name = check_name(upload.name)
-    suffix = Path(name).suffix.lower()
+    suffix = suffix_of(name)
     if suffix not in FORMATS:
         raise RequestError(
             f"Expected a file ending in {', '.join(FORMATS)}, found {suffix or name!r}; see "

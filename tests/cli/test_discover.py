@@ -89,6 +89,38 @@ def test_evaluate_prints_every_figure_as_json(requests, result):
     assert "nothing" in done.json["ged"]["note"] or len(done.json["ged"]["note"]) > 40
 
 
+def test_evaluate_judges_the_samples_that_have_truth(rewritten, result):
+    def forget(arrays):
+        arrays["fine"] = np.where(np.arange(180) % 3 == 0, arrays["fine"], -1)
+
+    figures = falcon("evaluate", result, "--truth", rewritten(forget)).json
+    assert (figures["n_samples"], figures["n_judged"]) == (180, 60)
+    assert figures["acc"] > 0.8
+    assert figures["notes"] == []
+
+
+def test_evaluate_remembers_where_the_ids_come_from(rewritten, tmp_path):
+    settings = tmp_path / "s.toml"
+    settings.write_text('[data]\nid_column = "barcode"\nscale = "standard"\n')
+    path = rewritten(lambda a: a.update(barcode=np.array([f"BC{i:03d}" for i in range(180)])))
+    out = tmp_path / "found"
+    flags = ("--n-fine", 9, "--config", settings, "--quiet")
+    assert falcon("discover", path, "--out", out, *flags).code == 0
+    assert falcon("evaluate", out, "--truth", path).json["n_judged"] == 180
+    truth = tmp_path / "truth.csv"
+    with np.load(path, allow_pickle=False) as data:
+        pairs = zip(data["barcode"][::-1], data["fine"][::-1], strict=True)
+        truth.write_text("\n".join(["nr,kind", *(f"{b},{f}" for b, f in pairs)]) + "\n")
+    named = ("--id-column", "nr", "--fine-column", "kind")
+    same = falcon("evaluate", out, "--truth", truth, *named).json
+    assert same["acc"] == falcon("evaluate", out, "--truth", path).json["acc"]
+    refused = falcon("evaluate", out, "--truth", truth, "--fine-column", "kind")
+    assert refused.code == 2
+    assert "'barcode'" in refused.err
+    predicted = falcon("predict", out, path, "--out", tmp_path / "p.csv")
+    assert (predicted.code, "scale = 'standard'" in predicted.err) == (2, True)
+
+
 def test_predict_agrees_with_the_discovery_on_its_own_samples(requests, result, tmp_path):
     done = falcon("predict", result, requests, "--out", tmp_path / "p.parquet")
     assert done.code == 0

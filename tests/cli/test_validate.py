@@ -14,7 +14,8 @@ from tests.cli.conftest import ROOT, falcon
 
 KEYS = {
     "where", "kind", "n_samples", "n_dims", "sources", "duplicates", "constant_columns", "problems",
-    "n_errors", "n_warnings", "ok", "estimate",
+    "n_errors", "n_warnings", "ok", "estimate", "notes", "coarse_columns", "id_column", "features",
+    "left_out",
 }  # fmt: skip
 
 
@@ -47,6 +48,35 @@ def test_more_of_anything_never_costs_less(grown):
 def test_an_unknown_count_costs_more_than_a_known_one():
     size = {"n_samples": 1000, "n_dims": 64, "n_coarse": 5, "images": False}
     assert estimate_run(**size, n_fine=None).seconds > estimate_run(**size, n_fine=50).seconds
+
+
+def test_validate_lists_columns_used_and_left_out_and_warns(tmp_path):
+    rows = [f"s{i},{'ab'[i % 2]},{i % 7},{1000 * (i % 5)},{i},note {i}" for i in range(40)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["id,label,age,income,serial,remark", *rows]) + "\n")
+    lines = falcon("validate", path).out.splitlines()
+    assert "label source coarse (column 'label'): 2 classes, 0 samples not labelled" in lines
+    assert "ids: 'id'" in lines
+    assert "features: 'age', 'income'" in lines
+    assert "left out: 'serial' (it counts the rows)" in lines
+    assert "left out: 'remark' (text)" in lines
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    assert "'serial'" in warnings[0] and 'scale = "standard"' in warnings[1]
+    found = falcon("validate", path, "--json").json
+    assert [note["code"] for note in found["notes"]] == ["row_numbers", "scales"]
+    assert found["features"] == ["age", "income"]
+    assert found["left_out"] == {"serial": "it counts the rows", "remark": "text"}
+    settings = tmp_path / "s.toml"
+    settings.write_text('[data]\nscale = "robust"\nignore_columns = ["serial"]\n')
+    assert falcon("validate", path, "--json", "--config", settings).json["notes"] == []
+
+
+def test_validate_prints_names_of_columns_on_one_line(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('"a\x1b[31m",b,"no\nte",label\n1,2,x,p\n3,5,y,q\n')
+    out = falcon("validate", path).out
+    assert "\x1b" not in out
+    assert "features: 'a\\x1b[31m', 'b'" in out
 
 
 def test_version_and_help():

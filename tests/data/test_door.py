@@ -17,6 +17,8 @@ from tests.data.builders import refused, write_npz
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "input-formats.md").read_text()
+NOTES = DOCS[DOCS.index("## Notes") : DOCS.index("## Refusals")]
+LABEL_NOTES = (ROOT / "falcon_svc" / "data" / "label_notes.py").read_text()
 HEAVY = ("pyarrow", "h5py", "PIL", "scipy", "torch", "onnxruntime", "sklearn")
 
 
@@ -42,6 +44,14 @@ def test_every_code_is_documented() -> None:
     codes |= {c for text in sources for c in re.findall(r'"(zip_[a-z_]+)"', text)}
     codes |= {c for text in sources for c in re.findall(r'findings\(\s*"([a-z_]+)"', text)}
     assert {c for c in codes if f"`{c}`" not in DOCS} == set()
+
+
+def test_every_note_is_documented() -> None:
+    sources = [path.read_text() for path in (ROOT / "falcon_svc" / "data").glob("*.py")]
+    codes = {c for text in sources for c in re.findall(r'Note\(\s*"([a-z_]+)"', text)}
+    codes |= set(re.findall(r'^            "([a-z_]+)",$', LABEL_NOTES, re.MULTILINE))
+    assert len(codes) > 20
+    assert {c for c in codes if f"`{c}`" not in NOTES} == set()
 
 
 def test_unknown_settings_are_refused() -> None:

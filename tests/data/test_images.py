@@ -149,16 +149,16 @@ def test_folders_keep_the_limit_of_entries(tmp_path: Path) -> None:
     refused(write_folder(tmp_path, image_files()), "too_many_entries", max_entries=3)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_every_format_on_the_list_is_read(kind: str) -> None:
     plain = Image.new("RGB", (8, 6), (255, 0, 0))
     assert rgb(encoded(plain, kind)).shape == (6, 8, 3)
     assert np.abs(rgb(encoded(plain, kind)).astype(int) - [255, 0, 0]).max() <= 3
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "PPM", "ICO", "PCX", "TGA", "PDF", "EPS"])
+@pytest.mark.parametrize("kind", ["PPM", "ICO", "PCX", "TGA", "PDF", "EPS"])
 def test_formats_off_the_list_are_unreadable(kind: str) -> None:
-    with pytest.raises(UnreadableImageError, match="not a PNG, JPEG, WebP, BMP or GIF"):
+    with pytest.raises(UnreadableImageError, match="not a PNG, JPEG, WebP, BMP, GIF or TIFF"):
         rgb(encoded(Image.new("RGB", (8, 6)), kind))
 
 
@@ -259,7 +259,9 @@ def test_a_jsonl_manifest_is_read(tmp_path: Path) -> None:
     assert load_dataset(write_zip(tmp_path, files)).coarse.names == ("bird", "fish")
 
 
-@pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "C:/x.png", "a\\b.png", '""'])
+@pytest.mark.parametrize(
+    "name", ["../x.png", "/etc/passwd", "C:/x.png", "C:\\x.png", "..\\x.png", '""']
+)
 def test_manifests_may_not_name_files_elsewhere(tmp_path: Path, name: str) -> None:
     folder = write_folder(tmp_path, image_files())
     (folder / "list.csv").write_text(f"{MANIFEST}{name},b,x\n")

@@ -36,11 +36,12 @@ def test_every_row_of_every_rule_is_listed(tmp_path: Path) -> None:
         (1, "non_finite"),
         (4, "non_finite"),
         (4, "bad_label"),
-        (2, "missing_label"),
         (5, "bad_label"),
         (3, "duplicate_id"),
+        (2, "unlabelled"),
+        (4, "unlabelled"),
     ]
-    assert found.n_errors == 6
+    assert (found.n_errors, found.n_warnings) == (5, 2)
     assert found.problems[0].id == "b"
     with pytest.raises(InputError, match="row 1"):
         load_dataset(path)

@@ -124,7 +124,6 @@ BAD_JSONL = {
     "mixed": ['{"x": [1, 2], "coarse": 5}', "bad_dtype"],
     "surrogate": ['{"x": [1, 2], "coarse": "\\ud800"}', "bad_dtype"],
     "nested label": ['{"x": [1, 2], "coarse": {"a": 1}}', "bad_dtype"],
-    "label lacks": ['{"x": [1, 2]}', "missing_label"],
 }
 
 
@@ -163,13 +162,12 @@ BAD_PARQUET: dict[str, tuple[dict[str, Any], str]] = {
     "null vector": ({"x": [[1.0, 2.0]] * 5 + [None]}, "ragged"),
     "null inside": ({"x": [[1.0, 2.0]] * 5 + [[1.0, None]]}, "non_finite"),
     "null number": ({"x": None, "a": [1.0] * 6, "b": [None, *range(5)]}, "non_finite"),
-    "null label": ({"coarse": [None, *COARSE[1:]]}, "missing_label"),
-    "decimal": ({"x": None, "a": [Decimal("1.5")] * 6}, "no_such_column"),
-    "decimal label": ({"coarse": [Decimal("1.5")] * 6}, "bad_dtype"),
+    "one decimal": ({"x": None, "a": [Decimal("1.5")] * 6}, "bad_shape"),
+    "decimal label": ({"coarse": [Decimal("1.5")] * 6}, "bad_label"),
     "struct label": ({"coarse": [{"a": 1}] * 6}, "bad_dtype"),
     "all null label": ({"coarse": [None] * 6}, "one_class"),
-    "nested lists": ({"x": [[[1.0]]] * 6}, "no_such_column"),
-    "bool label": ({"coarse": [True, False] * 3}, "bad_dtype"),
+    "lists of structs": ({"x": [[{"a": 1.0}]] * 6}, "no_such_column"),
+    "ragged inside": ({"x": [[[1.0], [2.0]]] * 5 + [[[1.0], [2.0, 3.0]]]}, "ragged"),
 }
 
 

@@ -34,7 +34,8 @@ def test_figures_are_plain_json_and_complete() -> None:
     assert json.loads(json.dumps(figures)) == figures
     assert set(figures) == {
         "acc", "acc_unmasked", "ari", "nmi", "macro_acc", "coarse_acc", "relation_edge_acc",
-        "path_acc", "n_samples", "n_fine", "n_fine_true", "ged", "macro_acc_unmasked",
+        "path_acc", "n_samples", "n_judged", "n_fine", "n_fine_true", "ged",
+        "macro_acc_unmasked",
     }  # fmt: skip
     assert "tells nothing" in figures["ged"]["note"]
 
@@ -59,8 +60,29 @@ def test_masked_and_unmasked_accuracy_are_told_apart() -> None:
     assert figures["coarse_acc"] == pytest.approx((discovery.sources[0].labels == 0).mean())
 
 
-def test_a_sample_without_truth_is_named() -> None:
+def test_samples_without_truth_are_left_out() -> None:
+    """The figures are those of a result that holds the judged samples alone."""
     _, _, discovery = pretend_blobs()
-    truth = EvalLabels(discovery.ids[1:], discovery.assignments.fine[1:], ())
-    with pytest.raises(InputError, match="s00000"):
-        evaluate(discovery, truth)
+    rows = np.arange(0, discovery.n_samples, 3)
+    fine = discovery.assignments.fine // 2
+    ids = tuple(discovery.ids[row] for row in rows)
+    figures = evaluate(discovery, EvalLabels(ids, fine[rows], ()))
+    assert figures["acc"] == accuracy_score(fine[rows], discovery.assignments.fine[rows])
+    assert (figures["n_samples"], figures["n_judged"]) == (84, 28)
+
+
+def test_a_truth_of_other_samples_is_refused_with_both_ids() -> None:
+    _, _, discovery = pretend_blobs()
+    with pytest.raises(InputError, match="'7', the result's such as 's00000'"):
+        evaluate(discovery, EvalLabels(("7",), np.array([0]), ("a",)))
+
+
+def test_row_numbers_are_not_taken_for_ids_of_another_order() -> None:
+    _, _, discovery = pretend_blobs()
+    numbers = tuple(str(n) for n in range(discovery.n_samples))
+    fine = discovery.assignments.fine
+    turned = replace(discovery, ids=numbers[::-1])
+    with pytest.raises(InputError, match="row numbers only"):
+        evaluate(turned, EvalLabels(numbers, fine, ()))
+    assert evaluate(turned, EvalLabels(numbers[::-1], fine, (), id_column="id"))["acc"] == 1
+    assert evaluate(replace(discovery, ids=numbers), EvalLabels(numbers, fine, ()))["acc"] == 1

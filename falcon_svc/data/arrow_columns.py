@@ -1,0 +1,68 @@
+"""Columns of a table as Arrow has them, read when they are asked for, in pieces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from falcon_svc.data.number_text import Mark
+from falcon_svc.data.refusal import listed, refusal
+from falcon_svc.types import Note
+
+ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns by name: what they are, and how to read some of them in pieces.
+
+    Parameters
+    ----------
+    batches
+        Returns consecutive rows of the named columns, in the order of the names.
+    mark
+        The decimal mark that the file's dialect suggests, if it does.
+    notes
+        What the reader of the format has to tell.
+    """
+
+    schema: pa.Schema
+    rows: int
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+    mark: Mark | None = None
+    notes: tuple[Note, ...] = ()
+
+    @classmethod
+    def of(cls, table: pa.Table, mark: Mark | None = None, notes: tuple[Note, ...] = ()) -> Columns:
+        """Return the columns of a table in memory."""
+
+        def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
+            return iter(table.select(names).to_batches())
+
+        return cls(table.schema, table.num_rows, batches, mark, notes)
+
+    def pieces(self, name: str) -> Iterator[pa.Array]:
+        """Return one column in pieces."""
+        return (batch.column(0) for batch in self.batches([name]))
+
+    def read(self, name: str) -> pa.ChunkedArray:
+        """Return a whole column."""
+        pieces = list(self.pieces(name))
+        kind = pieces[0].type if pieces else self.schema.field(name).type
+        return pa.chunked_array(pieces, type=kind)
+
+
+def check_names(names: list[str], where: str) -> None:
+    """Refuse columns without a name or with the same name."""
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated or "" in names:
+        raise refusal(
+            "a different name for every column",
+            f"{listed(repeated)} more than once" if repeated else "a column without name",
+            where=where,
+            remedy="rename the columns in the first line",
+            code="duplicate_column",
+        )

@@ -1,0 +1,149 @@
+"""Which column means what, by its name: labels, ids, texts, vectors, images, and what is none.
+
+Names are compared without regard to case and outer blanks. A setting that names a column always
+wins; what a name decides otherwise is shown by `falcon validate`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from falcon_svc.data.config import DataConfig
+
+COARSE_NAMES = (
+    *("coarse", "coarse_label", "coarse_labels", "label", "labels", "superclass", "super_class"),
+    *("class", "class_name", "category", "choice", "target", "y"),
+)
+FINE_NAMES = ("fine", "fine_label", "fine_labels", "fine_class")
+ID_NAMES = ("id", "ids", "file_name", "file")
+TEXT_NAMES = ("text", "texts")
+VECTOR_NAMES = (
+    *("x", "vector", "vectors", "embedding", "embeddings", "features", "feature", "emb"),
+    *("feature_vector", "feats", "representation", "latent"),
+)
+IMAGE_NAMES = (
+    *("file_name", "file", "filename", "filepath", "file_path", "image", "image_path"),
+    *("image_file", "image_name", "img", "img_path", "img_name", "path", "imagepath", "photo"),
+)
+SPLIT_NAMES = ("split", "fold", "subset", "partition", "is_train", "is_test")
+LABEL_LIKE = (*COARSE_NAMES[:-1], *FINE_NAMES, "targets", "classes", "cluster", "clusters", "truth")
+INDEX_NAMES = (
+    *("index", "idx", "row", "row_id", "rownames", "row_names", "row_number", "level_0"),
+    *("uid", "uuid", "guid", "key"),
+)
+INDEX = re.compile(r"__index_level_\d+__|unnamed: ?[\d.]+(_level_\d+)?|\.\.\.1|")
+ENDS_AS_ID = re.compile(r".+([_ .-]id|[a-z]I[dD])")
+
+
+FINE_TRUTH = "fine truth, for evaluation only"
+
+
+def folded(name: str) -> str:
+    """Return a name as names are compared."""
+    return name.strip().casefold()
+
+
+def first_of(usual: Iterable[str], there: Iterable[str]) -> str | None:
+    """Return the first usual name's column; its exact spelling before others."""
+    names = list(there)
+    fold = {folded(name): name for name in reversed(names)}
+    return next((w if w in names else fold[w] for w in usual if w in names or w in fold), None)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns of one data set mean, as far as their names and the settings say.
+
+    Parameters
+    ----------
+    sources
+        (label source, column), the default source first; empty where no column is named so.
+    chosen
+        Sources that a setting names: these must be usable, the others are left out if not.
+    id_column, text_column, fine_column
+        None where there is none of the usual names.
+    """
+
+    sources: tuple[tuple[str, str], ...]
+    chosen: frozenset[str]
+    id_column: str | None
+    text_column: str | None
+    fine_column: str | None
+
+    @classmethod
+    def of(cls, there: Iterable[str], config: DataConfig) -> Roles:
+        """Return the roles of the columns `there`."""
+        names = [name for name in there if name not in config.ignore_columns]
+        return cls(
+            *_sources(names, config),
+            config.id_column or first_of(ID_NAMES, names),
+            config.text_column or first_of(TEXT_NAMES, names),
+            fine_column(names, config),
+        )
+
+    def role(self, name: str) -> str | None:
+        """Return what a column is, if it has a role; such a column is no feature."""
+        if name in [column for _, column in self.sources]:
+            return "coarse labels"
+        if name == self.fine_column or folded(name).startswith("fine_"):
+            return FINE_TRUTH
+        if name == self.id_column:
+            return "ids"
+        return "shown in reports" if name == self.text_column else None
+
+
+def fine_column(there: Iterable[str], config: DataConfig) -> str | None:
+    """Return the column of the fine truth: the setting's, else one of the usual names."""
+    names = list(there)
+    if config.fine_column in names:
+        return config.fine_column
+    usual = FINE_NAMES if config.fine_column == FINE_NAMES[0] else ()
+    return first_of(usual, names)
+
+
+def why_no_feature(name: str) -> str | None:
+    """Return why a column of numbers is no feature by its name alone, or None."""
+    fold = folded(name)
+    if INDEX.fullmatch(fold):
+        return "the table's index"
+    if fold in INDEX_NAMES:
+        return "an index by its name"
+    if fold in (*ID_NAMES, *IMAGE_NAMES) or ENDS_AS_ID.fullmatch(name.strip()):
+        return "an id by its name"
+    if fold in SPLIT_NAMES:
+        return "a split by its name"
+    if fold in LABEL_LIKE or fold.startswith(("coarse_", "fine_")):
+        return "labels by its name"
+    return "text by its name" if fold in TEXT_NAMES else None
+
+
+def is_index(name: str) -> bool:
+    """Return whether a column is what pandas or R leave of a table's index."""
+    return INDEX.fullmatch(folded(name)) is not None
+
+
+DEFAULT_SOURCE = "coarse"
+
+
+def _sources(
+    there: list[str], config: DataConfig
+) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+    main = config.coarse_column
+    if main is None and DEFAULT_SOURCE not in config.label_sources:
+        main = first_of(COARSE_NAMES, there)
+    further = dict(config.label_sources) or _further(there, main)
+    found = ([(DEFAULT_SOURCE, main)] if main else []) + list(further.items())
+    chosen = {DEFAULT_SOURCE, *config.label_sources}
+    return tuple(found), frozenset(chosen)
+
+
+def _further(there: list[str], main: str | None) -> dict[str, str]:
+    return {
+        column.removeprefix("coarse_"): column
+        for column in there
+        if column.startswith("coarse_")
+        and column not in ("coarse_", "coarse_label", "coarse_labels", main)
+        and not column.endswith("_names")
+    }

@@ -1,0 +1,241 @@
+"""Which columns of a table are the features, and why the others are not.
+
+One column with vectors wins over columns of numbers. Otherwise every column of numbers is a
+feature, unless a setting, its role or its name says that it is something else. Nothing is left out
+without a reason that `falcon validate` prints; what was guessed becomes a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from falcon_svc.data import arrow_types
+from falcon_svc.data.arrow_numpy import looks_like_vector
+from falcon_svc.data.box_columns import BOX_NAMES
+from falcon_svc.data.column_names import (
+    FINE_TRUTH,
+    VECTOR_NAMES,
+    Roles,
+    first_of,
+    folded,
+    why_no_feature,
+)
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.number_text import NumberText
+from falcon_svc.data.refusal import listed, quoted, refusal
+from falcon_svc.data.schema_metadata import pandas_index
+from falcon_svc.types import Note
+
+TOKENS = ("input_ids", "token_ids", "tokens", "attention_mask", "token_type_ids", "shape")
+SAMPLE = 1_000  # cells that are looked at before a column of text is judged whole
+YES_NO = (("yes", "no"), ("y", "n"), ("t", "f"), ("true", "false"), ("on", "off"), ("ja", "nein"))
+LOOKED_AT = 20  # cells that say whether a column of text holds vectors
+SUSPICIOUS = 0.1  # share of numbers in a column of text that is worth a note
+
+Read = Callable[[str], pa.ChunkedArray]
+Reasons = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`vector` or else `numbers` are the features; `texts` are the judged ones of `numbers`."""
+
+    vector: str | None
+    numbers: tuple[str, ...]
+    texts: dict[str, NumberText]
+    left_out: tuple[tuple[str, str], ...]
+    notes: tuple[Note, ...]
+
+
+def vector_column(
+    schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str
+) -> str | None:
+    """Return the column of vectors: one of a usual name, or the only one there is.
+
+    Raises
+    ------
+    InputError
+        Several columns hold vectors and none has a usual name.
+    """
+    if config.feature_columns:
+        return None
+    found = [
+        column.name
+        for column in schema
+        if column.name not in config.ignore_columns
+        and roles.role(column.name) is None
+        and folded(column.name) not in (*BOX_NAMES, *TOKENS)
+        and _holds_vectors(column, read)
+    ]
+    usual = first_of(VECTOR_NAMES, found)
+    if usual is None and len(found) > 1:
+        raise refusal(
+            "one column with the vectors",
+            f"{len(found)} columns with lists of numbers ({listed(found)})",
+            where=where,
+            remedy="name the right one with vector_column",
+            code="several_vectors",
+        )
+    return usual or next(iter(found), None)
+
+
+def _holds_vectors(column: pa.Field, read: Read) -> bool:
+    if arrow_types.is_vector(column.type):
+        return True
+    if not arrow_types.is_words(column.type):
+        return False
+    sample = read(column.name)[:SAMPLE]
+    texts = [str(value).strip() for value in sample.to_pylist() if value][:LOOKED_AT]
+    vectors = [text for text in texts if looks_like_vector(text.replace("...", " "))]
+    if not vectors or 2 * len(vectors) < len(texts):
+        return False
+    bare = folded(column.name) in VECTOR_NAMES and not NumberText.of(sample).is_number
+    return vectors[0][:1] in ("[", "(") or bare
+
+
+def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:
+    """Return the columns that are features, with the reasons of the others."""
+    vector = config.vector_column or vector_column(schema, read, roles, config, where)
+    if config.feature_columns:
+        return _as_told(schema, read, roles, config, where)
+    judge = _Judge.of(schema, read, roles, config)
+    numbers = [f.name for f in schema if f.name != vector and judge.is_feature(f)]
+    if vector is not None:
+        left_out = judge.reasons | dict.fromkeys(numbers, f"the vectors are in {quoted(vector)}")
+        beside = (_beside_vectors(vector, numbers),) if numbers else ()
+        return Choice(vector, (), {}, tuple(left_out.items()), beside)
+    notes = (*judge.notes, *_guesses(schema, judge.reasons))
+    return Choice(None, tuple(numbers), judge.texts, tuple(judge.reasons.items()), notes)
+
+
+def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:
+    """Return the columns of the setting, in its order."""
+    texts = {}
+    for name in config.feature_columns:
+        kind = schema.field(name).type if name in schema.names else None
+        if kind is not None and arrow_types.is_words(kind):
+            texts[name] = NumberText.of(read(name))
+        elif kind is None or not arrow_types.is_number(kind):
+            raise refusal(
+                f"a column of numbers {quoted(name)}, as feature_columns says",
+                f"the type {kind}" if kind else f"the columns {listed(schema.names)}",
+                where=where,
+                remedy="name columns of numbers, or name one column of lists with vector_column",
+                code="no_such_column",
+            )
+    used = (*config.feature_columns, *(n for n in schema.names if roles.role(n) is not None))
+    others = [name for name in schema.names if name not in used]
+    reasons = tuple((name, "not among feature_columns") for name in others)
+    return Choice(None, config.feature_columns, texts, reasons, ())
+
+
+@dataclass
+class _Judge:
+    """Judges column by column; keeps the reasons, the judged texts, and what is to be told."""
+
+    read: Read
+    roles: Roles
+    config: DataConfig
+    reasons: Reasons
+    texts: dict[str, NumberText] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, schema: pa.Schema, read: Read, roles: Roles, config: DataConfig) -> _Judge:
+        """Return a judge who knows pandas' index."""
+        index = [name for name in pandas_index(schema) if roles.role(name) is None]
+        return cls(read, roles, config, dict.fromkeys(index, "the table's index"))
+
+    def is_feature(self, column: pa.Field) -> bool:
+        """Return whether a column is a feature."""
+        role = self.roles.role(column.name)
+        if role is not None and role != FINE_TRUTH:
+            return False  # it is used, though not as a feature
+        reason = self.reasons.get(column.name) or role or self._why_not(column)
+        if reason is not None:
+            self.reasons[column.name] = reason
+        return reason is None
+
+    def _why_not(self, column: pa.Field) -> str | None:
+        name = column.name
+        if name in self.config.ignore_columns:
+            return "named in ignore_columns"
+        reason = why_no_feature(name) or _why_not_by_type(column.type)
+        if reason is not None or not arrow_types.is_words(column.type):
+            return reason
+        values = self.read(name)
+        judged = _judged(values)
+        if judged is None:
+            return _yes_or_no(name, values, self.notes) or "text"
+        if judged.is_number:
+            self.texts[name] = judged
+            return None
+        return _near_numbers(name, judged, self.notes)
+
+
+def _why_not_by_type(kind: pa.DataType) -> str | None:
+    if isinstance(kind, pa.BaseExtensionType):
+        return f"of type {kind.extension_name}"  # periods, points: numbers that stand for others
+    if arrow_types.is_number(kind) or arrow_types.is_words(kind):
+        return None
+    if pa.types.is_null(kind):
+        return "empty"
+    return "dates or times" if arrow_types.is_time(kind) else f"of type {kind}"
+
+
+def _judged(values: pa.ChunkedArray) -> NumberText | None:
+    """Return the whole column judged, or None where a sample of it holds no numbers at all."""
+    step = max(1, len(values) // SAMPLE)
+    sample = values.take(pa.array(np.arange(0, len(values), step), pa.int64()))
+    first = NumberText.of(sample)
+    if not (first.by_point.any() or first.by_comma.any() or first.with_unit):
+        return None
+    return NumberText.of(values)
+
+
+def _near_numbers(name: str, judged: NumberText, notes: list[Note]) -> str:
+    numbers = max(int(judged.by_point.sum()), int(judged.by_comma.sum()))
+    if 2 * judged.with_unit >= judged.present > 0:
+        text = f"Column {quoted(name)} holds numbers with units, such as 12 %, and is left out; "
+        notes.append(Note("units", text + "write bare numbers to use it."))
+        return "numbers with units"
+    if numbers > SUSPICIOUS * judged.present:
+        text = f"Column {quoted(name)} is left out as text, but {numbers:,} of its "
+        text += f"{judged.present:,} cells are numbers; mend the others to use it."
+        notes.append(Note("some_numbers", text))
+    return "text"
+
+
+def _yes_or_no(name: str, values: pa.ChunkedArray, notes: list[Note]) -> str | None:
+    """Return the reason for a column of two words that stand for true and false."""
+    words = {str(value).strip().casefold() for value in values[:SAMPLE].to_pylist() if value}
+    if len(words) != 2 or not any(words == set(pair) for pair in YES_NO):
+        return None
+    text = f"Column {quoted(name)} holds {listed(sorted(words))} and is left out as text; "
+    notes.append(Note("yes_no", text + "write 1 and 0 to use it."))
+    return "yes and no as words"
+
+
+def _beside_vectors(vector: str, numbers: list[str]) -> Note:
+    return Note(
+        "numbers_left_out",
+        f"Column {quoted(vector)} holds the vectors, so {len(numbers):,} columns of numbers are "
+        f"left out ({listed(numbers[:5])}); to use these instead, name them with feature_columns.",
+    )
+
+
+def _guesses(schema: pa.Schema, reasons: Reasons) -> list[Note]:
+    """Return the note on numbers that only their names keep from being features."""
+    guessed = [
+        f"{quoted(name)}: {reason}"
+        for name, reason in reasons.items()
+        if reason.endswith("by its name") and arrow_types.is_number(schema.field(name).type)
+    ]
+    if not guessed:
+        return []
+    text = f"Columns of numbers are left out for their names ({'; '.join(guessed[:10])}); "
+    return [Note("left_out", text + "to use one, name all features with feature_columns.")]

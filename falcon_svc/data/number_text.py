@@ -1,0 +1,137 @@
+"""Numbers written as text: which mark is the decimal one, and which cells are no numbers.
+
+A whole column is judged at once, since one cell such as ``1,234`` says nothing. Arrow's kernels
+(RE2, casts) do the work; the patterns below are what we accept:
+
+====================  =============================  ==========================
+decimal point         ``1.5``, ``-2e-3``, ``.5``     ``1,234.5`` (groups of 3)
+decimal comma         ``1,5``, ``-2,0e-3``           ``1.234,5``
+either                ``12``, ``inf``                ``1 234``, ``1'234``
+====================  =============================  ==========================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from falcon_svc.types import BoolArray
+
+MISSING_WORDS = ("", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#n/a", "#na")
+EXPONENT = r"([eE][+-]?\d+)?"
+POINT = rf"^[+-]?(\d+\.?\d*|\.\d+){EXPONENT}$|^[+-]?(inf|Inf|INF|infinity|Infinity)$"
+POINT_GROUPS = rf"^[+-]?[1-9]\d{{0,2}}(,\d{{3}})+(\.\d+)?{EXPONENT}$"
+COMMA = rf"^[+-]?(\d+(,\d+)?|,\d+){EXPONENT}$|^[+-]?(inf|Inf|INF|infinity|Infinity)$"
+COMMA_GROUPS = rf"^[+-]?[1-9]\d{{0,2}}(\.\d{{3}})+(,\d+)?{EXPONENT}$"
+BLANK_GROUPS = "^[+-]?\\d{1,3}([ '\u2019\u00a0\u202f]\\d{3})+([.,]\\d+)?$"
+BLANKS = "[ '\u2019\u00a0\u202f]"
+WITH_UNIT = r"^[^\w\s]?\s*[+-]?\d[\d.,]*\s*(%|‰|[A-Za-zµ°€$£/²³]+)$|^[$€£]\s*[+-]?\d[\d.,]*$"
+
+Mark = Literal[".", ","]
+
+
+@dataclass(frozen=True)
+class NumberText:
+    """One column of text, judged.
+
+    Parameters
+    ----------
+    texts
+        The cells without outer blanks, groups of digits joined.
+    missing, by_point, by_comma
+        (rows,) no value; a number with a decimal point; a number with a decimal comma.
+    with_unit
+        How many cells are a number and a unit, such as ``12 %``.
+    """
+
+    texts: pa.ChunkedArray
+    missing: BoolArray
+    by_point: BoolArray
+    by_comma: BoolArray
+    with_unit: int
+
+    @classmethod
+    def of(cls, values: pa.ChunkedArray) -> NumberText:
+        """Judge a column of strings."""
+        texts = pc.utf8_trim_whitespace(pc.cast(values, pa.large_string()))
+        texts = pc.replace_substring(texts, pattern="\u2212", replacement="-")
+        grouped = pc.match_substring_regex(texts, BLANK_GROUPS)
+        joined = pc.replace_substring_regex(texts, pattern=BLANKS, replacement="")
+        texts = pc.if_else(pc.fill_null(grouped, False), joined, texts)
+        words = pa.array(MISSING_WORDS, pa.large_string())
+        missing = pc.or_(pc.is_null(texts), pc.fill_null(_in(texts, words), True))
+        by_point = _matches(texts, POINT, POINT_GROUPS)
+        by_comma = _matches(texts, COMMA, COMMA_GROUPS)
+        units = _matches(texts, WITH_UNIT)
+        return cls(texts, _bools(missing), by_point, by_comma, int(units.sum()))
+
+    @property
+    def present(self) -> int:
+        """Cells with a value."""
+        return int((~self.missing).sum())
+
+    @property
+    def is_number(self) -> bool:
+        """Whether this is a column of numbers: at least half of the values are."""
+        best = max(int(self.by_point.sum()), int(self.by_comma.sum()))
+        return best > 0 and 2 * best >= self.present
+
+    @property
+    def mark(self) -> Mark | None:
+        """The decimal mark that explains most cells; None when both do and they differ."""
+        point, comma = int(self.by_point.sum()), int(self.by_comma.sum())
+        if point != comma:
+            return "." if point > comma else ","
+        return None if self._marked().any() else "."
+
+    def _marked(self) -> BoolArray:
+        """Cells that hold a mark and are a number either way."""
+        found = _bools(pc.fill_null(pc.match_substring_regex(self.texts, "[.,]"), False))
+        both: BoolArray = found & self.by_point & self.by_comma
+        return both
+
+    def example(self) -> str:
+        """Return a cell that is a number either way."""
+        return str(self.texts[int(np.flatnonzero(self._marked())[0])].as_py())
+
+    def wrong(self, mark: Mark) -> NDArray[np.int64]:
+        """Return the rows whose cells are no numbers under this mark."""
+        return np.flatnonzero(~self.missing & ~self._fit(mark))
+
+    def values(self, mark: Mark) -> NDArray[np.float64]:
+        """Return (rows,) numbers; NaN where missing or wrong."""
+        group = "," if mark == "." else "."
+        texts = pc.replace_substring(self.texts, pattern=group, replacement="")
+        if mark == ",":
+            texts = pc.replace_substring(texts, pattern=",", replacement=".")
+        fit = pa.array(self._fit(mark))
+        plain = pc.if_else(fit, _combined(texts), pa.scalar(None, pa.large_string()))
+        # Arrow's parser knows neither a leading plus nor a bare closing point.
+        plain = pc.replace_substring_regex(plain, pattern=r"^\+", replacement="")
+        found = pc.cast(plain, pa.float64())
+        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def _fit(self, mark: Mark) -> BoolArray:
+        return self.by_point if mark == "." else self.by_comma
+
+
+def _combined(values: Any) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _in(texts: Any, words: pa.Array) -> Any:
+    return pc.is_in(pc.utf8_lower(texts), value_set=words)
+
+
+def _matches(texts: Any, *patterns: str) -> BoolArray:
+    pattern = "|".join(patterns)
+    return _bools(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
+
+
+def _bools(values: Any) -> BoolArray:
+    return np.asarray(_combined(values).to_numpy(zero_copy_only=False), dtype=np.bool_)

@@ -1,0 +1,130 @@
+"""How a CSV is written: encoding, a ``sep=`` line, the separator, what the header lacks.
+
+The standard library's `csv` reads the first rows under each candidate separator; the one that gives
+every row the same number of fields, and most of them, is the file's. Arrow then parses the rest.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+from falcon_svc.data.refusal import quoted, refusal
+
+HEAD_BYTES = 4 * 2**20
+HEAD_ROWS = 50
+SEPARATORS = (",", ";", "\t", "|")
+LAST_RESORT = " "  # of R's write.table
+SEP_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+FRACTION = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the rows are written, and where they begin.
+
+    Parameters
+    ----------
+    names
+        The columns' names, "" where the header has none.
+    start
+        Bytes before the first row of data.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+    start: int
+    has_rows: bool
+
+
+def to_utf8(stream: BinaryIO) -> BinaryIO:
+    """Return the stream, transcoded where it is UTF-16 (Excel's "Unicode text")."""
+    start = stream.read(2)
+    stream.seek(0)
+    if start not in UTF16:
+        return stream
+    return io.BytesIO(stream.read().decode("utf-16").encode())
+
+
+def find_dialect(stream: BinaryIO, where: str) -> Dialect:
+    """Judge the first 50 rows and leave the stream at the first row of data.
+
+    Raises
+    ------
+    InputError
+        The first line holds numbers instead of names.
+    """
+    head = stream.read(HEAD_BYTES)
+    cut = len(head) == HEAD_BYTES
+    bom = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    text = codecs.getincrementaldecoder("utf-8")().decode(head[bom:], final=not cut)
+    text = text[: text.rfind("\n") + 1] if cut else text
+    told = SEP_LINE.match(text)
+    body = text[told.end() :] if told else text
+    separator = told[1] if told else _separator(body)
+    header, length, rows = _header(body, separator)
+    start = bom + len(text[: told.end()].encode() if told else b"") + length
+    _check_header(header, where)
+    stream.seek(start)
+    return Dialect(separator, _names(header, rows), start, bool(rows))
+
+
+def _rows(text: str, separator: str, most: int = HEAD_ROWS) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    return list(islice((row for row in reader if row), most))
+
+
+def _separator(text: str) -> str:
+    """Return the separator under which the rows are equally long, and longest."""
+
+    def score(separator: str) -> tuple[bool, int]:
+        try:
+            rows = _rows(text, separator)
+        except csv.Error:
+            return False, 0
+        widths = {len(row) for row in rows[1:]}
+        header = len(rows[0]) if rows else 0
+        even = len(widths) <= 1 and widths <= {header, header + 1}
+        return even and header > 1, header
+
+    best = max(SEPARATORS, key=score)  # the first of equals
+    return LAST_RESORT if not score(best)[0] and score(LAST_RESORT)[0] else best
+
+
+def _header(text: str, separator: str) -> tuple[list[str], int, list[list[str]]]:
+    """Return the header's cells, its length in bytes, and the first rows after it."""
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=separator)
+    header = next((row for row in reader if row), [])
+    # The reader takes whole lines, so what it has read ends with the header's line.
+    consumed = sum(len(line) for line in islice(io.StringIO(text, newline=""), reader.line_num))
+    rest = text[consumed:]
+    return header, len(text[:consumed].encode()), _rows(rest, separator)
+
+
+def _names(header: list[str], rows: list[list[str]]) -> tuple[str, ...]:
+    """Return one name per field; rows with one field more have row names or a closing comma."""
+    names = [name.strip() for name in header]
+    if rows and all(len(row) == len(names) + 1 for row in rows):
+        counted = [row[0].strip() for row in rows] == [str(i + 1) for i in range(len(rows))]
+        closing = not counted and all(not row[-1].strip() for row in rows)
+        names = [*names, ""] if closing else ["", *names]
+    return tuple(names)
+
+
+def _check_header(header: list[str], where: str) -> None:
+    fractions = [cell for cell in header if FRACTION.fullmatch(cell.strip())]
+    if header and 2 * len(fractions) >= len(header):
+        raise refusal(
+            "the columns' names in the first line",
+            f"numbers such as {quoted(fractions[0])}",
+            where=where,
+            remedy="write a header line",
+            code="no_header",
+        )

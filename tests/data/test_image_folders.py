@@ -1,0 +1,131 @@
+"""Image folders as people keep them: splits, captions, links, other files, Windows zips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from falcon_svc.data import DataConfig, load_dataset, load_truth
+from tests.data.builders import encoded, image_bytes, image_files, refused, write_folder, write_zip
+
+TWO = image_files()
+
+
+def in_folders(*folders: str) -> dict[str, bytes]:
+    files = {}
+    for number, folder in enumerate(folders):
+        names = {f"{folder}/{k}/{i}.png" for k in ("bird", "fish") for i in range(3)}
+        files |= {name: image_bytes(100 * number + j) for j, name in enumerate(sorted(names))}
+    return files
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [
+        ("train", "test"), ("Train", "Test"), ("training", "testing"), ("TRAIN", "VAL", "TEST"),
+        ("train", "valid"), ("dev", "eval"), ("training_set", "test_set"), ("train",),
+        ("set/Train", "set/Test"), ("data/images/train", "data/images/test"),
+    ],
+)  # fmt: skip
+def test_splits_of_any_case_and_depth_are_looked_through(
+    tmp_path: Path, splits: tuple[str, ...]
+) -> None:
+    data = load_dataset(write_folder(tmp_path, in_folders(*splits)))
+    assert data.coarse.names == ("bird", "fish")
+    assert len(data) == 6 * len(splits)
+
+
+def test_images_of_a_split_without_classes_are_left_out_and_told(tmp_path: Path) -> None:
+    loose = {f"{f}/{i}.png": image_bytes(900 + i) for i, f in enumerate(["test", "unlabeled"] * 2)}
+    data = load_dataset(write_folder(tmp_path, {**in_folders("train", "val"), **loose}))
+    assert data.coarse.names == ("bird", "fish")
+    assert len(data) == 12
+    (note,) = data.reading.notes
+    assert (note.code, "4 images" in note.text, "'test', 'unlabeled'" in note.text) == (
+        "images_outside",
+        True,
+        True,
+    )
+
+
+def test_classes_that_are_named_like_a_split_stay_classes(tmp_path: Path) -> None:
+    files = {f"{name}/{i}.png": image_bytes(i) for name in ("test", "control") for i in range(3)}
+    data = load_dataset(write_folder(tmp_path, files))
+    assert data.coarse.names == ("control", "test")
+    assert [note.code for note in data.reading.notes] == ["split_as_class"]
+
+
+def test_captions_are_the_texts_and_other_files_are_told(tmp_path: Path) -> None:
+    captions = {name.replace("png", "txt"): b"a photo of " + name.encode() for name in TWO}
+    others = {"bird/list.json": b"{}", "fish/notes.md": b"x"}
+    data = load_dataset(write_folder(tmp_path, {**TWO, **captions, **others}))
+    assert len(data) == 6
+    assert data.texts[0] == f"a photo of {data.ids[0]}"
+    (note,) = data.reading.notes
+    assert (note.code, note.text.startswith("2 files")) == ("no_images", True)
+
+
+def test_tiff_images_are_read_at_8_and_16_bits_and_floats_refused(tmp_path: Path) -> None:
+    ramp = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    files = {
+        "bird/0.tif": encoded(Image.new("RGB", (8, 8), (1, 2, 3)), "TIFF"),
+        "bird/1.tiff": encoded(Image.fromarray(ramp), "TIFF"),
+        "fish/0.tif": encoded(Image.new("L", (8, 8), 9), "TIFF", compression="tiff_lzw"),
+        "fish/1.tif": encoded(Image.fromarray(ramp.astype(np.float32)), "TIFF"),
+    }
+    data = load_dataset(write_folder(tmp_path, files), DataConfig(bad_image_fraction=0.5))
+    assert data.images.read(0, 1, side=None)[0, 0, 0].tolist() == [1, 2, 3]
+    assert np.array_equal(data.images.read(1, 2, side=None)[0, ..., 0], ramp >> 8)
+    assert "floating-point" in data.skipped[0].reason
+
+
+def test_links_out_of_the_folder_are_followed_when_told(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, TWO)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "a.png").write_bytes(image_bytes(77))
+    (folder / "fish" / "linked.png").symlink_to(cache / "a.png")
+    (folder / "whale").symlink_to(cache)
+    (cache / "loop").symlink_to(folder)
+    refused(folder, "unsafe_link", "follow_links = true")
+    data = load_dataset(folder, DataConfig(follow_links=True))
+    assert {"fish/linked.png", "whale/a.png"} <= set(data.ids)
+    (folder / "fish" / "gone.png").symlink_to(cache / "none.png")
+    refused(folder, "unsafe_link", "'fish/gone.png'", follow_links=True)
+
+
+def test_zips_with_backslashes_are_folders(tmp_path: Path) -> None:
+    import zipfile
+
+    path = tmp_path / "windows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in TWO.items():
+            entry = zipfile.ZipInfo("x")
+            entry.filename = "data\\" + name.replace("/", "\\")
+            archive.writestr(entry, content)
+    assert load_dataset(path).coarse.names == ("bird", "fish")
+
+
+def test_folders_inside_classes_are_the_truth(tmp_path: Path) -> None:
+    files = {
+        f"{coarse}/{fine}/{i}.png": image_bytes(100 * len(coarse) + 10 * len(fine) + i)
+        for coarse, kinds in (("bird", ("jay", "wren")), ("seafish", ("jay", "sprat")))
+        for fine in kinds
+        for i in range(2)
+    }
+    path = write_zip(tmp_path, {**files, "bird/loose.png": image_bytes(5)})
+    assert load_dataset(path).coarse.names == ("bird", "seafish")
+    truth = load_truth(path)
+    assert set(truth.names) == {"bird/jay", "bird/wren", "seafish/jay", "seafish/sprat"}
+    assert len(truth.ids) == 8
+    assert "bird/loose.png" not in truth.ids
+    with pytest.raises(Exception, match="'fine'"):
+        load_truth(write_zip(tmp_path, TWO, "flat.zip"))
+
+
+def test_a_folder_of_tables_is_not_taken_for_images(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, {"a.csv": b"a,b\n1,2\n", "b.csv": b"a,b\n1,2\n"})
+    refused(folder, "wrong_format", "'a.csv'", "give one of the files")
