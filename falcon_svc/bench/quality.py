@@ -24,6 +24,8 @@ from falcon_svc.bench.methods import METHODS, Answer, Variant, chosen_among
 from falcon_svc.bench.scores import TITLES, agreement
 from falcon_svc.bench.set_name import SHIPPED, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
+from falcon_svc.discovery.split_model import SHIPPED as SHIPPED_CONSTANTS
+from falcon_svc.discovery.split_model import constants_from
 from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
@@ -227,14 +229,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
     flags.add_argument("--seeds", default="0,1,2", help="one run per seed")
     flags.add_argument("--methods", help=f"some of {','.join(METHODS)}")
-    given = flags.parse_args(argv)
-    table = run(
-        given.sets,
-        seeds=[int(seed) for seed in given.seeds.split(",")],
-        methods=given.methods.split(",") if given.methods else None,
-        json_path=given.json,
-        progress=progress_of(given),
+    flags.add_argument(
+        "--split-model",
+        type=Path,
+        default=SHIPPED_CONSTANTS,
+        help="other constants of the count posterior, as falcon_svc.bench.fit_splits writes them",
     )
+    given = flags.parse_args(argv)
+    with constants_from(given.split_model):
+        table = run(
+            given.sets,
+            seeds=[int(seed) for seed in given.seeds.split(",")],
+            methods=given.methods.split(",") if given.methods else None,
+            json_path=given.json,
+            progress=progress_of(given),
+        )
     print(table)
     return 0
 

@@ -30,27 +30,17 @@ def predict(
     from falcon_svc.data import load_dataset
     from falcon_svc.pipeline.model import DiscoveryModel
     from falcon_svc.pipeline.result_files import read_settings
+    from falcon_svc.types import Reading
 
     settings = read_settings(directory)
-    _check_scale(settings)
     model = DiscoveryModel.load(directory)
-    dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
+    reading = data_config(Flags(coarse_column=coarse_column))
+    dataset = load_dataset(source, reading, like=Reading(features=model.features))
     coarse = coarse_names(dataset)
     found = model.predict(_vectors(directory, dataset, settings["encoder"]), coarse)
     write_table(_table(dataset.ids, coarse, found), out)
     if not quiet:
         print(f"{len(dataset):,} samples assigned: {out}")
-
-
-def _check_scale(settings: dict[str, Any]) -> None:
-    """Refuse a model of scaled columns: its files do not hold by what they were scaled."""
-    scale = settings.get("data", {}).get("scale", "none")
-    if scale != "none":
-        raise ConfigError(
-            f"Expected a discovery on columns as they are, found one with scale = {scale!r}, whose "
-            "scaling is not part of the model; scale the columns of both files yourself, and "
-            "discover again."
-        )
 
 
 def _vectors(directory: Path, dataset: CoarseDataset, settings: dict[str, Any]) -> FloatArray:

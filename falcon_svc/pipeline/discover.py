@@ -321,4 +321,6 @@ def _model(
         relations=head.relations,
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=config.encoder.name,
+        features=dataset.reading.features,
+        scaling=dataset.reading.scaling,
     )

@@ -23,7 +23,7 @@ from falcon_svc.discovery.prediction import predict
 from falcon_svc.discovery.result import Assignments
 from falcon_svc.discovery.train_config import TrainConfig
 from falcon_svc.errors import InputError, StorageError
-from falcon_svc.types import UNLABELLED, BoolArray, FloatArray, LabelSource
+from falcon_svc.types import UNLABELLED, BoolArray, FloatArray, LabelSource, Scale, Scaling
 
 FORMAT_VERSION = 1
 TENSORS, RECORD = "model.safetensors", "model.json"
@@ -43,6 +43,11 @@ class DiscoveryModel:
         (F, C) bool per label source, and each source's name and class names.
     encoder
         The encoder spec that made the features; new samples must come from the same.
+    features
+        (D,) names of the vectors' columns in order; None where they have none.
+    scaling
+        What brought the columns to one scale before the discovery; None = nothing did. New
+        vectors come as they are and are scaled here.
     """
 
     space: FeatureSpace
@@ -51,6 +56,8 @@ class DiscoveryModel:
     relations: tuple[BoolArray, ...]
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     encoder: str
+    features: tuple[str, ...] | None = None
+    scaling: Scaling | None = None
 
     @property
     def n_dims(self) -> int:
@@ -65,7 +72,7 @@ class DiscoveryModel:
         Parameters
         ----------
         vectors
-            (N, D) float32 features.
+            (N, D) float32 features, before any scaling of columns.
         coarse
             N coarse class names of the first label source, None where unknown; or None.
 
@@ -76,7 +83,8 @@ class DiscoveryModel:
         """
         self._check(vectors)
         labels = () if coarse is None else (self._labels(coarse),)
-        inputs = self.space.apply(np.asarray(vectors, np.float32))
+        plain = np.asarray(vectors, np.float32)
+        inputs = self.space.apply(plain if self.scaling is None else self.scaling.apply(plain))
         return predict(self.head, inputs, labels, self.relations[: len(labels)])
 
     def _check(self, vectors: FloatArray) -> None:
@@ -113,11 +121,16 @@ class DiscoveryModel:
         }
         tensors |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
         tensors |= {f"relation.{i}": torch.from_numpy(r) for i, r in enumerate(self.relations)}
+        if self.scaling is not None:
+            tensors["scaling.centre"] = torch.from_numpy(self.scaling.centre)
+            tensors["scaling.scale"] = torch.from_numpy(self.scaling.scale)
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         record = {
             "format_version": FORMAT_VERSION,
             "encoder": self.encoder,
             "n_dims": self.n_dims,
+            "features": None if self.features is None else list(self.features),
+            "scaling": None if self.scaling is None else self.scaling.kind,
             "n_fine": len(self.relations[0]),
             "train": self.train.model_dump(mode="json"),
             "sources": [{"name": name, "classes": list(names)} for name, names in self.sources],
@@ -157,7 +170,15 @@ class DiscoveryModel:
             relations=tuple(tensors[f"relation.{i}"].numpy() for i in range(len(sources))),
             sources=sources,
             encoder=record["encoder"],
+            features=None if record.get("features") is None else tuple(record["features"]),
+            scaling=_scaling(record.get("scaling"), tensors),
         )
+
+
+def _scaling(kind: Scale | None, tensors: dict[str, torch.Tensor]) -> Scaling | None:
+    if kind is None:
+        return None
+    return Scaling(kind, tensors["scaling.centre"].numpy(), tensors["scaling.scale"].numpy())
 
 
 def _head(train: TrainConfig, state: dict[str, torch.Tensor]) -> nn.Module:

@@ -107,7 +107,7 @@ class Model:
         return np.asarray(self.tensors["projection"] @ self.tensors["head.weight"].T)
 
     def _scores(self, vectors: FloatArray) -> FloatArray:
-        rows = _unit(vectors - self.tensors["mean"])
+        rows = _unit(self._scaled(vectors) - self.tensors["mean"])
         weight, bias = self.tensors["head.weight"], self.tensors["head.bias"]
         if self.kind == "linear":
             return np.asarray(rows @ self._map + bias)
@@ -119,6 +119,13 @@ class Model:
             cosine = _unit(inputs) @ _unit(weight).T + bias
             return np.asarray(cosine * np.exp(-self.tensors["head.log_temperature"]))
         return np.asarray(inputs @ weight.T + bias)
+
+    def _scaled(self, vectors: FloatArray) -> FloatArray:
+        """Return the columns as the discovery scaled them."""
+        if "scaling.centre" not in self.tensors:
+            return vectors
+        scaled = (vectors - self.tensors["scaling.centre"]) / self.tensors["scaling.scale"]
+        return np.asarray(scaled, np.float32)
 
     def _allowed(self, n: int, coarse: list[str | None] | None) -> BoolArray:
         table = np.vstack([self.relation.T, np.ones(len(self.relation), np.bool_)])

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from falcon_svc.service.predictions import Model
 from tests.cli.conftest import falcon
 
 FILES = {
@@ -16,11 +17,11 @@ FILES = {
     "model.safetensors", "model.json", "report.html", "run.jsonl",
 }  # fmt: skip
 SUMMARY_KEYS = {
-    "out", "report", "n_samples", "n_fine", "n_fine_interval", "coarse", "seed", "seconds",
+    "out", "report", "n_samples", "n_fine", "n_fine_interval", "n_fine_runner_up", "coarse", "seed", "seconds",
     "peak_rss_bytes",
 }  # fmt: skip
 COARSE_KEYS = {
-    "name", "n_samples", "n_fine", "low", "high", "origin", "sizes", "mean_confidence",
+    "name", "n_samples", "n_fine", "low", "high", "origin", "verdict", "sizes", "mean_confidence",
 }  # fmt: skip
 
 
@@ -117,8 +118,21 @@ def test_evaluate_remembers_where_the_ids_come_from(rewritten, tmp_path):
     refused = falcon("evaluate", out, "--truth", truth, "--fine-column", "kind")
     assert refused.code == 2
     assert "'barcode'" in refused.err
-    predicted = falcon("predict", out, path, "--out", tmp_path / "p.csv")
-    assert (predicted.code, "scale = 'standard'" in predicted.err) == (2, True)
+
+
+def test_predict_scales_new_columns_as_the_discovery_did(rewritten, tmp_path):
+    settings = tmp_path / "s.toml"
+    settings.write_text('[data]\nscale = "robust"\n')
+    path = rewritten(lambda a: a.update(x=a["x"] * np.float32(1000) + np.float32(5)))
+    out = tmp_path / "found"
+    flags = ("--n-fine", 9, "--config", settings, "--quiet")
+    assert falcon("discover", path, "--out", out, *flags).code == 0
+    assert falcon("predict", out, path, "--out", tmp_path / "p.parquet").code == 0
+    found = pq.read_table(out / "assignments.parquet")["fine"].to_pylist()
+    assert pq.read_table(tmp_path / "p.parquet")["fine"].to_pylist() == found
+    with np.load(path, allow_pickle=False) as data:
+        served = Model.load(out).predict(data["x"], data["coarse"].tolist(), least=0.0)
+    assert [record["fine"] for record in served] == found
 
 
 def test_predict_agrees_with_the_discovery_on_its_own_samples(requests, result, tmp_path):
