@@ -18,6 +18,8 @@ from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
 from falcon_svc.api.routes import batches, datasets, discover, jobs, models, results, system
 from falcon_svc.service.context import Context
+from falcon_svc.service.supervise import Companion
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 
 
@@ -28,14 +30,27 @@ class State(TypedDict):
     feed: Feed
 
 
-def create_app(settings: Settings) -> Application:
-    """Return the application; nothing is opened before it starts."""
-    metrics = Metrics()
+def create_app(
+    settings: Settings, *, vitals: Vitals | None = None, worker: Companion | None = None
+) -> Application:
+    """Return the application; nothing is opened before it starts.
+
+    Parameters
+    ----------
+    settings
+        Of the service.
+    vitals
+        Of the process; None = of this application alone.
+    worker
+        The supervisor that this process has started, which is then a part of being ready.
+    """
+    vitals = vitals or Vitals()
+    metrics = Metrics(vitals, worker)
     app = Application(
         title="falcon-svc",
         version=__version__,
         description="Discover the fine classes inside coarsely labelled data.",
-        lifespan=lambda _: _lifespan(settings),
+        lifespan=lambda _: _lifespan(settings, vitals),
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
@@ -44,7 +59,7 @@ def create_app(settings: Settings) -> Application:
     )
     for part in (datasets, jobs, results, batches, models, discover):
         app.include_router(part.router)
-    app.include_router(system.router(metrics))
+    app.include_router(system.router(metrics, vitals, worker))
     problems.install(app)
     app.add_middleware(Bodies, most=settings.max_uploads)
     app.add_middleware(Gate)
@@ -54,13 +69,16 @@ def create_app(settings: Settings) -> Application:
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings) -> AsyncIterator[State]:
+async def _lifespan(settings: Settings, vitals: Vitals) -> AsyncIterator[State]:
     context = await anyio.to_thread.run_sync(Context.make, settings)
     before = tempfile.tempdir
     tempfile.tempdir = str(context.staging.own)  # forms are spooled to the disk that they end on
     await anyio.to_thread.run_sync(context.devices.look)
     feed = Feed(context)
-    tasks = [asyncio.create_task(feed.run()), asyncio.create_task(context.devices.follow())]
+    tasks = [
+        vitals.task("feed", feed.run(vitals)),
+        vitals.task("devices", context.devices.follow(vitals)),
+    ]
     try:
         yield State(context=context, feed=feed)
     finally:

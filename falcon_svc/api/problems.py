@@ -63,6 +63,7 @@ STATUS = {
     "too_many_jobs": 429,
     "rate_limited": 429,
     "too_many_uploads": 429,
+    "not_at_work": 503,
     "overloaded": 503,
     "database_unavailable": 503,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_svc.service.system import FORMATS
+from falcon_svc.service.times import as_datetime
 from falcon_svc.storage.states import SUCCEEDED
 from falcon_svc.storage.tables import Batch, Dataset, Job, Upload
 
@@ -83,7 +84,7 @@ class DatasetOut(BaseModel):
             metadata=row.user_metadata,
             summary=row.summary,
             error=_failure(row.error),
-            created_at=_time(row.created_at),
+            created_at=as_datetime(row.created_at),
             validated_at=_maybe(row.validated_at),
         )
 
@@ -117,7 +118,7 @@ class UploadOut(BaseModel):
             size_bytes=row.size_bytes,
             received_parts=parts,
             dataset_id=row.dataset_id,
-            expires_at=_time(row.expires_at),
+            expires_at=as_datetime(row.expires_at),
         )
 
 
@@ -204,7 +205,7 @@ class JobOut(BaseModel):
             metadata=row.user_metadata,
             summary=row.summary,
             error=_failure(row.error),
-            created_at=_time(row.created_at),
+            created_at=as_datetime(row.created_at),
             preparing_at=_maybe(row.preparing_at),
             running_at=_maybe(row.running_at),
             cancel_requested_at=_maybe(row.cancel_requested_at),
@@ -247,7 +248,7 @@ class BatchOut(BaseModel):
             results_url=f"/v1/batches/{row.id}/results",
             errors_url=f"/v1/batches/{row.id}/errors",
             metadata=row.user_metadata,
-            created_at=_time(row.created_at),
+            created_at=as_datetime(row.created_at),
         )
 
 
@@ -344,9 +345,5 @@ def _failure(error: dict[str, Any] | None) -> Failure | None:
     return None if error is None else Failure.model_validate(error)
 
 
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _maybe(seconds: float | None) -> datetime | None:
-    return None if seconds is None else _time(seconds)
+    return None if seconds is None else as_datetime(seconds)

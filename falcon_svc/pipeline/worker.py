@@ -175,8 +175,8 @@ class AttemptWorker:
         try:
             while self._write(lambda jobs: jobs.beat(self.job_id, self.number)):
                 time.sleep(self.settings.beat_s)
-        except DatabaseError:
-            _log.exception("%s, attempt %d: the record is out of reach", self.job_id, self.number)
+        except Exception:
+            _log.exception("%s, attempt %d: it cannot tell that it lives", self.job_id, self.number)
         os._exit(GONE)
 
     def _try(self, change: Callable[[JobRepository], bool]) -> int:

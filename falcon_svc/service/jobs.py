@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.jobs import JobRepository, Page, results_key
-from falcon_svc.storage.measures import MeasureRepository
+from falcon_svc.storage.measures import LOOP_FAILURES, MeasureRepository
 from falcon_svc.storage.states import INVALID, TERMINAL
 from falcon_svc.storage.tables import Event, Job, Measure
 
@@ -253,3 +254,10 @@ def totals(context: Context) -> Totals:
     with context.database.read() as session:
         jobs = JobRepository(session)
         return Totals(jobs.counts_by_state(), MeasureRepository(session).every())
+
+
+def loop_failures(context: Context) -> Counter[str]:
+    """Return how many turns of supervisors' loops have failed, by loop."""
+    with context.database.read() as session:
+        every = MeasureRepository(session).every()
+    return Counter({one.label: one.count for one in every if one.kind == LOOP_FAILURES})
