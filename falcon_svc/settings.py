@@ -79,7 +79,9 @@ class Settings(BaseSettings):
     )
     rate_per_s: float = Field(1_000.0, gt=0, description="Requests of one tenant or address.")
     wrong_keys: int = Field(
-        20, ge=1, description="Wrong keys of one address before it has to wait 5 s for each."
+        20,
+        ge=1,
+        description="Wrong keys of one address before it waits 5 s for each; right ones pass.",
     )
     max_requests: int = Field(200, ge=1, description="Requests that are worked on at once.")
     max_streams: int = Field(

@@ -23,7 +23,7 @@ from falcon_svc.api import problems
 from falcon_svc.api.documents import OPEN
 from falcon_svc.api.turns import Turn
 from falcon_svc.errors import FalconError
-from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller
+from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller, no_key
 from falcon_svc.service.refusals import RequestError
 from falcon_svc.storage.ids import new_id
 
@@ -220,7 +220,8 @@ async def _caller(connection: HTTPConnection) -> Caller:
     address = _address(connection)
     kind, _, key = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" or context.settings.keys_required:
-        context.failures.check(address)
+        if kind.lower() != "bearer" or not key.strip():
+            raise no_key()
         caller = await _owner(context, key.strip(), address)
         context.rates.take(caller.tenant)
         return caller
@@ -236,7 +237,7 @@ async def _owner(context: Context, key: str, address: str) -> Caller:
     try:
         return await anyio.to_thread.run_sync(context.keyring.caller, key)
     except RequestError:
-        context.failures.count(address)
+        context.failures.take(address)  # it is told to wait, while valid keys pass
         raise
 
 

@@ -136,6 +136,7 @@ def create_key(
     name: Annotated[str, typer.Option("--name", help="To tell keys apart.")] = "",
     scopes: Scopes = "read,write",
     days: Days = None,
+    new: Annotated[bool, typer.Option("--new", help="Make the data directory too.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and show it, this once."""
@@ -143,9 +144,10 @@ def create_key(
 
     valid_s = None if days is None else days * DAY_S
     wanted = frozenset(scopes.split(","))
-    context = _context(data_dir)
+    context = _context(data_dir, new=new)
     key = context.keyring.make(tenant, wanted, name=name, valid_s=valid_s)
     _audit(context, "keys create", f"key_{key.split('_')[1]}")
+    print(f"a key of the service in {context.settings.data_dir.resolve()}", file=sys.stderr)
     print(key)
 
 
@@ -204,10 +206,26 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
     return read_settings()
 
 
-def _context(data_dir: Path | None) -> Context:
-    from falcon_svc.service.context import Context
+def _context(data_dir: Path | None, *, new: bool = False) -> Context:
+    """Open a service's data directory, which must be there unless it is to be `new`.
 
-    return Context.make(settings_of(data_dir))
+    Raises
+    ------
+    ConfigError
+        No service was ever started in it (code ``no_service``): its keys would open nothing.
+    """
+    from falcon_svc.service.context import Context
+    from falcon_svc.service.keys import has_pepper
+
+    settings = settings_of(data_dir)
+    if not new and not has_pepper(settings.data_dir):
+        raise ConfigError(
+            f"Expected the data directory of a service, found none at "
+            f"{settings.data_dir.resolve()}; name it with --data-dir, as `falcon serve` prints it, "
+            "or make keys before its first start with `falcon keys create --new`.",
+            code="no_service",
+        )
+    return Context.make(settings)
 
 
 def _audit(context: Context, command: str, key_id: str, *, found: bool = True) -> None:
