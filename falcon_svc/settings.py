@@ -53,12 +53,19 @@ class Settings(BaseSettings):
         False, description="Whether nodes come when they are needed; else a job must fit one."
     )
     worker_threads: int = Field(1, ge=1, description="Threads of each numerical library in a job.")
-    worker_nice: int = Field(10, ge=0, le=19, description="Niceness of a job's process.")
+    worker_nice: int = Field(
+        10, ge=0, le=19, description="Niceness of a job's process while the API has much to do."
+    )
+    warm_worker: bool = Field(
+        True, description="Whether a process that has loaded all jobs need stands by (0.5 GB)."
+    )
     worker_memory_bytes: int | None = Field(
-        None, ge=2**28, description="Most data memory of a job's process; None = no limit."
+        None,
+        ge=2**28,
+        description="Most data memory of a job, beyond what it loads; None = no limit.",
     )
     check_memory_bytes: int = Field(
-        4 * 2**30, ge=2**28, description="Most data memory of the process that checks an upload."
+        4 * 2**30, ge=2**28, description="The same for the process that checks an upload."
     )
     check_cpu_s: int = Field(600, ge=1, description="Most processor time of that process.")
     lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")

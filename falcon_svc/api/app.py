@@ -17,6 +17,7 @@ from falcon_svc.api.feed import Feed
 from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
 from falcon_svc.api.routes import batches, datasets, discover, jobs, models, results, system
+from falcon_svc.service.busy import Busy
 from falcon_svc.service.context import Context
 from falcon_svc.service.supervise import Companion
 from falcon_svc.service.vitals import Vitals
@@ -45,12 +46,12 @@ def create_app(
         The supervisor that this process has started, which is then a part of being ready.
     """
     vitals = vitals or Vitals()
-    metrics = Metrics(vitals, worker)
+    metrics, busy = Metrics(vitals, worker), Busy(settings)
     app = Application(
         title="falcon-svc",
         version=__version__,
         description="Discover the fine classes inside coarsely labelled data.",
-        lifespan=lambda _: _lifespan(settings, vitals),
+        lifespan=lambda _: _lifespan(settings, vitals, busy),
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
@@ -64,12 +65,12 @@ def create_app(
     app.add_middleware(Bodies, most=settings.max_uploads)
     app.add_middleware(Gate)
     app.add_middleware(Limits, settings=settings)
-    app.add_middleware(Observe, metrics=metrics)
+    app.add_middleware(Observe, metrics=metrics, busy=busy)
     return app
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings, vitals: Vitals) -> AsyncIterator[State]:
+async def _lifespan(settings: Settings, vitals: Vitals, busy: Busy) -> AsyncIterator[State]:
     context = await anyio.to_thread.run_sync(Context.make, settings)
     before = tempfile.tempdir
     tempfile.tempdir = str(context.staging.own)  # forms are spooled to the disk that they end on
@@ -78,6 +79,7 @@ async def _lifespan(settings: Settings, vitals: Vitals) -> AsyncIterator[State]:
     tasks = [
         vitals.task("feed", feed.run(vitals)),
         vitals.task("devices", context.devices.follow(vitals)),
+        vitals.task("load", busy.follow(vitals)),
     ]
     try:
         yield State(context=context, feed=feed)

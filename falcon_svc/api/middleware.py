@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from falcon_svc.api.metrics import Metrics
+    from falcon_svc.service.busy import Busy
     from falcon_svc.service.context import Context
     from falcon_svc.settings import Settings
 
@@ -49,13 +50,14 @@ HEADERS = {
 class Observe:
     """Gives each request an id, each answer the security headers; counts and audits them."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, busy: Busy) -> None:
+        self.app, self.metrics, self.busy = app, metrics, busy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        self.busy.count()
         identity, began, status = new_id("req"), time.perf_counter(), 500
         mark = REQUEST_ID.set(identity)
         waited = 0.0

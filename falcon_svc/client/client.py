@@ -52,9 +52,14 @@ class Falcon:
     ) -> None:
         self.close()
 
+    @property
+    def http(self) -> httpx.Client:
+        """The connection, with address and key, for requests that no method makes."""
+        return self._transport.http
+
     def close(self) -> None:
         """Close all connections."""
-        self._transport.http.close()
+        self.http.close()
 
     def capabilities(self) -> doc.Capabilities:
         """Return what the service can do."""

@@ -19,7 +19,7 @@ import time
 from functools import partial
 from types import FrameType
 
-from falcon_svc.engines import LocalEngine, open_engine
+from falcon_svc.engines import LocalEngine, StandBy, open_engine
 from falcon_svc.errors import ConfigError, FalconError, StorageError
 from falcon_svc.service.context import Context
 from falcon_svc.service.housekeeping import (
@@ -65,12 +65,15 @@ def run(settings: Settings, parent: int | None = None) -> None:
     lock = take_lock(settings)
     context = Context.make(settings)
     vitals = Vitals(told=partial(_record_failure, context.database))
+    stand_by = StandBy() if settings.engine == "local" and settings.warm_worker else None
+    if stand_by is not None:
+        stand_by.start()
     supervisor = Supervisor(
         settings,
         context.database,
         context.artifacts,
-        open_engine(settings),
-        LocalEngine(settings),
+        open_engine(settings, stand_by),
+        LocalEngine(settings, stand_by=stand_by),
         vitals=vitals,
     )
     for name, loop in ((WEBHOOKS, send_webhooks), (SWEEPS, keep_house)):
@@ -79,6 +82,8 @@ def run(settings: Settings, parent: int | None = None) -> None:
         _loop(supervisor, lock, stop, parent)
     finally:
         supervisor.close()
+        if stand_by is not None:
+            stand_by.close()
         context.close()
 
 

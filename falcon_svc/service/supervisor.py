@@ -26,6 +26,7 @@ from pathlib import Path
 from falcon_svc.engines import Ended, Engine, Task
 from falcon_svc.errors import ConfigError
 from falcon_svc.pipeline.failures import MEMORY_TRIES, NO_MEMORY, OUT_OF_MEMORY
+from falcon_svc.service.busy import is_busy
 from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database, DatabaseError
@@ -34,7 +35,7 @@ from falcon_svc.storage.jobs import JobRepository, Problem, results_key
 from falcon_svc.storage.states import CANCELING, PREPARING
 from falcon_svc.storage.tables import Attempt, Job
 
-POLL_S = 0.2
+POLL_S = 0.1
 SWEEP_S = 60.0
 LOCK = "supervisor.lock"
 AT_WORK_ALREADY = "taken"
@@ -80,6 +81,7 @@ class Supervisor:
 
     def step(self) -> None:
         """Do whatever is due now; takes milliseconds."""
+        self.engine.make_way(needed=is_busy(self.settings))
         self._check()
         for ended in self.engine.ended():
             with self._apart(ended.task.id):

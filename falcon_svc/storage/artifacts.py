@@ -57,12 +57,15 @@ class ArtifactStore:
             self._put(source, self._place(key))
 
     def put_directory(self, source: Path, key: str, *, last: str) -> None:
-        """Copy a directory's files; `last` names the one that says that all are there."""
+        """Take a directory's files in and leave them there; on one disk, no byte is copied.
+
+        `last` names the file that says that all are there. None may be changed afterwards.
+        """
         names = sorted(path.name for path in source.iterdir() if path.name != last)
         for name in [*names, last]:
             copy = source.with_name(f"{source.name}.{name}.copy")
             with _storage_errors(key):
-                shutil.copyfile(source / name, copy)
+                _second_name(source / name, copy)
                 self._put(copy, self._place(f"{key}/{name}"))
 
     def _put(self, source: Path, target: str) -> None:
@@ -190,6 +193,15 @@ def _move(source: Path, target: Path) -> None:
         source.unlink()
     for folder in {target.parent, *made}:
         _sync(folder)
+
+
+def _second_name(source: Path, fresh: Path) -> None:
+    """Let a file have a second name, or a copy where the file system has no such thing."""
+    fresh.unlink(missing_ok=True)
+    try:
+        fresh.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, fresh)
 
 
 def _make_folder(folder: Path) -> list[Path]:

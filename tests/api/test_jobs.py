@@ -68,9 +68,9 @@ def _words(pid):
     import psutil
 
     try:
-        return psutil.Process(pid).cmdline()
+        return " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
-        return []
+        return ""
 
 
 def _is_confined(pid):
