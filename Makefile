@@ -1,4 +1,4 @@
-# make demo | demo-images | serve | test | lint | types | check | clean
+# make demo | demo-images | serve | test | lint | types | check | clients | clean
 #
 # Everything runs in a virtual environment, VENV (default .venv), which is made with the first
 # Python >= 3.11 that is found and filled from PyPI; it is filled again when pyproject.toml changes.
@@ -11,7 +11,7 @@ PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo demo-images serve test lint types check clean
+.PHONY: help demo demo-images serve test lint types check clients clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -36,6 +36,10 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 check: lint types test
+
+# Clients that others generate from /v1/openapi.json, compiled and driven; needs node, npm and PyPI.
+clients: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.clients.make
 
 clean:
 	rm -rf .venv out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

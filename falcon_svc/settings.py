@@ -6,7 +6,10 @@ values. A worker process inherits its environment, so that all parts see the sam
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +17,15 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from falcon_svc.errors import ConfigError
+from falcon_svc.wrong_fields import wrong_fields
 
 SECRETS = frozenset({"FALCON_DATABASE_URL"})
 """Variables that no other machine is told: whoever needs them there has them set there."""
+CLIENTS = frozenset({"URL", "KEY"})
+"""What the client reads."""
+PREFIX = "FALCON_"
+NEAR = 0.8
+"""Likeness of two names (difflib's ratio) from which one is taken for the other, misspelt."""
 
 
 class Settings(BaseSettings):
@@ -154,17 +163,35 @@ def read_settings() -> Settings:
     Raises
     ------
     ConfigError
-        A value is out of range; the sentence names the first one.
+        A value is out of range, or a name is misspelt; the sentence names one.
     """
+    _check_names(os.environ)
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
+        (wrong,) = wrong_fields([first], {first["loc"][0]: first.get("input")})
         name = f"FALCON_{str(first['loc'][0]).upper()}"
         raise ConfigError(
-            f"Setting {name}: {first['msg']}, found {first.get('input')!r}; see "
-            "docs/operations.md for the settings and their ranges."
+            f"Setting {name}: {wrong['detail']}; see docs/operations.md for the settings and their "
+            "ranges."
         ) from error
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    """Refuse what is nearly the name of a setting: it would be passed over without a word.
+
+    Other programs' variables may begin with FALCON_ too.
+    """
+    known = {name.upper() for name in Settings.model_fields} | CLIENTS
+    for name in (name for name in environment if name.startswith(PREFIX)):
+        own = name.removeprefix(PREFIX)
+        near = difflib.get_close_matches(own, known, 1, NEAR)
+        if own not in known and near:
+            raise ConfigError(
+                f"Expected the setting {PREFIX}{near[0]}, found {name[:60]} in the environment; "
+                "write it so, or unset it (docs/operations.md lists all)."
+            )
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,9 +14,10 @@ from falcon_svc import __version__
 from falcon_svc.api import problems
 from falcon_svc.api.documents import Application
 from falcon_svc.api.feed import Feed
+from falcon_svc.api.methods import Methods
 from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
-from falcon_svc.api.routes import batches, datasets, discover, jobs, models, results, system
+from falcon_svc.api.routes import batches, datasets, discover, jobs, models, pages, results, system
 from falcon_svc.service.busy import Busy
 from falcon_svc.service.context import Context
 from falcon_svc.service.supervise import Companion
@@ -48,7 +49,9 @@ def create_app(
     vitals = vitals or Vitals()
     metrics, busy = Metrics(vitals, worker), Busy(settings)
     app = Application(
+        keys_required=settings.keys_required,
         title="falcon-svc",
+        license_info={"name": "MIT", "identifier": "MIT"},
         version=__version__,
         description="Discover the fine classes inside coarsely labelled data.",
         lifespan=lambda _: _lifespan(settings, vitals, busy),
@@ -58,10 +61,11 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
-    for part in (datasets, jobs, results, batches, models, discover):
+    for part in (datasets, jobs, results, batches, models, discover, pages):
         app.include_router(part.router)
     app.include_router(system.router(metrics, vitals, worker))
     problems.install(app)
+    app.add_middleware(Methods, methods_of=app.methods_of)
     app.add_middleware(Bodies, most=settings.max_uploads)
     app.add_middleware(Gate)
     app.add_middleware(Limits, settings=settings)

@@ -40,13 +40,23 @@ JOB: Example = {
     "attempt": 1,
     "config": {"counts": {"n_fine": 40}, "seed": 0},
     "metadata": {"run": "7"},
-    "summary": {"n_samples": 1200, "n_fine": 40, "seconds": 38.6},
+    "summary": {
+        "n_samples": 1200,
+        "n_fine": 40,
+        "n_fine_origin": "allocated",
+        "seconds": 38.6,
+        "stages": [
+            {"name": "structure", "seconds": 30.1, "peak_rss_bytes": 734_003_200},
+            {"name": "head", "seconds": 8.5, "peak_rss_bytes": 801_112_064},
+        ],
+    },
     "created_at": WHEN[0],
     "preparing_at": WHEN[1],
     "running_at": WHEN[1],
     "ended_at": WHEN[2],
     "expires_at": EXPIRES,
 }
+JOB_EVENT: Example = {"at": WHEN[0], "state": "queued"}
 UPLOAD: Example = {
     "id": UPLOAD_ID,
     "name": "birds.npz",
@@ -103,6 +113,7 @@ GRAPH: Example = {
     "nodes": [{"id": "coarse/owls"}, {"id": "fine/3"}],
     "edges": [{"source": "coarse/owls", "target": "fine/3", "weight": 1.0}],
 }
+COUNT: Example = {"coarse": "owls", "n_fine": 18, "low": 18, "high": 18, "origin": "allocated"}
 ORDER: Example = {
     "dataset_id": DATASET_ID,
     "config": {"counts": {"n_fine": 40}, "seed": 0},
@@ -117,6 +128,7 @@ EXAMPLES: dict[str, Example] = {
     "CompleteIn": {"sha256": SHA256, "options": {"coarse_column": "order"}},
     "JobIn": ORDER,
     "JobOut": JOB,
+    "JobEvent": JOB_EVENT,
     "Page_JobOut_": {"items": [JOB], "next_page_token": f"{JOB_ID}.{SHA256[:32]}"},
     "BatchIn": {"jobs": [{**ORDER, "custom_id": "birds, 40 classes"}], "metadata": {}},
     "BatchOut": BATCH,
@@ -129,6 +141,7 @@ EXAMPLES: dict[str, Example] = {
         "assignments": [SAMPLE],
         "graph": GRAPH,
     },
+    "Count": COUNT,
     "RelationOut": RELATION,
     "PredictIn": {"vectors": [[0.25, -1.5], [0.0, 2.0]], "coarse": ["owls", None]},
     "PredictOut": {"predictions": [PREDICTION]},

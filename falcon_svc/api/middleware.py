@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from falcon_svc.api import problems
-from falcon_svc.api.documents import OPEN
+from falcon_svc.api.documents import is_open
 from falcon_svc.api.turns import Turn
 from falcon_svc.errors import FalconError
 from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller, no_key
@@ -124,7 +124,7 @@ class Limits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or is_open(scope["path"]):
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         waits = scope["path"].endswith("/events") or "prefer" in headers
@@ -180,7 +180,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller in `request.state.caller`, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or is_open(scope["path"]):
             return await self.app(scope, receive, send)
         connection = HTTPConnection(scope)
         try:
@@ -199,7 +199,7 @@ class Bodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in OPEN or not _has_body(scope):
+        if scope["type"] != "http" or is_open(scope["path"]) or not _has_body(scope):
             return await self.app(scope, receive, send)
         tenant = scope["state"]["caller"].tenant
         if self.coming[tenant] >= self.most:

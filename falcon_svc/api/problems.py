@@ -21,6 +21,7 @@ from falcon_svc.errors import (
     StorageError,
 )
 from falcon_svc.storage import DatabaseError, is_full
+from falcon_svc.wrong_fields import WrongField, wrong_fields
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
@@ -108,7 +109,8 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
 
 def of(error: FalconError) -> Response:
     """Return the problem document of an error of ours."""
-    return problem(status_of(error), error.code, str(error))
+    more = {"errors": error.errors} if error.errors else {}
+    return problem(status_of(error), error.code, str(error), **more)
 
 
 def status_of(error: FalconError) -> int:
@@ -139,15 +141,21 @@ def _ours(_: Request, error: Exception) -> Response:
 def _invalid(_: Request, error: Exception) -> Response:
     """Every field that is wrong, by JSON pointer."""
     assert isinstance(error, RequestValidationError)
-    errors = [
-        {"pointer": "/" + "/".join(map(str, one["loc"])), "detail": one["msg"]}
-        for one in error.errors()
-    ]
+    errors = [wrong for one in error.errors() for wrong in _wrong(one, error.body)]
     is_json = all(one["type"] != "json_invalid" for one in error.errors())
     status, code = (422, "invalid_request") if is_json else (400, "invalid_json")
     first = errors[0]
-    detail = f"Expected a valid request, found at {first['pointer']}: {first['detail']}."
+    detail = f"Expected a valid request, found at {first['pointer']}: {first['detail']}; mend it."
     return problem(status, code, detail, errors=errors)
+
+
+def _wrong(error: dict[str, Any], body: Any) -> list[WrongField]:
+    """Return what is wrong at one place of a body, or of a parameter: `/query/state`."""
+    where, *path = error["loc"]
+    if where == "body":
+        return wrong_fields([{**error, "loc": path}], body, "/body")
+    name = path[0] if path else ""
+    return wrong_fields([{**error, "loc": [name]}], {name: error.get("input")}, f"/{where}")
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -156,7 +164,7 @@ def _http(request: Request, error: Exception) -> Response:
     detail = _DETAILS.get(error.status_code, str(error.detail))
     response = problem(error.status_code, code, detail)
     response.headers.update(error.headers or {})
-    methods = request.app.methods_of(request.url.path) if error.status_code == 405 else None
+    methods = request.app.methods_of(request.scope["path"]) if error.status_code == 405 else None
     if methods:  # the router names those of one route only
         response.headers["Allow"] = ", ".join(methods)
     return response

@@ -27,6 +27,13 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class FieldProblem(BaseModel):
+    """One thing that is wrong with a request."""
+
+    pointer: str = Field(examples=["/counts/n_fine"], description="JSON pointer to it.")
+    detail: str = Field(examples=["expected a valid integer, found 'many'"])
+
+
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
@@ -35,7 +42,7 @@ class Problem(BaseModel):
     code: str = Field(examples=["not_found"], description="Stable, for programs.")
     detail: str = Field(description="Expected, found, remedy; for people.")
     request_id: str | None = Field(None, description="Of the request, as in the service's log.")
-    errors: list[dict[str, Any]] = Field(default_factory=list, description="Each thing wrong.")
+    errors: list[FieldProblem] = Field(default_factory=list, description="Each thing wrong.")
 
 
 class Failure(BaseModel):
@@ -56,6 +63,19 @@ class Page(BaseModel, Generic[Item]):
     next_page_token: str | None = Field(None, description="None on the last page.")
 
 
+class DatasetSummary(BaseModel):
+    """What is in a data set."""
+
+    model_config = ConfigDict(extra="allow")
+
+    n_samples: int
+    n_dims: int | None = Field(None, description="Numbers of each sample; null for images.")
+    kind: str = Field(examples=["vectors"])
+    classes: dict[str, dict[str, int]] = Field(
+        description="Label source -> coarse class -> samples."
+    )
+
+
 class DatasetOut(BaseModel):
     """A data set."""
 
@@ -66,7 +86,7 @@ class DatasetOut(BaseModel):
     sha256: str = Field(description="Of the file's bytes, hex.")
     options: dict[str, Any]
     metadata: Metadata
-    summary: dict[str, Any] | None = Field(None, description="Samples, dimensions, classes.")
+    summary: DatasetSummary | None = Field(None, description="Once it was read.")
     error: Failure | None = Field(None, description="Why it is invalid, row by row.")
     created_at: datetime
     validated_at: datetime | None = None
@@ -167,6 +187,28 @@ class Progress(BaseModel):
         return cls(done=done, total=row.total, eta_s=row.eta_s)
 
 
+class Stage(BaseModel):
+    """One stage of a discovery."""
+
+    name: str
+    seconds: float
+    peak_rss_bytes: int = Field(description="Most memory that the process had had until its end.")
+
+
+class JobSummary(BaseModel):
+    """What came of a discovery, in short."""
+
+    n_samples: int
+    n_fine: int = Field(description="F, the number of fine classes.")
+    n_fine_origin: Literal["given", "allocated", "estimated"] | None = Field(
+        None,
+        description="Whether every coarse class's count was given, a total was shared out, or some "
+        "were estimated; null for jobs of earlier releases. `/counts` has each.",
+    )
+    seconds: float = Field(description="Of all stages.")
+    stages: list[Stage] = Field(default_factory=list, description="In order.")
+
+
 class JobOut(BaseModel):
     """A job."""
 
@@ -180,7 +222,7 @@ class JobOut(BaseModel):
     attempt: int = Field(description="0 before the first.")
     config: dict[str, Any]
     metadata: Metadata
-    summary: dict[str, Any] | None = Field(None, description="Once it has succeeded.")
+    summary: JobSummary | None = Field(None, description="Once it has succeeded.")
     error: Failure | None = Field(None, description="Once it has failed.")
     created_at: datetime
     preparing_at: datetime | None = None
@@ -212,6 +254,19 @@ class JobOut(BaseModel):
             ended_at=_maybe(row.ended_at),
             expires_at=_maybe(row.expires_at),
         )
+
+
+class JobEvent(BaseModel):
+    """A change of a job, as `data` of an event: what of it is other than before."""
+
+    at: datetime
+    state: State | None = None
+    attempt: int | None = None
+    stage: str | None = None
+    done: int | None = None
+    total: int | None = None
+    eta_s: float | None = None
+    error: Failure | None = None
 
 
 class BatchJobIn(JobIn):
@@ -284,6 +339,18 @@ class DiscoverOut(BaseModel):
     classes: list[FineClass]
     assignments: list[Sample]
     graph: dict[str, Any] = Field(description="Node-link JSON.")
+
+
+class Count(BaseModel):
+    """How many fine classes a coarse class holds (first label source)."""
+
+    coarse: str
+    n_fine: int = Field(description="The number used.")
+    low: int = Field(description="Least plausible number; n_fine where it was given.")
+    high: int = Field(description="Most plausible number; n_fine where it was given.")
+    origin: Literal["given", "allocated", "estimated"] = Field(
+        description="Given for this class; its share of a given total; or estimated."
+    )
 
 
 class RelationOut(BaseModel):

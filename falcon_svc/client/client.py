@@ -269,6 +269,10 @@ class Falcon:
         path = f"/v1/jobs/{job_id}/graph"
         return self._transport.send("GET", path, params={"format": format}).content
 
+    def counts(self, job_id: str) -> list[doc.Count]:
+        """Return how many fine classes each coarse class holds, and how that came about."""
+        return self._get(list[doc.Count], f"/v1/jobs/{job_id}/counts")
+
     def relation(self, job_id: str) -> list[doc.Relation]:
         """Return each label source's relation with its certificate."""
         return self._get(list[doc.Relation], f"/v1/jobs/{job_id}/relation")

@@ -18,6 +18,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,7 +221,19 @@ def pack_model(result: Path) -> Path:
 
 def _summary(found: Discovery) -> dict[str, Any]:
     seconds = sum(stage.seconds for stage in found.stages)
-    return {"n_samples": len(found.ids), "n_fine": found.n_fine, "seconds": seconds}
+    return {
+        "n_samples": len(found.ids),
+        "n_fine": found.n_fine,
+        "n_fine_origin": _origin(found),
+        "seconds": seconds,
+        "stages": [asdict(stage) for stage in found.stages],
+    }
+
+
+def _origin(found: Discovery) -> str:
+    """Return the least certain origin of a coarse class's count: all were as certain or more."""
+    origins = {one.origin for one in found.counts}
+    return next(name for name in ("estimated", "allocated", "given") if name in origins)
 
 
 def _measured(found: Discovery) -> dict[tuple[str, str], float]:

@@ -47,7 +47,7 @@ def submit(
         A `custom_id` comes twice, or a job would be refused alone; nothing is queued then.
     """
     _check_names(orders)
-    jobs.check(context, orders)
+    jobs.check(context, orders, place="/body/jobs/{}")
     asked = [[o.custom_id, o.dataset_id, o.config, o.metadata, o.webhook] for o in orders]
     once = Once.of(caller.tenant, key, "batch", asked, metadata)
 

@@ -78,10 +78,14 @@ class Order:
     custom_id: str | None = None
 
 
-def check(context: Context, orders: Sequence[Order]) -> None:
-    """Raise unless orders are good as far as their own words go."""
-    for order in orders:
-        check_config(context, order.config)
+def check(context: Context, orders: Sequence[Order], *, place: str = "/body") -> None:
+    """Raise unless orders are good as far as their own words go.
+
+    `place` is the pointer of an order in the request, with `{}` for its number where there are
+    several.
+    """
+    for number, order in enumerate(orders):
+        check_config(context, order.config, place=f"{place.format(number)}/config")
     urls = {order.webhook for order in orders if order.webhook is not None}
     if len(urls) > MOST_WEBHOOKS:
         raise RequestError(
@@ -93,8 +97,10 @@ def check(context: Context, orders: Sequence[Order]) -> None:
         check_url(url, context.settings)
 
 
-def check_config(context: Context, config: dict[str, Any]) -> None:
+def check_config(context: Context, config: dict[str, Any], *, place: str) -> None:
     """Raise for settings that are wrong, or that are not the client's to choose.
+
+    `place` is their pointer in the request.
 
     Raises
     ------
@@ -110,7 +116,13 @@ def check_config(context: Context, config: dict[str, Any]) -> None:
             "leave it out.",
             code="unknown_option",
         )
-    context.devices.check(make_config(resolve(config, context.settings)).device)
+    try:
+        made = make_config(resolve(config, context.settings))
+    except ConfigError as error:
+        for wrong in error.errors:
+            wrong["pointer"] = f"{place}{wrong['pointer']}"
+        raise
+    context.devices.check(made.device)
 
 
 def add(session: Session, tenant: str, order: Order) -> str:

@@ -11,6 +11,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -159,6 +160,12 @@ def _sample(found: Discovery, row: int) -> Record:
         "runner_up": runner_up if runner_up >= 0 else None,
         "fine_unmasked": int(table.fine_unmasked[row]),
     }
+
+
+def counts(found: Discovery) -> list[Record]:
+    """Return per coarse class of the first label source its number of fine classes, and whence."""
+    names = found.sources[0].names
+    return [{**asdict(one), "coarse": names[one.coarse]} for one in found.counts]
 
 
 def relations(context: Context, caller: Caller, job_id: str) -> list[Record]:

@@ -10,7 +10,13 @@ import pytest
 from tests.architecture.sources import ROOT, is_part, modules, within
 
 OWN = ("falcon_svc", "solver")
-OPEN_TO_ALL = {"falcon_svc", "falcon_svc.types", "falcon_svc.errors", "falcon_svc.progress"}
+OPEN_TO_ALL = {
+    "falcon_svc",
+    "falcon_svc.types",
+    "falcon_svc.errors",
+    "falcon_svc.progress",
+    "falcon_svc.wrong_fields",
+}
 COMPUTE = ("core", "discovery", "encoder", "joint", "neighbors", "solver")
 # Package -> what it may import of ours, besides itself and what is open to all.
 BELOW = {

@@ -54,7 +54,7 @@ async def discover(
 ) -> Response:
     """Send a data set and its settings, receive the fine classes, or the job to wait for."""
     settings = json_object("config", config)
-    jobs.check_config(context, settings)
+    jobs.check_config(context, settings, place="/body/config")
     reading = json_object("options", options)
     key = idempotency_key
 
