@@ -141,7 +141,7 @@ def _ours(_: Request, error: Exception) -> Response:
 def _invalid(_: Request, error: Exception) -> Response:
     """Every field that is wrong, by JSON pointer."""
     assert isinstance(error, RequestValidationError)
-    errors = [wrong for one in error.errors() for wrong in _wrong(one, error.body)]
+    errors = _wrong(error)
     is_json = all(one["type"] != "json_invalid" for one in error.errors())
     status, code = (422, "invalid_request") if is_json else (400, "invalid_json")
     first = errors[0]
@@ -149,13 +149,19 @@ def _invalid(_: Request, error: Exception) -> Response:
     return problem(status, code, detail, errors=errors)
 
 
-def _wrong(error: dict[str, Any], body: Any) -> list[WrongField]:
-    """Return what is wrong at one place of a body, or of a parameter: `/query/state`."""
-    where, *path = error["loc"]
-    if where == "body":
-        return wrong_fields([{**error, "loc": path}], body, "/body")
-    name = path[0] if path else ""
-    return wrong_fields([{**error, "loc": [name]}], {name: error.get("input")}, f"/{where}")
+def _wrong(error: RequestValidationError) -> list[WrongField]:
+    """Return each wrong place of the body, `/body/...`, or parameter, `/query/state`."""
+    by_part: dict[str, list[dict[str, Any]]] = {}
+    for one in error.errors():
+        where, *path = one["loc"]
+        place = path if where == "body" else path[:1]
+        by_part.setdefault(where, []).append({**one, "loc": place})
+    found = []
+    for where, errors in by_part.items():
+        names = {name: one.get("input") for one in errors for name in one["loc"]}
+        given = error.body if where == "body" else names
+        found += wrong_fields(errors, given, f"/{where}")
+    return found
 
 
 def _http(request: Request, error: Exception) -> Response:
