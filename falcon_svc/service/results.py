@@ -23,6 +23,7 @@ from falcon_svc.errors import InputError, StorageError
 from falcon_svc.pipeline.assignments_table import assignments_parquet
 from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.pipeline.result_files import read_discovery
+from falcon_svc.pipeline.spreadsheets import harmless
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -38,7 +39,6 @@ BORDER_MARGIN = 0.1
 Record = dict[str, Any]
 Loaded = TypeVar("Loaded")
 _log = logging.getLogger(__name__)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def directory(context: Context, caller: Caller, job_id: str) -> tuple[Job, Path]:
@@ -216,7 +216,7 @@ def _csv_rows(found: Discovery) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer: csv.DictWriter[str] | None = None
     for row in range(len(found.ids)):
-        record = {name: _harmless(value) for name, value in _sample(found, row).items()}
+        record = {name: harmless(value) for name, value in _sample(found, row).items()}
         if writer is None:
             writer = csv.DictWriter(buffer, list(record))
             writer.writeheader()
@@ -224,10 +224,6 @@ def _csv_rows(found: Discovery) -> Iterator[bytes]:
         yield buffer.getvalue().encode()
         buffer.seek(0)
         buffer.truncate()
-
-
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def assignments(found: Discovery, media_type: str) -> Iterator[bytes]:

@@ -17,7 +17,8 @@ from tests.api.running import planted
 from tests.architecture.sources import ROOT, within
 
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
-UNNAMED = {"internal": 500, "storage": 507, "storage_full": 507}
+SETTINGS = ("bad_config", "bad_encoder", "infeasible_constraints", "bad_input")
+UNNAMED = {"internal": 500, "storage": 507, "storage_full": 507, **dict.fromkeys(SETTINGS, 422)}
 """Codes of errors whose kind tells the status."""
 
 
@@ -62,6 +63,16 @@ def test_every_refusal_has_its_status():
         raised |= set(re.findall(r'RequestError\([^()]*?code="(\w+)"', module.text, re.S))
     assert raised >= {"expired", "too_large", "not_finished"}
     assert raised <= set(STATUS)
+
+
+def test_every_code_is_explained_somewhere():
+    """A code is for programs, whose authors must find what it means."""
+    pages = ("api.md", "input-formats.md", "operations.md", "cli.md")
+    text = "".join((ROOT / "docs" / name).read_text("utf-8") for name in pages)
+    sources = "".join(module.text for module in within("falcon_svc"))
+    raised = set(re.findall(r'\bcode(?:: str)? ?= ?"(\w+)"', sources))
+    bases = {"falcon_error", "service"}  # of classes that are raised with a code of their own
+    assert len(raised) > 60 and raised - bases <= set(re.findall(r"`(\w+)`", text))
 
 
 def test_codes_of_jobs_are_those_of_the_program():
