@@ -19,7 +19,7 @@ from falcon_svc.api import problems
 from falcon_svc.api.examples import EXAMPLES, problem_example
 from falcon_svc.api.schemas import JobEvent, PredictIn, Problem
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.service.datasets import OPTIONS
+from falcon_svc.data.config import ReadingOptions
 
 Document = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]
@@ -168,13 +168,11 @@ def _operations(document: Document) -> Iterable[tuple[str, Document]]:
 def _models() -> Document:
     """Return what routes name without its type, and settings as the configuration has them."""
     made: Document = {}
-    for model in (Problem, PredictIn, JobEvent, DiscoveryConfig):
+    for model in (Problem, PredictIn, JobEvent, ReadingOptions, DiscoveryConfig):
         schema = _schema_of(model)
         made |= schema.pop("$defs", {})
         made[model.__name__] = schema
-    options = {**made.pop("DataConfig"), "title": "ReadingOptions"}
-    options["properties"] = {k: v for k, v in options["properties"].items() if k in OPTIONS}
-    made["ReadingOptions"] = options
+    del made["DataConfig"]  # its limits are the operator's
     made["DiscoveryConfig"]["properties"]["data"] = {"$ref": SCHEMAS.format(model="ReadingOptions")}
     made["Metadata"] = {
         "type": "object",

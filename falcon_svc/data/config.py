@@ -16,8 +16,8 @@ PILLOW_PIXEL_LIMIT = 89_000_000  # above this Pillow warns of a decompression bo
 SourceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,100}$")]
 
 
-class DataConfig(BaseModel):
-    """What to read from a data set, and the limits it must keep."""
+class ReadingOptions(BaseModel):
+    """What to read from a data set; whoever sends one says so."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +50,11 @@ class DataConfig(BaseModel):
     bad_image_fraction: StrictFloat = Field(
         0.01, ge=0, lt=1, description="Share of unreadable images that are skipped, 0 to < 1."
     )
+
+
+class DataConfig(ReadingOptions):
+    """What to read from a data set, and the limits it must keep: these are the operator's."""
+
     max_bytes: StrictInt = Field(
         32 * 2**30, ge=1, description="Bytes of one array or file after unpacking."
     )

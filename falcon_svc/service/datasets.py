@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from falcon_svc.data.config import ReadingOptions
 from falcon_svc.data.registry import FORMATS
 from falcon_svc.service.context import Context
 from falcon_svc.service.idempotency import Once
@@ -25,12 +26,7 @@ from falcon_svc.storage.jobs import results_key
 from falcon_svc.storage.tables import Dataset
 from falcon_svc.storage.uploads import UploadRepository
 
-OPTIONS = frozenset(
-    {
-        "coarse_column", "label_sources", "fine_column", "id_column", "text_column",
-        "vector_column", "obsm_key", "bad_image_fraction",
-    }
-)  # fmt: skip
+OPTIONS = frozenset(ReadingOptions.model_fields)
 LONGEST_NAME = 200
 _UNCLEAN = re.compile(r"[/\\\x00-\x1f\x7f]")
 

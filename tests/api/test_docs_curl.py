@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from falcon_svc.api.problems import STATUS
+from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.webhooks import signature
 from tests.api.curl_blocks import blocks_of, misses, needs_curl, run
 from tests.api.running import planted
@@ -112,3 +113,8 @@ def test_limits_are_the_settings(http):
 
     names = re.findall(r"`FALCON_(\w+)`", API)
     assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_the_guide_names_every_reading_option():
+    text = API.partition("Reading\noptions are")[2].partition(".")[0]
+    assert set(re.findall(r"`(\w+)`", text)) == OPTIONS

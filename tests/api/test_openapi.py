@@ -14,9 +14,11 @@ from falcon_svc.api.documents import OPEN
 from falcon_svc.api.examples import EXAMPLES, problem_example
 from falcon_svc.api.routes import pages
 from falcon_svc.config import DiscoveryConfig
+from falcon_svc.data.config import DataConfig
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.settings import Settings
 
+OPERATORS = {"probe_hdf5", "ratio_free_bytes"}
 FORMS = {"Body_create_dataset", "Body_discover"}
 
 
@@ -141,6 +143,9 @@ def test_examples_are_what_their_models_take(name):
 def test_settings_are_those_of_the_configuration(document):
     known = document["components"]["schemas"]
     assert set(known["ReadingOptions"]["properties"]) == OPTIONS
+    limits = {name for name in DataConfig.model_fields if name.startswith(("max_", "hdf5_"))}
+    assert len(limits) >= 8 and OPTIONS >= set(DataConfig.model_fields) - limits - OPERATORS
+    assert "count_features" in OPTIONS and not OPTIONS & (limits | OPERATORS)
     assert set(known["DiscoveryConfig"]["properties"]) == set(DiscoveryConfig.model_fields)
     for form in FORMS:
         assert known[form]["properties"]["options"] == {

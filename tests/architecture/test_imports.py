@@ -38,7 +38,7 @@ BELOW = {
         *("config", "data", "discovery.result", "engines", "pipeline", "settings", "storage"),
     ),
     "client": (),
-    "api": ("config", "service", "settings", "storage"),
+    "api": ("config", "data.config", "service", "settings", "storage"),
     "bench": (
         *(*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
         *("client", "service", "settings", "storage"),
