@@ -35,7 +35,7 @@ JOB: Example = {
     "id": JOB_ID,
     "dataset_id": DATASET_ID,
     "state": "succeeded",
-    "stage": "report",
+    "stage": "map",
     "progress": {"done": 1, "total": 1, "eta_s": None},
     "attempt": 1,
     "config": {"counts": {"n_fine": 40}, "seed": 0},
@@ -97,7 +97,14 @@ RELATION: Example = {
     "relation": [[0, 1], [1, 0]],
     "regret": [[1.25, 0.0], [0.0, 2.5]],
     "status": "optimal",
-    "certificate": None,
+    "certificate": {
+        "format": "relation-certificate/1",
+        "method": "cp_sat",
+        "status": "optimal",
+        "objective": 0.83,
+        "bound": 0.83,
+        "gap": 0.0,
+    },
 }
 PREDICTION: Example = {
     "fine": 3,
@@ -109,9 +116,33 @@ PREDICTION: Example = {
 GRAPH: Example = {
     "directed": True,
     "multigraph": False,
-    "graph": {},
-    "nodes": [{"id": "coarse/owls"}, {"id": "fine/3"}],
-    "edges": [{"source": "coarse/owls", "target": "fine/3", "weight": 1.0}],
+    "graph": {"dataset_digest": SHA256, "seed": 0},
+    "nodes": [
+        {
+            "id": "coarse/coarse/1",
+            "kind": "coarse",
+            "label": "owls",
+            "label_source": "coarse",
+            "size": 500,
+        },
+        {
+            "id": "fine/3",
+            "kind": "fine",
+            "label": "3",
+            "size": 31,
+            "mean_confidence": 0.94,
+            "stability": 0.88,
+        },
+    ],
+    "edges": [
+        {
+            "source": "coarse/coarse/1",
+            "target": "fine/3",
+            "label_source": "coarse",
+            "next_best": "gulls",
+            "price": 0.71,
+        }
+    ],
 }
 COUNT: Example = {"coarse": "owls", "n_fine": 18, "low": 18, "high": 18, "origin": "allocated"}
 ORDER: Example = {

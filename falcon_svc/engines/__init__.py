@@ -21,4 +21,4 @@ def open_engine(settings: Settings, stand_by: StandBy | None = None) -> Engine:
     """
     if settings.engine == "ray":
         return RayEngine(settings)
-    return LocalEngine(settings, stand_by=stand_by)
+    return LocalEngine(settings, stand_by=stand_by, patient=True)

@@ -40,12 +40,20 @@ class LocalEngine:
         Module that a child runs.
     stand_by
         What children without a GPU are copies of, once it is ready.
+    patient
+        Whether tasks wait while that loads: those that would have to load as much.
     """
 
     def __init__(
-        self, settings: Settings, *, worker: str = WORKER, stand_by: StandBy | None = None
+        self,
+        settings: Settings,
+        *,
+        worker: str = WORKER,
+        stand_by: StandBy | None = None,
+        patient: bool = False,
     ) -> None:
         self._settings, self._worker, self._stand_by = settings, worker, stand_by
+        self._patient = patient
         self._children: dict[Task, Child] = {}
         self._nice: dict[Task, int] = {}
         self._oom_kills: dict[Task, int] = {}
@@ -72,7 +80,12 @@ class LocalEngine:
         return frozenset({"auto", "cpu", "cuda"} if self._gpus else {"auto", "cpu"})
 
     def has_room(self, device: str) -> bool:
-        """Whether a slot is free, and a GPU where one is needed and there are some."""
+        """Whether a slot is free, and a GPU where one is needed and there are some.
+
+        There is no room while what stands by is loading, if tasks are to wait for it.
+        """
+        if self._patient and self._stand_by is not None and self._stand_by.is_loading:
+            return False
         lacks_gpu = device == "cuda" and self._gpus and not self._free_gpus()
         return len(self._children) < self._settings.slots and not lacks_gpu
 

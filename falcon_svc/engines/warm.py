@@ -2,8 +2,8 @@
 
 Loading torch, the solver and the rest takes longer than a small job. A process that has done so
 stands by (`multiprocessing`'s fork server, which loads `WARM`), and each task is a copy of it;
-copies share its memory until they write. Until it is ready, and whenever it has died, tasks start
-as processes of their own, as they would without it.
+copies share its memory until they write. While it loads, jobs wait for it; where it has died, tasks
+start as processes of their own, as they would without it.
 
 What could be unsafe to copy is kept out of it: it has one thread (the numerical libraries get
 theirs in the copy) and never sees a GPU, so that tasks with one are processes of their own too. It
@@ -89,13 +89,14 @@ class StandBy:
     def __init__(self, loads: str = WARM) -> None:
         self._loads = loads
         self._watchman: ForkServerProcess | None = None
-        self._ready = threading.Event()
+        self._ready, self._loading = threading.Event(), threading.Event()
 
     def start(self) -> None:
         """Let it load, or load again if it has died; returns at once."""
         _context.set_forkserver_preload([self._loads])
         forkserver.ensure_running()  # in this thread, with which it dies
         self._ready.clear()
+        self._loading.set()
         self._watchman = _context.Process(target=_wait, args=(self._loads,), daemon=True)
         threading.Thread(target=self._await, args=(self._watchman,), daemon=True).start()
 
@@ -105,6 +106,13 @@ class StandBy:
             self._ready.set()
         except (OSError, EOFError):
             _log.warning("no process stands by; tasks start as processes of their own")
+        finally:
+            self._loading.clear()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it will be ready soon: sooner than a process that begins to load now."""
+        return self._loading.is_set()
 
     def is_ready(self) -> bool:
         """Whether it can be copied at once; one that has died is started again."""

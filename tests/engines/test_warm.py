@@ -94,6 +94,17 @@ def test_while_none_stands_by_tasks_start_as_processes_of_their_own(bench):
     engine.close()
 
 
+def test_jobs_wait_while_it_loads_and_checks_do_not(bench):
+    loading = StandBy(SERVER)
+    jobs = LocalEngine(bench.settings, worker=PUPPET, stand_by=loading, patient=True)
+    checks = LocalEngine(bench.settings, worker=PUPPET, stand_by=loading)
+    assert jobs.has_room("auto")  # it was never asked to load
+    loading._loading.set()
+    assert (jobs.has_room("auto"), checks.has_room("cpu")) == (False, True)
+    loading._loading.clear()  # it has loaded, or failed to
+    assert jobs.has_room("auto")
+
+
 def test_one_that_died_is_followed_by_another(bench, engine, stand_by):
     task = new_task("sleep")
     server = psutil.Process(bench.at_work(engine, task)["pid"]).ppid()
@@ -142,6 +153,9 @@ def test_children_step_back_while_they_are_asked_to(bench, engine):
     assert psutil.Process(pid).nice() == own
     engine.make_way(needed=True)
     assert psutil.Process(pid).nice() == min(own + 3, 19)
+    session = Path(f"/proc/{pid}/autogroup")
+    if session.exists():  # this kernel shares the processor out among sessions first
+        assert session.read_text().strip().endswith(f"nice {min(own + 3, 19)}")
     engine.make_way(needed=False)
     privileged = os.geteuid() == 0
     assert psutil.Process(pid).nice() == (own if privileged else min(own + 3, 19))
