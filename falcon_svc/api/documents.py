@@ -52,6 +52,7 @@ MEANING = {
     403: "Not with this key, or not from this page.",
     404: "Not there, or another tenant's.",
     406: "None of the media types in `Accept` is offered.",
+    408: "The body did not arrive in time.",
     409: "Not in the state that things are in.",
     410: "It was there, and is no longer.",
     413: "Too large, or more than the tenant may keep.",
@@ -90,7 +91,7 @@ def _refusal(status: int) -> dict[str, Any]:
     return {**found, "headers": RETRY} if status in (429, 503) else found
 
 
-GATED = refused(400, 401, 403, 413, 415, 422, 429, 500, 503)
+GATED = refused(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)
 """What any request may meet before a route sees it."""
 
 

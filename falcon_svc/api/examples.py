@@ -201,6 +201,7 @@ _CODES = {
     403: "forbidden",
     404: "not_found",
     406: "not_acceptable",
+    408: "too_slow",
     409: "no_result",
     410: "expired",
     413: "too_large",

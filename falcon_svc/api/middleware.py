@@ -21,6 +21,7 @@ from starlette.requests import HTTPConnection
 
 from falcon_svc.api import problems
 from falcon_svc.api.documents import is_open
+from falcon_svc.api.patience import Arrival
 from falcon_svc.api.turns import Turn
 from falcon_svc.errors import FalconError
 from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller, no_key
@@ -115,7 +116,7 @@ def _timing(passed_s: float, waited_s: float) -> str:
 
 
 class Limits:
-    """Refuses what is too large, encoded, or one request too many."""
+    """Refuses what is too large, too slow, encoded, or one request too many."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
@@ -152,15 +153,13 @@ class Limits:
             return await problems.of(_encoded())(scope, receive, send)
         if int(length) > most:
             return await problems.of(_too_large(most))(scope, receive, send)
-        taken = 0
+        arrival = Arrival(receive)
 
         async def count() -> Message:
-            nonlocal taken
             turn.rest()
-            message = await receive()
+            message = await arrival.next()
             await turn.take_again()
-            taken += len(message.get("body", b""))
-            if taken > most:
+            if arrival.size_bytes > most:
                 raise HTTPException(413, str(_too_large(most)))
             return message
 

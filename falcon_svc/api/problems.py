@@ -37,6 +37,7 @@ STATUS = {
     "bad_host": 403,
     "cross_origin": 403,
     "not_found": 404,
+    "too_slow": 408,
     "method_not_allowed": 405,
     "already_finished": 409,
     "not_finished": 409,
@@ -104,6 +105,8 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == 408:
+        headers["Connection"] = "close"  # the rest may still come, and is no request
     return JSONResponse({**body, **more}, status, headers, media_type=MEDIA_TYPE)
 
 

@@ -51,6 +51,7 @@ def serve(
     import uvicorn
 
     from falcon_svc.api.app import create_app
+    from falcon_svc.api.patience import Patient
     from falcon_svc.service.context import prepare
     from falcon_svc.service.supervise import Companion, take_lock
     from falcon_svc.service.vitals import Vitals
@@ -65,6 +66,7 @@ def serve(
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Patient,
             access_log=False,
             log_level="warning",
             server_header=False,
