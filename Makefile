@@ -8,6 +8,12 @@ BIN := $(VENV)/bin
 DEMO_OUT ?= out/demo
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 
+# torch for CPUs, a few hundred MB; what PyPI has for Linux brings 4 GB of CUDA along. For a GPU, or
+# where this index cannot be reached: make TORCH_INDEX= ...
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := 'torch>=2.10' 'torchvision>=0.25'
+PIP := $(BIN)/python -m pip install --quiet
+
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
@@ -44,13 +50,20 @@ clients: $(VENV)/.installed-dev
 clean:
 	rm -rf .venv out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+define install_torch
+	@test -z "$(TORCH_INDEX)" || $(PIP) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) \
+	  || echo "$(TORCH_INDEX) was not reached; torch comes from PyPI, with CUDA on Linux." >&2
+endef
+
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	$(install_torch)
+	$(PIP) --editable '.[cpu]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first with --group
-	$(BIN)/python -m pip install --quiet --editable '.[cpu]' --group dev
+	$(PIP) --upgrade 'pip>=25.1'  # the first with --group
+	$(install_torch)
+	$(PIP) --editable '.[cpu]' --group dev
 	@touch $(VENV)/.installed $@
 
 $(BIN)/python:
