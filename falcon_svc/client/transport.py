@@ -76,7 +76,9 @@ class Transport:
                 if last or not (again or isinstance(error, httpx.ConnectError)):
                     raise unreachable(self.http.base_url, error) from error
                 if number == 0:
-                    _log.warning("%s does not answer yet (%s); trying again", self.http.base_url, error)
+                    _log.warning(
+                        "%s does not answer yet (%s); trying again", self.http.base_url, error
+                    )
                 pause(number, None)
                 continue
             if last or answer.status_code not in (AGAIN if again else LATER):

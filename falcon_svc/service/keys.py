@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from falcon_svc.durable import sync_file
 from falcon_svc.errors import ConfigError
 from falcon_svc.service.refusals import RequestError
 from falcon_svc.storage import Database
@@ -217,8 +218,7 @@ def read_pepper(data_dir: Path) -> bytes:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
         with suppress(FileExistsError):
             os.link(fresh, path)
         fresh.unlink()

@@ -13,6 +13,7 @@ OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
+    "falcon_svc.durable",
     "falcon_svc.errors",
     "falcon_svc.progress",
     "falcon_svc.wrong_fields",
