@@ -15,8 +15,8 @@ from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 
 LOOK_S = 0.5
-BUSY_PER_S = 20.0
-"""Requests: fewer are answered beside jobs of equal right without anybody noticing."""
+BUSY_PER_S, BUSY_CORES = 20.0, 0.2
+"""Requests, or processor seconds, a second: less is done beside jobs of equal right, unnoticed."""
 LASTS_S = 5.0
 
 
@@ -39,9 +39,10 @@ class Busy:
     async def follow(self, vitals: Vitals) -> None:
         """Tell, until cancelled."""
         while True:
-            self._requests = 0
+            self._requests, used_s = 0, time.process_time()
             await asyncio.sleep(LOOK_S)
-            if self._requests > BUSY_PER_S * LOOK_S:
+            cores = (time.process_time() - used_s) / LOOK_S
+            if self._requests > BUSY_PER_S * LOOK_S or cores > BUSY_CORES:
                 with vitals.turn("load"):
                     _file(self._settings).touch()
 
