@@ -17,7 +17,8 @@ from pydantic_core import core_schema
 
 from falcon_svc.api import problems
 from falcon_svc.api.examples import EXAMPLES, problem_example
-from falcon_svc.api.schemas import JobEvent, PredictIn, Problem
+from falcon_svc.api.result_schemas import PredictIn
+from falcon_svc.api.schemas import JobEvent, Problem
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.data.config import ReadingOptions
 

@@ -13,7 +13,7 @@ import hashlib
 import re
 import shutil
 import tempfile
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +158,9 @@ class ArtifactStore:
     def remove(self, key: str) -> None:
         """Delete a file or directory, if it is there."""
         place = self._place(key)
-        if self.files.exists(place):
-            self.files.rm(place, recursive=True)
+        while self.files.exists(place):
+            with suppress(FileNotFoundError):  # another process removes it at the same time
+                self.files.rm(place, recursive=True)
         self._forget(self._copy(key))
         for copy in self.cache.glob(f"{self._copy(key).name}{APART}*"):
             self._forget(copy)

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
-from falcon_svc.api import problems, schemas
+from falcon_svc.api import problems, result_schemas, schemas
 from falcon_svc.api.app import create_app
 from falcon_svc.api.documents import OPEN
 from falcon_svc.api.examples import EXAMPLES, problem_example
@@ -135,7 +135,8 @@ def test_files_and_lists_are_described_as_generators_know_them(document):
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - FORMS))
 def test_examples_are_what_their_models_take(name):
     generic = re.fullmatch(r"Page_(\w+)_", name)
-    model = schemas.Page[getattr(schemas, generic[1])] if generic else getattr(schemas, name)
+    home = result_schemas if hasattr(result_schemas, name) else schemas
+    model = schemas.Page[getattr(schemas, generic[1])] if generic else getattr(home, name)
     adapter = TypeAdapter(model)
     assert adapter.validate_json(adapter.dump_json(adapter.validate_python(EXAMPLES[name])))
 

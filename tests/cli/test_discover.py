@@ -16,6 +16,7 @@ FILES = {
     "model.safetensors", "model.json", "report.html", "run.jsonl",
 }  # fmt: skip
 SUMMARY_KEYS = {
+    "wall_seconds",
     "out", "report", "n_samples", "n_fine", "n_fine_interval", "coarse", "seed", "seconds",
     "peak_rss_bytes",
 }  # fmt: skip

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from falcon_svc.api.dependencies import Ctx, JobId, Reader
 from falcon_svc.api.documents import GATED, refused
-from falcon_svc.api.schemas import PredictIn, PredictOut
+from falcon_svc.api.result_schemas import PredictIn, PredictOut
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.service import predictions
 from falcon_svc.service.context import Context

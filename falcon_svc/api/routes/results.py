@@ -14,7 +14,7 @@ from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, Responses, refused
 from falcon_svc.api.examples import GRAPH, SAMPLE
 from falcon_svc.api.forms import negotiate
-from falcon_svc.api.schemas import Count, FineClass, RelationOut, Sample
+from falcon_svc.api.result_schemas import Count, FineClass, RelationOut, Sample
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import results
 
