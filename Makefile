@@ -1,4 +1,4 @@
-# make demo | demo-images | serve | test | lint | types | check | clean
+# make demo | demo-images | serve | test | lint | types | check | clients | clean
 #
 # Everything runs in a virtual environment, VENV (default .venv), which is made with the first
 # Python >= 3.11 that is found and filled from PyPI; it is filled again when pyproject.toml changes.
@@ -8,10 +8,16 @@ BIN := $(VENV)/bin
 DEMO_OUT ?= out/demo
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 
+# torch for CPUs, a few hundred MB; what PyPI has for Linux brings 4 GB of CUDA along. For a GPU, or
+# where this index cannot be reached: make TORCH_INDEX= ...
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := 'torch>=2.10' 'torchvision>=0.25'
+PIP := $(BIN)/python -m pip install --quiet
+
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo demo-images serve test lint types check clean
+.PHONY: help demo demo-images serve test lint types check clients clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -37,16 +43,27 @@ types: $(VENV)/.installed-dev
 
 check: lint types test
 
+# Clients that others generate from /v1/openapi.json, compiled and driven; needs node, npm and PyPI.
+clients: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.clients.make
+
 clean:
 	rm -rf .venv out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+define install_torch
+	@test -z "$(TORCH_INDEX)" || $(PIP) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) \
+	  || echo "$(TORCH_INDEX) was not reached; torch comes from PyPI, with CUDA on Linux." >&2
+endef
+
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	$(install_torch)
+	$(PIP) --editable '.[cpu]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first with --group
-	$(BIN)/python -m pip install --quiet --editable '.[cpu]' --group dev
+	$(PIP) --upgrade 'pip>=25.1'  # the first with --group
+	$(install_torch)
+	$(PIP) --editable '.[cpu]' --group dev
 	@touch $(VENV)/.installed $@
 
 $(BIN)/python:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from falcon_svc.durable import sync, sync_file
 from falcon_svc.errors import StorageError
 
 FORMAT_VERSION = 1
@@ -116,10 +116,10 @@ class CheckpointStore:
         fresh.mkdir()
         for name, content in files.items():
             _write_durably(fresh / name, content)
-        _sync(fresh)
+        sync(fresh)
         shutil.rmtree(path, ignore_errors=True)  # a damaged one of the same epoch
         fresh.rename(path)
-        _sync(self.folder)
+        sync(self.folder)
         for old in self._finished()[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -171,16 +171,7 @@ def _check_shapes(saved: Saved, like: Saved | None) -> None:
 def _write_durably(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_file(file)
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

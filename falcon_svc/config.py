@@ -21,6 +21,7 @@ from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.types import Sizes
+from falcon_svc.wrong_fields import wrong_fields
 
 Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 
@@ -92,14 +93,16 @@ def make_config(tables: dict[str, Any]) -> DiscoveryConfig:
     Raises
     ------
     ConfigError
-        A key is unknown or a value out of range; the sentence names the first one.
+        Keys are unknown or values out of range: the sentence names the first one, `errors` all.
     """
     try:
         return DiscoveryConfig.model_validate(tables)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the configuration"
+        wrong = wrong_fields(error.errors(), tables)
+        first, more = wrong[0], len(wrong) - 1
+        where = first["pointer"].removeprefix("/").replace("/", ".") or "of the configuration"
         raise ConfigError(
-            f"Setting {where}: {first['msg']}, found {first.get('input')!r}; "
-            "see docs/configuration.md for the keys and their ranges."
+            f"Setting {where}: {first['detail']}{f' (and {more} more)' if more else ''}; "
+            "see docs/configuration.md for the keys and their ranges.",
+            errors=wrong,
         ) from error

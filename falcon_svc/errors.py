@@ -1,13 +1,15 @@
 """The exception tree: everything that can be the user's to mend is a `FalconError`.
 
-A message is one sentence that says what was expected, what was found, where, and how to
-mend it. `code` is stable and machine-readable: the command line prints it, the service puts
-it into its problem documents. Bugs of ours are never `FalconError`s: they stay tracebacks.
+A message is one sentence that says what was expected, what was found, where, and how to mend it.
+`code` is stable and machine-readable: the command line prints it, the service puts it into its
+problem documents, with `errors`, each thing that is wrong by its `pointer` and `detail`, where
+there may be several. Bugs of ours are never `FalconError`s: they stay tracebacks.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping, Sequence
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 FULL = "storage_full"
@@ -18,8 +20,15 @@ class FalconError(Exception):
 
     code: str = "falcon_error"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         super().__init__(message)
+        self.errors = [dict(one) for one in errors]
         if code is not None:
             self.code = code
 
@@ -44,7 +53,7 @@ class MissingExtraError(FalconError):
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed; "
-            f"install it with: pip install 'falcon-svc[{extra}]'."
+            f"install it from the folder of the program: pip install -e '.[{extra}]'."
         )
 
 

@@ -6,7 +6,10 @@ values. A worker process inherits its environment, so that all parts see the sam
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +17,15 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from falcon_svc.errors import ConfigError
+from falcon_svc.wrong_fields import wrong_fields
 
 SECRETS = frozenset({"FALCON_DATABASE_URL"})
 """Variables that no other machine is told: whoever needs them there has them set there."""
+CLIENTS = frozenset({"URL", "KEY"})
+"""What the client reads."""
+PREFIX = "FALCON_"
+NEAR = 0.8
+"""Likeness of two names (difflib's ratio) from which one is taken for the other, misspelt."""
 
 
 class Settings(BaseSettings):
@@ -53,12 +62,19 @@ class Settings(BaseSettings):
         False, description="Whether nodes come when they are needed; else a job must fit one."
     )
     worker_threads: int = Field(1, ge=1, description="Threads of each numerical library in a job.")
-    worker_nice: int = Field(10, ge=0, le=19, description="Niceness of a job's process.")
+    worker_nice: int = Field(
+        10, ge=0, le=19, description="Niceness of a job's process while the API has much to do."
+    )
+    warm_worker: bool = Field(
+        True, description="Whether a process that has loaded all jobs need stands by (0.5 GB)."
+    )
     worker_memory_bytes: int | None = Field(
-        None, ge=2**28, description="Most data memory of a job's process; None = no limit."
+        None,
+        ge=2**28,
+        description="Most data memory of a job, beyond what it loads; None = no limit.",
     )
     check_memory_bytes: int = Field(
-        4 * 2**30, ge=2**28, description="Most data memory of the process that checks an upload."
+        4 * 2**30, ge=2**28, description="The same for the process that checks an upload."
     )
     check_cpu_s: int = Field(600, ge=1, description="Most processor time of that process.")
     lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
@@ -79,7 +95,9 @@ class Settings(BaseSettings):
     )
     rate_per_s: float = Field(1_000.0, gt=0, description="Requests of one tenant or address.")
     wrong_keys: int = Field(
-        20, ge=1, description="Wrong keys of one address before it has to wait 5 s for each."
+        20,
+        ge=1,
+        description="Wrong keys of one address before it waits 5 s for each; right ones pass.",
     )
     max_requests: int = Field(200, ge=1, description="Requests that are worked on at once.")
     max_streams: int = Field(
@@ -145,17 +163,35 @@ def read_settings() -> Settings:
     Raises
     ------
     ConfigError
-        A value is out of range; the sentence names the first one.
+        A value is out of range, or a name is misspelt; the sentence names one.
     """
+    _check_names(os.environ)
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
+        (wrong,) = wrong_fields([first], {first["loc"][0]: first.get("input")})
         name = f"FALCON_{str(first['loc'][0]).upper()}"
         raise ConfigError(
-            f"Setting {name}: {first['msg']}, found {first.get('input')!r}; see "
-            "docs/operations.md for the settings and their ranges."
+            f"Setting {name}: {wrong['detail']}; see docs/operations.md for the settings and their "
+            "ranges."
         ) from error
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    """Refuse what is nearly the name of a setting: it would be passed over without a word.
+
+    Other programs' variables may begin with FALCON_ too.
+    """
+    known = {name.upper() for name in Settings.model_fields} | CLIENTS
+    for name in (name for name in environment if name.startswith(PREFIX)):
+        own = name.removeprefix(PREFIX)
+        near = difflib.get_close_matches(own, known, 1, NEAR)
+        if own not in known and near:
+            raise ConfigError(
+                f"Expected the setting {PREFIX}{near[0]}, found {name[:60]} in the environment; "
+                "write it so, or unset it (docs/operations.md lists all)."
+            )
 
 
 def _is_loopback(host: str) -> bool:

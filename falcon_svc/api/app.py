@@ -14,10 +14,14 @@ from falcon_svc import __version__
 from falcon_svc.api import problems
 from falcon_svc.api.documents import Application
 from falcon_svc.api.feed import Feed
+from falcon_svc.api.methods import Methods
 from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
-from falcon_svc.api.routes import batches, datasets, discover, jobs, models, results, system
+from falcon_svc.api.routes import batches, datasets, discover, jobs, models, pages, results, system
+from falcon_svc.service.busy import Busy
 from falcon_svc.service.context import Context
+from falcon_svc.service.supervise import Companion
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 
 
@@ -28,39 +32,59 @@ class State(TypedDict):
     feed: Feed
 
 
-def create_app(settings: Settings) -> Application:
-    """Return the application; nothing is opened before it starts."""
-    metrics = Metrics()
+def create_app(
+    settings: Settings, *, vitals: Vitals | None = None, worker: Companion | None = None
+) -> Application:
+    """Return the application; nothing is opened before it starts.
+
+    Parameters
+    ----------
+    settings
+        Of the service.
+    vitals
+        Of the process; None = of this application alone.
+    worker
+        The supervisor that this process has started, which is then a part of being ready.
+    """
+    vitals = vitals or Vitals()
+    metrics, busy = Metrics(vitals, worker), Busy(settings)
     app = Application(
+        keys_required=settings.keys_required,
         title="falcon-svc",
+        license_info={"name": "MIT", "identifier": "MIT"},
         version=__version__,
         description="Discover the fine classes inside coarsely labelled data.",
-        lifespan=lambda _: _lifespan(settings),
+        lifespan=lambda _: _lifespan(settings, vitals, busy),
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
-    for part in (datasets, jobs, results, batches, models, discover):
+    for part in (datasets, jobs, results, batches, models, discover, pages):
         app.include_router(part.router)
-    app.include_router(system.router(metrics))
+    app.include_router(system.router(metrics, vitals, worker))
     problems.install(app)
+    app.add_middleware(Methods, methods_of=app.methods_of)
     app.add_middleware(Bodies, most=settings.max_uploads)
     app.add_middleware(Gate)
     app.add_middleware(Limits, settings=settings)
-    app.add_middleware(Observe, metrics=metrics)
+    app.add_middleware(Observe, metrics=metrics, busy=busy)
     return app
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings) -> AsyncIterator[State]:
+async def _lifespan(settings: Settings, vitals: Vitals, busy: Busy) -> AsyncIterator[State]:
     context = await anyio.to_thread.run_sync(Context.make, settings)
     before = tempfile.tempdir
     tempfile.tempdir = str(context.staging.own)  # forms are spooled to the disk that they end on
     await anyio.to_thread.run_sync(context.devices.look)
     feed = Feed(context)
-    tasks = [asyncio.create_task(feed.run()), asyncio.create_task(context.devices.follow())]
+    tasks = [
+        vitals.task("feed", feed.run(vitals)),
+        vitals.task("devices", context.devices.follow(vitals)),
+        vitals.task("load", busy.follow(vitals)),
+    ]
     try:
         yield State(context=context, feed=feed)
     finally:

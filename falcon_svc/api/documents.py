@@ -11,18 +11,39 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from falcon_svc.api import problems
 from falcon_svc.api.examples import EXAMPLES, problem_example
-from falcon_svc.api.schemas import PredictIn, Problem
+from falcon_svc.api.result_schemas import PredictIn
+from falcon_svc.api.schemas import JobEvent, Problem
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.service.datasets import OPTIONS
+from falcon_svc.data.config import ReadingOptions
 
 Document = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]
 SCHEMAS = "#/components/schemas/{model}"
 OPEN = ("/health/live", "/health/ready")
-"""Paths that need no key."""
+"""Operations that need no key."""
+PAGES = ("/", "/docs", "/v1/openapi.json")
+"""What describes the service, and holds nothing of anybody's."""
+TAGS = {
+    "data sets": "Files with coarse labels, sent whole or in parts, checked once.",
+    "jobs": "Discoveries that somebody asked for: queue, follow, cancel, delete.",
+    "results": "What a job that has succeeded found.",
+    "batches": "Jobs that are queued together.",
+    "models": "Fine classes of new vectors.",
+    "system": "Health, figures, and what this service can do.",
+}
+SERVERS = [
+    {
+        "url": "http://{address}",
+        "description": "A service on this machine, or the address that it is published under.",
+        "variables": {"address": {"default": "127.0.0.1:8000"}},
+    }
+]
 JSON_FIELDS = {"options": "ReadingOptions", "config": "DiscoveryConfig", "metadata": "Metadata"}
 """Form fields that hold JSON objects, and what these are."""
 
@@ -32,6 +53,7 @@ MEANING = {
     403: "Not with this key, or not from this page.",
     404: "Not there, or another tenant's.",
     406: "None of the media types in `Accept` is offered.",
+    408: "The body did not arrive in time.",
     409: "Not in the state that things are in.",
     410: "It was there, and is no longer.",
     413: "Too large, or more than the tenant may keep.",
@@ -70,27 +92,46 @@ def _refusal(status: int) -> dict[str, Any]:
     return {**found, "headers": RETRY} if status in (429, 503) else found
 
 
-GATED = refused(400, 401, 403, 413, 415, 422, 429, 500, 503)
+GATED = refused(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)
 """What any request may meet before a route sees it."""
 
 
+def is_open(path: str) -> bool:
+    """Return whether a path needs no key."""
+    return path in OPEN or path in PAGES or path.startswith("/docs/")
+
+
 class Application(FastAPI):
-    """FastAPI with a completed OpenAPI document."""
+    """FastAPI with a completed OpenAPI document.
+
+    Parameters
+    ----------
+    keys_required
+        Whether operations need a key, as the document then says.
+    given
+        As of FastAPI.
+    """
+
+    def __init__(self, *, keys_required: bool, **given: Any) -> None:
+        tags = [{"name": name, "description": text} for name, text in TAGS.items()]
+        super().__init__(openapi_tags=tags, servers=SERVERS, **given)
+        self.keys_required = keys_required
 
     def openapi(self) -> Document:
         """Return the document, made at first use."""
-        return self.openapi_schema or _completed(super().openapi())
+        return self.openapi_schema or _completed(super().openapi(), keys=self.keys_required)
 
     def methods_of(self, path: str) -> list[str]:
-        """Return the methods that a path has by the document."""
-        found: set[str] = set()
+        """Return the methods that a path has; none where there is no such path."""
+        found: set[str] = {"GET"} if path in PAGES or path.startswith("/docs/") else set()
         for template, operations in self.openapi()["paths"].items():
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/:]+", template), path):
                 found |= {method.upper() for method in operations}
-        return sorted(found)
+        more = {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())
+        return sorted(found | more) if found else []
 
 
-def _completed(document: Document) -> Document:
+def _completed(document: Document, *, keys: bool) -> Document:
     schemas: Document = document["components"]["schemas"]
     schemas |= _models()
     for name, example in EXAMPLES.items():
@@ -100,16 +141,12 @@ def _completed(document: Document) -> Document:
     schemas["CompleteIn"]["properties"]["options"]["$ref"] = SCHEMAS.format(model="ReadingOptions")
     for name in ("Body_create_dataset", "Body_discover"):
         _type_form(schemas[name])
-    document["components"]["securitySchemes"] = {
-        "key": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "`fk_...`; not needed where a service on loopback asks for none.",
-        }
-    }
+    if keys:
+        scheme = {"type": "http", "scheme": "bearer", "description": "`fk_...`"}
+        document["components"]["securitySchemes"] = {"key": scheme}
     shared: Document = document["components"].setdefault("responses", {})
     for path, operation in _operations(document):
-        operation["security"] = [] if path in OPEN else [{"key": []}]
+        operation["security"] = [{"key": []}] if keys and path not in OPEN else []
         for status in filter(_is_error, operation["responses"]):
             shared[f"problem_{status}"] = operation["responses"][status]
             operation["responses"][status] = {"$ref": f"#/components/responses/problem_{status}"}
@@ -133,13 +170,11 @@ def _operations(document: Document) -> Iterable[tuple[str, Document]]:
 def _models() -> Document:
     """Return what routes name without its type, and settings as the configuration has them."""
     made: Document = {}
-    for model in (Problem, PredictIn, DiscoveryConfig):
-        schema = model.model_json_schema(ref_template=SCHEMAS)
+    for model in (Problem, PredictIn, JobEvent, ReadingOptions, DiscoveryConfig):
+        schema = _schema_of(model)
         made |= schema.pop("$defs", {})
         made[model.__name__] = schema
-    options = made.pop("DataConfig")
-    options["properties"] = {k: v for k, v in options["properties"].items() if k in OPTIONS}
-    made["ReadingOptions"] = options
+    del made["DataConfig"]  # its limits are the operator's
     made["DiscoveryConfig"]["properties"]["data"] = {"$ref": SCHEMAS.format(model="ReadingOptions")}
     made["Metadata"] = {
         "type": "object",
@@ -148,6 +183,25 @@ def _models() -> Document:
         "description": "Yours.",
     }
     return made
+
+
+class _Tuples(GenerateJsonSchema):
+    """Says of tuples what any of their items is, too: many generators know `items` only."""
+
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
+        """Return the schema of a tuple; one of equal items is an array of some length."""
+        made = super().tuple_schema(schema)
+        parts = made.get("prefixItems", [])
+        different = [part for number, part in enumerate(parts) if part not in parts[:number]]
+        if len(different) == 1:
+            del made["prefixItems"]
+        if different and "items" not in made:
+            made["items"] = different[0] if len(different) == 1 else {"anyOf": different}
+        return made
+
+
+def _schema_of(model: type[BaseModel]) -> Document:
+    return model.model_json_schema(ref_template=SCHEMAS, schema_generator=_Tuples)
 
 
 def _type_form(form: Document) -> None:

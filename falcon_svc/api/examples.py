@@ -36,18 +36,28 @@ JOB: Example = {
     "id": JOB_ID,
     "dataset_id": DATASET_ID,
     "state": "succeeded",
-    "stage": "report",
+    "stage": "map",
     "progress": {"done": 1, "total": 1, "eta_s": None},
     "attempt": 1,
     "config": {"counts": {"n_fine": 40}, "seed": 0},
     "metadata": {"run": "7"},
-    "summary": {"n_samples": 1200, "n_fine": 40, "seconds": 38.6},
+    "summary": {
+        "n_samples": 1200,
+        "n_fine": 40,
+        "n_fine_origin": "allocated",
+        "seconds": 38.6,
+        "stages": [
+            {"name": "structure", "seconds": 30.1, "peak_rss_bytes": 734_003_200},
+            {"name": "head", "seconds": 8.5, "peak_rss_bytes": 801_112_064},
+        ],
+    },
     "created_at": WHEN[0],
     "preparing_at": WHEN[1],
     "running_at": WHEN[1],
     "ended_at": WHEN[2],
     "expires_at": EXPIRES,
 }
+JOB_EVENT: Example = {"at": WHEN[0], "state": "queued"}
 UPLOAD: Example = {
     "id": UPLOAD_ID,
     "name": "birds.npz",
@@ -90,7 +100,14 @@ RELATION: Example = {
     "relation": [[0, 1], [1, 0]],
     "regret": [[1.25, 0.0], [0.0, 2.5]],
     "status": "optimal",
-    "certificate": None,
+    "certificate": {
+        "format": "relation-certificate/1",
+        "method": "cp_sat",
+        "status": "optimal",
+        "objective": 0.83,
+        "bound": 0.83,
+        "gap": 0.0,
+    },
 }
 PREDICTION: Example = {
     "fine": 3,
@@ -102,10 +119,35 @@ PREDICTION: Example = {
 GRAPH: Example = {
     "directed": True,
     "multigraph": False,
-    "graph": {},
-    "nodes": [{"id": "coarse/owls"}, {"id": "fine/3"}],
-    "edges": [{"source": "coarse/owls", "target": "fine/3", "weight": 1.0}],
+    "graph": {"dataset_digest": SHA256, "seed": 0},
+    "nodes": [
+        {
+            "id": "coarse/coarse/1",
+            "kind": "coarse",
+            "label": "owls",
+            "label_source": "coarse",
+            "size": 500,
+        },
+        {
+            "id": "fine/3",
+            "kind": "fine",
+            "label": "3",
+            "size": 31,
+            "mean_confidence": 0.94,
+            "stability": 0.88,
+        },
+    ],
+    "edges": [
+        {
+            "source": "coarse/coarse/1",
+            "target": "fine/3",
+            "label_source": "coarse",
+            "next_best": "gulls",
+            "price": 0.71,
+        }
+    ],
 }
+COUNT: Example = {"coarse": "owls", "n_fine": 18, "low": 18, "high": 18, "origin": "allocated"}
 ORDER: Example = {
     "dataset_id": DATASET_ID,
     "config": {"counts": {"n_fine": 40}, "seed": 0},
@@ -120,6 +162,7 @@ EXAMPLES: dict[str, Example] = {
     "CompleteIn": {"sha256": SHA256, "options": {"coarse_column": "order"}},
     "JobIn": ORDER,
     "JobOut": JOB,
+    "JobEvent": JOB_EVENT,
     "Page_JobOut_": {"items": [JOB], "next_page_token": f"{JOB_ID}.{SHA256[:32]}"},
     "BatchIn": {"jobs": [{**ORDER, "custom_id": "birds, 40 classes"}], "metadata": {}},
     "BatchOut": BATCH,
@@ -132,6 +175,7 @@ EXAMPLES: dict[str, Example] = {
         "assignments": [SAMPLE],
         "graph": GRAPH,
     },
+    "Count": COUNT,
     "RelationOut": RELATION,
     "PredictIn": {"vectors": [[0.25, -1.5], [0.0, 2.0]], "coarse": ["owls", None]},
     "PredictOut": {"predictions": [PREDICTION]},
@@ -160,6 +204,7 @@ _CODES = {
     403: "forbidden",
     404: "not_found",
     406: "not_acceptable",
+    408: "too_slow",
     409: "no_result",
     410: "expired",
     413: "too_large",

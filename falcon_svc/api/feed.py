@@ -6,7 +6,6 @@ One query serves all who ask at a time, however many they are.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,12 +16,11 @@ from falcon_svc.api.together import Together
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
-from falcon_svc.storage import DatabaseError
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.storage.states import TERMINAL
 from falcon_svc.storage.tables import Event, Job
 
 POLL_S = 0.1
-_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -55,16 +53,13 @@ class Feed:
         """Return a job's next events."""
         return await self._events.get((job_id, seq)) or ()
 
-    async def run(self) -> None:
-        """Look for changes until cancelled."""
+    async def run(self, vitals: Vitals) -> None:
+        """Look for changes until cancelled; while the database does not answer, streams wait."""
         while True:
             await asyncio.sleep(POLL_S)
-            if not self._waiters:
-                continue
-            try:
-                await self._look()
-            except DatabaseError:
-                _log.warning("the database does not answer; streams wait", exc_info=True)
+            if self._waiters:
+                with vitals.turn("feed"):
+                    await self._look()
 
     async def _look(self) -> None:
         ids = {waiter.job_id for waiter in self._waiters}

@@ -6,14 +6,23 @@ for, so that it survives restarts and is the same from every API process.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 
 from falcon_svc.service.context import Context
-from falcon_svc.service.jobs import totals
+from falcon_svc.service.jobs import loop_failures, totals
+from falcon_svc.service.pulse import last_step
+from falcon_svc.service.supervise import Companion
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.storage.states import STATES
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -25,9 +34,18 @@ SUMMARIES = {
 
 
 class Metrics:
-    """The metrics of one application."""
+    """The metrics of one application.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    vitals
+        Of its process.
+    worker
+        The supervisor that this process has started, if it has.
+    """
+
+    def __init__(self, vitals: Vitals, worker: Companion | None) -> None:
+        self._vitals, self._worker = vitals, worker
         self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self._requests = Counter(
@@ -52,6 +70,7 @@ class Metrics:
         """Return everything in text format."""
         jobs = CollectorRegistry()
         jobs.register(_JobCollector(context))
+        jobs.register(_LoopCollector(context, self._vitals, self._worker))
         return generate_latest(self._registry) + generate_latest(jobs)
 
 
@@ -76,3 +95,28 @@ class _JobCollector:
                 if total.kind == kind:
                     family.add_metric([total.label], total.count, total.sum)
             yield family
+
+
+class _LoopCollector:
+    """What is known of the loops of this process, and of the worker's."""
+
+    def __init__(self, context: Context, vitals: Vitals, worker: Companion | None) -> None:
+        self._context, self._vitals, self._worker = context, vitals, worker
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, as above."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Look at the process, the lock file and the record."""
+        silent_s = time.time() - last_step(self._context.settings)
+        text = "Seconds since the worker's last step; +Inf = none was ever seen here."
+        yield GaugeMetricFamily("falcon_worker_silent_seconds", text, value=silent_s)
+        restarts = 0 if self._worker is None else self._worker.restarts
+        text = "Times that this process had to start its worker again."
+        yield CounterMetricFamily("falcon_worker_restarts", text, value=restarts)
+        text = "Turns of loops beside requests that failed."
+        failures = CounterMetricFamily("falcon_loop_failures", text, labels=["loop"])
+        for loop, number in (loop_failures(self._context) + self._vitals.failures).items():
+            failures.add_metric([loop], number)
+        yield failures

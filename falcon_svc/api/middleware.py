@@ -20,10 +20,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from falcon_svc.api import problems
-from falcon_svc.api.documents import OPEN
+from falcon_svc.api.documents import is_open
+from falcon_svc.api.patience import Arrival
 from falcon_svc.api.turns import Turn
 from falcon_svc.errors import FalconError
-from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller
+from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller, no_key
 from falcon_svc.service.refusals import RequestError
 from falcon_svc.storage.ids import new_id
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from falcon_svc.api.metrics import Metrics
+    from falcon_svc.service.busy import Busy
     from falcon_svc.service.context import Context
     from falcon_svc.settings import Settings
 
@@ -49,13 +51,14 @@ HEADERS = {
 class Observe:
     """Gives each request an id, each answer the security headers; counts and audits them."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, busy: Busy) -> None:
+        self.app, self.metrics, self.busy = app, metrics, busy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        self.busy.count()
         identity, began, status = new_id("req"), time.perf_counter(), 500
         mark = REQUEST_ID.set(identity)
         waited = 0.0
@@ -113,7 +116,7 @@ def _timing(passed_s: float, waited_s: float) -> str:
 
 
 class Limits:
-    """Refuses what is too large, encoded, or one request too many."""
+    """Refuses what is too large, too slow, encoded, or one request too many."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
@@ -122,7 +125,7 @@ class Limits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or is_open(scope["path"]):
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         waits = scope["path"].endswith("/events") or "prefer" in headers
@@ -150,15 +153,13 @@ class Limits:
             return await problems.of(_encoded())(scope, receive, send)
         if int(length) > most:
             return await problems.of(_too_large(most))(scope, receive, send)
-        taken = 0
+        arrival = Arrival(receive)
 
         async def count() -> Message:
-            nonlocal taken
             turn.rest()
-            message = await receive()
+            message = await arrival.next()
             await turn.take_again()
-            taken += len(message.get("body", b""))
-            if taken > most:
+            if arrival.size_bytes > most:
                 raise HTTPException(413, str(_too_large(most)))
             return message
 
@@ -178,7 +179,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller in `request.state.caller`, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or is_open(scope["path"]):
             return await self.app(scope, receive, send)
         connection = HTTPConnection(scope)
         try:
@@ -197,7 +198,7 @@ class Bodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in OPEN or not _has_body(scope):
+        if scope["type"] != "http" or is_open(scope["path"]) or not _has_body(scope):
             return await self.app(scope, receive, send)
         tenant = scope["state"]["caller"].tenant
         if self.coming[tenant] >= self.most:
@@ -220,7 +221,8 @@ async def _caller(connection: HTTPConnection) -> Caller:
     address = _address(connection)
     kind, _, key = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" or context.settings.keys_required:
-        context.failures.check(address)
+        if kind.lower() != "bearer" or not key.strip():
+            raise no_key()
         caller = await _owner(context, key.strip(), address)
         context.rates.take(caller.tenant)
         return caller
@@ -236,7 +238,7 @@ async def _owner(context: Context, key: str, address: str) -> Caller:
     try:
         return await anyio.to_thread.run_sync(context.keyring.caller, key)
     except RequestError:
-        context.failures.count(address)
+        context.failures.take(address)  # it is told to wait, while valid keys pass
         raise
 
 

@@ -21,6 +21,7 @@ from falcon_svc.errors import (
     StorageError,
 )
 from falcon_svc.storage import DatabaseError, is_full
+from falcon_svc.wrong_fields import WrongField, wrong_fields
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
@@ -36,6 +37,7 @@ STATUS = {
     "bad_host": 403,
     "cross_origin": 403,
     "not_found": 404,
+    "too_slow": 408,
     "method_not_allowed": 405,
     "already_finished": 409,
     "not_finished": 409,
@@ -63,6 +65,7 @@ STATUS = {
     "too_many_jobs": 429,
     "rate_limited": 429,
     "too_many_uploads": 429,
+    "not_at_work": 503,
     "overloaded": 503,
     "database_unavailable": 503,
 }
@@ -102,12 +105,15 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == 408:
+        headers["Connection"] = "close"  # the rest may still come, and is no request
     return JSONResponse({**body, **more}, status, headers, media_type=MEDIA_TYPE)
 
 
 def of(error: FalconError) -> Response:
     """Return the problem document of an error of ours."""
-    return problem(status_of(error), error.code, str(error))
+    more = {"errors": error.errors} if error.errors else {}
+    return problem(status_of(error), error.code, str(error), **more)
 
 
 def status_of(error: FalconError) -> int:
@@ -138,15 +144,27 @@ def _ours(_: Request, error: Exception) -> Response:
 def _invalid(_: Request, error: Exception) -> Response:
     """Every field that is wrong, by JSON pointer."""
     assert isinstance(error, RequestValidationError)
-    errors = [
-        {"pointer": "/" + "/".join(map(str, one["loc"])), "detail": one["msg"]}
-        for one in error.errors()
-    ]
+    errors = _wrong(error)
     is_json = all(one["type"] != "json_invalid" for one in error.errors())
     status, code = (422, "invalid_request") if is_json else (400, "invalid_json")
     first = errors[0]
-    detail = f"Expected a valid request, found at {first['pointer']}: {first['detail']}."
+    detail = f"Expected a valid request, found at {first['pointer']}: {first['detail']}; mend it."
     return problem(status, code, detail, errors=errors)
+
+
+def _wrong(error: RequestValidationError) -> list[WrongField]:
+    """Return each wrong place of the body, `/body/...`, or parameter, `/query/state`."""
+    by_part: dict[str, list[dict[str, Any]]] = {}
+    for one in error.errors():
+        where, *path = one["loc"]
+        place = path if where == "body" else path[:1]
+        by_part.setdefault(where, []).append({**one, "loc": place})
+    found = []
+    for where, errors in by_part.items():
+        names = {name: one.get("input") for one in errors for name in one["loc"]}
+        given = error.body if where == "body" else names
+        found += wrong_fields(errors, given, f"/{where}")
+    return found
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -155,7 +173,7 @@ def _http(request: Request, error: Exception) -> Response:
     detail = _DETAILS.get(error.status_code, str(error.detail))
     response = problem(error.status_code, code, detail)
     response.headers.update(error.headers or {})
-    methods = request.app.methods_of(request.url.path) if error.status_code == 405 else None
+    methods = request.app.methods_of(request.scope["path"]) if error.status_code == 405 else None
     if methods:  # the router names those of one route only
         response.headers["Allow"] = ", ".join(methods)
     return response

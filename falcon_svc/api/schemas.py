@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_svc.service.system import FORMATS
+from falcon_svc.service.times import as_datetime
 from falcon_svc.storage.states import SUCCEEDED
 from falcon_svc.storage.tables import Batch, Dataset, Job, Upload
 
@@ -26,6 +27,13 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class FieldProblem(BaseModel):
+    """One thing that is wrong with a request."""
+
+    pointer: str = Field(examples=["/counts/n_fine"], description="JSON pointer to it.")
+    detail: str = Field(examples=["expected a valid integer, found 'many'"])
+
+
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
@@ -34,7 +42,7 @@ class Problem(BaseModel):
     code: str = Field(examples=["not_found"], description="Stable, for programs.")
     detail: str = Field(description="Expected, found, remedy; for people.")
     request_id: str | None = Field(None, description="Of the request, as in the service's log.")
-    errors: list[dict[str, Any]] = Field(default_factory=list, description="Each thing wrong.")
+    errors: list[FieldProblem] = Field(default_factory=list, description="Each thing wrong.")
 
 
 class Failure(BaseModel):
@@ -55,6 +63,23 @@ class Page(BaseModel, Generic[Item]):
     next_page_token: str | None = Field(None, description="None on the last page.")
 
 
+class DatasetSummary(BaseModel):
+    """What is in a data set."""
+
+    model_config = ConfigDict(extra="allow")
+
+    n_samples: int
+    n_dims: int | None = Field(None, description="Numbers of each sample; null for images.")
+    kind: str = Field(examples=["vectors"])
+    classes: dict[str, dict[str, int]] = Field(
+        description="Label source -> coarse class -> samples."
+    )
+    notes: list[dict[str, str]] = Field(
+        default_factory=list,
+        description="What to know before trusting a result: a stable code and a sentence each.",
+    )
+
+
 class DatasetOut(BaseModel):
     """A data set."""
 
@@ -65,7 +90,7 @@ class DatasetOut(BaseModel):
     sha256: str = Field(description="Of the file's bytes, hex.")
     options: dict[str, Any]
     metadata: Metadata
-    summary: dict[str, Any] | None = Field(None, description="Samples, dimensions, classes, notes.")
+    summary: DatasetSummary | None = Field(None, description="Once it was read.")
     error: Failure | None = Field(None, description="Why it is invalid, row by row.")
     created_at: datetime
     validated_at: datetime | None = None
@@ -83,7 +108,7 @@ class DatasetOut(BaseModel):
             metadata=row.user_metadata,
             summary=row.summary,
             error=_failure(row.error),
-            created_at=_time(row.created_at),
+            created_at=as_datetime(row.created_at),
             validated_at=_maybe(row.validated_at),
         )
 
@@ -117,7 +142,7 @@ class UploadOut(BaseModel):
             size_bytes=row.size_bytes,
             received_parts=parts,
             dataset_id=row.dataset_id,
-            expires_at=_time(row.expires_at),
+            expires_at=as_datetime(row.expires_at),
         )
 
 
@@ -166,6 +191,34 @@ class Progress(BaseModel):
         return cls(done=done, total=row.total, eta_s=row.eta_s)
 
 
+class Stage(BaseModel):
+    """One stage of a discovery."""
+
+    name: str
+    seconds: float
+    peak_rss_bytes: int = Field(description="Most memory that the process had had until its end.")
+
+
+class JobSummary(BaseModel):
+    """What came of a discovery, in short."""
+
+    n_samples: int
+    n_fine: int = Field(description="F, the number of fine classes.")
+    n_fine_origin: Literal["given", "allocated", "estimated"] | None = Field(
+        None,
+        description="Whether every coarse class's count was given, a total was shared out, or some "
+        "were estimated; null for jobs of earlier releases. `/counts` has each.",
+    )
+    n_fine_interval: list[int] | None = Field(
+        None, description="90 % interval of n_fine; twice the same number where it was given."
+    )
+    n_fine_runner_up: int | None = Field(
+        None, description="Next most probable number that differs by more than 20 %, if any."
+    )
+    seconds: float = Field(description="Of all stages.")
+    stages: list[Stage] = Field(default_factory=list, description="In order.")
+
+
 class JobOut(BaseModel):
     """A job."""
 
@@ -179,7 +232,7 @@ class JobOut(BaseModel):
     attempt: int = Field(description="0 before the first.")
     config: dict[str, Any]
     metadata: Metadata
-    summary: dict[str, Any] | None = Field(None, description="Once it has succeeded.")
+    summary: JobSummary | None = Field(None, description="Once it has succeeded.")
     error: Failure | None = Field(None, description="Once it has failed.")
     created_at: datetime
     preparing_at: datetime | None = None
@@ -204,13 +257,26 @@ class JobOut(BaseModel):
             metadata=row.user_metadata,
             summary=row.summary,
             error=_failure(row.error),
-            created_at=_time(row.created_at),
+            created_at=as_datetime(row.created_at),
             preparing_at=_maybe(row.preparing_at),
             running_at=_maybe(row.running_at),
             cancel_requested_at=_maybe(row.cancel_requested_at),
             ended_at=_maybe(row.ended_at),
             expires_at=_maybe(row.expires_at),
         )
+
+
+class JobEvent(BaseModel):
+    """A change of a job, as `data` of an event: what of it is other than before."""
+
+    at: datetime
+    state: State | None = None
+    attempt: int | None = None
+    stage: str | None = None
+    done: int | None = None
+    total: int | None = None
+    eta_s: float | None = None
+    error: Failure | None = None
 
 
 class BatchJobIn(JobIn):
@@ -247,85 +313,8 @@ class BatchOut(BaseModel):
             results_url=f"/v1/batches/{row.id}/results",
             errors_url=f"/v1/batches/{row.id}/errors",
             metadata=row.user_metadata,
-            created_at=_time(row.created_at),
+            created_at=as_datetime(row.created_at),
         )
-
-
-class FineClass(BaseModel):
-    """A fine class."""
-
-    id: int
-    coarse: dict[str, str] = Field(description="Label source -> coarse class.")
-    size: int
-    mean_confidence: float
-    stability: float | None
-    medoids: list[str] = Field(description="Ids of its most typical samples.")
-    also_in: dict[str, list[str]] = Field(
-        description="Label source -> further coarse classes that it lies in."
-    )
-    not_told_from: list[int] = Field(
-        description="Classes of other coarse classes that look the same: labels overlap here."
-    )
-
-
-class Sample(BaseModel):
-    """A sample with its fine class; further label sources and judged labels add columns."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    coarse: str | None
-    fine: int
-    confidence: float
-    margin: float
-    runner_up: int | None
-    fine_unmasked: int
-
-
-class DiscoverOut(BaseModel):
-    """A finished discovery."""
-
-    job: JobOut
-    classes: list[FineClass]
-    assignments: list[Sample]
-    graph: dict[str, Any] = Field(description="Node-link JSON.")
-
-
-class RelationOut(BaseModel):
-    """The relation of one label source."""
-
-    source: str
-    coarse_names: list[str]
-    relation: list[list[int]] = Field(description="(F, C), 1 where fine hangs on coarse.")
-    regret: list[list[float | None]] = Field(
-        description="(F, C): what the optimum loses if fine hung on coarse; null = not allowed."
-    )
-    status: str
-    certificate: dict[str, Any] | None
-
-
-class PredictIn(Request):
-    """Vectors to assign."""
-
-    vectors: list[list[float]] = Field(min_length=1, max_length=10_000)
-    coarse: list[str | None] | None = Field(None, description="Coarse names; null = unknown.")
-    least_confidence: float = Field(0.0, ge=0, le=1, description="Below it, abstain.")
-
-
-class Prediction(BaseModel):
-    """The fine class of a new sample."""
-
-    fine: int
-    confidence: float
-    coarse: str
-    coarse_confidence: float
-    abstained: bool
-
-
-class PredictOut(BaseModel):
-    """Fine classes in the order of the vectors."""
-
-    predictions: list[Prediction]
 
 
 class Health(BaseModel):
@@ -350,9 +339,5 @@ def _failure(error: dict[str, Any] | None) -> Failure | None:
     return None if error is None else Failure.model_validate(error)
 
 
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _maybe(seconds: float | None) -> datetime | None:
-    return None if seconds is None else _time(seconds)
+    return None if seconds is None else as_datetime(seconds)

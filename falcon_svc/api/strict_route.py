@@ -1,7 +1,8 @@
 """Routes that take the body they are made for, and nothing else.
 
 Place: `route_class` of every router. A body of another media type is refused before it is read;
-JSON is read by `strict_json`, forms by `forms`.
+JSON is read by `strict_json`, forms by `forms`. Query parameters that a route does not have are
+refused.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response, params
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
 
@@ -45,8 +47,10 @@ class StrictRoute(APIRoute):
         """Return the handler with the request exchanged."""
         handler = super().get_route_handler()
         media_type = self._media_type()
+        known = _query_names(self.dependant)
 
         async def strict(request: Request) -> Response:
+            _check_query(request, known)
             if media_type is not None:
                 check_media_type(request, media_type)
             try:
@@ -63,6 +67,27 @@ class StrictRoute(APIRoute):
         if self.body_field is None:
             return None
         return FORM if isinstance(self.body_field.field_info, params.Form) else JSON
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    """Return the query parameters of a route and of what it depends on."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_query_names(below) for below in dependant.dependencies))
+
+
+def _check_query(request: Request, known: set[str]) -> None:
+    """Refuse parameters that there are not: one that is misspelt would do nothing, silently."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        offers = ", ".join(sorted(known)) or "none"
+        raise RequestError(
+            f"Expected query parameters among {offers}, found {unknown[0][:60]!r}; leave it out.",
+            code="invalid_request",
+            errors=[
+                {"pointer": f"/query/{name[:60]}", "detail": "there is no such parameter here"}
+                for name in unknown
+            ],
+        )
 
 
 def check_media_type(request: Request, *expected: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from falcon_svc import __version__
 from falcon_svc.bench.command import parser, progress_of
-from falcon_svc.bench.load import jobs, listing, reads, streams, transfers
+from falcon_svc.bench.load import jobs, listing, reads, small, streams, transfers
 from falcon_svc.bench.load.processes import PROC
 from falcon_svc.bench.load.row import QUICK, Row, Sizes
 from falcon_svc.bench.load.site import Site
@@ -29,6 +29,7 @@ from falcon_svc.progress import Progress, Silent
 
 Case = Callable[[Site, Sizes], Iterable[Row]]
 CASES: dict[str, Case] = {
+    "small_jobs": small.small_jobs,
     "predict": reads.predict,
     "status": reads.status,
     "slow_clients": reads.slow_clients,

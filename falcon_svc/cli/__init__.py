@@ -3,3 +3,10 @@
 Heavy imports (torch, pyarrow, matplotlib) happen inside the commands, so that `falcon --help`
 answers at once. Results go to stdout, everything else to stderr.
 """
+
+from __future__ import annotations
+
+import time
+
+BEGAN = time.monotonic()
+"""When the program was loaded, in monotonic seconds."""

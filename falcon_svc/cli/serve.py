@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,7 @@ Check = Annotated[
 Scopes = Annotated[str, typer.Option("--scopes", help="Among read,write,admin.")]
 Days = Annotated[float | None, typer.Option("--days", min=0, help="Valid for; default for ever.")]
 GRACE_S = 5
+BACKLOG = 512
 SWITCH_S = 0.0005
 MOST_FILES = 65_536
 
@@ -49,31 +51,62 @@ def serve(
     import uvicorn
 
     from falcon_svc.api.app import create_app
+    from falcon_svc.api.patience import Patient
     from falcon_svc.service.context import prepare
-    from falcon_svc.service.supervise import Companion
+    from falcon_svc.service.supervise import Companion, take_lock
+    from falcon_svc.service.vitals import Vitals
 
+    place = _bind(settings)
     prepare(settings)
-    worker = None if no_worker else Companion(environment)
+    vitals = Vitals()
+    companion = None if no_worker else Companion(settings, environment, vitals)
+    if companion is not None:
+        os.close(take_lock(settings))  # another one is told of before anything is served
+    app = create_app(settings, vitals=vitals, worker=companion)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
+            app,
+            http=Patient,
             access_log=False,
+            log_level="warning",
             server_header=False,
             forwarded_allow_ips=settings.trusted_proxies.split(","),
             timeout_graceful_shutdown=GRACE_S,
-            backlog=512,
         )
     )
+    vitals.end = lambda: setattr(server, "should_exit", True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again at its end
-    if worker is not None:
-        worker.start()
+    if companion is not None:
+        companion.start()
+    host, port = place.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    print(f"http://{shown}:{port} serves {settings.data_dir.resolve()}; Ctrl-C ends it", flush=True)
     try:
-        server.run()
+        server.run(sockets=[place])
     finally:
-        if worker is not None:
-            worker.stop()
+        if companion is not None:
+            companion.stop()
+    vitals.check()
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Take the port before anything is started.
+
+    Raises
+    ------
+    ConfigError
+        Another program has it, or it is not this machine's to take.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"Expected to listen on {settings.host}, port {settings.port}, found that this cannot "
+            f"be done ({error.strerror or error}); stop the program that has the port, or name "
+            "another with --port (0 takes any that is free).",
+            code="port_taken",
+        ) from error
 
 
 def _prepare_process() -> None:
@@ -105,6 +138,7 @@ def create_key(
     name: Annotated[str, typer.Option("--name", help="To tell keys apart.")] = "",
     scopes: Scopes = "read,write",
     days: Days = None,
+    new: Annotated[bool, typer.Option("--new", help="Make the data directory too.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and show it, this once."""
@@ -112,9 +146,10 @@ def create_key(
 
     valid_s = None if days is None else days * DAY_S
     wanted = frozenset(scopes.split(","))
-    context = _context(data_dir)
+    context = _context(data_dir, new=new)
     key = context.keyring.make(tenant, wanted, name=name, valid_s=valid_s)
     _audit(context, "keys create", f"key_{key.split('_')[1]}")
+    print(f"a key of the service in {context.settings.data_dir.resolve()}", file=sys.stderr)
     print(key)
 
 
@@ -173,10 +208,26 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
     return read_settings()
 
 
-def _context(data_dir: Path | None) -> Context:
-    from falcon_svc.service.context import Context
+def _context(data_dir: Path | None, *, new: bool = False) -> Context:
+    """Open a service's data directory, which must be there unless it is to be `new`.
 
-    return Context.make(settings_of(data_dir))
+    Raises
+    ------
+    ConfigError
+        No service was ever started in it (code ``no_service``): its keys would open nothing.
+    """
+    from falcon_svc.service.context import Context
+    from falcon_svc.service.keys import has_pepper
+
+    settings = settings_of(data_dir)
+    if not new and not has_pepper(settings.data_dir):
+        raise ConfigError(
+            f"Expected the data directory of a service, found none at "
+            f"{settings.data_dir.resolve()}; name it with --data-dir, as `falcon serve` prints it, "
+            "or make keys before its first start with `falcon keys create --new`.",
+            code="no_service",
+        )
+    return Context.make(settings)
 
 
 def _audit(context: Context, command: str, key_id: str, *, found: bool = True) -> None:

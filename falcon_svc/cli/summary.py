@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from falcon_svc.cli import BEGAN
 
 if TYPE_CHECKING:
     from falcon_svc.discovery.result import CountEstimate, Discovery
@@ -14,7 +17,11 @@ SHORT = {"": "", "clear": "clear", "weak": "weak", "no better than chance": "cha
 
 
 def summarise(discovery: Discovery, directory: Path) -> Record:
-    """Return the JSON document of `falcon discover --json`."""
+    """Return the JSON document of `falcon discover --json`.
+
+    `seconds` are those of the stages, `wall_seconds` all since the program was loaded: reading,
+    loading libraries and writing take time too.
+    """
     total = discovery.total
     return {
         "out": str(directory),
@@ -26,6 +33,7 @@ def summarise(discovery: Discovery, directory: Path) -> Record:
         "coarse": [_coarse_class(discovery, count) for count in discovery.counts],
         "seed": discovery.seed,
         "seconds": round(sum(stage.seconds for stage in discovery.stages), 3),
+        "wall_seconds": round(time.monotonic() - BEGAN, 3),
         "peak_rss_bytes": max((s.peak_rss_bytes for s in discovery.stages), default=0),
     }
 
@@ -70,7 +78,7 @@ def _title(summary: Record) -> str:
     doubt = f" (90 % interval {low:,}-{high:,})" if low < high else ""
     return (
         f"{summary['n_samples']:,} samples, {summary['n_fine']:,} fine classes{doubt} "
-        f"in {summary['seconds']:.1f} s"
+        f"in {summary['wall_seconds']:.1f} s, {summary['seconds']:.1f} s of them computing"
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from falcon_svc.errors import ConfigError, StorageError
+from falcon_svc.pipeline.spreadsheets import harmless_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ def _write(table: pa.Table, path: Path, suffix: str) -> None:
     if suffix == ".csv":
         from pyarrow import csv
 
-        csv.write_csv(table, path)
+        csv.write_csv(harmless_table(table), path)
     else:
         import pyarrow.parquet as pq
 

@@ -52,9 +52,14 @@ class Falcon:
     ) -> None:
         self.close()
 
+    @property
+    def http(self) -> httpx.Client:
+        """The connection, with address and key, for requests that no method makes."""
+        return self._transport.http
+
     def close(self) -> None:
         """Close all connections."""
-        self._transport.http.close()
+        self.http.close()
 
     def capabilities(self) -> doc.Capabilities:
         """Return what the service can do."""
@@ -263,6 +268,10 @@ class Falcon:
         """Return the coarse-fine graph."""
         path = f"/v1/jobs/{job_id}/graph"
         return self._transport.send("GET", path, params={"format": format}).content
+
+    def counts(self, job_id: str) -> list[doc.Count]:
+        """Return how many fine classes each coarse class holds, and how that came about."""
+        return self._get(list[doc.Count], f"/v1/jobs/{job_id}/counts")
 
     def relation(self, job_id: str) -> list[doc.Relation]:
         """Return each label source's relation with its certificate."""

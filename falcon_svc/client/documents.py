@@ -11,6 +11,7 @@ State = Literal[
     "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
 ]
 Kind = Literal["medoid", "border", "suspect"]
+Origin = Literal["given", "allocated", "estimated"]
 GraphFormat = Literal["json", "graphml", "cytoscape"]
 
 
@@ -33,10 +34,19 @@ class Dataset(TypedDict):
     sha256: str
     options: dict[str, Any]
     metadata: dict[str, str]
-    summary: dict[str, Any] | None
+    summary: DatasetSummary | None
     error: Failure | None
     created_at: str
     validated_at: str | None
+
+
+class DatasetSummary(TypedDict):
+    """What is in a data set; `classes` are label source -> coarse class -> samples."""
+
+    n_samples: int
+    n_dims: int | None
+    kind: str
+    classes: dict[str, dict[str, int]]
 
 
 class Upload(TypedDict):
@@ -58,6 +68,34 @@ class Progress(TypedDict):
     eta_s: float | None
 
 
+class Stage(TypedDict):
+    """One stage of a discovery."""
+
+    name: str
+    seconds: float
+    peak_rss_bytes: int
+
+
+class JobSummary(TypedDict):
+    """What came of a discovery, in short."""
+
+    n_samples: int
+    n_fine: int
+    n_fine_origin: Origin | None
+    seconds: float
+    stages: list[Stage]
+
+
+class Count(TypedDict):
+    """How many fine classes a coarse class holds."""
+
+    coarse: str
+    n_fine: int
+    low: int
+    high: int
+    origin: Origin
+
+
 class Job(TypedDict):
     """A discovery that somebody asked for."""
 
@@ -71,7 +109,7 @@ class Job(TypedDict):
     attempt: int
     config: dict[str, Any]
     metadata: dict[str, str]
-    summary: dict[str, Any] | None
+    summary: JobSummary | None
     error: Failure | None
     created_at: str
     preparing_at: str | None
@@ -86,7 +124,7 @@ class Event(TypedDict):
 
     seq: int
     kind: Literal["state", "progress"]
-    at: float
+    at: str
     state: NotRequired[State]
     attempt: NotRequired[int]
     stage: NotRequired[str | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ LONGEST_PAUSE_S = 20.0
 TIMEOUT_S = 90.0
 LATER = (429,)
 AGAIN = (*LATER, 502, 503, 504)
+_log = logging.getLogger(__name__)
 
 
 class ServiceError(FalconError):
@@ -58,7 +60,8 @@ class Transport:
 
         `again` says that the request may be sent more than once: it changes nothing, carries an
         `Idempotency-Key`, or does no harm twice. Without it, only what found nobody, or was told to
-        come later (429), is sent again. Pauses double and follow `Retry-After` where it is given.
+        come later (429), is sent again. Pauses double and follow `Retry-After` where it is given;
+        a warning says that nobody answers yet.
 
         Raises
         ------
@@ -72,6 +75,10 @@ class Transport:
             except httpx.TransportError as error:
                 if last or not (again or isinstance(error, httpx.ConnectError)):
                     raise unreachable(self.http.base_url, error) from error
+                if number == 0:
+                    _log.warning(
+                        "%s does not answer yet (%s); trying again", self.http.base_url, error
+                    )
                 pause(number, None)
                 continue
             if last or answer.status_code not in (AGAIN if again else LATER):

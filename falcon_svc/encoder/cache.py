@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from falcon_svc.durable import storage_errors, sync
 from falcon_svc.errors import StorageError
 
 VERSION = 1
@@ -52,7 +53,9 @@ def load_or_make(
     found = _load(folder, key, shape, dtype)
     if found is not None:
         return found
-    with _storage_errors(folder):
+    with storage_errors(
+        f"The features could not be written into {folder}", remedy="choose another cache folder"
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         _make(folder, key, shape, make, dtype)
     made = _load(folder, key, shape, dtype)
@@ -113,25 +116,8 @@ def _renamed(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        what = f"The features could not be written into {folder}"
-        raise StorageError.because(what, error, remedy="choose another cache folder") from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 from falcon_svc.engines.base import Ended, Engine, Task
 from falcon_svc.engines.local import LocalEngine
 from falcon_svc.engines.ray import RayEngine
+from falcon_svc.engines.warm import StandBy
 from falcon_svc.settings import Settings
 
-__all__ = ["Ended", "Engine", "LocalEngine", "RayEngine", "Task", "open_engine"]
+__all__ = ["Ended", "Engine", "LocalEngine", "RayEngine", "StandBy", "Task", "open_engine"]
 
 
-def open_engine(settings: Settings) -> Engine:
-    """Return the engine that the settings name.
+def open_engine(settings: Settings, stand_by: StandBy | None = None) -> Engine:
+    """Return the engine that the settings name, which may copy a process that stands by.
 
     Raises
     ------
@@ -20,4 +21,4 @@ def open_engine(settings: Settings) -> Engine:
     """
     if settings.engine == "ray":
         return RayEngine(settings)
-    return LocalEngine(settings)
+    return LocalEngine(settings, stand_by=stand_by, patient=True)

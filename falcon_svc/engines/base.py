@@ -14,7 +14,10 @@ from typing import Protocol
 
 from falcon_svc.settings import Settings
 
-WORKER = "falcon_svc.pipeline.worker"
+WORKER, WARM = "falcon_svc.pipeline.worker", "falcon_svc.pipeline.warm"
+"""Modules that tasks run, and that a process which stands by for them loads; known by name only."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that tell the numerical libraries how many threads to use."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ class Engine(Protocol):
 
     def devices(self) -> frozenset[str]:
         """Return the devices that a task may ask for: all but those that it can never get."""
+        ...
+
+    def make_way(self, *, needed: bool) -> None:
+        """Leave the processor to others, or take an equal share of it again."""
         ...
 
     def has_room(self, device: str) -> bool:

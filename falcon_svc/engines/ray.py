@@ -121,6 +121,9 @@ class RayEngine:
         least = {"CPU": self._settings.ray_cpus, "GPU": gpus, "memory": memory}
         return any(all(node.get(k, 0) >= n for k, n in least.items()) for node in nodes)
 
+    def make_way(self, *, needed: bool) -> None:
+        """Do nothing: nodes have processors of their own for each job."""
+
     def has_room(self, device: str) -> bool:
         """Whether a slot is free; the cluster itself lets a submission wait for its device."""
         return bool(self._answers) and len(self.tasks) < self._settings.slots

@@ -13,14 +13,13 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from falcon_svc.durable import storage_errors, sync
 from falcon_svc.errors import StorageError
 from falcon_svc.pipeline.exchange import exchange
 
@@ -51,14 +50,15 @@ def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None
     """
     directory = Path(directory).resolve()
     check_replaceable(directory)
-    with _storage_errors(directory):
+    what = f"The result could not be written to {directory}, where nothing was changed"
+    with storage_errors(what, remedy="name a directory on another disk"):
         directory.parent.mkdir(parents=True, exist_ok=True)
         fresh = _sibling(directory)
         try:
             fresh.mkdir()
             for name, content in files.items():
                 write_durably(fresh / name, content)
-            _sync(fresh)
+            sync(fresh)
             _take_over(fresh, directory)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -97,7 +97,7 @@ def write_durably(path: Path, content: FileContent) -> None:
         content(path)
     else:
         path.write_bytes(content)
-    _sync(path)
+    sync(path)
 
 
 def sha256_of(path: Path) -> str:
@@ -117,7 +117,7 @@ def _take_over(fresh: Path, directory: Path) -> None:
         directory.rename(earlier)
     try:
         fresh.rename(directory)
-        _sync(directory.parent)
+        sync(directory.parent)
     except OSError:
         if not fresh.exists():
             directory.rename(fresh)
@@ -133,7 +133,7 @@ def _sibling(directory: Path) -> Path:
 
 def _sync_or(path: Path, undo: Callable[[], object]) -> None:
     try:
-        _sync(path)
+        sync(path)
     except OSError:
         undo()
         raise
@@ -144,22 +144,3 @@ def _sweep(directory: Path) -> None:
     for left in directory.parent.glob(f".{glob.escape(directory.name)}.*.tmp"):
         if time.time() - left.stat().st_mtime > STALE_S:
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _storage_errors(directory: Path) -> Iterator[None]:
-    """Turn the system's errors into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        what = f"The result could not be written to {directory}, where nothing was changed"
-        remedy = "name a directory on another disk"
-        raise StorageError.because(what, error, remedy=remedy) from error

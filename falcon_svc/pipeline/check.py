@@ -7,6 +7,7 @@ which may be killed by what it reads; this process alone talks to the database.
 from __future__ import annotations
 
 import os
+import re
 import signal
 from dataclasses import asdict
 from functools import partial
@@ -23,6 +24,8 @@ from falcon_svc.storage import Database
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
 
 LISTED_ROWS = 100
+RAISE = re.compile(r",? or raise (max_\w+(?: or max_\w+)*)")
+"""What readers advise whoever may choose the limits."""
 PATIENCE = 20  # times the processor time that is allowed: the machine may be busy
 Outcome = dict[str, Any]
 KILLED = {
@@ -48,7 +51,7 @@ def check(settings: Settings, dataset_id: str) -> bool:
     except FalconError as missing:
         found: Outcome | None = {"error": _told(missing)}
     else:
-        found = _read(settings, path, dataset.options)
+        found = _for_client(_read(settings, path, dataset.options), path.name, dataset.name)
     found = found or {"error": KILLED}
     with database.write() as session:
         recorded = DatasetRepository(session).validated(
@@ -96,6 +99,19 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
     error = None if found.ok else _row_errors(rows, found.n_errors)
     notes = [asdict(note) for note in found.notes]
     return {"summary": {**summary, "classes": classes, "notes": notes}, "error": error}
+
+
+def _for_client(found: Outcome | None, stored: str, name: str) -> Outcome | None:
+    """Return what was found in words for its owner.
+
+    The file is called by the owner's name, not as it is stored; limits are not the owner's to
+    raise.
+    """
+    if found is None or not found.get("error"):
+        return found
+    detail = found["error"]["detail"].replace(stored, ascii(name)[1:-1])
+    detail = RAISE.sub(r" (\1 is this service's limit)", detail)
+    return {**found, "error": {**found["error"], "detail": detail}}
 
 
 def _told(error: FalconError) -> Outcome:

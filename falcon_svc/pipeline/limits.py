@@ -1,7 +1,9 @@
 """What a worker process does to itself before it reads anything: its end, its share, its limits.
 
 A process that reads an upload first (`check`) gets little processor time, little memory and few
-files besides; what it may see at all is in `isolation`.
+files besides; what it may see at all is in `isolation`. Memory is counted beyond what the process
+has when it begins, so that a copy of one that has loaded everything has as much room as a fresh
+one. What share of the processor it has is the engine's to say (`engines.priority`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from falcon_svc.settings import Settings
 
 CHECK_FILES = 256
 CHECK_START_S, CHECK_BYTES_PER_S = 60, 2 * 2**20
-AUTOGROUP = Path("/proc/self/autogroup")
+STATUS = Path("/proc/self/status")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -34,11 +36,10 @@ def limit_self(settings: Settings, kind: str, supervisor: int) -> None:
     supervisor
         Process id of whoever started it.
     """
-    _die_with(supervisor)
-    _step_back(settings.worker_nice)
+    die_with(supervisor)
     _limit(resource.RLIMIT_CORE, 0)
     if kind == "job" and settings.worker_memory_bytes is not None:
-        _limit(resource.RLIMIT_DATA, settings.worker_memory_bytes)
+        _limit(resource.RLIMIT_DATA, _data_bytes() + settings.worker_memory_bytes)
 
 
 def reading_s(settings: Settings, size_bytes: int) -> int:
@@ -48,25 +49,22 @@ def reading_s(settings: Settings, size_bytes: int) -> int:
 
 def limit_reader(settings: Settings, seconds: int, original: int) -> None:
     """Limit the copy of a process that reads an upload; it dies with the original."""
-    _die_with(original)
+    die_with(original)
     _limit(resource.RLIMIT_CPU, seconds)
     _limit(resource.RLIMIT_NOFILE, CHECK_FILES)
-    _limit(resource.RLIMIT_DATA, settings.check_memory_bytes)
+    _limit(resource.RLIMIT_DATA, _data_bytes() + settings.check_memory_bytes)
     _limit(resource.RLIMIT_FSIZE, 0)
 
 
-def _step_back(nice: int) -> None:
-    """Leave the processor to others.
-
-    Linux may share it out among sessions first (autogroups, sched(7)): niceness then counts
-    inside a session only, and this process leads one of its own, whose niceness is set beside.
-    """
-    own = os.nice(nice)
-    with suppress(OSError):
-        AUTOGROUP.write_text(str(own), "utf-8")
+def _data_bytes() -> int:
+    """Return the data memory that this process has now (proc(5), VmData); 0 if it is not told."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = STATUS.read_text("utf-8").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmData:")).split()[1])
+    return 0
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Let the kernel kill this process with its parent (Linux); it ends here if that is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -18,6 +18,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,8 +176,8 @@ class AttemptWorker:
         try:
             while self._write(lambda jobs: jobs.beat(self.job_id, self.number)):
                 time.sleep(self.settings.beat_s)
-        except DatabaseError:
-            _log.exception("%s, attempt %d: the record is out of reach", self.job_id, self.number)
+        except Exception:
+            _log.exception("%s, attempt %d: it cannot tell that it lives", self.job_id, self.number)
         os._exit(GONE)
 
     def _try(self, change: Callable[[JobRepository], bool]) -> int:
@@ -220,7 +221,21 @@ def pack_model(result: Path) -> Path:
 
 def _summary(found: Discovery) -> dict[str, Any]:
     seconds = sum(stage.seconds for stage in found.stages)
-    return {"n_samples": len(found.ids), "n_fine": found.n_fine, "seconds": seconds}
+    return {
+        "n_samples": len(found.ids),
+        "n_fine": found.n_fine,
+        "n_fine_origin": _origin(found),
+        "n_fine_interval": list(found.n_fine_interval),
+        "n_fine_runner_up": None if found.total is None else found.total.runner_up,
+        "seconds": seconds,
+        "stages": [asdict(stage) for stage in found.stages],
+    }
+
+
+def _origin(found: Discovery) -> str:
+    """Return the least certain origin of a coarse class's count: all were as certain or more."""
+    origins = {one.origin for one in found.counts}
+    return next(name for name in ("estimated", "allocated", "given") if name in origins)
 
 
 def _measured(found: Discovery) -> dict[tuple[str, str], float]:

@@ -17,6 +17,9 @@ from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.states import OPEN, SUCCEEDED
 from falcon_svc.storage.tables import Batch, Job
 
+PLACE = "/body/jobs/{}"
+"""Pointer of an order in the request."""
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -47,15 +50,16 @@ def submit(
         A `custom_id` comes twice, or a job would be refused alone; nothing is queued then.
     """
     _check_names(orders)
-    jobs.check(context, orders)
+    jobs.check(context, orders, place=PLACE)
     asked = [[o.custom_id, o.dataset_id, o.config, o.metadata, o.webhook] for o in orders]
     once = Once.of(caller.tenant, key, "batch", asked, metadata)
 
     def make(session: Session) -> str:
         jobs.check_room(context, session, caller.tenant, len(orders))
         batch = BatchRepository(session).add(caller.tenant, metadata)
-        for order in orders:
-            jobs.add(session, caller.tenant, replace(order, batch_id=batch.id))
+        for number, order in enumerate(orders):
+            place = PLACE.format(number)
+            jobs.add(session, caller.tenant, replace(order, batch_id=batch.id), place=place)
         return batch.id
 
     batch_id, _ = once.make(context.database, make)

@@ -60,7 +60,7 @@ class Context:
             Keyring(database, read_pepper(settings.data_dir)),
             Staging(settings.data_dir / "staging"),
             Rates(settings.rate_per_s, 2 * settings.rate_per_s),
-            Rates(FAILURES_PER_S, settings.wrong_keys),
+            Rates(FAILURES_PER_S, settings.wrong_keys, what="wrong keys from one address"),
             Devices(settings),
             AuditLog(settings.data_dir),
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from falcon_svc.data.config import ReadingOptions
 from falcon_svc.data.registry import FORMATS, suffix_of
 from falcon_svc.service.context import Context
 from falcon_svc.service.idempotency import Once
@@ -25,12 +26,7 @@ from falcon_svc.storage.jobs import results_key
 from falcon_svc.storage.tables import Dataset
 from falcon_svc.storage.uploads import UploadRepository
 
-OPTIONS = frozenset(
-    {
-        "coarse_column", "label_sources", "fine_column", "id_column", "text_column",
-        "vector_column", "obsm_key", "bad_image_fraction",
-    }
-)  # fmt: skip
+OPTIONS = frozenset(ReadingOptions.model_fields)
 LONGEST_NAME = 200
 _UNCLEAN = re.compile(r"[/\\\x00-\x1f\x7f]")
 
@@ -109,7 +105,7 @@ def add(
             )
             return made.id
 
-        context.artifacts.put_file(upload.path, file_key(identity, suffix))
+        _store(context, caller, upload, file_key(identity, suffix))
         if labels is not None:
             context.artifacts.put_file(labels.path, labels_key(identity))
         dataset_id, new = once.make(context.database, make)
@@ -122,6 +118,18 @@ def add(
     if not new:
         context.artifacts.remove(folder_key(identity))
     return get(context, caller, dataset_id), new
+
+
+def _store(context: Context, caller: Caller, upload: Upload, key: str) -> None:
+    """Take a file in; bytes that the tenant has sent before are kept once."""
+    suffix = Path(key).suffix
+    with context.database.read() as session:
+        same = DatasetRepository(session).same_file(caller.tenant, suffix, upload.sha256)
+    there = same is not None and context.artifacts.put_again(
+        key, file_key(same, suffix), upload.sha256
+    )
+    if not there:
+        context.artifacts.put_file(upload.path, key)
 
 
 def _check_files(upload: Upload, labels: Upload | None) -> str:

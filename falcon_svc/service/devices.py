@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from falcon_svc.engines import open_engine
 from falcon_svc.service.refusals import RequestError
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 
 AGAIN_S = 30.0
@@ -34,11 +35,12 @@ class Devices:
         """Ask the engine."""
         self.known = open_engine(self._settings).devices()
 
-    async def follow(self) -> None:
+    async def follow(self, vitals: Vitals) -> None:
         """Ask again every so often."""
         while True:
             await asyncio.sleep(AGAIN_S)
-            await anyio.to_thread.run_sync(self.look)
+            with vitals.turn("devices"):
+                await anyio.to_thread.run_sync(self.look)
 
     def check(self, device: str) -> None:
         """Raise RequestError for a device that no job here can ever get."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from falcon_svc.config import make_config
+from falcon_svc.config import CountConfig, make_config
 from falcon_svc.errors import ConfigError
 from falcon_svc.pipeline.encoder_files import resolve
+from falcon_svc.pipeline.wishes import check_counts
 from falcon_svc.service.context import Context
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.idempotency import Once
@@ -19,9 +22,9 @@ from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.jobs import JobRepository, Page, results_key
-from falcon_svc.storage.measures import MeasureRepository
-from falcon_svc.storage.states import INVALID, TERMINAL
-from falcon_svc.storage.tables import Event, Job, Measure
+from falcon_svc.storage.measures import LOOP_FAILURES, MeasureRepository
+from falcon_svc.storage.states import INVALID, READY, TERMINAL
+from falcon_svc.storage.tables import Dataset, Event, Job, Measure
 
 MOST_WEBHOOKS = 10
 
@@ -77,10 +80,14 @@ class Order:
     custom_id: str | None = None
 
 
-def check(context: Context, orders: Sequence[Order]) -> None:
-    """Raise unless orders are good as far as their own words go."""
-    for order in orders:
-        check_config(context, order.config)
+def check(context: Context, orders: Sequence[Order], *, place: str = "/body") -> None:
+    """Raise unless orders are good as far as their own words go.
+
+    `place` is the pointer of an order in the request, with `{}` for its number where there are
+    several.
+    """
+    for number, order in enumerate(orders):
+        check_config(context, order.config, place=f"{place.format(number)}/config")
     urls = {order.webhook for order in orders if order.webhook is not None}
     if len(urls) > MOST_WEBHOOKS:
         raise RequestError(
@@ -92,8 +99,10 @@ def check(context: Context, orders: Sequence[Order]) -> None:
         check_url(url, context.settings)
 
 
-def check_config(context: Context, config: dict[str, Any]) -> None:
+def check_config(context: Context, config: dict[str, Any], *, place: str) -> None:
     """Raise for settings that are wrong, or that are not the client's to choose.
+
+    `place` is their pointer in the request.
 
     Raises
     ------
@@ -109,12 +118,33 @@ def check_config(context: Context, config: dict[str, Any]) -> None:
             "leave it out.",
             code="unknown_option",
         )
-    context.devices.check(make_config(resolve(config, context.settings)).device)
+    with _pointing_below(place):
+        made = make_config(resolve(config, context.settings))
+    context.devices.check(made.device)
 
 
-def add(session: Session, tenant: str, order: Order) -> str:
-    """Insert a job in the caller's transaction; return its id."""
-    _check_dataset(session, tenant, order.dataset_id)
+@contextmanager
+def _pointing_below(place: str) -> Iterator[None]:
+    """Let what is wrong with settings point to it in the whole request."""
+    try:
+        yield
+    except ConfigError as error:
+        for wrong in error.errors:
+            wrong["pointer"] = f"{place}{wrong['pointer']}"
+        raise
+
+
+def add(session: Session, tenant: str, order: Order, *, place: str = "/body") -> str:
+    """Insert a job in the caller's transaction; return its id. `place` is as in `check`.
+
+    Raises
+    ------
+    RequestError, ConfigError
+        No such data set, an invalid one, or one that cannot have the counts that are asked for.
+    """
+    dataset = _dataset(session, tenant, order.dataset_id)
+    with _pointing_below(f"{place}/config"):
+        _check_counts(order.config, dataset)
     job = JobRepository(session).add(
         tenant,
         order.dataset_id,
@@ -140,7 +170,15 @@ def check_room(context: Context, session: Session, tenant: str, more: int) -> No
         )
 
 
-def _check_dataset(session: Session, tenant: str, dataset_id: str) -> None:
+def _check_counts(config: dict[str, Any], dataset: Dataset) -> None:
+    """Refuse counts that a data set cannot have, if it was read as the job would read it."""
+    read_so = {**dataset.options, **config.get("data", {})} == dataset.options
+    if dataset.state == READY and dataset.summary and read_so:
+        counts = CountConfig.model_validate(config.get("counts", {}))
+        check_counts(counts, dataset.summary.get("classes") or {})
+
+
+def _dataset(session: Session, tenant: str, dataset_id: str) -> Dataset:
     dataset = DatasetRepository(session).get(dataset_id, tenant)
     if dataset is None:
         raise not_found("data set", dataset_id)
@@ -150,6 +188,7 @@ def _check_dataset(session: Session, tenant: str, dataset_id: str) -> None:
             f"{(dataset.error or {}).get('detail', '')}",
             code="dataset_invalid",
         )
+    return dataset
 
 
 def get(context: Context, caller: Caller, job_id: str) -> Job:
@@ -253,3 +292,10 @@ def totals(context: Context) -> Totals:
     with context.database.read() as session:
         jobs = JobRepository(session)
         return Totals(jobs.counts_by_state(), MeasureRepository(session).every())
+
+
+def loop_failures(context: Context) -> Counter[str]:
+    """Return how many turns of supervisors' loops have failed, by loop."""
+    with context.database.read() as session:
+        every = MeasureRepository(session).every()
+    return Counter({one.label: one.count for one in every if one.kind == LOOP_FAILURES})

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from falcon_svc.durable import sync_file
 from falcon_svc.errors import ConfigError
 from falcon_svc.service.refusals import RequestError
 from falcon_svc.storage import Database
@@ -132,17 +133,15 @@ class Keyring:
             It is no key, revoked or expired (code ``unauthenticated``).
         """
         parts, until = _KEY.fullmatch(key), self.clock() + KNOWN_S
-        if parts is not None:
-            with self.database.read() as session:
-                row = KeyRepository(session).get(f"key_{parts[1]}")
-            same = row is not None and hmac.compare_digest(row.digest, self.sign(parts[2]))
-            if row is not None and same and _state(row) == "valid":
-                return self._remember(key, Caller(row.tenant, frozenset(row.scopes), row.id), until)
-        raise RequestError(
-            "Expected 'Authorization: Bearer fk_...' with a valid key, found none; make one with "
-            "`falcon keys create`.",
-            code="unauthenticated",
-        )
+        if parts is None:
+            raise _refused("one that is no key of this kind: some of it is missing or changed")
+        with self.database.read() as session:
+            row = KeyRepository(session).get(f"key_{parts[1]}")
+        if row is None or not hmac.compare_digest(row.digest, self.sign(parts[2])):
+            raise _refused(f"one that is not known here (fk_{parts[1]}_...)")
+        if _state(row) != "valid":
+            raise _refused(f"one that is {_state(row)} (fk_{parts[1]}_...)")
+        return self._remember(key, Caller(row.tenant, frozenset(row.scopes), row.id), until)
 
     def _remember(self, key: str, caller: Caller, until: float) -> Caller:
         if len(self._known) >= MOST_KNOWN:
@@ -164,6 +163,19 @@ class Keyring:
     def sign(self, text: str) -> str:
         """Return hex HMAC-SHA256 under the pepper."""
         return hmac.new(self._pepper, text.encode(), sha256).hexdigest()
+
+
+def no_key() -> RequestError:
+    """Return the refusal of a request that carries no key."""
+    return _refused("none")
+
+
+def _refused(found: str) -> RequestError:
+    return RequestError(
+        f"Expected 'Authorization: Bearer fk_...' with a valid key, found {found}; make one with "
+        "`falcon keys create` in the folder of this service.",
+        code="unauthenticated",
+    )
 
 
 def _name(key: str) -> bytes:
@@ -188,6 +200,11 @@ def _check(tenant: str, scopes: frozenset[str]) -> None:
         )
 
 
+def has_pepper(data_dir: Path) -> bool:
+    """Return whether an installation's secret lies in a folder."""
+    return (data_dir / PEPPER).is_file()
+
+
 def read_pepper(data_dir: Path) -> bytes:
     """Return the installation's secret, made at first use and readable by its owner only.
 
@@ -201,8 +218,7 @@ def read_pepper(data_dir: Path) -> bytes:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
         with suppress(FileExistsError):
             os.link(fresh, path)
         fresh.unlink()

@@ -26,15 +26,28 @@ def beat(settings: Settings) -> None:
     os.utime(lock_file(settings))
 
 
-def check_at_work(settings: Settings) -> None:
-    """Raise ConfigError unless a supervisor of the data directory has made a step just now."""
-    try:
-        silent_s = time.time() - lock_file(settings).stat().st_mtime
-    except FileNotFoundError:
-        silent_s = float("inf")
-    if silent_s > SILENT_S:
+def check_at_work(settings: Settings, *, before: float | None = None) -> None:
+    """Raise ConfigError unless a supervisor of the data directory has made a step just now.
+
+    Parameters
+    ----------
+    settings
+        Of the service.
+    before
+        `last_step` when this supervisor was started: that step was another one's.
+    """
+    step_at = last_step(settings)
+    if step_at == before or time.time() - step_at > SILENT_S:
         raise ConfigError(
             f"Expected a worker that was at work {SILENT_S:.0f} s ago, found none in "
             f"{settings.data_dir}; start one with `falcon worker`, or see its log.",
             code="not_at_work",
         )
+
+
+def last_step(settings: Settings) -> float:
+    """Return the time of the last step, in seconds since 1970; minus infinity if there was none."""
+    try:
+        return lock_file(settings).stat().st_mtime
+    except OSError:
+        return float("-inf")

@@ -24,14 +24,21 @@ class Rates:
         Tokens that come back per second.
     burst
         Tokens that a bucket holds.
+    what
+        The requests that take them, for the sentence of the refusal.
     clock
         Monotonic seconds.
     """
 
     def __init__(
-        self, per_s: float, burst: float, *, clock: Callable[[], float] = time.monotonic
+        self,
+        per_s: float,
+        burst: float,
+        *,
+        what: str = "requests",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.per_s, self.burst, self.clock = per_s, burst, clock
+        self.per_s, self.burst, self.what, self.clock = per_s, burst, what, clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str) -> None:
@@ -42,21 +49,14 @@ class Rates:
         RequestError
             The bucket is empty (code ``rate_limited``).
         """
-        self.check(name)
-        self.count(name)
-
-    def check(self, name: str) -> None:
-        """Raise RequestError if the bucket is empty; take nothing."""
-        if self._level(name) < 1:
+        level = self._level(name)
+        if level < 1:
             raise RequestError(
-                f"Expected at most {self.per_s:g} requests per second, found more; wait, then send "
-                "this one again.",
+                f"Expected at most {self.per_s:g} {self.what} per second, found more; wait, then "
+                "send this one again.",
                 code="rate_limited",
             )
-
-    def count(self, name: str) -> None:
-        """Take a token, down to an empty bucket."""
-        self._buckets[name] = (max(self._level(name) - 1, 0.0), self.clock())
+        self._buckets[name] = (level - 1, self.clock())
         self._buckets.move_to_end(name)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)

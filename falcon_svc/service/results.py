@@ -11,6 +11,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from falcon_svc.errors import InputError, StorageError
 from falcon_svc.pipeline.assignments_table import assignments_parquet, noise_columns
 from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.pipeline.result_files import read_discovery
+from falcon_svc.pipeline.spreadsheets import harmless
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -37,7 +39,6 @@ BORDER_MARGIN = 0.1
 Record = dict[str, Any]
 Loaded = TypeVar("Loaded")
 _log = logging.getLogger(__name__)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def directory(context: Context, caller: Caller, job_id: str) -> tuple[Job, Path]:
@@ -185,6 +186,14 @@ def _label_doubt(found: Discovery, row: int) -> Record:
     return record
 
 
+def counts(found: Discovery) -> list[Record]:
+    """Return per coarse class of the first label source its number of fine classes, and whence."""
+    names = found.sources[0].names
+    return [
+        {**asdict(one), "coarse": names[one.coarse], "verdict": one.verdict} for one in found.counts
+    ]
+
+
 def relations(context: Context, caller: Caller, job_id: str) -> list[Record]:
     """Return per label source the matrix (F, C), the regret of every other choice, the proof."""
     return [
@@ -233,7 +242,7 @@ def _csv_rows(found: Discovery) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer: csv.DictWriter[str] | None = None
     for row in range(len(found.ids)):
-        record = {name: _harmless(value) for name, value in _sample(found, row).items()}
+        record = {name: harmless(value) for name, value in _sample(found, row).items()}
         if writer is None:
             writer = csv.DictWriter(buffer, list(record))
             writer.writeheader()
@@ -241,10 +250,6 @@ def _csv_rows(found: Discovery) -> Iterator[bytes]:
         yield buffer.getvalue().encode()
         buffer.seek(0)
         buffer.truncate()
-
-
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def assignments(found: Discovery, media_type: str) -> Iterator[bytes]:

@@ -1,7 +1,9 @@
 """The supervisor's process: `python -m falcon_svc.service.supervise [PARENT_PID]`.
 
 Place: started by `falcon serve`, with whom it dies (by the kernel on Linux, by looking at its
-parent elsewhere), or alone by `falcon worker`. Settings come from the environment.
+parent elsewhere), or alone by `falcon worker`. Settings come from the environment. It exits with 0
+when it was told to stop, with `TAKEN` where another supervisor is at work in the data directory,
+and with other codes where starting it again may help.
 """
 
 from __future__ import annotations
@@ -14,18 +16,37 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from types import FrameType
 
-from falcon_svc.engines import LocalEngine, open_engine
+from falcon_svc.engines import LocalEngine, StandBy, open_engine
 from falcon_svc.errors import ConfigError, FalconError, StorageError
 from falcon_svc.service.context import Context
-from falcon_svc.service.housekeeping import Stop, keep_house
-from falcon_svc.service.pulse import beat
-from falcon_svc.service.supervisor import POLL_S, Supervisor, hold_lock, is_held
+from falcon_svc.service.housekeeping import (
+    SWEEPS,
+    WEBHOOKS,
+    Stop,
+    keep_house,
+    send_webhooks,
+)
+from falcon_svc.service.pulse import beat, check_at_work, last_step
+from falcon_svc.service.supervisor import (
+    AT_WORK_ALREADY,
+    POLL_S,
+    Supervisor,
+    hold_lock,
+    is_held,
+)
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
-from falcon_svc.storage import DatabaseError
+from falcon_svc.storage import Database, DatabaseError
+from falcon_svc.storage.measures import LOOP_FAILURES, MeasureRepository
 
-AGAIN_S = 1.0
+AGAIN_S, LONGEST_PAUSE_S = 1.0, 30.0
+STEADY_S = 60.0
+"""A supervisor that lived for so long did not fail at its start."""
+TAKEN = 4
+_TAKEN = "another supervisor is at work in the data directory"
 _PR_SET_PDEATHSIG = 1
 _log = logging.getLogger(__name__)
 
@@ -37,22 +58,32 @@ def run(settings: Settings, parent: int | None = None) -> None:
     ------
     ConfigError
         Another supervisor is, or may be, at work in the data directory.
+    FalconError
+        One of its loops has died (code ``not_at_work``).
     """
     stop = _stop_by_signal()
-    lock = _take_lock(settings)
+    lock = take_lock(settings)
     context = Context.make(settings)
+    vitals = Vitals(told=partial(_record_failure, context.database))
+    stand_by = StandBy() if settings.engine == "local" and settings.warm_worker else None
+    if stand_by is not None:
+        stand_by.start()
     supervisor = Supervisor(
         settings,
         context.database,
         context.artifacts,
-        open_engine(settings),
-        LocalEngine(settings),
+        open_engine(settings, stand_by),
+        LocalEngine(settings, stand_by=stand_by),
+        vitals=vitals,
     )
-    threading.Thread(target=keep_house, args=(context, stop), daemon=True).start()
+    for name, loop in ((WEBHOOKS, send_webhooks), (SWEEPS, keep_house)):
+        vitals.thread(name, partial(loop, context, vitals, stop))
     try:
         _loop(supervisor, lock, stop, parent)
     finally:
         supervisor.close()
+        if stand_by is not None:
+            stand_by.close()
         context.close()
 
 
@@ -61,6 +92,7 @@ def _loop(supervisor: Supervisor, lock: int, stop: Stop, parent: int | None) -> 
     while not stop.wanted and parent in (None, os.getppid()):
         if not is_held(supervisor.settings, lock):
             raise _lock_lost(supervisor.settings)
+        supervisor.vitals.check()
         try:
             supervisor.step()
             beat(supervisor.settings)
@@ -70,6 +102,12 @@ def _loop(supervisor: Supervisor, lock: int, stop: Stop, parent: int | None) -> 
         time.sleep(POLL_S)
 
 
+def _record_failure(database: Database, loop: str) -> None:
+    """Count a failed turn in the record, where `/metrics` finds it."""
+    with database.write() as session:
+        MeasureRepository(session).add(LOOP_FAILURES, loop, 1.0)
+
+
 def _lock_lost(settings: Settings) -> ConfigError:
     return ConfigError(
         f"Expected the lock file of this supervisor in {settings.data_dir}, found it removed or "
@@ -77,8 +115,14 @@ def _lock_lost(settings: Settings) -> ConfigError:
     )
 
 
-def _take_lock(settings: Settings) -> int:
-    """A supervisor that was just killed needs a moment to be gone."""
+def take_lock(settings: Settings) -> int:
+    """Take the lock of a data directory; a supervisor that was just killed needs a moment to go.
+
+    Raises
+    ------
+    ConfigError
+        Another one is at work (code ``taken``).
+    """
     deadline = time.monotonic() + settings.lock_wait_s
     while True:
         try:
@@ -112,30 +156,57 @@ def die_with(parent: int) -> None:
 class Companion:
     """A supervisor beside this process, started again when it ends.
 
+    It pauses longer before each start in a row that failed. Where another supervisor is at work in
+    the data directory, no start would help, and this process ends.
+
     Parameters
     ----------
+    settings
+        Of the service.
     environment
         Of the child.
+    vitals
+        Of this process.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, settings: Settings, environment: dict[str, str], vitals: Vitals) -> None:
+        self._settings, self._environment, self._vitals = settings, environment, vitals
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
-        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._before: float | None = None
+        self.restarts = 0
 
     def start(self) -> None:
         """Start it, and go on doing so."""
-        self._keeper.start()
+        self._vitals.thread("worker", self._keep)
 
     def _keep(self) -> None:
-        command = [sys.executable, "-m", "falcon_svc.service.supervise", str(os.getpid())]
+        short = 0
         while not self._stopping.is_set():
-            self._child = subprocess.Popen(command, env=self._environment)
-            code = self._child.wait()
-            if not self._stopping.is_set():
-                _log.error("the supervisor ended with exit code %d; starting another", code)
-                self._stopping.wait(AGAIN_S)
+            began = time.monotonic()
+            code = None
+            with self._vitals.turn("worker"):
+                code = self._run()
+            if self._stopping.is_set():
+                return None
+            if code == TAKEN:
+                return self._vitals.died("worker", _TAKEN)
+            self.restarts += 1
+            short = 0 if time.monotonic() - began > STEADY_S else short + 1
+            pause_s = min(AGAIN_S * 2.0 ** max(0, short - 1), LONGEST_PAUSE_S)
+            _log.error("the supervisor ended with exit code %s; another in %g s", code, pause_s)
+            self._stopping.wait(pause_s)
+        return None
+
+    def _run(self) -> int:
+        command = [sys.executable, "-m", "falcon_svc.service.supervise", str(os.getpid())]
+        self._before = last_step(self._settings)
+        self._child = subprocess.Popen(command, env=self._environment)
+        return self._child.wait()
+
+    def check(self) -> None:
+        """Raise ConfigError unless it is at work since it was started last."""
+        check_at_work(self._settings, before=self._before)
 
     def stop(self) -> None:
         """Let it stop its jobs and end."""
@@ -155,7 +226,7 @@ def main() -> int:
         run(Settings(), parent)
     except FalconError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return TAKEN if error.code == AT_WORK_ALREADY else 2
     return 0
 
 

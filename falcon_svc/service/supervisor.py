@@ -7,7 +7,8 @@ gives the attempt up, so no clock of day is compared with another and any may ju
 nobody looked, because the database was away or this process was stopped, is no silence. An
 attempt of an earlier supervisor with the same name goes on if its engine still has it, and is
 given up at once if not. Checks of data sets run beside the supervisor whatever runs the jobs: they
-are short, and a stranger's bytes meet this machine's limits.
+are short, and a stranger's bytes meet this machine's limits. What goes wrong with one job or data
+set is told and leaves the others alone; only a database that is away holds up all.
 """
 
 from __future__ import annotations
@@ -19,21 +20,25 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from falcon_svc.engines import Ended, Engine, Task
 from falcon_svc.errors import ConfigError
 from falcon_svc.pipeline.failures import MEMORY_TRIES, NO_MEMORY, OUT_OF_MEMORY
+from falcon_svc.service.busy import is_busy
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
-from falcon_svc.storage import ArtifactStore, Database
+from falcon_svc.storage import ArtifactStore, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository, Problem, results_key
 from falcon_svc.storage.states import CANCELING, PREPARING
 from falcon_svc.storage.tables import Attempt, Job
 
-POLL_S = 0.2
+POLL_S = 0.1
 SWEEP_S = 60.0
 LOCK = "supervisor.lock"
+AT_WORK_ALREADY = "taken"
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +53,8 @@ class Supervisor:
         Runs jobs; its name is on the attempts that are started here.
     checks
         Runs the checks of data sets.
+    vitals
+        Counts what goes wrong with single jobs.
     clock
         Monotonic seconds.
     """
@@ -60,10 +67,12 @@ class Supervisor:
         engine: Engine,
         checks: Engine,
         *,
+        vitals: Vitals | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings, self.database, self.artifacts = settings, database, artifacts
         self.engine, self.checks, self.clock = engine, checks, clock
+        self.vitals = vitals or Vitals()
         self.owner = engine.name
         self._seen: dict[Task, tuple[int, float]] = {}
         self._tries: dict[str, int] = {}
@@ -72,9 +81,11 @@ class Supervisor:
 
     def step(self) -> None:
         """Do whatever is due now; takes milliseconds."""
+        self.engine.make_way(needed=is_busy(self.settings))
         self._check()
         for ended in self.engine.ended():
-            self._after(ended)
+            with self._apart(ended.task.id):
+                self._after(ended)
         self._watch()
         self._start()
         if self.clock() - self._swept > SWEEP_S:
@@ -82,15 +93,21 @@ class Supervisor:
             self._devices = self.engine.devices()
             self._sweep()
 
+    def _apart(self, about: str) -> AbstractContextManager[None]:
+        """What happens here to one job or data set is no other's trouble."""
+        return self.vitals.turn("supervisor", about, but=(DatabaseError,))
+
     def _check(self) -> None:
         """Account for checks that have ended and start those that are due."""
         for ended in self.checks.ended():
-            self._checked(ended)
+            with self._apart(ended.task.id):
+                self._checked(ended)
         with self.database.read() as session:
             waiting = [found.id for found in DatasetRepository(session).to_validate()]
         for task in (Task("check", dataset_id) for dataset_id in waiting):
             if self.checks.has_room(task.device) and self.checks.is_gone(task):
-                self.checks.start(task)
+                with self._apart(task.id):
+                    self.checks.start(task)
 
     def _checked(self, ended: Ended) -> None:
         """Account for a check's end: one that died without a word is made again, a few times."""
@@ -132,12 +149,14 @@ class Supervisor:
             present = list(JobRepository(session).open_attempts())
         current = {Task("job", job.id, attempt.number) for job, attempt in present}
         for task in self.engine.tasks - current:
-            self.engine.stop(task)
-            self._clean(task.id)
+            with self._apart(task.id):
+                self.engine.stop(task)
+                self._clean(task.id)
         now = self.clock()
         passed_s, self._looked = min(now - self._looked, self.settings.beat_s), now
         for job, attempt in present:
-            self._look_at(job, attempt, passed_s)
+            with self._apart(job.id):
+                self._look_at(job, attempt, passed_s)
         self._seen = {task: seen for task, seen in self._seen.items() if task in current}
 
     def _look_at(self, job: Job, attempt: Attempt, passed_s: float) -> None:
@@ -207,17 +226,20 @@ class Supervisor:
                 job = JobRepository(session).claim(self.owner, cuda=self.engine.has_room("cuda"))
             if job is None:
                 return
-            self.engine.start(Task("job", job.id, job.attempt, _device(job)))
+            with self._apart(job.id):  # what did not start is gone, and tried again
+                self.engine.start(Task("job", job.id, job.attempt, _device(job)))
 
     def _sweep(self) -> None:
         """Delete results of expired jobs, and the work of jobs that ended without being seen."""
         with self.database.write() as session:
             gone = JobRepository(session).expire()
         for job_id in gone:
-            self.artifacts.remove(results_key(job_id))
+            with self._apart(job_id):
+                self.artifacts.remove(results_key(job_id))
         folders = [path.name for path in self._work.iterdir()] if self._work.is_dir() else []
         for job_id in folders:
-            self._clean(job_id)
+            with self._apart(job_id):
+                self._clean(job_id)
 
     @property
     def _work(self) -> Path:
@@ -230,7 +252,7 @@ def hold_lock(settings: Settings) -> int:
     Raises
     ------
     ConfigError
-        Another supervisor has it.
+        Another supervisor has it (code ``taken``).
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(settings.data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -240,7 +262,8 @@ def hold_lock(settings: Settings) -> int:
         os.close(descriptor)
         raise ConfigError(
             f"Expected one supervisor per data directory, found another at work in "
-            f"{settings.data_dir}; stop it first, or name another FALCON_DATA_DIR."
+            f"{settings.data_dir}; stop it first, or name another FALCON_DATA_DIR.",
+            code=AT_WORK_ALREADY,
         ) from None
     return descriptor
 

@@ -7,15 +7,14 @@ lies in staging without a row, or a process, is swept.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from falcon_svc.errors import StorageError
+from falcon_svc.durable import storage_errors, sync_file
 from falcon_svc.service import datasets
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -41,12 +40,11 @@ def stage(context: Context, stream: BinaryIO, name: str) -> datasets.Upload:
 
 def _write(path: Path, name: str, pieces: Iterator[bytes]) -> datasets.Upload:
     digest, size = sha256(), 0
-    with _storage_errors(), path.open("xb") as file:
+    with _storing(), path.open("xb") as file:
         for piece in pieces:
             digest.update(piece)
             size += file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
+        sync_file(file)
     return datasets.Upload(path, name, size, digest.hexdigest())
 
 
@@ -106,14 +104,13 @@ class Part:
         self._room -= len(piece)
         if self._room < 0:
             raise _too_long(self._upload)
-        with _storage_errors():
+        with _storing():
             self._file.write(piece)
 
     def finish(self) -> None:
         """Make it durable and put it in its place."""
-        with _storage_errors():
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        with _storing():
+            sync_file(self._file)
             self._fresh.rename(self._place)
 
     def discard(self) -> None:
@@ -133,7 +130,7 @@ def open_part(context: Context, caller: Caller, upload_id: str, number: int) -> 
     """
     upload = _open(context, caller, upload_id)
     folder = _folder(context, upload_id)
-    with _storage_errors():
+    with _storing():
         folder.mkdir(exist_ok=True, mode=0o700)
         return Part(upload, folder, number)
 
@@ -193,13 +190,8 @@ def _open(context: Context, caller: Caller, upload_id: str) -> Upload:
     return upload
 
 
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        what = "The upload could not be stored"
-        raise StorageError.because(what, error, remedy="send it again later") from error
+def _storing() -> AbstractContextManager[None]:
+    return storage_errors("The upload could not be stored", remedy="send it again later")
 
 
 def _too_long(upload: Upload) -> RequestError:

@@ -6,7 +6,9 @@ derived from the installation's; `falcon keys webhook-secret` shows it.
 
 A host name is looked up once, every address it has must be public, and the connection goes to
 the address that was checked, so that a name that changes its address in between (DNS rebinding)
-gains nothing. Redirects are not followed; proxies of the environment are not used.
+gains nothing. Redirects are not followed; proxies of the environment are not used. One parser reads
+a URL when it is given and when it is sent to (httpx's): what one of two lets pass, the other may
+read as another place, or not at all. Whatever a delivery raises is that delivery's outcome.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ import time
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
+
+import httpx
 
 from falcon_svc.service.keys import Keyring
 from falcon_svc.service.refusals import RequestError
+from falcon_svc.service.times import rfc3339
 from falcon_svc.settings import Settings
 from falcon_svc.storage import Database
 from falcon_svc.storage.deliveries import DeliveryRepository
@@ -53,24 +57,36 @@ def check_url(url: str, settings: Settings) -> None:
     _public_address(url, settings)
 
 
-def _public_address(url: str, settings: Settings) -> tuple[str, str, int]:
-    """Return an address to connect to, with host and port."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise _refused(url, "not a URL") from None
+def _public_address(url: str, settings: Settings) -> tuple[str, httpx.URL]:
+    """Return an address to connect to, with the URL as it will be asked for."""
+    place = _parsed(url)
     schemes = ("https", "http") if settings.private_webhooks else ("https",)
-    if parts.scheme not in schemes or not host or parts.username is not None:
+    if place.scheme not in schemes or not place.raw_host or place.userinfo:
         raise _refused(url, "another kind of URL")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(_host(place), _port(place), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise _refused(url, "a host name without an address") from None
     addresses = [str(entry[4][0]) for entry in found]
     if not settings.private_webhooks and not all(map(_is_public, addresses)):
         raise _refused(url, "an address that is not public")
-    return addresses[0], host, port
+    return addresses[0], place
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        raise _refused(url, "not a URL") from None
+
+
+def _host(place: httpx.URL) -> str:
+    """Return the host in ASCII, as it is looked up and named in the request."""
+    return place.raw_host.decode("ascii")
+
+
+def _port(place: httpx.URL) -> int:
+    return place.port or {"https": 443, "http": 80}[place.scheme]
 
 
 def _is_public(address: str) -> bool:
@@ -110,62 +126,72 @@ def deliver_due(settings: Settings, database: Database, keyring: Keyring) -> int
     """Send what is due, all at once, and return how many were tried; each try is recorded."""
     with database.read() as session:
         due = DeliveryRepository(session).due(most=AT_ONCE)
-    if due:
-        for (delivery, job), (outcome, done) in zip(
-            due, asyncio.run(_send_all(due, settings, keyring)), strict=True
-        ):
-            left = RETRY_S[delivery.tries :]
-            again = None if done or not left else left[0]
-            with database.write() as session:
-                DeliveryRepository(session).tried(job.id, outcome, again_in_s=again)
+    if not due:
+        return 0
+    outcomes = asyncio.run(_send_all(due, settings, keyring))
+    for (delivery, job), (outcome, done) in zip(due, outcomes, strict=True):
+        left = RETRY_S[delivery.tries :]
+        again = None if done or not left else left[0]
+        with database.write() as session:
+            DeliveryRepository(session).tried(job.id, _printable(outcome), again_in_s=again)
     return len(due)
+
+
+def _printable(text: str) -> str:
+    """Return a text that any database takes: a receiver's words may be in it."""
+    return text.encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
 
 
 async def _send_all(
     due: Sequence[tuple[Delivery, Job]], settings: Settings, keyring: Keyring
 ) -> list[Outcome]:
-    sent = [_send(delivery, job, settings, secret_of(keyring, job.tenant)) for delivery, job in due]
+    sent = [_try(delivery, job, settings, secret_of(keyring, job.tenant)) for delivery, job in due]
     return await asyncio.gather(*sent)
 
 
-async def _send(delivery: Delivery, job: Job, settings: Settings, secret: str) -> Outcome:
-    """Send one; a receiver that answers slowly, byte by byte, has no more time than any other."""
-    import httpx
-
-    client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+async def _try(delivery: Delivery, job: Job, settings: Settings, secret: str) -> Outcome:
+    """Return what came of one try, whatever it was: nobody else's delivery depends on it."""
     try:
-        async with asyncio.timeout(TIMEOUT_S), client:
-            place = await asyncio.to_thread(_public_address, delivery.url, settings)
-            answer = await client.send(_request(delivery, job, secret, *place), stream=True)
-            await answer.aclose()
+        return await _send(delivery, job, settings, secret)
     except RequestError as error:
         return str(error), True
     except (httpx.HTTPError, OSError) as error:
         _log.info("webhook of %s: %s", job.id, error)
         return f"{type(error).__name__}: {error}", False
+    except Exception as error:
+        _log.exception("webhook of %s", job.id)
+        return f"{type(error).__name__}: {error}", False
+
+
+async def _send(delivery: Delivery, job: Job, settings: Settings, secret: str) -> Outcome:
+    """Send one; a receiver that answers slowly, byte by byte, has no more time than any other."""
+    client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+    async with asyncio.timeout(TIMEOUT_S), client:
+        address, place = await asyncio.to_thread(_public_address, delivery.url, settings)
+        answer = await client.send(_request(job, secret, address, place), stream=True)
+        await answer.aclose()
     return f"HTTP {answer.status_code}", answer.is_success
 
 
-def _request(delivery: Delivery, job: Job, secret: str, address: str, host: str, port: int) -> Any:
+def _request(job: Job, secret: str, address: str, place: httpx.URL) -> httpx.Request:
     """Return a request to the checked address that names the host."""
-    import httpx
-
     body, now = json.dumps(_payload(job)).encode(), int(time.time())
-    place = httpx.URL(delivery.url).copy_with(host=address)
-    default = {"https": 443, "http": 80}[place.scheme] == port
+    host = _host(place)
     named = f"[{host}]" if ":" in host else host
     headers = {
-        "Host": named if default else f"{named}:{port}",
+        "Host": named if place.port is None else f"{named}:{place.port}",
         "Content-Type": "application/json",
         "webhook-id": f"msg_{job.id}",
         "webhook-timestamp": str(now),
         "webhook-signature": signature(secret, f"msg_{job.id}", now, body),
     }
+    target = place.copy_with(host=address)
     return httpx.Request(
-        "POST", place, headers=headers, content=body, extensions={"sni_hostname": host}
+        "POST", target, headers=headers, content=body, extensions={"sni_hostname": host}
     )
 
 
 def _payload(job: Job) -> dict[str, Any]:
+    ended = None if job.ended_at is None else rfc3339(job.ended_at)
     data = {"id": job.id, "state": job.state, "summary": job.summary, "error": job.error}
-    return {"type": f"job.{job.state}", "timestamp": job.ended_at, "data": data}
+    return {"type": f"job.{job.state}", "timestamp": ended, "data": data}

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
+from falcon_svc.durable import storage_errors, sync
 from falcon_svc.errors import StorageError
 
 APART = "@"  # in place of / in names of local copies; no key holds it
@@ -53,16 +52,36 @@ class ArtifactStore:
         StorageError
             The store does not take it (code ``storage_full`` where it has no room).
         """
-        with _storage_errors(key):
+        with _stored(key):
             self._put(source, self._place(key))
 
+    def put_again(self, key: str, there: str, sha256: str) -> bool:
+        """Let a file that is there already have a second key, if its bytes are those expected.
+
+        False where it is not, or where the store cannot do so: it must be put then.
+        """
+        if not self.is_local or self.sha256_of(there) != sha256:
+            return False
+        target = Path(self._place(key))
+        made = _make_folder(target.parent)
+        try:
+            target.hardlink_to(self._place(there))
+        except OSError:
+            return False
+        for folder in {target.parent, *made}:
+            sync(folder)
+        return True
+
     def put_directory(self, source: Path, key: str, *, last: str) -> None:
-        """Copy a directory's files; `last` names the one that says that all are there."""
+        """Take a directory's files in and leave them there; on one disk, no byte is copied.
+
+        `last` names the file that says that all are there. None may be changed afterwards.
+        """
         names = sorted(path.name for path in source.iterdir() if path.name != last)
         for name in [*names, last]:
             copy = source.with_name(f"{source.name}.{name}.copy")
-            with _storage_errors(key):
-                shutil.copyfile(source / name, copy)
+            with _stored(key):
+                _second_name(source / name, copy)
                 self._put(copy, self._place(f"{key}/{name}"))
 
     def _put(self, source: Path, target: str) -> None:
@@ -106,7 +125,7 @@ class ArtifactStore:
         """Make the folder of a key in a local store, durably, and return it."""
         folder = Path(self._place(key))
         for parent in _make_folder(folder):
-            _sync(parent)
+            sync(parent)
         return folder
 
     def has(self, key: str) -> bool:
@@ -139,8 +158,9 @@ class ArtifactStore:
     def remove(self, key: str) -> None:
         """Delete a file or directory, if it is there."""
         place = self._place(key)
-        if self.files.exists(place):
-            self.files.rm(place, recursive=True)
+        while self.files.exists(place):
+            with suppress(FileNotFoundError):  # another process removes it at the same time
+                self.files.rm(place, recursive=True)
         self._forget(self._copy(key))
         for copy in self.cache.glob(f"{self._copy(key).name}{APART}*"):
             self._forget(copy)
@@ -161,6 +181,12 @@ class ArtifactStore:
         return f"{self.root}/{key}"
 
 
+def _stored(key: str) -> AbstractContextManager[None]:
+    what = f"{key.partition('/')[0].capitalize()} could not be stored"
+    remedy = "mend the artifact store (FALCON_ARTIFACTS_URL), then try again"
+    return storage_errors(what, remedy=remedy)
+
+
 def missing() -> StorageError:
     """Return the error of files that are gone, or are not what was stored."""
     return StorageError(
@@ -177,7 +203,7 @@ def _protocols(files: Any) -> tuple[str, ...]:
 def _move(source: Path, target: Path) -> None:
     """Let a file appear at its place whole and durable, from another disk too."""
     made = _make_folder(target.parent)
-    _sync(source)
+    sync(source)
     try:
         source.rename(target)
     except OSError as error:
@@ -185,11 +211,20 @@ def _move(source: Path, target: Path) -> None:
             raise
         beside = target.with_name(f".{target.name}.tmp")
         shutil.copyfile(source, beside)
-        _sync(beside)
+        sync(beside)
         beside.rename(target)
         source.unlink()
     for folder in {target.parent, *made}:
-        _sync(folder)
+        sync(folder)
+
+
+def _second_name(source: Path, fresh: Path) -> None:
+    """Let a file have a second name, or a copy where the file system has no such thing."""
+    fresh.unlink(missing_ok=True)
+    try:
+        fresh.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, fresh)
 
 
 def _make_folder(folder: Path) -> list[Path]:
@@ -197,21 +232,3 @@ def _make_folder(folder: Path) -> list[Path]:
     lacking = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return [one.parent for one in lacking]
-
-
-@contextmanager
-def _storage_errors(key: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        what = f"{key.partition('/')[0].capitalize()} could not be stored"
-        remedy = "mend the artifact store (FALCON_ARTIFACTS_URL), then try again"
-        raise StorageError.because(what, error, remedy=remedy) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

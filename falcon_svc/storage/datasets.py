@@ -71,6 +71,11 @@ class DatasetRepository:
         found = self.session.get(Dataset, dataset_id)
         return found if found is not None and tenant in (None, found.tenant) else None
 
+    def same_file(self, tenant: str, suffix: str, sha256: str) -> str | None:
+        """Return the id of a data set of a tenant's that has a file of the same bytes."""
+        query = select(Dataset.id).where(Dataset.tenant == tenant, Dataset.sha256 == sha256)
+        return self.session.scalar(query.where(Dataset.suffix == suffix, _HAS_FILE).limit(1))
+
     def page(
         self, tenant: str, *, size: int, before: str | None = None
     ) -> tuple[Sequence[Dataset], bool]:

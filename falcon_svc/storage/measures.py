@@ -1,4 +1,4 @@
-"""What succeeded attempts measured, in SQL: counts and sums over all jobs, for `/metrics`."""
+"""Counts and sums for `/metrics`, in SQL: what attempts measured, how often loops failed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from falcon_svc.storage.tables import Measure
+
+LOOP_FAILURES = "loop_failures"
+"""Kind of the measures that count failed turns of a supervisor's loops, by loop."""
 
 
 class MeasureRepository:

@@ -202,7 +202,7 @@ def test_an_admin_may_do_everything_to_its_own(guarded, keys, operations, owned)
 
 
 def test_who_tries_many_keys_has_to_wait(tmp_path):
-    """Whatever addresses it says to come from."""
+    """Whatever addresses it says to come from; who shares its address and has a key has not."""
     flags = {"keys_required": "true", "wrong_keys": 3}
     running = Running(tmp_path / "data", "--no-worker", **flags)
     try:
@@ -213,8 +213,13 @@ def test_who_tries_many_keys_has_to_wait(tmp_path):
             for i in range(5)
         ]
         assert found == [401, 401, 401, 429, 429]
-        late = ask(running, "GET", "/v1/jobs", make_key(running, "ann"))
+        late = ask(running, "GET", "/v1/jobs", "fk_guess")
         assert late.status_code == 429 and late.headers["Retry-After"]
+        assert "wrong keys" in late.json()["detail"]
+        assert ask(running, "GET", "/v1/jobs", make_key(running, "ann")).status_code == 200
+        for _ in range(5):  # no key is no wrong key
+            without = ask(running, "GET", "/v1/jobs")
+            assert (without.status_code, "found none" in without.text) == (401, True)
     finally:
         running.stop()
 
@@ -288,6 +293,24 @@ def test_listening_beyond_this_machine_needs_keys(tmp_path):
         assert done.returncode == 2
         assert "FALCON_KEYS_REQUIRED" in done.stderr
         assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("words", [("create", "ann"), ("list",), ("webhook-secret", "ann")])
+def test_keys_are_not_made_where_no_service_is(tmp_path, words):
+    place = tmp_path / "elsewhere"
+    done = falcon_command("keys", *words, "--data-dir", str(place))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(place) in done.stderr and "--data-dir" in done.stderr
+    assert not place.exists()
+
+
+def test_keys_can_be_made_before_the_first_start(tmp_path):
+    place = tmp_path / "to be"
+    done = falcon_command("keys", "create", "ann", "--new", "--data-dir", str(place))
+    assert done.returncode == 0 and str(place) in done.stderr
+    context = Context.make(Settings(data_dir=place))
+    assert context.keyring.caller(done.stdout.strip()).tenant == "ann"
+    context.close()
 
 
 def test_wrong_scopes_make_no_key(guarded):

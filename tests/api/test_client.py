@@ -126,6 +126,7 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     client.samples(job_id, 0, "border")
     client.assignments(job_id)
     client.graph(job_id)
+    client.counts(job_id)
     client.relation(job_id)
     for name in ("report", "model", "assignments"):
         client.download(job_id, name, tmp_path / name)

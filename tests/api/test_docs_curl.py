@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from falcon_svc.api.problems import STATUS
+from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.webhooks import signature
 from tests.api.curl_blocks import blocks_of, misses, needs_curl, run
 from tests.api.running import planted
 from tests.architecture.sources import ROOT, within
 
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
-UNNAMED = {"internal": 500, "storage": 507, "storage_full": 507}
+SETTINGS = ("bad_config", "bad_encoder", "infeasible_constraints", "bad_input")
+UNNAMED = {"internal": 500, "storage": 507, "storage_full": 507, **dict.fromkeys(SETTINGS, 422)}
 """Codes of errors whose kind tells the status."""
 
 
@@ -31,7 +33,8 @@ def folder(tmp_path):
 
 @needs_curl
 def test_the_lines_of_the_front_page_run(service, folder):
-    run(blocks_of("README.md"), service, folder)
+    answers = run(blocks_of("README.md"), service, folder)
+    assert answers[-1].partition('{"items":')[2].count('"state":') >= 2
     found = json.loads((folder / "birds.json").read_text())
     assert len(found["classes"]) == 6 and len(found["assignments"]) == 240
     assert (folder / "birds.csv").read_text().count("\n") == 241
@@ -63,6 +66,16 @@ def test_every_refusal_has_its_status():
     assert raised <= set(STATUS)
 
 
+def test_every_code_is_explained_somewhere():
+    """A code is for programs, whose authors must find what it means."""
+    pages = ("api.md", "input-formats.md", "operations.md", "cli.md")
+    text = "".join((ROOT / "docs" / name).read_text("utf-8") for name in pages)
+    sources = "".join(module.text for module in within("falcon_svc"))
+    raised = set(re.findall(r'\bcode(?:: str)? ?= ?"(\w+)"', sources))
+    bases = {"falcon_error", "service"}  # of classes that are raised with a code of their own
+    assert len(raised) > 60 and raised - bases <= set(re.findall(r"`(\w+)`", text))
+
+
 def test_codes_of_jobs_are_those_of_the_program():
     table = API.partition("### Errors of jobs")[2]
     codes = {c for row in re.findall(r"^\| (`[^|]+) \|", table, re.M) for c in row.split("`")[1::2]}
@@ -91,8 +104,8 @@ def test_the_verifier_of_webhooks_accepts_ours_and_nothing_else():
 def test_metrics_are_called_what_the_guide_calls_them(http, job):
     names = set(re.findall(r"`(falcon_\w+)`", API.partition("## Health")[2].partition("## ")[0]))
     text = http.get("/metrics").text
-    assert all(re.search(rf"^{name}(_count|_bucket)?\{{", text, re.M) for name in names)
-    assert len(names) == 6
+    assert all(re.search(rf"^(# TYPE )?{name}(_count|_bucket)?[{{ ]", text, re.M) for name in names)
+    assert len(names) == 9
 
 
 def test_limits_are_the_settings(http):
@@ -100,3 +113,8 @@ def test_limits_are_the_settings(http):
 
     names = re.findall(r"`FALCON_(\w+)`", API)
     assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_the_guide_names_every_reading_option():
+    text = API.partition("Reading\noptions are")[2].partition(".")[0]
+    assert set(re.findall(r"`(\w+)`", text)) == OPTIONS

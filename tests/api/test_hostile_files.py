@@ -157,14 +157,29 @@ def test_labels_that_are_pages_are_text_in_the_report(service, tmp_path):
     assert table.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_contradictory_wishes_end_a_job_with_their_code(service):
-    """B53: fewer fine classes than coarse ones, ranges that do not add up."""
-    dataset = send(service, "a.npz", npz_bytes(60)).json()["id"]
-    ranges = {"n_fine": 9, "n_fine_per_coarse": {"land": 2, "water": 3}}
-    wishes = [{"n_fine": 1}, ranges]
-    bodies = [{"dataset_id": dataset, "config": {"counts": one}} for one in wishes]
-    jobs = [service.http.post("/v1/jobs", json=body).json()["id"] for body in bodies]
-    for job in jobs:
-        ended = ended_job(service, f"/v1/jobs/{job}")
-        assert (ended["state"], ended["attempt"]) == ("failed", 1)
-        assert ended["error"]["code"] == "infeasible_constraints", ended["error"]
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [({"n_fine": 1}, "infeasible_constraints"), ({"n_fine": 61}, "infeasible_constraints"),
+     ({"n_fine": 9, "n_fine_per_coarse": {"land": 2, "water": 3}}, "infeasible_constraints"),
+     ({"n_fine_per_coarse": {"sky": 2}}, "bad_config")],
+)  # fmt: skip
+def test_contradictory_wishes_are_refused_with_their_code(service, ready, counts, code):
+    """B53: fewer fine classes than coarse ones, more than samples, ranges that do not add up."""
+    order = {"dataset_id": ready, "config": {"counts": counts}}
+    answer = service.http.post("/v1/jobs", json=order)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["errors"][0]["pointer"] == "/body/config/counts"
+    good = {"custom_id": "good", "dataset_id": ready}
+    batch = {"jobs": [good, {"custom_id": "bad", **order}]}
+    answer = service.http.post("/v1/batches", json=batch)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["errors"][0]["pointer"] == "/body/jobs/1/config/counts"
+    assert service.http.get("/v1/jobs", params={"dataset_id": ready}).json()["items"] == []
+
+
+@pytest.fixture(scope="module")
+def ready(service):
+    """A data set that has passed its check."""
+    path = f"/v1/datasets/{send(service, 'a.npz', npz_bytes(60)).json()['id']}"
+    found = wait_until(lambda: (d := service.http.get(path).json())["state"] == "ready" and d)
+    return found["id"]

@@ -113,3 +113,10 @@ def test_shipped_data_come_with_their_attribution_and_are_packaged():
 
 def test_the_changelog_knows_this_version():
     assert __version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_makefile_takes_the_torch_that_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = {line for line in project["project"]["dependencies"] if line.startswith("torch")}
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert asked and all(f"'{line}'" in makefile for line in asked)

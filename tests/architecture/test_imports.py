@@ -10,7 +10,14 @@ import pytest
 from tests.architecture.sources import ROOT, is_part, modules, within
 
 OWN = ("falcon_svc", "solver")
-OPEN_TO_ALL = {"falcon_svc", "falcon_svc.types", "falcon_svc.errors", "falcon_svc.progress"}
+OPEN_TO_ALL = {
+    "falcon_svc",
+    "falcon_svc.types",
+    "falcon_svc.durable",
+    "falcon_svc.errors",
+    "falcon_svc.progress",
+    "falcon_svc.wrong_fields",
+}
 COMPUTE = ("core", "discovery", "encoder", "joint", "neighbors", "solver")
 # Package -> what it may import of ours, besides itself and what is open to all.
 BELOW = {
@@ -35,7 +42,7 @@ BELOW = {
         *("config", "data", "discovery.result", "engines", "pipeline", "settings", "storage"),
     ),
     "client": (),
-    "api": ("config", "service", "settings", "storage"),
+    "api": ("config", "data.config", "service", "settings", "storage"),
     "bench": (
         *(*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
         *("client", "service", "settings", "storage"),

@@ -51,7 +51,7 @@ def test_quick_is_full_with_less_of_some_things():
     less = {f.name for f in fields(Sizes) if getattr(QUICK, f.name) != getattr(Sizes(), f.name)}
     assert less == {
         "seconds", "kills", "upload_bytes", "part_bytes", "predictions", "download_bytes",
-        "range_bytes", "cancels", "jobs_listed", "queued_fair",
+        "range_bytes", "cancels", "small_jobs", "jobs_listed", "queued_fair",
     }  # fmt: skip
     assert all(getattr(QUICK, name) < getattr(Sizes(), name) for name in less)
 

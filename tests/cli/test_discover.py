@@ -17,7 +17,8 @@ FILES = {
     "model.safetensors", "model.json", "report.html", "run.jsonl",
 }  # fmt: skip
 SUMMARY_KEYS = {
-    "out", "report", "n_samples", "n_fine", "n_fine_interval", "n_fine_runner_up", "coarse", "seed", "seconds",
+    "wall_seconds", "n_fine_runner_up",
+    "out", "report", "n_samples", "n_fine", "n_fine_interval", "coarse", "seed", "seconds",
     "peak_rss_bytes",
 }  # fmt: skip
 COARSE_KEYS = {

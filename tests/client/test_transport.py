@@ -103,10 +103,12 @@ def test_a_service_that_is_just_starting_is_waited_for(serve, monkeypatch):
     assert answer.status_code == 200
 
 
-def test_nobody_there_is_a_sentence(pauses):
+def test_nobody_there_is_a_sentence(pauses, caplog):
     with pytest.raises(ServiceError, match="falcon serve") as refused:
         Transport(f"http://127.0.0.1:{free_port()}", None).send("GET", "/")
     assert (refused.value.status, refused.value.code) == (0, "unreachable")
+    assert len(pauses) == TRIES - 1
+    assert caplog.text.count("does not answer yet") == 1
 
 
 def test_a_problem_keeps_its_code_and_document(serve):

@@ -22,8 +22,8 @@ DEAF_CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)
 SEEN = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
-def main() -> int:
-    kind, identity, number, supervisor = sys.argv[1:]
+def main(arguments: list[str]) -> int:
+    kind, identity, number, supervisor = arguments
     what = identity.partition("_")[0]
     settings = Settings()
     limit_self(settings, kind, int(supervisor))
@@ -52,4 +52,4 @@ def report(data_dir: Path, name: str, child: int | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

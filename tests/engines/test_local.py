@@ -108,7 +108,7 @@ def test_a_machine_without_that_tool_has_no_gpu(tmp_path, monkeypatch):
 def test_ray_without_its_package_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setitem(sys.modules, "ray.job_submission", None)
-    with pytest.raises(MissingExtraError, match=r"FALCON_ENGINE=ray needs .*falcon-svc\[ray\]"):
+    with pytest.raises(MissingExtraError, match=r"FALCON_ENGINE=ray needs .*\[ray\]"):
         open_engine(Settings(data_dir=tmp_path, engine="ray"))
 
 

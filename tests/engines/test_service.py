@@ -106,7 +106,7 @@ def worker_of(job_id):
     import psutil
 
     for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
+        words = " ".join(process.info["cmdline"] or []).split()
         if words[1:3] == ["-m", WORKER] and job_id in words:
             return process.pid
     return None

@@ -18,7 +18,8 @@ def start(tmp_path, monkeypatch):
     running: list[Running] = []
 
     def begin(name: str = "data", *flags: str, faults=(), **settings: object) -> Running:
-        own = {"lease_s": 5, "worker_nice": 0, **settings}
+        # faults strike processes of a job's own: copies of one that stands by have loaded already
+        own = {"lease_s": 5, "worker_nice": 0, "warm_worker": "false", **settings}
         if faults:
             own["faults"] = faults_json(list(faults), tmp_path / f"{name}.struck")
         running.append(Running(tmp_path / name, *flags, **own))

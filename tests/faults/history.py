@@ -77,7 +77,7 @@ def _workers(running) -> list[int]:
     found = []
     for pid in running.descendants():
         try:
-            if "falcon_svc.pipeline.worker" in psutil.Process(pid).cmdline():
+            if "falcon_svc.pipeline.worker" in " ".join(psutil.Process(pid).cmdline()):
                 found.append(pid)
         except psutil.Error:
             continue
@@ -90,7 +90,7 @@ def worker_of(running, job_id: str) -> int | None:
 
     for pid in _workers(running):
         try:
-            if job_id in psutil.Process(pid).cmdline():
+            if job_id in " ".join(psutil.Process(pid).cmdline()):
                 return pid
         except psutil.Error:
             continue

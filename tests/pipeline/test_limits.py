@@ -1,35 +1,34 @@
-"""A worker leaves the processor to others, also where Linux shares it out by sessions first."""
+"""Memory of a worker is counted beyond what it has loaded: a copy has as much room as a process."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
-import pytest
-
-from falcon_svc.pipeline.limits import AUTOGROUP
-
-STEP_BACK = """
+LIMITED = """
 import os
-from falcon_svc.pipeline.limits import AUTOGROUP, limit_self
+loaded = bytearray({loaded} * 2**20)
+from falcon_svc.pipeline.limits import limit_self
 from falcon_svc.settings import Settings
-limit_self(Settings(worker_nice=7), "job", os.getppid())
-print(os.nice(0), AUTOGROUP.read_text() if AUTOGROUP.exists() else "")
+limit_self(Settings(worker_memory_bytes=2**28), "job", os.getppid())
+room = []
+try:
+    while True:
+        room.append(bytearray(16 * 2**20))
+except MemoryError:
+    print(len(room) * 16)
 """
 
 
-def test_a_worker_and_its_session_step_back():
+def room_mib(loaded):
+    """MiB that a worker may take which has loaded so many before."""
     done = subprocess.run(
-        [sys.executable, "-c", STEP_BACK],
-        capture_output=True,
-        text=True,
-        check=True,
-        start_new_session=True,
-    )
-    nice, _, session = done.stdout.strip().partition(" ")
-    expected = min(os.nice(0) + 7, 19)
-    assert int(nice) == expected
-    if not AUTOGROUP.exists():
-        pytest.skip("this kernel shares the processor among processes alone")
-    assert session.endswith(f"nice {expected}")
+        [sys.executable, "-c", LIMITED.format(loaded=loaded)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return int(done.stdout)
+
+
+def test_a_worker_has_as_much_room_whatever_it_has_loaded():
+    assert 208 <= room_mib(1) <= 256
+    assert 208 <= room_mib(300) <= 256

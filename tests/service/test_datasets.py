@@ -9,7 +9,7 @@ import pytest
 from falcon_svc.service import datasets, uploads
 from falcon_svc.service.datasets import Upload, check_name
 from falcon_svc.service.refusals import RequestError
-from falcon_svc.storage.datasets import DatasetRepository, folder_key
+from falcon_svc.storage.datasets import DatasetRepository, file_key, folder_key
 
 DATA = b"PK\x03\x04 not really"
 
@@ -128,3 +128,25 @@ def test_an_upload_counts_once_when_it_is_complete(make_context, ann):
     assert uploads.complete(context, ann, upload.id, digest, {}, {}).id == made.id
     assert uploads.get(context, ann, upload.id)[0].dataset_id == made.id
     assert not (context.staging.root / upload.id).exists()
+
+
+def stored(context, dataset):
+    return context.artifacts.local_path(file_key(dataset.id, ".npz"))
+
+
+def test_bytes_that_come_again_are_kept_once(context, ann, bob):
+    first, second = (add(context, ann, name=name)[0] for name in ("a.npz", "b.npz"))
+    other = add(context, bob)[0]
+    assert stored(context, first).samefile(stored(context, second))
+    assert not stored(context, first).samefile(stored(context, other))  # tenants share nothing
+    assert (first.id, first.name, first.sha256) != (second.id, second.name, second.sha256)
+    datasets.delete(context, ann, first.id)
+    assert stored(context, second).read_bytes() == DATA
+
+
+def test_a_damaged_file_is_not_taken_for_what_comes_again(context, ann):
+    """Sending a data set again is the remedy for one that was damaged."""
+    first = add(context, ann)[0]
+    stored(context, first).write_bytes(b"changed")
+    second = add(context, ann)[0]
+    assert stored(context, second).read_bytes() == DATA

@@ -20,6 +20,7 @@ from falcon_svc.service.doctor import Doctor
 from falcon_svc.service.housekeeping import sweep
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.staging import Staging
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.ids import new_id
@@ -111,7 +112,7 @@ def test_files_without_rows_are_named_and_then_swept(context):
         (context.artifacts.make_folder(key) / "x").write_bytes(b"x")
     found = findings(context)
     assert sorted(found) == sorted(("orphan_file", key) for key in strays)
-    sweep(context)
+    sweep(context, Vitals())
     assert findings(context) == []
 
 
@@ -138,7 +139,7 @@ def test_what_dead_processes_and_uploads_left(context):
     for path in (staging / upload.id, staging / new_id("up")):
         path.mkdir()
     assert findings(context) == [("stale_upload", str(left)), ("stale_upload", str(path))]
-    sweep(context)
+    sweep(context, Vitals())
     assert findings(context) == []
     assert alive.own.is_dir() and (staging / upload.id).is_dir()
     alive.close()

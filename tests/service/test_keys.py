@@ -146,3 +146,35 @@ def test_an_audit_log_that_cannot_be_written_stops_nobody(context, caplog):
     context.audit.path.mkdir()
     context.audit.write(tenant="ann")
     assert "ann" in caplog.text
+
+
+@pytest.mark.parametrize("change", ["unknown", "malformed", "revoked", "expired"])
+def test_a_key_that_is_refused_was_found_and_is_called_what_it_is(ring, clock, change):
+    key = ring.make("ann", READ, name="", valid_s=60)
+    if change == "unknown":
+        key = f"fk_{'0' * 26}_{'x' * 43}"
+    elif change == "malformed":
+        key = key[:-1]
+    elif change == "revoked":
+        ring.revoke(identity(key))
+    else:
+        clock[0] += 60
+    with pytest.raises(RequestError) as refused:
+        ring.caller(key)
+    words = {"unknown": "not known here", "malformed": "no key of this kind"}
+    assert words.get(change, change) in str(refused.value)
+    assert "found none" not in str(refused.value)
+    assert key.split("_", 2)[2] not in str(refused.value)
+    assert "found none" in str(keys.no_key())
+
+
+def test_what_a_wrong_secret_is_wrong_for_is_not_told(ring):
+    """Whoever guesses must not learn which ids there are."""
+    first, second = (ring.make("ann", READ, name="").split("_", 2) for _ in range(2))
+    ring.revoke(f"key_{first[1]}")
+    texts = set()
+    for identity_, secret in ((first[1], second[2]), ("0" * 26, second[2])):
+        with pytest.raises(RequestError) as refused:
+            ring.caller(f"fk_{identity_}_{secret}")
+        texts.add(str(refused.value).replace(identity_, "..."))
+    assert len(texts) == 1

@@ -50,7 +50,7 @@ def test_a_database_that_does_not_answer(tmp_path):
 
 def test_a_database_without_its_driver(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(MissingExtraError, match=r"falcon-svc\[postgres\]"):
+    with pytest.raises(MissingExtraError, match=r"\[postgres\]"):
         prepare(Settings(data_dir=tmp_path, database_url="postgresql://127.0.0.1/x"))
 
 

@@ -59,19 +59,6 @@ def test_no_more_than_burst_and_rate_allow(pauses):
     assert passed <= 4 + 2.0 * clock.now + 1e-6
 
 
-def test_looking_takes_nothing_and_counting_stops_at_empty(clock):
-    buckets = Rates(1.0, 2, clock=clock)
-    for _ in range(9):
-        buckets.check("1.2.3.4")
-    for _ in range(9):
-        buckets.count("1.2.3.4")
-    with pytest.raises(RequestError) as refused:
-        buckets.check("1.2.3.4")
-    assert refused.value.code == "rate_limited"
-    clock.now += 1.0
-    buckets.check("1.2.3.4")
-
-
 def test_the_longest_unused_are_forgotten(clock, monkeypatch):
     monkeypatch.setattr(rates, "REMEMBERED", 3)
     buckets = Rates(1.0, 1, clock=clock)

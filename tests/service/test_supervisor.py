@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from typing import ClassVar
 
 import pytest
 
 from falcon_svc.engines import Ended, LocalEngine, Task
-from falcon_svc.errors import ConfigError
+from falcon_svc.errors import ConfigError, FalconError
+from falcon_svc.service import supervise
 from falcon_svc.service.housekeeping import Stop
-from falcon_svc.service.supervise import _loop, _take_lock
+from falcon_svc.service.pulse import beat
+from falcon_svc.service.supervise import TAKEN, Companion, _loop, take_lock
 from falcon_svc.service.supervisor import Supervisor
+from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.datasets import DatasetRepository
@@ -140,11 +145,11 @@ def test_a_job_that_was_to_be_canceled_is_so_when_its_supervisor_stops(superviso
 
 
 def test_a_supervisor_whose_lock_was_removed_stops(supervisor, settings):
-    lock = _take_lock(settings)
+    lock = take_lock(settings)
     (settings.data_dir / "supervisor.lock").unlink()
     with pytest.raises(ConfigError, match="lock"):
         _loop(supervisor, lock, Stop(), None)
-    other = _take_lock(settings)
+    other = take_lock(settings)
     with pytest.raises(ConfigError, match="lock"):
         _loop(supervisor, lock, Stop(), None)
     for descriptor in (lock, other):
@@ -241,3 +246,84 @@ def test_a_check_that_dies_is_made_again_a_few_times(supervisor, settings, datab
     with database.read() as session:
         found = DatasetRepository(session).get(dataset.id)
     assert (found.state, found.error["code"]) == ("invalid", "unreadable")
+
+
+def test_what_goes_wrong_with_one_job_leaves_the_others_alone(supervisor, database, monkeypatch):
+    """Cleaning up after the first fails each time; the second is started nevertheless."""
+    gone, waiting = elsewhere(database), add_job(database)
+    real = Supervisor._look_at
+
+    def look_at(self, job, attempt, passed_s):
+        if job.id == gone:
+            raise ValueError("an odd row")
+        real(self, job, attempt, passed_s)
+
+    monkeypatch.setattr(Supervisor, "_look_at", look_at)
+    supervisor.step()
+    assert Task("job", waiting, 1) in supervisor.engine.tasks
+    assert supervisor.vitals.failures == {"supervisor": 1}
+
+
+def test_a_job_that_cannot_be_started_does_not_hold_up_the_next(supervisor, database, monkeypatch):
+    bad = add_job(database)
+    real = supervisor.engine.start
+
+    def start(task):
+        if task.id == bad:
+            raise OSError("no more processes")
+        real(task)
+
+    monkeypatch.setattr(supervisor.engine, "start", start)
+    good = add_job(database)
+    supervisor.step()
+    assert Task("job", good, 1) in supervisor.engine.tasks
+    supervisor.step()
+    assert (job_of(database, bad).state, attempt_of(database, bad)) == ("queued", 1)
+
+
+def test_a_supervisor_with_a_dead_loop_ends(supervisor, settings):
+    lock = take_lock(settings)
+    supervisor.vitals.died("webhooks", "it returned")
+    with pytest.raises(FalconError, match="webhooks"):
+        _loop(supervisor, lock, Stop(), None)
+    os.close(lock)
+
+
+class Child:
+    """A supervisor that ends with a code."""
+
+    codes: ClassVar[list[int]] = []
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.code = self.codes.pop(0)
+
+    def wait(self):
+        return self.code
+
+
+def test_a_companion_ends_its_process_where_another_supervisor_is_at_work(settings, monkeypatch):
+    monkeypatch.setattr(supervise.subprocess, "Popen", Child)
+    monkeypatch.setattr(supervise, "AGAIN_S", 0.0)
+    monkeypatch.setattr(Child, "codes", [2, 1, TAKEN])
+    ended = []
+    vitals = Vitals(end=lambda: ended.append(True))
+    companion = Companion(settings, {}, vitals)
+    companion._keep()
+    assert (companion.restarts, ended, Child.codes) == (2, [True], [])
+    with pytest.raises(FalconError, match="another supervisor is at work"):
+        vitals.check()
+
+
+def test_a_companion_is_at_work_from_the_first_step_of_its_own_supervisor(settings, monkeypatch):
+    os.close(take_lock(settings))
+    beat(settings)  # an earlier one's
+    monkeypatch.setattr(supervise.subprocess, "Popen", Child)
+    monkeypatch.setattr(Child, "codes", [0])
+    companion = Companion(settings, {}, Vitals())
+    companion._run()
+    with pytest.raises(ConfigError) as refused:
+        companion.check()
+    assert refused.value.code == "not_at_work"
+    at = time.time() + 1
+    os.utime(settings.data_dir / "supervisor.lock", (at, at))
+    companion.check()

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import time
+from datetime import datetime
 
 import pytest
 from sqlalchemy import update
@@ -214,6 +215,44 @@ def test_private_addresses_in_every_disguise(address):
 @pytest.mark.parametrize("address", [PUBLIC, "2606:2800:21f:cb07:6820:80da:af6b:8b2c"])
 def test_public_addresses(address):
     assert webhooks._is_public(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.org/a\nb", "https://example.org/\r", "https://exa\tmple.org/",
+     "https://example.org:port/", "https://[::1/", "https://user@example.org/", "ftp://example.org",
+     "https://", "https://example.org\x00/", "https://\udcff.org/", "//example.org", ""],
+)  # fmt: skip
+def test_what_the_sender_cannot_read_is_refused_when_it_is_given(url, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (PUBLIC, 443))])
+    check_url("https://example.org/hook?of=falcon", Settings())
+    with pytest.raises(RequestError) as refused:
+        check_url(url, Settings())
+    assert refused.value.code == "url_refused"
+
+
+def test_a_host_beyond_ascii_is_asked_for_by_its_name_in_ascii(context, receiver, monkeypatch):
+    asked, real = [], socket.getaddrinfo
+
+    def look_up(host, port, *given, **named):
+        asked.append(host)
+        return real("127.0.0.1", port, *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    ended_job(context, receiver.url.replace("127.0.0.1", "vögel.example"))
+    deliver(context)
+    (request,) = receiver.received
+    assert asked == ["xn--vgel-5qa.example"]
+    assert request.headers["host"] == f"xn--vgel-5qa.example:{receiver.port}"
+
+
+def test_times_of_the_payload_are_rfc_3339(context, receiver):
+    ended_job(context, receiver.url)
+    deliver(context)
+    (request,) = receiver.received
+    told = json.loads(request.body)["timestamp"]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", told)
+    assert abs(datetime.fromisoformat(told).timestamp() - time.time()) < 60
 
 
 def test_the_payload_is_json_and_names_the_host(context, receiver):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
+from pydantic import WithJsonSchema
 
 from falcon_svc.api.dependencies import (
     Ctx,
@@ -37,8 +38,12 @@ PART = {
         OCTETS: {"schema": {"type": "string", "format": "binary"}, "example": "bytes of the file"}
     },
 }
-DataFile = Annotated[UploadFile, File(description="npz, npy, csv, jsonl, parquet, h5ad or zip.")]
-LabelFile = Annotated[UploadFile | Left, File(description="The CSV of a npy file.")]
+BINARY = WithJsonSchema({"type": "string", "format": "binary"})
+"""As generators know a file; OpenAPI 3.1 alone would have `contentMediaType`."""
+DataFile = Annotated[
+    UploadFile, File(description="npz, npy, csv, jsonl, parquet, h5ad or zip."), BINARY
+]
+LabelFile = Annotated[UploadFile | Left, File(description="The CSV of a npy file."), BINARY]
 Options = Annotated[str, Form(description="Reading options, a JSON object.")]
 MetadataText = Annotated[str, Form(description="Yours: a JSON object of texts.")]
 PartNumber = Annotated[int, Path(ge=1, le=uploads.MOST_PARTS, examples=[1])]

@@ -12,9 +12,10 @@ from falcon_svc.api import problems
 from falcon_svc.api.dependencies import Ctx, Events, IdempotencyKey, WaitSeconds, Writer
 from falcon_svc.api.documents import GATED, LOCATION, RETRY, refused
 from falcon_svc.api.forms import json_object
+from falcon_svc.api.result_schemas import DiscoverOut
 from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options, Sha256, receive
 from falcon_svc.api.routes.jobs import answer
-from falcon_svc.api.schemas import DiscoverOut, JobOut
+from falcon_svc.api.schemas import JobOut
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import jobs, results
 from falcon_svc.service.context import Context
@@ -54,7 +55,7 @@ async def discover(
 ) -> Response:
     """Send a data set and its settings, receive the fine classes, or the job to wait for."""
     settings = json_object("config", config)
-    jobs.check_config(context, settings)
+    jobs.check_config(context, settings, place="/body/config")
     reading = json_object("options", options)
     key = idempotency_key
 

@@ -24,13 +24,14 @@ from falcon_svc.api.dependencies import (
     Writer,
 )
 from falcon_svc.api.documents import ETAG, GATED, LOCATION, Responses, refused
-from falcon_svc.api.examples import BATCH_ID, DATASET_ID
+from falcon_svc.api.examples import BATCH_ID, DATASET_ID, JOB_EVENT
 from falcon_svc.api.feed import Feed
 from falcon_svc.api.schemas import JobIn, JobOut, Page, State
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
+from falcon_svc.service.times import rfc3339
 from falcon_svc.storage.states import TERMINAL
 from falcon_svc.storage.tables import Job
 
@@ -43,23 +44,14 @@ ETag = Annotated[
 ]
 LastEvent = Annotated[int, Header(ge=0, le=2**53, description="Go on after it.", examples=[3])]
 JOB_HEADERS = {"headers": {**LOCATION, **ETAG}}
-EVENT = {
-    "type": "object",
-    "description": "Of each event.",
-    "required": ["id", "event", "data"],
-    "properties": {
-        "id": {"type": "string", "pattern": "^[0-9]+$"},
-        "event": {"enum": ["state", "progress"]},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-    },
-}
 EVENTS: Responses = {
     200: {
-        "description": "Server-sent events.",
+        "description": "Server-sent events: `id` counts from 1, `event` is `state` or `progress`, "
+        "`data` is a `JobEvent` in JSON.",
         "content": {
             "text/event-stream": {
-                "schema": EVENT,
-                "example": 'id: 1\nevent: state\ndata: {"at": 1769850000.5, "state": "queued"}\n\n',
+                "schema": {"type": "string"},
+                "example": f"id: 1\nevent: state\ndata: {json.dumps(JOB_EVENT)}\n\n",
             }
         },
     },
@@ -198,7 +190,7 @@ async def _stream(feed: Feed, job_id: str, seq: int) -> AsyncIterator[str]:
         found = await feed.events_after(job_id, seq)
         for event in found:
             seq = event.seq
-            data = json.dumps({"at": event.at, **event.data})
+            data = json.dumps({"at": rfc3339(event.at), **event.data})
             yield f"id: {seq}\nevent: {event.kind}\ndata: {data}\n\n"
             if event.data.get("state") in TERMINAL:
                 return

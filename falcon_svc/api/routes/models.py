@@ -9,11 +9,11 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from falcon_svc.api.dependencies import Ctx, JobId, Reader
 from falcon_svc.api.documents import GATED, refused
-from falcon_svc.api.schemas import PredictIn, PredictOut
+from falcon_svc.api.result_schemas import PredictIn, PredictOut
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.service import predictions
 from falcon_svc.service.context import Context
@@ -57,7 +57,11 @@ def _asked(body: bytes, kind: str, least: float) -> PredictIn | tuple[bytes, flo
     try:
         return PredictIn.model_validate_json(body)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False)) from error
+        wrong = error.errors(include_url=False)
+        places = [{**one, "loc": ("body", *one["loc"])} for one in wrong]
+        is_json = all(one["type"] != "json_invalid" for one in wrong)
+        given = from_json(body) if is_json else None
+        raise RequestValidationError(places, body=given) from error
 
 
 def _predict(

@@ -14,7 +14,7 @@ from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, Responses, refused
 from falcon_svc.api.examples import GRAPH, SAMPLE
 from falcon_svc.api.forms import negotiate
-from falcon_svc.api.schemas import FineClass, RelationOut, Sample
+from falcon_svc.api.result_schemas import Count, FineClass, RelationOut, Sample
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import results
 
@@ -32,6 +32,7 @@ GRAPH_TYPES = {"json": JSON, "graphml": GRAPHML, "cytoscape": JSON}
 TEXT = {"type": "string"}
 LINE = json.dumps(SAMPLE) + "\n"
 BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "bytes of the file"}
+PAGE = {"schema": TEXT, "example": "<!doctype html><html>...</html>"}
 ASSIGNMENTS: dict[str, dict[str, Any]] = {
     JSON: {
         "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Sample"}},
@@ -57,7 +58,7 @@ Range = Annotated[str | Left, Header(description="A part of the file.", examples
 
 def _file_of(media_type: str) -> Responses:
     """Document a download, which can be asked for in ranges."""
-    answer = {"content": {media_type: BYTES}}
+    answer = {"content": {media_type: PAGE if media_type == "text/html" else BYTES}}
     return {200: answer, 206: {**answer, "description": "The range."}, **refused(416)}
 
 
@@ -154,6 +155,13 @@ def get_assignments(
     found = results.read(context, caller, job_id)
     pieces = results.assignments(found, kind)
     return StreamingResponse(pieces, media_type=kind, headers={"Vary": "Accept"})
+
+
+@router.get("/counts", operation_id="list_counts")
+def list_counts(context: Ctx, caller: Reader, job_id: JobId) -> list[Count]:
+    """Return how many fine classes each coarse class holds, and how that came about."""
+    found = results.read(context, caller, job_id)
+    return [Count.model_validate(one) for one in results.counts(found)]
 
 
 @router.get("/relation", operation_id="get_relation")

@@ -11,7 +11,9 @@ from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.schemas import Capabilities, Health
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service.datasets import OPTIONS
+from falcon_svc.service.supervise import Companion
 from falcon_svc.service.system import FORMATS, check_ready, devices, encoders
+from falcon_svc.service.vitals import Vitals
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 EXAMPLE = 'falcon_jobs{state="running"} 2.0\n'
@@ -21,8 +23,8 @@ LIMITS = (
 )  # fmt: skip
 
 
-def router(metrics: Metrics) -> APIRouter:
-    """Return the routes."""
+def router(metrics: Metrics, vitals: Vitals, worker: Companion | None) -> APIRouter:
+    """Return the routes, which see the process that they belong to."""
     made = APIRouter(tags=["system"], route_class=StrictRoute)
 
     @made.get("/health/live", operation_id="live")
@@ -32,8 +34,11 @@ def router(metrics: Metrics) -> APIRouter:
 
     @made.get("/health/ready", operation_id="ready", responses=refused(503, 507))
     def ready(context: Ctx) -> Health:
-        """Tell that the database answers and the data directory can be written."""
+        """Tell that database, data directory, the process's loops and its worker are well."""
         check_ready(context)
+        vitals.check()
+        if worker is not None:
+            worker.check()
         return Health()
 
     @made.get(

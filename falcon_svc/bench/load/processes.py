@@ -34,6 +34,12 @@ def children(pid: int) -> list[int]:
     return [child for child in found if (stat := _stat(child)) and int(stat[1]) == pid]
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have."""
+    own = children(pid)
+    return own + [one for child in own for one in descendants(child)]
+
+
 def command(pid: int) -> str:
     """Return a process's command line."""
     try:

@@ -72,6 +72,8 @@ class Sizes:
         Downloads at once, of one file in ranges.
     cancels
         Jobs that are canceled.
+    small_jobs
+        Requests for a small job, each time.
     jobs_listed, queued_fair
         Rows of the listing, and jobs that five tenants wait for.
     """
@@ -101,6 +103,7 @@ class Sizes:
     download_bytes: int = 2**30
     range_bytes: int = 64 * MIB
     cancels: int = 3
+    small_jobs: int = 5
     jobs_listed: int = 100_000
     queued_fair: int = 1_000
 
@@ -114,6 +117,7 @@ QUICK = Sizes(
     download_bytes=100 * MIB,
     range_bytes=16 * MIB,
     cancels=1,
+    small_jobs=2,
     jobs_listed=10_000,
     queued_fair=200,
 )

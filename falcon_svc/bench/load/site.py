@@ -23,7 +23,7 @@ from typing import TypeVar
 import httpx
 
 from falcon_svc.bench.load.http import HOST
-from falcon_svc.bench.load.processes import Watch, children, command
+from falcon_svc.bench.load.processes import Watch, children, command, descendants
 from falcon_svc.bench.load.row import Sizes
 from falcon_svc.bench.planted import Planted
 from falcon_svc.client import Falcon
@@ -177,6 +177,18 @@ class Site:
                 until(partial(self._trains, client, one), JOB_S, f"{one} trains")
         return self._jobs[-1]
 
+    def quiet(self) -> None:
+        """Cancel the discoveries that train, and wait until their processes are gone."""
+        with self.client() as client:
+            for job in self._jobs:
+                if client.job(job)["state"] in OPEN:
+                    client.cancel(job)
+            for job in self._jobs:
+                until(partial(self._has_ended, client, job), JOB_S, f"{job} ends")
+
+    def _has_ended(self, client: Falcon, job_id: str) -> bool:
+        return client.job(job_id)["state"] not in OPEN
+
     def _trains(self, client: Falcon, job_id: str) -> bool:
         job = client.job(job_id)
         if job["state"] not in OPEN:
@@ -196,13 +208,13 @@ class Site:
 
     def worker(self, job_id: str) -> int | None:
         """Return the process id of a job's worker, if it has one."""
-        found = (p for p in children(self.supervisor) if job_id in command(p))
+        found = (p for p in descendants(self.supervisor) if job_id in command(p))
         return next(found, None)
 
     def watch(self) -> Watch:
         """Return an observer of the API, with its supervisor's memory, and of the workers."""
         api, supervisor = self.process.pid, self.supervisor
-        return Watch(api, children(supervisor), [api, supervisor])
+        return Watch(api, descendants(supervisor), [api, supervisor])
 
 
 def until(condition: Callable[[], Found | None], seconds: float, what: str) -> Found:

@@ -1,0 +1,104 @@
+"""The documents of results: what a job has found, and what its model says of new vectors."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from falcon_svc.api.schemas import JobOut, Request
+
+
+class FineClass(BaseModel):
+    """A fine class."""
+
+    id: int
+    coarse: dict[str, str] = Field(description="Label source -> coarse class.")
+    size: int
+    mean_confidence: float
+    stability: float | None
+    medoids: list[str] = Field(description="Ids of its most typical samples.")
+    also_in: dict[str, list[str]] = Field(
+        description="Label source -> further coarse classes that it lies in."
+    )
+    not_told_from: list[int] = Field(
+        description="Classes of other coarse classes that look the same: labels overlap here."
+    )
+
+
+class Sample(BaseModel):
+    """A sample with its fine class; further label sources and judged labels add columns."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    coarse: str | None
+    fine: int
+    confidence: float
+    margin: float
+    runner_up: int | None
+    fine_unmasked: int
+
+
+class DiscoverOut(BaseModel):
+    """A finished discovery."""
+
+    job: JobOut
+    classes: list[FineClass]
+    assignments: list[Sample]
+    graph: dict[str, Any] = Field(description="Node-link JSON.")
+
+
+class Count(BaseModel):
+    """How many fine classes a coarse class holds (first label source)."""
+
+    coarse: str
+    n_fine: int = Field(description="The number used.")
+    low: int = Field(description="Low end of the 90 % interval; n_fine where it was given.")
+    high: int = Field(description="High end of the 90 % interval; n_fine where it was given.")
+    origin: Literal["given", "allocated", "estimated"] = Field(
+        description="Given for this class; its share of a given total; or estimated."
+    )
+    whole: float | None = Field(
+        description="Probability of one fine class only; null where the counts were given."
+    )
+    verdict: Literal["", "no better than chance", "weak", "clear"] = Field(
+        description="Whether the data speak for finer classes here; empty where counts were given."
+    )
+
+
+class RelationOut(BaseModel):
+    """The relation of one label source."""
+
+    source: str
+    coarse_names: list[str]
+    relation: list[list[int]] = Field(description="(F, C), 1 where fine hangs on coarse.")
+    regret: list[list[float | None]] = Field(
+        description="(F, C): what the optimum loses if fine hung on coarse; null = not allowed."
+    )
+    status: str
+    certificate: dict[str, Any] | None
+
+
+class PredictIn(Request):
+    """Vectors to assign."""
+
+    vectors: list[list[float]] = Field(min_length=1, max_length=10_000)
+    coarse: list[str | None] | None = Field(None, description="Coarse names; null = unknown.")
+    least_confidence: float = Field(0.0, ge=0, le=1, description="Below it, abstain.")
+
+
+class Prediction(BaseModel):
+    """The fine class of a new sample."""
+
+    fine: int
+    confidence: float
+    coarse: str
+    coarse_confidence: float
+    abstained: bool
+
+
+class PredictOut(BaseModel):
+    """Fine classes in the order of the vectors."""
+
+    predictions: list[Prediction]

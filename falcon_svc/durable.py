@@ -1,0 +1,53 @@
+"""Bytes that are on the disk when a call returns, and what is said where the disk does not take
+them.
+
+Place: below everything that writes what must survive a power loss: checkpoints, results, uploads,
+artifacts, the features' cache. A file is durable once it and the folder that names it are synced.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from falcon_svc.errors import StorageError
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(file: IO[Any]) -> None:
+    """Wait until what was written to an open file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def storage_errors(what: str, *, remedy: str) -> Iterator[None]:
+    """Turn the system's errors into one sentence.
+
+    Parameters
+    ----------
+    what
+        What could not be done, as the beginning of a sentence.
+    remedy
+        What to do about it, as its end.
+
+    Raises
+    ------
+    StorageError
+        The system raised OSError; a full disk has the code ``storage_full``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError.because(what, error, remedy=remedy) from error

@@ -1,0 +1,11 @@
+"""What the process that stands by loads in tests: nothing."""
+
+from __future__ import annotations
+
+import os
+
+from falcon_svc.pipeline.limits import die_with
+
+SERVER = os.getpid()
+os.environ["SPT_NOENV"] = "1"
+die_with(os.getppid())
