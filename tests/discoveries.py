@@ -19,6 +19,7 @@ from falcon_svc.discovery.result import (
     SharedPair,
     SourceRelation,
     StageRecord,
+    TotalEstimate,
 )
 from falcon_svc.types import (
     ByteArray,
@@ -92,6 +93,7 @@ def pretend_discovery(dataset: CoarseDataset, x: FloatArray, fine: IntArray) -> 
         classes=_classes(dataset, x, assignments, parents, n_fine),
         relations=relations,
         counts=_counts(relations[0]),
+        total=_total(n_fine),
         map_rows=rows,
         map_xy=_plane(x)[rows],
         history=tuple(_epoch(i) for i in range(12)),
@@ -219,9 +221,15 @@ def _relation(source: LabelSource, parent: IntArray) -> SourceRelation:
 def _counts(relation: SourceRelation) -> tuple[CountEstimate, ...]:
     sizes = relation.relation.sum(axis=0).tolist()
     return tuple(
-        CountEstimate(coarse=k, n_fine=n, low=max(1, n - 2), high=n + 3, origin="estimated")
+        CountEstimate(k, n, low=max(1, n - 2), high=n + 3, origin="estimated", whole=0.2)
         for k, n in enumerate(sizes)
     )
+
+
+def _total(n_fine: int) -> TotalEstimate:
+    totals = np.array([max(1, n_fine - 2), n_fine, n_fine + 4])
+    curve = np.array([0.25, 0.5, 0.25], np.float32)
+    return TotalEstimate(n_fine, max(1, n_fine - 2), n_fine + 4, n_fine + 4, totals, curve, curve)
 
 
 def _plane(x: FloatArray) -> FloatArray:

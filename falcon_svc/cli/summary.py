@@ -65,7 +65,7 @@ def print_summary(summary: Record) -> None:
 
     table = Table(title=_title(summary), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("coarse class", overflow="fold")
-    for heading in ("samples", "fine classes", "interval", "finer?", "sizes", "confidence"):
+    for heading in ("samples", "fine classes", "interval, finer?", "sizes", "confidence"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in summary["coarse"]:
         table.add_row(*_cells(record))
@@ -90,8 +90,7 @@ def _cells(record: Record) -> tuple[str, ...]:
         escape(record["name"]),
         f"{record['n_samples']:,}",
         f"{record['n_fine']:,}",
-        "given" if given else f"{record['low']}-{record['high']}",
-        SHORT[record["verdict"]],
+        "given" if given else f"{record['low']}-{record['high']} {SHORT[record['verdict']]}",
         _sizes(record["sizes"]),
         f"{record['mean_confidence']:.2f}",
     )

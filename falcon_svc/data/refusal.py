@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from falcon_svc.errors import InputError
 
@@ -19,9 +20,16 @@ LISTED_ROWS = 1_000
 
 
 def quoted(text: object) -> str:
-    """Return `text` in quotes on one line, escaped and cut to 80 letters."""
+    """Return `text` in quotes on one line, escaped and cut to 80 letters.
+
+    A path loses its beginning instead of its end: the name at its end is what a reader knows.
+    """
     value = str(text)
-    return ascii(value) if len(value) <= SHOWN_LETTERS else ascii(value[:SHOWN_LETTERS]) + "..."
+    if len(value) <= SHOWN_LETTERS:
+        return ascii(value)
+    if isinstance(text, PurePath):
+        return "..." + ascii(value[-SHOWN_LETTERS:])
+    return ascii(value[:SHOWN_LETTERS]) + "..."
 
 
 def listed(names: Iterable[object]) -> str:

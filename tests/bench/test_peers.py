@@ -171,8 +171,8 @@ def test_a_missing_library_is_a_row_that_says_how_to_install_it(
     monkeypatch.setattr(peers.importlib, "import_module", absent)
     path = save_separated(tmp_path / "a.npz")
     table = quality.run([str(path)], seeds=(0,), methods=[method, "no-split"])
-    sentence = f"'{package}', which is not installed; install it with: pip install"
-    assert sentence in table and "'falcon-svc[bench]'" in table
+    sentence = f"'{package}', which is not installed; install it from the folder of the program"
+    assert sentence in table and "pip install -e '.[bench]'" in table
     assert "| no split | 64.3 |" in table
 
 
