@@ -147,7 +147,15 @@ GRAPH: Example = {
         }
     ],
 }
-COUNT: Example = {"coarse": "owls", "n_fine": 18, "low": 18, "high": 18, "origin": "allocated"}
+COUNT: Example = {
+    "coarse": "owls",
+    "n_fine": 18,
+    "low": 15,
+    "high": 21,
+    "origin": "allocated",
+    "whole": 0.001,
+    "verdict": "clear",
+}
 ORDER: Example = {
     "dataset_id": DATASET_ID,
     "config": {"counts": {"n_fine": 40}, "seed": 0},

@@ -22,7 +22,7 @@ from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.context import ForkServerProcess
 from typing import Protocol
 
-from falcon_svc.engines.base import THREADS, WARM
+from falcon_svc.engines.base import THREADS, TITLES, WARM
 
 _log = logging.getLogger(__name__)
 _context = get_context("forkserver")
@@ -93,7 +93,7 @@ class StandBy:
 
     def start(self) -> None:
         """Let it load, or load again if it has died; returns at once."""
-        _context.set_forkserver_preload([self._loads])
+        _context.set_forkserver_preload([TITLES, self._loads])
         forkserver.ensure_running()  # in this thread, with which it dies
         self._ready.clear()
         self._loading.set()
@@ -164,7 +164,7 @@ def _work(loads: str, worker: str, words: tuple[str, ...], environment: dict[str
 
 def _begin(loads: str, title: str, environment: dict[str, str]) -> int:
     """Make this copy a process of its own; return the id of the one that it is a copy of."""
-    from setproctitle import setproctitle
+    from falcon_svc.engines.process_title import setproctitle
 
     parent = importlib.import_module(loads).SERVER
     os.setsid()

@@ -14,7 +14,6 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))  # before numpy and torch are loaded
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # of pyarrow's jemalloc
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
-os.environ["SPT_NOENV"] = "1"  # setproctitle leaves /proc/PID/environ as it is
 
 import gc  # noqa: E402
 import logging  # noqa: E402

@@ -18,7 +18,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.settings import Settings
 
-OPERATORS = {"probe_hdf5", "ratio_free_bytes"}
+OPERATORS = {"probe_hdf5", "ratio_free_bytes", "follow_links"}
 FORMS = {"Body_create_dataset", "Body_discover"}
 
 

@@ -7,5 +7,4 @@ import os
 from falcon_svc.pipeline.limits import die_with
 
 SERVER = os.getpid()
-os.environ["SPT_NOENV"] = "1"
 die_with(os.getppid())

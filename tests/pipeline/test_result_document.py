@@ -61,7 +61,7 @@ def test_user_given_counts_have_no_estimate() -> None:
 
     discovery = pretend_blobs()[2]
     given = tuple(replace(c, origin="given", low=c.n_fine, high=c.n_fine) for c in discovery.counts)
-    document = discovery_document(replace(discovery, counts=given), {})
+    document = discovery_document(replace(discovery, counts=given, total=None), {})
     assert document["n_fine_estimated"] is None
     assert document["n_fine_interval"] == [7, 7]
 
