@@ -10,7 +10,7 @@ import os
 
 os.environ["SPT_NOENV"] = "1"  # it leaves /proc/PID/environ as it is; a new variable moves no other
 
-from setproctitle import getproctitle, setproctitle  # noqa: E402
+from setproctitle import getproctitle, setproctitle
 
 TITLE = getproctitle()
 __all__ = ["TITLE", "setproctitle"]
