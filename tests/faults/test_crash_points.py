@@ -17,8 +17,8 @@ FULL = pytest.mark.slow
 EVERY = [
     Fault("falcon_svc.checkpoint:CheckpointStore.save", process=WORKER),
     Fault("falcon_svc.checkpoint:_write_durably", call=2, process=WORKER),  # half written
-    Fault("falcon_svc.checkpoint:_sync", when="after", process=WORKER),  # before the rename
-    Fault("falcon_svc.checkpoint:_sync", call=2, process=WORKER),  # after it
+    Fault("falcon_svc.checkpoint:sync", when="after", process=WORKER),  # before the rename
+    Fault("falcon_svc.checkpoint:sync", call=2, process=WORKER),  # after it
     Fault("falcon_svc.pipeline.atomic_directory:_take_over", process=WORKER),
     Fault("falcon_svc.storage.artifacts:ArtifactStore.put_file", process=WORKER),
     Fault("falcon_svc.storage.artifacts:ArtifactStore._put", call=3, process=WORKER),
