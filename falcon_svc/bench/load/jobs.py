@@ -42,9 +42,10 @@ def submits(site: Site, sizes: Sizes) -> Iterator[Row]:
             rounds.append(asyncio.run(_submit_until_killed(site, sizes, acknowledged)))
         site.restart()
     with site.client() as client:
-        there = {str(one["id"]) for one in client.jobs()}
-    lost = len(set(acknowledged) - there)
-    _cancel_all(site, acknowledged)
+        there = {str(one["id"]): one["state"] for one in client.jobs()}
+    lost = len(set(acknowledged) - set(there))
+    # also those whose answer was lost with the process that gave it
+    _cancel_all(site, [job_id for job_id, state in there.items() if state == "queued"])
     waits = Tally([wait for tally in rounds for wait in tally.waits_s])
     per_s = len(waits.waits_s) / sum(tally.elapsed_s for tally in rounds)
     yield Row(

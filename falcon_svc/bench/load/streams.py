@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from falcon_svc.bench.load.drive import percentile_ms
 from falcon_svc.bench.load.http import Connection, Request
@@ -78,8 +79,9 @@ class Stream:
             return
         data = json.loads(lines["data"])
         self.seqs.append(int(lines["id"]))
-        if data["at"] > self.began:
-            self.delays_s.append(time.time() - data["at"])
+        written = datetime.fromisoformat(data["at"]).timestamp()
+        if written > self.began:
+            self.delays_s.append(time.time() - written)
         self.ended = data.get("state") in TERMINAL
 
 
@@ -138,6 +140,9 @@ def streams(site: Site, sizes: Sizes) -> Iterator[Row]:
     """Follow jobs on many streams at once while a training job writes events too."""
     job = site.training()
     with site.client() as client:
+        for one in list(client.jobs()):  # what other cases left behind
+            if one["state"] == "queued":
+                client.cancel(one["id"])
         others = [str(client.submit(site.dataset())["id"]) for _ in range(sizes.stream_jobs - 1)]
     followed = [Stream([job, *others][i % sizes.stream_jobs]) for i in range(sizes.streams)]
     pid = site.process.pid
