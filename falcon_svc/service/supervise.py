@@ -65,6 +65,8 @@ def run(settings: Settings, parent: int | None = None) -> None:
     lock = take_lock(settings)
     context = Context.make(settings)
     vitals = Vitals(told=partial(_record_failure, context.database))
+    # torch makes this folder when it is loaded, in the system's temporary one if nothing is said
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.data_dir / "cache" / "torch"))
     stand_by = StandBy() if settings.engine == "local" and settings.warm_worker else None
     if stand_by is not None:
         stand_by.start()
