@@ -65,7 +65,7 @@ def print_summary(summary: Record) -> None:
 
     table = Table(title=_title(summary), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("coarse class", overflow="fold")
-    for heading in ("samples", "fine classes", "interval", "sizes", "confidence"):
+    for heading in ("samples", "fine", "interval", "sizes", "confidence"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in summary["coarse"]:
         table.add_row(*_cells(record))
