@@ -6,9 +6,12 @@ Source: I-JSON (RFC 7493), which asks for the same.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from falcon_svc.service.refusals import RequestError
+
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not a backslash before the letter u
 
 
 def loads(body: bytes) -> Any:
@@ -49,7 +52,7 @@ def _check_text(body: bytes, value: Any) -> None:
     if b"\\u" in body:
         text = json.dumps(value, ensure_ascii=False)
         text.encode()  # UnicodeEncodeError is a ValueError
-        if "\\u0000" in text:
+        if NUL.search(text):
             raise ValueError("a text holds NUL")
 
 

@@ -164,7 +164,7 @@ def _work(loads: str, worker: str, words: tuple[str, ...], environment: dict[str
 
 def _begin(loads: str, title: str, environment: dict[str, str]) -> int:
     """Make this copy a process of its own; return the id of the one that it is a copy of."""
-    from falcon_svc.engines.process_title import setproctitle
+    setproctitle = importlib.import_module(TITLES).setproctitle
 
     parent = importlib.import_module(loads).SERVER
     os.setsid()
