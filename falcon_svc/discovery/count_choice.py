@@ -18,6 +18,7 @@ from falcon_svc.discovery.allocation import allocate
 from falcon_svc.discovery.count_bounds import CountBounds
 from falcon_svc.discovery.count_posterior import (
     INTERVAL,
+    MOST_COUNT,
     TOTAL_INTERVAL,
     CountPosterior,
     quantile,
@@ -39,7 +40,6 @@ Float = NDArray[np.floating[Any]]
 
 VOTE_WEIGHT = 2.0
 LEAST_PROBABILITY = 1e-9
-MOST_COUNT = 200
 SEARCHED = (0.1, 0.9)
 """Quantiles of the total between which the coarse sizes may move an estimate."""
 

@@ -29,10 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist, pdist, squareform
-from sklearn.decomposition import PCA
 
 from falcon_svc.discovery.metric import SharedMetric, centred, unit_rows
-from falcon_svc.discovery.views import MAX_DIM, SHRINKAGE, View, reduced
+from falcon_svc.discovery.views import SHRINKAGE, View, few_axes, reduced
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 MOST_ROWS = 500
@@ -109,7 +108,7 @@ class _Scene:
     def __init__(self, raw: FloatArray, source: LabelSource) -> None:
         self.source = source
         self.lengths = reduced(raw, source)
-        self.directions = _few_axes(unit_rows(raw - raw.mean(axis=0)))
+        self.directions = few_axes(unit_rows(raw - raw.mean(axis=0)))
         smooth = View(self.lengths, self.lengths, "kept").space(source, N_STEPS)
         self.smooth = (View(unit_rows(raw), self.lengths, "unit").space(source, N_STEPS), smooth)
         micro = _micro_clusters(smooth, source)
@@ -283,14 +282,6 @@ def _micro_clusters(space: FloatArray, source: LabelSource) -> IntArray:
         micro[rows] += first
         first += int(micro[rows].max()) - first + 1
     return micro
-
-
-def _few_axes(rows: FloatArray) -> FloatArray:
-    """Principal axes of wide rows: distances stay what they are, to within what 128 axes leave."""
-    if rows.shape[1] <= MAX_DIM:
-        return rows
-    found = PCA(min(MAX_DIM, len(rows)), random_state=0).fit_transform(rows)
-    return np.asarray(found, np.float32)
 
 
 def _neighbors(distance: Float) -> IntArray:

@@ -17,7 +17,6 @@ import numpy as np
 from falcon_svc.discovery.allocation import split_evidence
 from falcon_svc.discovery.count_bounds import CountBounds
 from falcon_svc.discovery.count_choice import (
-    MOST_COUNT,
     Counts,
     choose_total,
     counts_given,
@@ -25,7 +24,7 @@ from falcon_svc.discovery.count_choice import (
     shared_by_votes,
     with_intervals,
 )
-from falcon_svc.discovery.count_posterior import count_posterior
+from falcon_svc.discovery.count_posterior import MOST_COUNT, count_posterior
 from falcon_svc.discovery.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition import (
     balanced_consensus,

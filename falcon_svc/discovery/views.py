@@ -102,11 +102,15 @@ def equal_views(raw: FloatArray, source: LabelSource, *, seed: int) -> tuple[Vie
 
 def reduced(vectors: FloatArray, source: LabelSource) -> FloatArray:
     """Return rows centred inside each coarse class: (n, D), or (n, <= 128) principal axes."""
-    inside = centred(vectors, source.labels)
-    if inside.shape[1] <= MAX_DIM:
-        return inside
-    axes = PCA(min(MAX_DIM, len(inside)), random_state=0)
-    return np.asarray(axes.fit_transform(inside), np.float32)
+    return few_axes(centred(vectors, source.labels))
+
+
+def few_axes(rows: FloatArray) -> FloatArray:
+    """Return rows of at most 128 columns as they are, wider ones in their first principal axes."""
+    if rows.shape[1] <= MAX_DIM:
+        return rows
+    axes = PCA(min(MAX_DIM, len(rows)), random_state=0)
+    return np.asarray(axes.fit_transform(rows), np.float32)
 
 
 def directions_inside(raw: FloatArray, source: LabelSource) -> FloatArray:
