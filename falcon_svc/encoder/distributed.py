@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -115,7 +115,7 @@ class JointBatchNorm(_BatchNorm):
         values = x.float()
         count = values.numel() / values.shape[1] * world_size()
         sums = torch.stack([values.sum(axes), values.square().sum(axes)])  # (2, C)
-        mean, square = _JointSum.apply(sums) / count
+        mean, square = _joint_sum(sums) / count
         variance = (square - mean.square()).clamp_min(0)
         self._track(mean, variance * count / (count - 1))
         shape = [1, -1, *[1] * (x.ndim - 2)]
@@ -149,6 +149,10 @@ class _JointSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return _summed(gradient)
+
+
+# `apply` is typed in some releases of torch only; a name with a type of its own serves them all.
+_joint_sum: Callable[[Tensor], Tensor] = _JointSum.apply
 
 
 def _summed(x: Tensor) -> Tensor:
