@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from falcon_svc.discovery.result import Assignments
+    from falcon_svc.result.record import Assignments
     from falcon_svc.types import CoarseDataset, FloatArray
 
 
@@ -29,7 +29,7 @@ def predict(
     check_name(out)
     from falcon_svc.data import load_dataset
     from falcon_svc.pipeline.model import DiscoveryModel
-    from falcon_svc.pipeline.result_files import read_settings
+    from falcon_svc.result.files import read_settings
     from falcon_svc.types import Reading
 
     settings = read_settings(directory)

@@ -18,11 +18,11 @@ from safetensors import SafetensorError
 from torch import nn
 
 from falcon_svc.core.heads import make_head
-from falcon_svc.discovery.feature_space import FeatureSpace
-from falcon_svc.discovery.prediction import predict
-from falcon_svc.discovery.result import Assignments
-from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.errors import InputError, StorageError
+from falcon_svc.result.record import Assignments
 from falcon_svc.types import UNLABELLED, BoolArray, FloatArray, LabelSource, Scale, Scaling
 
 FORMAT_VERSION = 1

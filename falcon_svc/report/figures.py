@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery, SourceRelation, TotalEstimate
 from falcon_svc.report.html import Html, data_uri, element
-from falcon_svc.report.words import color_of, shortened
+from falcon_svc.result.record import Discovery, SourceRelation, TotalEstimate
+from falcon_svc.result.words import color_of, shortened
 from falcon_svc.types import FloatArray, IntArray
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 from scipy.special import log_softmax
 
-from falcon_svc.data.npy_format import read_array, read_header
+from falcon_svc.data.formats.npy_format import read_array, read_header
 from falcon_svc.errors import InputError
-from falcon_svc.pipeline.result_files import read_intact
+from falcon_svc.result.files import read_intact
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller

@@ -10,9 +10,9 @@ import pytest
 from falcon_svc.config import make_config
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.metrics import accuracy_score
-from falcon_svc.pipeline.assignments_table import assignments_parquet
 from falcon_svc.pipeline.discover import discover, discover_to
 from falcon_svc.pipeline.model import DiscoveryModel
+from falcon_svc.result.table import assignments_parquet
 from falcon_svc.types import LabelSource
 from tests.discoveries import pretend_dataset
 from tests.discovery.test_structure_laws import planted
