@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
+import torch
 
-from falcon_svc.service.predictions import Model
+from falcon_svc.core.heads import make_head
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.discovery.training.prediction import predict
+from falcon_svc.errors import InputError
+from falcon_svc.pipeline.model import DiscoveryModel
+from falcon_svc.result.predictor import Predictor
+from falcon_svc.result.record import Assignments
+from falcon_svc.service.predictions import records
+from falcon_svc.types import LabelSource
 
 F, C, D, K = 7, 3, 6, 5
 NAMES = ("ant", "bee", "cat")
@@ -26,7 +38,7 @@ def model(request):
     tensors = {name: rng.standard_normal(shape).astype("f4") for name, shape in shapes.items()}
     tensors["head.log_temperature"] = np.float32(-1.5)
     tensors["relation.0"] = np.eye(C, dtype=np.uint8)[PARENT]
-    return Model(tensors, request.param, NAMES)
+    return Predictor(tensors, request.param, (("coarse", NAMES),))
 
 
 def expected_probabilities(model, vectors, allowed):
@@ -50,7 +62,7 @@ def test_predictions_are_those_of_the_formula(model, coarse):
     allowed = np.array([[name in (None, NAMES[k]) for k in PARENT] for name in names])
     prob = expected_probabilities(model, vectors.astype("f8"), allowed)
     parents = prob @ np.eye(C)[PARENT]
-    found = model.predict(vectors, coarse, least=0.5)
+    found = records(model, model.predict(vectors, coarse), 0.5)
     assert [row["fine"] for row in found] == prob.argmax(axis=1).tolist()
     assert [row["coarse"] for row in found] == [NAMES[k] for k in parents.argmax(axis=1)]
     confidence = [row["confidence"] for row in found]
@@ -65,5 +77,53 @@ def test_a_class_of_two_coarse_classes_is_reported_under_the_label_that_was_give
     model.tensors["relation.0"] = np.tile(np.array([1, 1, 0], np.uint8), (F, 1))
     model.tensors["relation.0"][0] = [0, 0, 1]
     vectors = np.random.default_rng(1).standard_normal((3, D)).astype("f4")
-    found = model.predict(vectors, ["ant", "bee", "cat"], least=0.0)
+    found = records(model, model.predict(vectors, ["ant", "bee", "cat"]), 0.0)
     assert [row["coarse"] for row in found] == ["ant", "bee", "cat"]
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp", "prototype"])
+def test_the_head_in_numpy_is_the_head_in_torch_with_two_label_sources(kind):
+    rng = np.random.default_rng(0)
+    train = TrainConfig(head=kind, hidden_units=4)
+    head = make_head(
+        kind,
+        torch.from_numpy(rng.standard_normal((F, K)).astype("f4")),
+        torch.from_numpy(rng.standard_normal(F).astype("f4")),
+        hidden=4,
+        temperature=train.head_temperature,
+        learned_temperature=train.learn_head_temperature,
+        generator=torch.Generator().manual_seed(0),
+    )
+    space = FeatureSpace(
+        rng.standard_normal(D).astype("f4"), rng.standard_normal((D, K)).astype("f4")
+    )
+    relations = (np.eye(C, dtype=bool)[PARENT], np.eye(2, dtype=bool)[PARENT % 2])
+    names = (NAMES, ("even", "odd"))
+    sources = (("coarse", NAMES), ("parity", names[1]))
+    model = DiscoveryModel(space, head.eval(), train, relations, sources, "none")
+    vectors = rng.standard_normal((50, D)).astype("f4")
+    labels = [rng.integers(-1, len(n), 50) for n in names]
+    expected = predict(
+        head,
+        space.apply(vectors),
+        tuple(LabelSource(s[0], k, s[1]) for s, k in zip(sources, labels, strict=True)),
+        relations,
+    )
+    given = {
+        s[0]: [s[1][i] if i >= 0 else None for i in k]
+        for s, k in zip(sources, labels, strict=True)
+    }
+    model = Predictor.of_files(model.files())
+    found = model.predict(vectors, given)
+    for field in fields(Assignments):
+        np.testing.assert_allclose(
+            getattr(found, field.name), getattr(expected, field.name), atol=1e-5
+        )
+    prob = model.probabilities(vectors, given)
+    np.testing.assert_allclose(prob.sum(axis=1), 1.0, rtol=1e-5)
+    assert np.array_equal(prob.argmax(axis=1), found.fine)
+
+
+def test_a_label_source_that_the_model_lacks_is_refused(model):
+    with pytest.raises(InputError, match="label sources of the discovery"):
+        model.predict(np.ones((1, D), np.float32), {"colour": ["red"]})
