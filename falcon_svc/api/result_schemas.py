@@ -80,6 +80,23 @@ class RelationOut(BaseModel):
     certificate: dict[str, Any] | None
 
 
+class CheckOut(BaseModel):
+    """One thing that was checked in a result."""
+
+    name: str = Field(description="What was checked.")
+    ok: bool = Field(description="Whether nothing is wrong with it.")
+    text: str = Field(description="What was found, in a sentence.")
+
+
+class VerificationOut(BaseModel):
+    """Whether a result is what it says."""
+
+    ok: bool = Field(description="Whether nothing is wrong anywhere.")
+    checks: list[CheckOut] = Field(
+        description="The files, the proof of each relation, the assignments."
+    )
+
+
 class PredictIn(Request):
     """Vectors to assign."""
 

@@ -212,6 +212,21 @@ class Relation(TypedDict):
     certificate: dict[str, Any] | None
 
 
+class Check(TypedDict):
+    """One thing that was checked in a result."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+class Verification(TypedDict):
+    """Whether a result is what it says."""
+
+    ok: bool
+    checks: list[Check]
+
+
 class Prediction(TypedDict):
     """The fine class of a new sample."""
 

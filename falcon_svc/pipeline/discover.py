@@ -57,6 +57,7 @@ from falcon_svc.types import (
     LabelSource,
     Neighbors,
 )
+from solver import proof_bytes
 
 N_NEIGHBORS = 20
 
@@ -283,7 +284,7 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
         SourceRelation(
             source=source.name,
             coarse_names=source.names,
-            relation=solution.relation,
+            relation=relation,
             regret=solution.regret.astype(np.float32),
             status=solution.status,
             method=solution.method,
@@ -292,8 +293,9 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
             gap=solution.gap,
             seconds=solution.seconds,
             certificate=solution.certificate,
+            proof=proof_bytes(solution),
         )
-        for source, solution in zip(sources, head.solutions, strict=True)
+        for source, relation, solution in zip(sources, head.relations, head.solutions, strict=True)
     )
 
 

@@ -91,7 +91,9 @@ def read_classes(document: Record, ids: Sequence[str]) -> tuple[FineClass, ...]:
     )
 
 
-def read_relation(document: Record, record: Record, regret: FloatArray) -> SourceRelation:
+def read_relation(
+    document: Record, record: Record, regret: FloatArray, proof: bytes
+) -> SourceRelation:
     """Return one source's relation, rebuilt from its edges."""
     names = tuple(record["coarse_names"])
     index = {name: k for k, name in enumerate(names)}
@@ -103,7 +105,12 @@ def read_relation(document: Record, record: Record, regret: FloatArray) -> Sourc
     for name in ("objective", "bound", "gap"):
         solve[name] = math.inf if solve[name] is None else solve[name]
     return SourceRelation(
-        source=record["source"], coarse_names=names, relation=relation, regret=regret, **solve
+        source=record["source"],
+        coarse_names=names,
+        relation=relation,
+        regret=regret,
+        proof=proof,
+        **solve,
     )
 
 

@@ -87,6 +87,7 @@ def write_discovery(
         {
             ASSIGNMENTS: assignments_parquet(discovery),
             ARRAYS: _arrays_bytes(discovery),
+            **{proof_name(i): r.proof for i, r in enumerate(discovery.relations) if r.proof},
             "graph.json": json_bytes(graph_node_link(discovery)),
             "graph.graphml": graph_graphml(discovery),
             RUN: _run_lines(discovery).encode(),
@@ -144,13 +145,39 @@ def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:
         raise _damaged(directory, MARKER) from error
 
 
+def proof_name(source: int) -> str:
+    """Return the name of the file with the proof of a label source's relation."""
+    return f"relation.{source}.npz"
+
+
+def damaged_files(directory: Path) -> list[str]:
+    """Return the names of files that are missing or not as they were written.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`.
+    """
+    listed: dict[str, str] = _read_document(directory)["files"]
+    return [
+        name
+        for name, digest in listed.items()
+        if not (directory / name).is_file() or sha256_of(directory / name) != digest
+    ]
+
+
 def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
     """Put a document and the files beside it together."""
     table = read_assignments(_intact(directory, ASSIGNMENTS, document))
     arrays = _read_arrays(_intact(directory, ARRAYS, document))
     relations = tuple(
-        read_relation(document, record, arrays[_regret_key(record["source"])])
-        for record in document["relations"]
+        read_relation(
+            document,
+            record,
+            arrays[_regret_key(record["source"])],
+            _proof(directory, i, document),
+        )
+        for i, record in enumerate(document["relations"])
     )
     ids = tuple(table.column("id").to_pylist())
     return Discovery(
@@ -175,6 +202,12 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         shared_pairs=read_shared_pairs(document),
         notes=read_notes(document),
     )
+
+
+def _proof(directory: Path, source: int, document: Mapping[str, Any]) -> bytes:
+    """Return the proof of a source's relation; results of schema 1.1 have none."""
+    name = proof_name(source)
+    return _intact(directory, name, document) if name in document["files"] else b""
 
 
 def _label_noise(

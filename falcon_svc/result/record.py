@@ -14,7 +14,7 @@ import numpy as np
 
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 SUSPECTED = 0.5
 """Probability of being wrong above which a coarse label is suspected."""
 
@@ -97,6 +97,8 @@ class SourceRelation:
         Of the certified solve; `gap` = bound - objective >= 0.
     certificate
         JSON-ready record by which `solver.verify` checks the solve.
+    proof
+        The file that `solver.verify_file` checks; empty in results of schema 1.1 and earlier.
     """
 
     source: str
@@ -110,6 +112,7 @@ class SourceRelation:
     gap: float
     seconds: float
     certificate: Mapping[str, Any]
+    proof: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

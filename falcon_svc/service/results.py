@@ -194,6 +194,14 @@ def counts(found: Discovery) -> list[Record]:
     ]
 
 
+def verification(context: Context, caller: Caller, job_id: str) -> Record:
+    """Return whether a result is what it says, and what was checked; solves, so it takes time."""
+    from falcon_svc.result.verification import verify_result  # loads the solver
+
+    checks = whole_files(verify_result, directory(context, caller, job_id)[1])
+    return {"ok": all(c.ok for c in checks), "checks": [asdict(check) for check in checks]}
+
+
 def relations(context: Context, caller: Caller, job_id: str) -> list[Record]:
     """Return per label source the matrix (F, C), the regret of every other choice, the proof."""
     return [
