@@ -134,13 +134,13 @@ class Structure:
     @cached_property
     def children(self) -> Children:
         """Children of all nodes, by all edges."""
-        order = np.argsort(self._edges[:, 1], kind="stable")
-        counts = np.bincount(self._edges[:, 1], minlength=self.n_nodes)
+        order = np.argsort(self.edges[:, 1], kind="stable")
+        counts = np.bincount(self.edges[:, 1], minlength=self.n_nodes)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Children(starts, self._edges[order, 0])
+        return Children(starts, self.edges[order, 0])
 
     @cached_property
-    def _edges(self) -> IntArray:
+    def edges(self) -> IntArray:
         """(n_edges, 2) child and parent, sorted by child."""
         edges = [*enumerate(self.parents.tolist()), *self.extra_parents]
         return np.array(sorted(edges)[1:], np.int64).reshape(-1, 2)
@@ -175,7 +175,7 @@ class Structure:
     @cached_property
     def ancestors_sparse(self) -> sp.csr_array:
         """(n_nodes, n_nodes) bool, sparse: entry (v, a) is True iff a is v or above it."""
-        child, parent = self._edges.T
+        child, parent = self.edges.T
         every = np.arange(self.n_nodes)
         rows, columns = np.concatenate([every, child]), np.concatenate([every, parent])
         closed = sp.csr_array((np.ones(len(rows), bool), (rows, columns)))
@@ -213,7 +213,7 @@ class Structure:
     def heights(self) -> IntArray:
         """(n_nodes,) edges down to the farthest leaf below each node, by all edges."""
         heights = np.zeros(self.n_nodes, np.int64)
-        for child, parent in self._edges[::-1].tolist():
+        for child, parent in self.edges[::-1].tolist():
             heights[parent] = max(heights[parent], heights[child] + 1)
         return heights
 
