@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.hierarchy.specificity import Scores
 from falcon_svc.hierarchy.tree import Tree
@@ -55,12 +56,25 @@ def climb_lines(block: Scores, tree: Tree) -> ClimbLines:
 
 
 def climb(block: Scores, tree: Tree, threshold: float) -> IntArray:
-    """Return (n,) the lowest node on the line from the best leaf that scores at least `threshold`.
+    """Return (n,) the lowest node on the line from the best leaf that scores above `threshold`.
 
     The root where none does. Parameters as in `climb_lines`.
     """
     lines = climb_lines(block, tree)
-    sure = lines.confidence >= threshold
+    sure = lines.confidence > threshold
     found = np.zeros(len(block), np.int64)
     found[lines.samples[sure]] = lines.nodes[sure]  # the last one written is the lowest
     return found
+
+
+def needed_threshold(block: Scores, true: IntArray, tree: Tree) -> NDArray[np.float64]:
+    """Return (n,) the smallest threshold at which climbing gives a node on the label's line.
+
+    Climbing is right for every threshold at or above it; -inf where the best leaf is right.
+    """
+    lines = climb_lines(block, tree)
+    common = tree.lca(true[lines.samples], lines.nodes)
+    wrong = (common != lines.nodes) & (common != true[lines.samples])
+    needed = np.full(len(block), -np.inf)
+    np.maximum.at(needed, lines.samples[wrong], lines.confidence[wrong].astype(np.float64))
+    return needed
