@@ -38,7 +38,7 @@ class Family(NamedTuple):
     starts: IntArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Diffusion:
     """The limit of diffusion on one tree.
 

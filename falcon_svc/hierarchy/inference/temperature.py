@@ -22,7 +22,7 @@ FLOOR = 1e-12
 RANGE = (-4.0, 4.0)  # of log T
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LevelTemperatures:
     """Temperatures of the levels below the root.
 
