@@ -101,6 +101,20 @@ def test_the_best_k_leaves():
         hierarchical_distance_at_k_error(jay, scores, tree=BIRDS, k=6)
 
 
+@often
+@given(trees(), st.integers(0, 10_000), st.integers(1, 4))
+def test_the_best_k_leaves_agree_with_sorting(tree, seed, k):
+    rng, k = np.random.default_rng(seed), min(k, tree.n_leaves)
+    scores, true = tied(tree, rng, 5), rng.choice(tree.leaves, 5)
+    heights = [
+        height(tree, common(tree, g, v))
+        for g, row in zip(true.tolist(), scores, strict=True)
+        for v in sorted(tree.leaves.tolist(), key=lambda v, r=row: (-r[v], v))[:k]
+    ]
+    found = hierarchical_distance_at_k_error(true, scores, tree=tree, k=k)
+    assert found == pytest.approx(np.mean(heights))
+
+
 def test_the_best_leaf_is_the_first_of_k():
     rng = np.random.default_rng(0)
     scores, true = tied(BIRDS, rng, 30), rng.choice(BIRDS.leaves, 30)
