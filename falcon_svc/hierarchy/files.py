@@ -10,7 +10,7 @@ from pathlib import Path
 
 from falcon_svc.data.refusal import listed, quoted
 from falcon_svc.errors import InputError
-from falcon_svc.report.words import printable
+from falcon_svc.result.words import printable
 
 MAX_BYTES = 256 * 2**20
 SEPARATORS = ",;\t"
