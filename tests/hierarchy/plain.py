@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from falcon_svc.hierarchy import Tree
 
-often = settings(deadline=None, max_examples=60)
+often = settings(deadline=None, max_examples=40)
 
 BIRDS = Tree.from_paths(
     [("bird", "jay"), ("bird", "wren"), ("fish", "cod"), ("fish", "eel"), ("fish", "pike")]

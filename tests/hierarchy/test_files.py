@@ -79,7 +79,10 @@ def test_graphml_holds_several_parents(tmp_path):
     assert (again.ancestors == tree.ancestors).all() and again.names == tree.names
 
 
-GRAPHML = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="{}">{}</graph></graphml>'
+GRAPHML = (
+    '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
+    '<graph edgedefault="{}">{}</graph></graphml>'
+)
 NODES = '<node id="a"/><node id="b"/><edge source="a" target="b"/>'
 
 

@@ -62,7 +62,8 @@ def planted(n, seed):
     tree = Tree.from_paths([(f"a{i // 9}", f"b{i // 3}", f"c{i}") for i in range(27)])
     rng = np.random.default_rng(seed)
     true = rng.choice(tree.leaves, n)
-    hidden = np.stack([tree.ancestors[tree.leaves][:, tree.path(v)[1:]].sum(1) for v in tree.leaves])
+    below = tree.ancestors[tree.leaves]
+    hidden = np.stack([below[:, tree.path(leaf)[1:]].sum(axis=1) for leaf in tree.leaves])
     logits = 2.5 * (hidden[np.searchsorted(tree.leaves, true)] + rng.normal(0, 0.8, (n, 27)))
     leaf = np.exp(logits - logits.max(1, keepdims=True))
     return tree, true, leaf / leaf.sum(1, keepdims=True) @ tree.ancestors[tree.leaves]

@@ -34,7 +34,8 @@ def test_planted_temperatures_are_found():
     before = level_calibration_error(true, scores, tree=BIRDS)
     after = level_calibration_error(true, found.apply(scores), tree=BIRDS)
     assert (after < before / 3).all()
-    assert np.abs(LevelTemperatures(BIRDS, np.array([2.0, 0.5])).apply(scores) - honest).max() < 1e-6
+    planted = LevelTemperatures(BIRDS, np.array([2.0, 0.5]))
+    assert np.abs(planted.apply(scores) - honest).max() < 1e-6
 
 
 @often

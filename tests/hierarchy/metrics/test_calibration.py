@@ -23,7 +23,7 @@ def plain_error(tree, true, scores, depth, n_bins):
         number = next(b for b in range(1, n_bins + 1) if row[best] * n_bins <= b or b == n_bins)
         bins.setdefault(number, []).append((row[best], best == path[depth]))
     total = sum(map(len, bins.values()))
-    gaps = [len(b) * abs(np.mean([h for _, h in b]) - np.mean([p for p, _ in b])) for b in bins.values()]
+    gaps = [abs(sum(hit for _, hit in rows) - sum(p for p, _ in rows)) for rows in bins.values()]
     return sum(gaps) / total if total else np.nan
 
 

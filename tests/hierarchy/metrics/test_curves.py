@@ -176,7 +176,8 @@ def test_a_curve_by_hand():
 def test_a_prediction_below_the_label_is_cut_back_to_it():
     bird, jay, cod = BIRDS.encode([("bird",), ("bird", "jay"), ("fish", "cod")])
     assert node_f1_score([bird], [jay], tree=BIRDS) == 1
-    assert node_correct_score([bird, jay, jay], [jay, bird, cod], tree=BIRDS) == pytest.approx(2 / 3)
+    share = node_correct_score([bird, jay, jay], [jay, bird, cod], tree=BIRDS)
+    assert share == pytest.approx(2 / 3)
 
 
 def test_pieces_of_rows_change_nothing(monkeypatch):

@@ -24,10 +24,9 @@ from tests.hierarchy.plain import BIRDS, common, height, line, often, tied, tree
 @st.composite
 def pairs(draw):
     tree = draw(trees())
-    nodes = st.lists(st.integers(0, tree.n_nodes - 1), min_size=1, max_size=6)
-    true = draw(nodes)
-    predicted = draw(st.lists(st.integers(0, tree.n_nodes - 1), min_size=len(true), max_size=len(true)))
-    return tree, true, predicted
+    node = st.integers(0, tree.n_nodes - 1)
+    both = draw(st.lists(st.tuples(node, node), min_size=1, max_size=6))
+    return tree, *map(list, zip(*both, strict=True))
 
 
 def sets(tree, node):
@@ -46,9 +45,7 @@ def test_ancestor_sets_agree_with_python_sets(case):
     found = hierarchical_scores(true, predicted, tree=tree)
     assert found.precision == pytest.approx(shared / shown if shown else 1)
     assert found.recall == pytest.approx(shared / held if held else 1)
-    each = [
-        (len(g & p) / len(p) if p else 1, len(g & p) / len(g) if g else 1) for g, p in both
-    ]
+    each = [(len(g & p) / len(p) if p else 1, len(g & p) / len(g) if g else 1) for g, p in both]
     f = [2 * a * b / (a + b) if a + b else 0 for a, b in each]
     macro = hierarchical_scores(true, predicted, tree=tree, average="macro")
     assert macro == pytest.approx((*np.mean(each, axis=0), np.mean(f)))
@@ -72,11 +69,15 @@ def test_distances_agree_with_loops(case):
 @given(pairs())
 def test_the_label_itself_is_best(case):
     tree, true, predicted = case
-    assert hierarchical_f_score(true, true, tree=tree) == 1 == full_path_accuracy_score(
-        true, true, tree=tree
+    assert (
+        hierarchical_f_score(true, true, tree=tree)
+        == 1
+        == full_path_accuracy_score(true, true, tree=tree)
     )
-    assert edge_distance_error(true, true, tree=tree) == 0 == mistake_severity_error(
-        true, true, tree=tree
+    assert (
+        edge_distance_error(true, true, tree=tree)
+        == 0
+        == mistake_severity_error(true, true, tree=tree)
     )
     share = np.mean(np.array(true) == np.array(predicted))
     assert full_path_accuracy_score(true, predicted, tree=tree) == share

@@ -36,7 +36,8 @@ def test_every_point_is_what_climbing_gives(tree, seed, make):
     for threshold, coverage, risk in zip(*curve, strict=True):
         nodes = [plain_climb(tree, row, threshold) for row in scores]
         bits = [np.log(tree.n_leaves / len(leaves_below(tree, v))) for v in nodes]
-        wrong = [common(tree, g, v) not in (g, v) for g, v in zip(true.tolist(), nodes, strict=True)]
+        both = zip(true.tolist(), nodes, strict=True)
+        wrong = [common(tree, g, v) not in (g, v) for g, v in both]
         assert coverage == pytest.approx(np.mean(bits) / np.log(tree.n_leaves))
         assert risk == pytest.approx(np.mean(wrong))
 

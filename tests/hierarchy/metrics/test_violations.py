@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,7 +42,7 @@ def test_rates_agree_with_loops(tree, seed):
 def test_level_rates_agree_with_loops(tree, seed):
     levels = level_argmax(tied(tree, np.random.default_rng(seed), 7), tree=tree)
     wrong = [
-        any(tree.parents[below] != above for above, below in zip(row, row[1:], strict=False))
+        any(tree.parents[below] != above for above, below in pairwise(row))
         for row in levels.tolist()
     ]
     assert level_violation_error(levels, tree=tree) == np.mean(wrong)
