@@ -31,6 +31,7 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record"),
     "metrics": ("result",),
     "report": ("result",),
+    "hierarchy": ("data.refusal", "result.words"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -60,7 +61,7 @@ BELOW = {
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("result", "service", "settings"),
+        *("hierarchy", "result", "service", "settings"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
@@ -125,8 +126,8 @@ def modules_loaded_by(statement: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-def test_data_features_metrics_and_report_load_no_torch():
-    packages = [f"falcon_svc.{name}" for name in ("data", "metrics", "report")]
+def test_data_hierarchy_metrics_and_report_load_no_torch():
+    packages = [f"falcon_svc.{name}" for name in ("data", "hierarchy", "metrics", "report")]
     names = [*(m.name for m in within(*packages)), "falcon_svc.encoder"]
     loaded = modules_loaded_by("import " + ", ".join(names))
     assert not loaded & {"torch", "faiss", "ortools"}
