@@ -28,6 +28,7 @@ BELOW = {
     "encoder": ("checkpoint", "data", "config", "neighbors"),
     "discovery": ("checkpoint", "core", "solver", "neighbors", "config"),
     "metrics": ("discovery.result",),
+    "hierarchy": ("data.refusal", "report.words"),
     "report": ("discovery.result",),
     "config": (
         *("data.config", "encoder.config", "discovery.label_config", "discovery.train_config"),
