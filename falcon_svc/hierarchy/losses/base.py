@@ -33,13 +33,23 @@ class NodeLoss(ABC):
         (O,) the node that each column of the scores belongs to: all but the root, or the leaves.
     takes_several
         Whether labels may be (B, N) bool, any set of nodes, instead of one node per sample.
+    takes_several_parents
+        Whether classes may have several parents.
+
+    Raises
+    ------
+    InputError
+        The tree is its root alone, or some class has several parents and the loss needs one.
     """
 
     leaves_only = False
     takes_several = False
+    takes_several_parents = False
 
     def __init__(self, tree: Tree) -> None:
-        self.tree = TreeTensors(tree.parents)
+        if not self.takes_several_parents:
+            tree.require_tree(f"The loss {type(self).__name__}")
+        self.tree = TreeTensors(tree)
         every_node = torch.arange(1, self.tree.n_nodes)
         self.outputs = self.tree.leaves if self.leaves_only else every_node
 
@@ -52,7 +62,7 @@ class NodeLoss(ABC):
         Parameters
         ----------
         scores
-            (B, O) what the head says.
+            (B, O) what the head says; fastest where it is the transpose of a contiguous (O, B).
         labels
             (B,) node numbers. A label at an internal node says that the sample belongs somewhere
             below it, a label at the root nothing: it trains what it can. (B, N) bool where
@@ -68,14 +78,15 @@ class NodeLoss(ABC):
         A row depends on the same row of the scores only.
         """
 
-    def end_epoch(self) -> None:
+    def end_epoch(self) -> None:  # noqa: B027 - most losses have nothing to do
         """Is called after each epoch; losses with adaptive weights move them here."""
 
-    def scattered(self, scores: Tensor, fill: float = NEVER) -> Tensor:
-        """Return (B, N) scores by node; `fill` for nodes without one."""
-        nodes = scores.new_full((len(scores), self.tree.n_nodes), fill)
-        return nodes.index_copy(1, self.outputs, scores)
+    def by_node(self, scores: Tensor, fill: float = NEVER) -> Tensor:
+        """Return (N, B) scores of all nodes; `fill` for nodes without one."""
+        nodes = scores.new_full((self.tree.n_nodes, len(scores)), fill)
+        return nodes.index_copy(0, self.outputs, scores.T)
 
-    def at(self, nodes: Tensor, labels: Tensor) -> Tensor:
-        """Return (B,): the label's entry of each row of (B, N)."""
-        return nodes.gather(1, labels[:, None])[:, 0]
+
+def at(nodes: Tensor, labels: Tensor) -> Tensor:
+    """Return (B,): the label's entry of each column of (N, B)."""
+    return nodes.gather(0, labels[None])[0]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from falcon_svc.hierarchy.losses.base import NodeLoss
+from falcon_svc.hierarchy.losses.base import NodeLoss, at
 
 
 class ConditionalSoftmax(NodeLoss):
@@ -25,14 +25,14 @@ class ConditionalSoftmax(NodeLoss):
 
     def log_prob(self, scores: Tensor) -> Tensor:
         """Return (B, N) sums of conditional log-probabilities."""
-        nodes = self.scattered(scores, 0.0)
-        return self.tree.path_sum(nodes - self.tree.sibling_logsumexp(nodes))
+        nodes = self.by_node(scores, 0.0)
+        return self.tree.path_sum(nodes - self.tree.sibling_logsumexp(nodes)).T
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses; 0 for labels at the root."""
-        return -self.at(self.log_prob(scores), labels)
+        return -at(self.log_prob(scores).T, labels)
 
 
 class ConditionalSigmoid(NodeLoss):
@@ -48,17 +48,17 @@ class ConditionalSigmoid(NodeLoss):
 
     def log_prob(self, scores: Tensor) -> Tensor:
         """Return (B, N) sums of conditional log-probabilities."""
-        return self.tree.path_sum(functional.logsigmoid(self.scattered(scores, 0.0)))
+        return self.tree.path_sum(functional.logsigmoid(self.by_node(scores, 0.0))).T
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses; 0 for labels at the root."""
         on_path = self.tree.on_path(labels)
-        above = on_path.scatter(1, labels[:, None], value=False)  # (B, N) proper ancestors
-        asked = above[:, self.tree.parents] & (self.tree.depths > 0)
-        nodes = self.scattered(scores, 0.0)
+        above = on_path.scatter(0, labels[None], value=False)  # (N, B) proper ancestors
+        asked = above.index_select(0, self.tree.parents) & self.tree.below_root
+        nodes = self.by_node(scores, 0.0)
         each = functional.binary_cross_entropy_with_logits(
             nodes, on_path.to(nodes), reduction="none"
         )
-        return (each * asked).sum(dim=1)
+        return (each * asked).sum(dim=0)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from falcon_svc.errors import ConfigError
-from falcon_svc.hierarchy.losses.base import NodeLoss
-from falcon_svc.hierarchy.losses.tree_tensors import NEVER
+from falcon_svc.hierarchy.losses.base import NodeLoss, at
+from falcon_svc.hierarchy.losses.tree_tensors import NEVER, TreeTensors
 from falcon_svc.hierarchy.tree import Tree
 
 
@@ -48,23 +49,24 @@ class DeepRTC(NodeLoss):
 
     def log_prob(self, scores: Tensor) -> Tensor:
         """Return (B, N) log-sigmoids of the path-summed scores; 0 for the root."""
-        summed = self.tree.path_sum(self.scattered(scores, 0.0)) / self.temperature
-        return torch.nn.functional.logsigmoid(summed) * (self.tree.depths > 0)
+        summed = self.tree.path_sum(self.by_node(scores, 0.0)) / self.temperature
+        return (functional.logsigmoid(summed) * self.tree.below_root).T
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses over one cut that is drawn from `generator`."""
-        ends = self.frontier(generator)  # (N,) first stop on each node's path, or the node itself
-        summed = self.tree.path_sum(self.scattered(scores, 0.0))
-        is_end = (ends == torch.arange(len(ends))) & (self._stops | self.tree.is_leaf)
-        mass = self.tree.subtree_logsumexp(summed.masked_fill(~is_end, NEVER))
-        return mass[:, 0] - self.at(mass, ends[labels])
-
-    def frontier(self, generator: torch.Generator | None = None) -> Tensor:
-        """Draw a cut; return (N,) the first stop from the root to v, v itself where there is none."""
         drawn = torch.rand(self.tree.n_nodes, generator=generator) < self.stop
-        self._stops = drawn & ~self.tree.is_leaf & (self.tree.depths > 0)
-        first = self._stops[self.tree.paths].int().argmax(dim=1)
-        found = self.tree.paths.gather(1, first[:, None])[:, 0]
-        return torch.where(self._stops[found], found, torch.arange(self.tree.n_nodes))
+        stops = drawn & ~self.tree.is_leaf & (self.tree.depths > 0)
+        ends = _ends(self.tree, stops)
+        summed = self.tree.path_sum(self.by_node(scores, 0.0))
+        in_frontier = (ends == torch.arange(len(ends))) & (stops | self.tree.is_leaf)
+        mass = self.tree.subtree_logsumexp(summed.masked_fill(~in_frontier[:, None], NEVER))
+        return mass[0] - at(mass, ends[labels])
+
+
+def _ends(tree: TreeTensors, stops: Tensor) -> Tensor:
+    """Return (N,) the first stop from the root to v, or v itself where there is none."""
+    first = stops[tree.paths].int().argmax(dim=1)
+    found = tree.paths.gather(1, first[:, None])[:, 0]
+    return torch.where(stops[found], found, torch.arange(tree.n_nodes))

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from falcon_svc.errors import ConfigError
 from falcon_svc.hierarchy.losses.base import NodeLoss
+from falcon_svc.hierarchy.losses.tree_tensors import TreeTensors
 from falcon_svc.hierarchy.tree import Tree
 
 
@@ -48,33 +49,31 @@ class MultilabelFocal(NodeLoss):
 
     def log_prob(self, scores: Tensor) -> Tensor:
         """Return (B, N) log-sigmoids; 0 for the root."""
-        return functional.logsigmoid(self.scattered(scores, 0.0)) * (self.tree.depths > 0)
+        return (functional.logsigmoid(self.by_node(scores, 0.0)) * self.tree.below_root).T
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses; labels may be (B, N) bool, closed upwards."""
-        positive, known = node_targets(self, labels)
-        nodes = self.scattered(scores, 0.0)
+        positive, known = node_targets(self.tree, labels)
+        nodes = self.by_node(scores, 0.0)
         log_right = functional.logsigmoid(torch.where(positive, nodes, -nodes))
         weight = torch.where(positive, self.alpha, 1 - self.alpha)
         each = -weight * (1 - log_right.exp()) ** self.gamma * log_right
-        return (each * known).sum(dim=1)
+        return (each * known).sum(dim=0)
 
 
-def node_targets(loss: NodeLoss, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (B, N) positives, and which nodes the labels say anything of; the root is left out.
+def node_targets(tree: TreeTensors, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (N, B) positives, and which nodes the labels say anything of; the root is left out.
 
     Parameters
     ----------
-    loss
-        Whose tree it is.
+    tree
+        The tree.
     labels
         (B,) node numbers, or (B, N) bool sets of nodes, which are taken as complete.
     """
-    tree = loss.tree
-    below_root = tree.depths > 0
     if labels.ndim == 2:
-        return labels, below_root.expand_as(labels)
+        return labels.T, tree.below_root.expand_as(labels.T)
     on_path = tree.on_path(labels)
-    return on_path, (on_path | ~tree.within(labels)) & below_root
+    return on_path, (on_path | ~tree.within(labels)) & tree.below_root

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from falcon_svc.errors import ConfigError
-from falcon_svc.hierarchy.losses.base import NodeLoss
+from falcon_svc.hierarchy.losses.base import NodeLoss, at
 from falcon_svc.hierarchy.tree import Tree
 
 
@@ -29,19 +29,22 @@ class HCE(NodeLoss):
         L = -\log \tilde P_y
 
     with D(v) the descendants of v and v itself. Labels may lie at any node. The mass that a
-    head leaves on an internal node says "this, but none of the kinds that I know".
+    head leaves on an internal node says "this, but none of the kinds that I know". Classes may
+    have several parents: D(v) then holds each descendant once.
     """
+
+    takes_several_parents = True
 
     def log_prob(self, scores: Tensor) -> Tensor:
         """Return (B, N) logarithms of the aggregated probabilities."""
-        mass = self.tree.subtree_logsumexp(self.scattered(scores))
-        return mass - mass[:, :1]
+        mass = self.tree.subtree_logsumexp(self.by_node(scores))
+        return (mass - mass[0]).T
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses; 0 for labels at the root."""
-        return -self.at(self.log_prob(scores), labels)
+        return -at(self.log_prob(scores).T, labels)
 
 
 class HACE(HCE):
@@ -64,6 +67,8 @@ class HACE(HCE):
         smoothing, in [0, 1). The paper's linear probe: 0.1. Labels at internal nodes have none.
     """
 
+    takes_several_parents = False
+
     def __init__(self, tree: Tree, *, dilution: float = 0.5, label_smoothing: float = 0.0) -> None:
         super().__init__(tree)
         _check(dilution, label_smoothing)
@@ -85,11 +90,11 @@ class HACE(HCE):
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses; 0 for labels at the root."""
-        log_prob = self.log_prob(scores)
+        log_prob = self.log_prob(scores).T  # (N, B)
         if self.label_smoothing:
-            return -(self.target(labels).to(log_prob) * log_prob).sum(dim=1)
-        on_path = log_prob.gather(1, self.tree.paths[labels])
-        return -(self._shares[labels].to(log_prob) * on_path).sum(dim=1)
+            return -(self.target(labels).T.to(log_prob) * log_prob).sum(dim=0)
+        on_path = log_prob.gather(0, self.tree.paths[labels].T)
+        return -(self._shares[labels].T.to(log_prob) * on_path).sum(dim=0)
 
     def _ancestral_shares(self, dilution: float) -> Tensor:
         """Return (N, L + 1): the share of the node at each depth of v's path."""
@@ -116,4 +121,6 @@ def _check(dilution: float, label_smoothing: float) -> None:
             "smaller values its ancestors too."
         )
     if not 0 <= label_smoothing < 1:
-        raise ConfigError(f"Expected a label smoothing in [0, 1), found {label_smoothing}; try 0.1.")
+        raise ConfigError(
+            f"Expected a label smoothing in [0, 1), found {label_smoothing}; try 0.1."
+        )

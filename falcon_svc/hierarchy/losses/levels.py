@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from falcon_svc.errors import ConfigError
-from falcon_svc.hierarchy.losses.base import NodeLoss
+from falcon_svc.hierarchy.losses.base import NodeLoss, at
 from falcon_svc.hierarchy.losses.focal import node_targets
 from falcon_svc.hierarchy.losses.tree_tensors import NEVER
 from falcon_svc.hierarchy.tree import Tree
@@ -40,19 +40,20 @@ class LevelSoftmax(NodeLoss):
 
     def log_prob(self, scores: Tensor) -> Tensor:
         """Return (B, N) log-probabilities, each node's within its own level."""
-        nodes = self.scattered(scores, 0.0)
+        nodes = self.by_node(scores, 0.0)
         found = torch.zeros_like(nodes)
         for depth, cut in enumerate(self.cuts, start=1):
-            level = functional.log_softmax(nodes[:, cut], dim=1)
+            level = functional.log_softmax(nodes.index_select(0, cut), dim=0)
             own = self.tree.depths[cut] == depth
-            found = found.index_copy(1, cut[own], level[:, own])
-        return found
+            found = found.index_copy(0, cut[own], level[own])
+        return found.T
 
     def level_losses(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Return (B, L) losses per level; NaN-free 0 where the label says nothing of the level."""
-        nodes = self.scattered(scores, 0.0)
+        nodes = self.by_node(scores, 0.0)
         each = [
-            torch.logsumexp(nodes[:, cut], dim=1) - self.at(nodes, self.tree.paths[labels, depth])
+            torch.logsumexp(nodes.index_select(0, cut), dim=0)
+            - at(nodes, self.tree.paths[labels, depth])
             for depth, cut in enumerate(self.cuts, start=1)
         ]
         return torch.stack(each, dim=1) * self.known(labels)
@@ -108,19 +109,20 @@ class HCAL(LevelSoftmax):
         """Return (B, N) log-probabilities within levels; log-sigmoids for sets of labels."""
         if not self.several:
             return super().log_prob(scores)
-        return functional.logsigmoid(self.scattered(scores, 0.0)) * (self.tree.depths > 0)
+        return (functional.logsigmoid(self.by_node(scores, 0.0)) * self.tree.below_root).T
 
     def level_losses(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Return (B, L); sets of labels: summed binary cross-entropies of a level's nodes."""
         if not self.several:
             return super().level_losses(scores, labels)
-        positive, asked = node_targets(self, labels)
-        nodes = self.scattered(scores, 0.0)
+        positive, asked = node_targets(self.tree, labels)
+        nodes = self.by_node(scores, 0.0)
         each = functional.binary_cross_entropy_with_logits(
             nodes, positive.to(nodes), reduction="none"
         )
         level = (self.tree.depths - 1).clamp_min(0)
-        return each.new_zeros(len(each), self.tree.n_levels).index_add(1, level, each * asked)
+        zeros = each.new_zeros(self.tree.n_levels, len(labels))
+        return zeros.index_add(0, level, each * asked).T
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
@@ -169,23 +171,40 @@ class HCCF(LevelSoftmax):
     """
 
     def level_losses(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Return (B, L) losses of rows and columns of each level's (B, B) similarities."""
-        nodes, known = self.scattered(scores, 0.0), self.known(labels)
+        """Return (B, L) losses, both directions of each level added up."""
+        nodes, known = self.by_node(scores, 0.0), self.known(labels)
         paths = self.tree.paths[labels]
         each = [
-            _contrast(nodes[:, paths[:, depth]], paths[:, depth], known[:, depth - 1])
-            for depth in range(1, self.tree.n_levels + 1)
+            _contrast(
+                nodes.index_select(0, cut),
+                torch.searchsorted(cut, paths[:, depth].where(known[:, depth - 1], cut[0])),
+                known[:, depth - 1],
+            )
+            for depth, cut in enumerate(self.cuts, start=1)
         ]
         return torch.stack(each, dim=1)
 
 
 def _contrast(similarity: Tensor, classes: Tensor, known: Tensor) -> Tensor:
-    """Return (B,) symmetric multi-positive InfoNCE; 0 where the class is not known."""
-    pairs = known[:, None] & known
-    positive = (classes[:, None] == classes) & pairs
-    count = positive.sum(dim=1).clamp_min(1)
-    masked = similarity.masked_fill(~pairs, NEVER)
-    loss = sum(
-        -(torch.log_softmax(masked, dim=dim) * positive).sum(dim=dim) / count for dim in (1, 0)
-    )
-    return torch.where(known, loss, torch.zeros_like(similarity[:, 0]))
+    """Return (B,) symmetric InfoNCE with equal texts as positives together; 0 where not known.
+
+    Samples of one class share their text, so the (B, B) similarities have only C different rows:
+    sums over texts are sums over classes, weighted by how many samples of the batch have them.
+
+    Parameters
+    ----------
+    similarity
+        (C, B) text of each class of a level with the embedding of each sample.
+    classes
+        (B,) the samples' classes as rows of `similarity`; anything where not known.
+    known
+        (B,) whether the sample has a class at this level.
+    """
+    counts = similarity.new_zeros(len(similarity)).index_add(0, classes, known.to(similarity))
+    log_counts = counts.log().clamp_min(NEVER)[:, None]
+    own = at(similarity, classes) * known
+    to_text = torch.logsumexp(similarity + log_counts, dim=0) - own
+    own_means = torch.zeros_like(counts).index_add(0, classes, own) / counts.clamp_min(1)
+    among_known = similarity.masked_fill(~known, NEVER)
+    to_image = torch.logsumexp(among_known, dim=1) - own_means  # (C,)
+    return torch.where(known, to_text + to_image[classes], torch.zeros_like(own))

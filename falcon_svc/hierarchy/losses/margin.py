@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from falcon_svc.errors import ConfigError
+from falcon_svc.hierarchy.losses.base import at
 from falcon_svc.hierarchy.losses.hce import HCE
 from falcon_svc.hierarchy.losses.tree_tensors import NEVER
 from falcon_svc.hierarchy.tree import Tree
@@ -33,6 +34,8 @@ class SoftMaxMargin(HCE):
         :math:`\tau \ge 0`; Valmadre: 5.
     """
 
+    takes_several_parents = False
+
     def __init__(self, tree: Tree, *, margin: float = 5.0) -> None:
         super().__init__(tree)
         if margin < 0:
@@ -43,10 +46,10 @@ class SoftMaxMargin(HCE):
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses."""
-        nodes, within = self.scattered(scores), self.tree.within(labels)
+        nodes, within = self.by_node(scores), self.tree.within(labels)
         wrong = ~(self.tree.on_path(labels) | within)
-        rivals = torch.logsumexp(nodes + self.margin * wrong, dim=1)
-        return rivals - torch.logsumexp(nodes.masked_fill(~within, NEVER), dim=1)
+        rivals = torch.logsumexp(nodes + self.margin * wrong, dim=0)
+        return rivals - torch.logsumexp(nodes.masked_fill(~within, NEVER), dim=0)
 
 
 class SoftMaxDescendant(HCE):
@@ -62,29 +65,31 @@ class SoftMaxDescendant(HCE):
     :math:`p(v) = e^{E(v) - E(root)}`. An internal label has fewer ancestors and trains those.
     """
 
+    takes_several_parents = False
+
     def __init__(self, tree: Tree) -> None:
         super().__init__(tree)
-        self._weights = 1 / self.tree.n_leaves_below()  # (N,) 1 / L_a
+        self._weights = 1 / self.tree.n_leaves_below  # (N,) 1 / L_a
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) losses; 0 for labels at the root."""
-        nodes = self.scattered(scores)
+        nodes = self.by_node(scores)
         energy = self.tree.subtree_logsumexp(nodes)
         paths, weights = self.tree.paths[labels], self._weights.to(nodes)
-        outside = nodes.new_full((len(nodes),), NEVER)
-        total = nodes.new_zeros(len(nodes))
+        outside = nodes.new_full((len(labels),), NEVER)
+        total = nodes.new_zeros(len(labels))
         for depth in range(1, self.tree.n_levels + 1):
             above, here = paths[:, depth - 1], paths[:, depth]
             outside = torch.logaddexp(outside, self._beside(energy, above, here))
-            own = self.at(nodes, here)
+            own = at(nodes, here)
             each = weights[here] * (torch.logaddexp(own, outside) - own)
             total = total + torch.where(self.tree.depths[labels] >= depth, each, 0.0)
         return total
 
     def _beside(self, energy: Tensor, above: Tensor, here: Tensor) -> Tensor:
         """Return (B,) log-sum-exp of the energies of the children of `above` other than `here`."""
-        node = torch.arange(self.tree.n_nodes)
-        beside = (self.tree.parents == above[:, None]) & (node != here[:, None]) & (node > 0)
-        return torch.logsumexp(energy.masked_fill(~beside, NEVER), dim=1)
+        node = torch.arange(self.tree.n_nodes)[:, None]
+        beside = (self.tree.parents[:, None] == above) & (node != here) & self.tree.below_root
+        return torch.logsumexp(energy.masked_fill(~beside, NEVER), dim=0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from falcon_svc.hierarchy.losses.base import NodeLoss
+from falcon_svc.hierarchy.losses.base import NodeLoss, at
 from falcon_svc.hierarchy.losses.tree_tensors import NEVER
 
 
@@ -24,21 +24,22 @@ class FlatSoftmax(NodeLoss):
     """
 
     leaves_only = True
+    takes_several_parents = True
 
     def leaf_scores(self, scores: Tensor) -> Tensor:
-        """Return (B, N) scores of leaves; `NEVER` for other nodes."""
-        return self.scattered(scores)
+        """Return (N, B) scores of leaves; `NEVER` for other nodes."""
+        return self.by_node(scores)
 
     def log_prob(self, scores: Tensor) -> Tensor:
         """Return (B, N) log-probabilities, summed bottom-up."""
         mass = self.tree.subtree_logsumexp(self.leaf_scores(scores))
-        return mass - mass[:, :1]
+        return (mass - mass[0]).T
 
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return (B,) negative log-likelihoods of the labels."""
-        return -self.at(self.log_prob(scores), labels)
+        return -at(self.log_prob(scores).T, labels)
 
 
 class PSSoftmax(FlatSoftmax):
@@ -51,8 +52,9 @@ class PSSoftmax(FlatSoftmax):
     """
 
     leaves_only = False
+    takes_several_parents = False
 
     def leaf_scores(self, scores: Tensor) -> Tensor:
-        """Return (B, N) sums along the paths of leaves; `NEVER` for other nodes."""
-        summed = self.tree.path_sum(self.scattered(scores, 0.0))
-        return summed.masked_fill(~self.tree.is_leaf, NEVER)
+        """Return (N, B) sums along the paths of leaves; `NEVER` for other nodes."""
+        summed = self.tree.path_sum(self.by_node(scores, 0.0))
+        return summed.masked_fill(~self.tree.is_leaf[:, None], NEVER)
