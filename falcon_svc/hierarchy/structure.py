@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.data.refusal import listed, quoted
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy.layout import ROOT
 from falcon_svc.types import BoolArray, IntArray
+
+FloatArray64 = NDArray[np.float64]
 
 MAX_DEPTH = 100
 MAX_DENSE_NODES = 30_000  # a table of this many nodes squared holds 0.9 GB
@@ -132,13 +134,13 @@ class Structure:
     @cached_property
     def children(self) -> Children:
         """Children of all nodes, by all edges."""
-        order = np.argsort(self._edges[:, 1], kind="stable")
-        counts = np.bincount(self._edges[:, 1], minlength=self.n_nodes)
+        order = np.argsort(self.edges[:, 1], kind="stable")
+        counts = np.bincount(self.edges[:, 1], minlength=self.n_nodes)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Children(starts, self._edges[order, 0])
+        return Children(starts, self.edges[order, 0])
 
     @cached_property
-    def _edges(self) -> IntArray:
+    def edges(self) -> IntArray:
         """(n_edges, 2) child and parent, sorted by child."""
         edges = [*enumerate(self.parents.tolist()), *self.extra_parents]
         return np.array(sorted(edges)[1:], np.int64).reshape(-1, 2)
@@ -173,7 +175,7 @@ class Structure:
     @cached_property
     def ancestors_sparse(self) -> sp.csr_array:
         """(n_nodes, n_nodes) bool, sparse: entry (v, a) is True iff a is v or above it."""
-        child, parent = self._edges.T
+        child, parent = self.edges.T
         every = np.arange(self.n_nodes)
         rows, columns = np.concatenate([every, child]), np.concatenate([every, parent])
         closed = sp.csr_array((np.ones(len(rows), bool), (rows, columns)))
@@ -206,6 +208,24 @@ class Structure:
         """(n_nodes,) leaves at or below each node; a leaf with several parents counts once."""
         counts: IntArray = self.ancestors_sparse[self.leaves].astype(np.int64).sum(axis=0)
         return counts
+
+    @cached_property
+    def heights(self) -> IntArray:
+        """(n_nodes,) edges down to the farthest leaf below each node, by all edges."""
+        heights = np.zeros(self.n_nodes, np.int64)
+        for child, parent in self.edges[::-1].tolist():
+            heights[parent] = max(heights[parent], heights[child] + 1)
+        return heights
+
+    @cached_property
+    def information(self) -> FloatArray64:
+        r"""(n_nodes,) bits :math:`I(v) = \log_2(L / L_v)`, with :math:`L_v` of L leaves below v.
+
+        What a node tells if all leaves are equally likely: 0 for the root, log2 L for a leaf.
+        Source: Valmadre, Hierarchical classification at multiple operating points (NeurIPS 2022).
+        """
+        bits: FloatArray64 = np.log2(self.n_leaves / self.leaf_descendant_counts)
+        return bits
 
     def require_tree(self, purpose: str) -> None:
         """Refuse a class with several parents; `purpose` begins the sentence.
