@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from falcon_svc.errors import ConfigError
 from falcon_svc.hierarchy import classifier_file, classifier_record
-from falcon_svc.hierarchy.decide import decide
+from falcon_svc.hierarchy.decide import DEPTH_RULES, decide, rule_of
 from falcon_svc.hierarchy.heads import make_head
 from falcon_svc.hierarchy.label_forms import Labels, read_labels, read_texts, written
 from falcon_svc.hierarchy.losses import HCCF, NodeLoss, make_loss
@@ -48,9 +48,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     hidden
         Units of a hidden layer; 0 = a linear head.
     epochs
-        Passes over the data.
+        Passes over the data; None = 5, or as many as make 200 steps.
     batch_size
-        Samples per step; None = 1/25 of the data, from 16 to 512.
+        Samples per step; None = 1/40 of the data, from 16 to 256.
     learning_rate, weight_decay
         Of AdamW.
     loss_options, inference_options
@@ -102,10 +102,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         *,
         tree: Tree | None = None,
         hidden: int = 0,
-        epochs: int = 20,
+        epochs: int | None = None,
         batch_size: int | None = None,
-        learning_rate: float = 0.01,
-        weight_decay: float = 0.5,
+        learning_rate: float = 0.03,
+        weight_decay: float = 1.0,
         loss_options: Mapping[str, Any] | None = None,
         inference_options: Mapping[str, Any] | None = None,
         texts: Any = None,
@@ -154,7 +154,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             int(check_random_state(self.random_state).randint(SEEDS))
         )
         loss = make_loss(self.loss, labels.tree, **self._loss_options(labels))
-        _check_sets(self.loss, loss, labels)
+        self._check_together(loss, labels)
         self._learn_scale(vectors)
         texts = read_texts(self.texts, labels.tree) if isinstance(loss, HCCF) else None
         head = make_head(
@@ -184,7 +184,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         probabilities = self.node_proba(X)
         if self.form_ == "sets":
             return probabilities > 0.5
-        nodes = decide(self.inference, probabilities, self.tree_, self.inference_options or {})
+        nodes = decide(self.inference, probabilities, self.tree_, self.inference_options)
         return written(nodes, self.form_, self.tree_, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -246,17 +246,31 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return vectors, read_labels(y, self.tree)
 
     def _training(self) -> Training:
-        if self.epochs < 1 or self.hidden < 0 or self.learning_rate <= 0 or self.weight_decay < 0:
+        counts = [1 if count is None else count for count in (self.epochs, self.batch_size)]
+        if min(counts) < 1 or min(self.hidden, self.weight_decay) < 0 or self.learning_rate <= 0:
             raise ConfigError(
-                f"Expected epochs of 1 or more, hidden and weight_decay of 0 or more and a "
-                f"learning_rate above 0, found {self.epochs}, {self.hidden}, "
-                f"{self.weight_decay} and {self.learning_rate}."
+                f"Expected epochs and batch_size of 1 or more or None, hidden and weight_decay of "
+                f"0 or more and a learning_rate above 0, found {self.epochs}, {self.batch_size}, "
+                f"{self.hidden}, {self.weight_decay} and {self.learning_rate}."
             )
         return Training(self.epochs, self.batch_size, self.learning_rate, self.weight_decay)
 
     def _loss_options(self, labels: Labels) -> dict[str, Any]:
         several = {"several": True} if (self.loss, labels.form) == ("hcal", "sets") else {}
         return {**several, **(self.loss_options or {})}
+
+    def _check_together(self, loss: NodeLoss, labels: Labels) -> None:
+        rule_of(self.inference)
+        if labels.form == "sets" and not loss.takes_several:
+            raise ConfigError(
+                f"Expected one path per sample for the loss {self.loss}, found sets of labels; "
+                "take multilabel_focal or hcal."
+            )
+        if labels.form == "classes" and self.inference in DEPTH_RULES:
+            raise ConfigError(
+                f"Expected paths or a tree for the inference {self.inference}, which may stop "
+                "at the root, found plain classes; take bottom_up."
+            )
 
     def _learn_scale(self, vectors: NDArray[np.float64]) -> None:
         self.mean_ = vectors.mean(axis=0)
@@ -312,11 +326,3 @@ def _is_plain(y: Any) -> bool:
 
 def _is_number_column(y: NDArray[Any]) -> bool:
     return y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "biuf"
-
-
-def _check_sets(name: str, loss: NodeLoss, labels: Labels) -> None:
-    if labels.form == "sets" and not loss.takes_several:
-        raise ConfigError(
-            f"Expected one path per sample for the loss {name}, found sets of labels; "
-            "take multilabel_focal or hcal."
-        )

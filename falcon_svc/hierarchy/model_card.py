@@ -62,7 +62,7 @@ def model_card(
             "loss_options": dict(model.loss_options or {}),
             "inference": model.inference,
             "hidden": model.hidden,
-            "epochs": model.epochs,
+            "epochs": len(model.loss_curve_),
             "learning_rate": model.learning_rate,
             "weight_decay": model.weight_decay,
         },

@@ -70,7 +70,8 @@ class TreeTensors:
 
     def cut(self, depth: int) -> Tensor:
         """Return the nodes at this depth and the leaves above it: together they hold all leaves."""
-        return torch.unique(self.paths[self.leaves, depth])
+        nodes: Tensor = torch.unique(self.paths[self.leaves, depth])
+        return nodes
 
     def on_path(self, labels: Tensor) -> Tensor:
         """Return (N, B) bool: v is the label or one of its ancestors."""
