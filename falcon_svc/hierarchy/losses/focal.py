@@ -58,7 +58,9 @@ class MultilabelFocal(NodeLoss):
         positive, known = node_targets(self.tree, labels)
         nodes = self.by_node(scores, 0.0)
         log_right = functional.logsigmoid(torch.where(positive, nodes, -nodes))
-        weight = torch.where(positive, self.alpha, 1 - self.alpha)
+        weight = torch.lerp(
+            nodes.new_tensor(1 - self.alpha), nodes.new_tensor(self.alpha), positive.to(nodes)
+        )
         each = -weight * (1 - log_right.exp()) ** self.gamma * log_right
         return (each * known).sum(dim=0)
 
