@@ -44,7 +44,7 @@ from falcon_svc.pipeline.label_stage import judged_labels
 from falcon_svc.pipeline.layout import draw_map
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.pipeline.record import Recorder, versions
-from falcon_svc.pipeline.result_files import write_discovery
+from falcon_svc.pipeline.result_files import FEATURES, features_file, write_discovery
 from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
 from falcon_svc.progress import Progress, Silent
@@ -108,7 +108,8 @@ def discover_to(
         shutil.rmtree(work_dir, ignore_errors=True)
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     page = render_report(run.discovery, dataset, run.features)
-    write_discovery(directory, run.discovery, model_files=run.model_files(), report_html=page)
+    kept = {**run.model_files(), FEATURES: features_file(run.features)}
+    write_discovery(directory, run.discovery, model_files=kept, report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     return run.discovery
 
