@@ -129,11 +129,16 @@ class Split(Record):
 
 
 class Move(Record):
-    """Move samples into a class of their coarse class; they stay there from now on."""
+    """Move samples into a class of their coarse class.
+
+    They stay there from now on; with `firm` False, as for a whole group that was judged by some of
+    its samples, a re-solve may still move single ones on.
+    """
 
     kind: Literal["move"] = "move"
     samples: SampleIds
     class_id: ClassId
+    firm: bool = True
 
 
 class Label(Record):

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from falcon_svc.triage.classes import ReviewClass
 from falcon_svc.triage.solutions import Placement
-from falcon_svc.triage.state import Review, ReviewClass
+from falcon_svc.triage.state import Review
 from falcon_svc.types import IntArray
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from falcon_svc.discovery.relation_step import extra_parents
 from falcon_svc.errors import FalconError
-from falcon_svc.triage.state import Review, ReviewClass
+from falcon_svc.triage.classes import ReviewClass
+from falcon_svc.triage.state import Review
 from falcon_svc.types import BoolArray
 from solver import (
     CannotLink,

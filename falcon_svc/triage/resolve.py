@@ -14,11 +14,12 @@ import numpy as np
 
 from falcon_svc.errors import FalconError
 from falcon_svc.progress import Progress, Silent
+from falcon_svc.triage.classes import ReviewClass
 from falcon_svc.triage.head import EPOCHS, Head, HeadTask, Placed
 from falcon_svc.triage.links import check_links, keep_links
 from falcon_svc.triage.relation import solve_parents
 from falcon_svc.triage.solutions import Placement
-from falcon_svc.triage.state import Review, ReviewClass, numbers
+from falcon_svc.triage.state import Review, numbers
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 from solver import Solution
 

@@ -23,6 +23,7 @@ from falcon_svc.pipeline.result_files import read_discovery, read_features
 from falcon_svc.progress import Progress
 from falcon_svc.triage.corrections import Correction, Redo, Resolved, Undo
 from falcon_svc.triage.diff import Diff, compare
+from falcon_svc.triage.edits import apply
 from falcon_svc.triage.head import EPOCHS
 from falcon_svc.triage.resolve import Resolution, resolve
 from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_force
@@ -249,7 +250,7 @@ class Session:
         """Apply corrections to the state; on an error `submit` folds it again."""
         for correction in corrections:
             if not isinstance(correction, Undo | Redo | Resolved):
-                self.review.apply(correction)
+                apply(self.review, correction)
 
     def _fold(self) -> None:
         """Build the state again from the result and all corrections in force."""
@@ -263,7 +264,7 @@ class Session:
                 )
                 review = placement.taken_by(review)
             else:
-                review.apply(revision.correction)
+                apply(review, revision.correction)
         self.review, self._placement = review, placement
 
 

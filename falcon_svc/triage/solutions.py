@@ -18,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from falcon_svc.durable import storage_errors, sync
 from falcon_svc.errors import StorageError
-from falcon_svc.triage.state import Review, ReviewClass
+from falcon_svc.triage.classes import ReviewClass
+from falcon_svc.triage.state import Review
 from falcon_svc.types import FloatArray, IntArray
 
 
