@@ -32,7 +32,7 @@ from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.discovery.training.trained_head import TrainedHead
 from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
-from falcon_svc.durable.atomic_directory import check_replaceable
+from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
 from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
@@ -47,7 +47,7 @@ from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
-from falcon_svc.result.files import write_discovery
+from falcon_svc.result.files import FEATURES, features_file, write_discovery
 from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.types import (
     UNLABELLED,
@@ -109,7 +109,8 @@ def discover_to(
         shutil.rmtree(work_dir, ignore_errors=True)
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     page = render_report(run.discovery, dataset, run.features)
-    write_discovery(directory, run.discovery, model_files=run.model_files(), report_html=page)
+    kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
+    write_discovery(directory, run.discovery, model_files=kept, report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     return run.discovery
 

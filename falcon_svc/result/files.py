@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ from falcon_svc.result.table import (
     table_floats,
     table_labels,
 )
-from falcon_svc.types import LabelSource
+from falcon_svc.types import FloatArray, LabelSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +55,7 @@ ASSIGNMENTS = "assignments.parquet"
 ARRAYS = "arrays.safetensors"
 RUN = "run.jsonl"
 REPORT = "report.html"
+FEATURES = "features.npy"
 
 
 def write_discovery(
@@ -128,6 +129,42 @@ def read_settings(directory: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise _damaged(directory, MARKER)
     return settings
+
+
+def features_file(features: FloatArray) -> Callable[[Path], None]:
+    """Return what writes (N, D) features, possibly a memory map, as the result's `features.npy`."""
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.save(file, features, allow_pickle=False)
+
+    return write
+
+
+def read_features(directory: Path) -> FloatArray:
+    """Return the (N, D) float32 features of a result, as a read-only memory map.
+
+    Raises
+    ------
+    InputError
+        The result was written by a release that did not keep them.
+    StorageError
+        The file is not as it was written.
+    """
+    directory = Path(directory)
+    document = _read_document(directory)
+    if FEATURES not in document.get("files", {}):
+        raise InputError(
+            f"Triage needs the features of the discovery in {directory / FEATURES}, but this "
+            "result was written without them; run falcon discover again."
+        )
+    path = directory / FEATURES
+    if not path.is_file() or sha256_of(path) != document["files"][FEATURES]:
+        raise _damaged(directory, FEATURES)
+    features: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+    if features.ndim != 2 or len(features) != document["n_samples"]:
+        raise _damaged(directory, FEATURES)
+    return features
 
 
 def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:

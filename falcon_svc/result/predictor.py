@@ -175,6 +175,14 @@ class Predictor:
             found[piece] = _softmax(scores, self._allowed([p[piece] for p in labels], scores))
         return found
 
+    def inputs_of(self, features: FloatArray) -> FloatArray:
+        """Return (N, K) head inputs of (N, D) features as the discovery had them, already scaled."""
+        found = np.empty((len(features), self.tensors["projection"].shape[1]), np.float32)
+        for piece in self._pieces(len(features)):
+            rows = _unit(np.asarray(features[piece], np.float32) - self.tensors["mean"])
+            found[piece] = rows @ self.tensors["projection"]
+        return found
+
     def _pieces(self, n: int) -> Iterator[slice]:
         step = max(1, _CHUNK_CELLS // max(1, self.n_fine))
         return (slice(first, first + step) for first in range(0, n, step))
