@@ -176,7 +176,7 @@ class Predictor:
         return found
 
     def inputs_of(self, features: FloatArray) -> FloatArray:
-        """Return (N, K) head inputs of (N, D) features as the discovery had them, already scaled."""
+        """Return (N, K) head inputs of (N, D) features as they were scaled in the discovery."""
         found = np.empty((len(features), self.tensors["projection"].shape[1]), np.float32)
         for piece in self._pieces(len(features)):
             rows = _unit(np.asarray(features[piece], np.float32) - self.tensors["mean"])
