@@ -143,7 +143,7 @@ def discover(
         sample = np.asarray(features[rows])
         space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
         inputs = space.apply(features)
-    neighbors = _neighbors(inputs, believed.sources, config.seed, recorder)
+    neighbors = _neighbors(inputs, believed.sources, config.seed, device, recorder)
     train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
 
@@ -180,7 +180,7 @@ def discover(
             frozen,
             dataset,
             config,
-            lambda inputs: _search(inputs, believed.sources, config.seed, Silent()),
+            lambda inputs: _search(inputs, believed.sources, config.seed, device, Silent()),
             device=device,
             work_dir=work_dir,
             recorder=recorder,
@@ -213,6 +213,8 @@ def discover(
         label_noise=label_noise,
         shared_pairs=shared_pairs,
         notes=dataset.reading.notes,
+        features=dataset.reading.features,
+        left_out=dataset.reading.left_out,
     )
     return Run(discovery, _model(space, head, dataset, config), encoder, features)
 
@@ -258,14 +260,22 @@ def _structure(
 
 
 def _neighbors(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, recorder: Recorder
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    recorder: Recorder,
 ) -> tuple[Neighbors, ...]:
     with recorder.stage("neighbors", total=len(inputs) * len(sources)):
-        return _search(inputs, sources, seed, recorder.progress)
+        return _search(inputs, sources, seed, device, recorder.progress)
 
 
 def _search(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, progress: Progress
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    progress: Progress,
 ) -> tuple[Neighbors, ...]:
     """Neighbors by direction from the mean of the own coarse class, per source."""
     return tuple(
@@ -274,6 +284,7 @@ def _search(
             source,
             N_NEIGHBORS,
             seed=seed,
+            device=device,
             progress=lambda done, _: progress.advance(done, {}),
         )
         for source in sources

@@ -28,7 +28,9 @@ from falcon_svc.result.document import (
     json_line,
     read_classes,
     read_counts,
+    read_feature_names,
     read_label_noise,
+    read_left_out,
     read_notes,
     read_relation,
     read_shared_pairs,
@@ -238,6 +240,8 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         ),
         shared_pairs=read_shared_pairs(document),
         notes=read_notes(document),
+        features=read_feature_names(document),
+        left_out=read_left_out(document),
     )
 
 

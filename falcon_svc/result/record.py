@@ -283,6 +283,10 @@ class Discovery:
         All that is needed to run it again.
     notes
         What to know about the data set before trusting the result.
+    features
+        (D,) names of the columns that were used, in order; None where they have none.
+    left_out
+        (column, why) of each column that was not used.
     """
 
     ids: tuple[str, ...]
@@ -303,6 +307,8 @@ class Discovery:
     label_noise: tuple[LabelNoise, ...] = ()
     shared_pairs: tuple[SharedPair, ...] = ()
     notes: tuple[Note, ...] = ()
+    features: tuple[str, ...] | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def n_samples(self) -> int:
