@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from falcon_svc.data.assemble import draft, finish
+from falcon_svc.data.assemble import draft, finish, new_samples
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.conform import like_before
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
@@ -22,13 +23,12 @@ __all__ = [
     "SourceSummary",
     "inspect_dataset",
     "load_dataset",
+    "load_new",
     "load_truth",
 ]
 
 
-def load_dataset(
-    path: Path, config: DataConfig | None = None, *, like: Reading | None = None
-) -> CoarseDataset:
+def load_dataset(path: Path, config: DataConfig | None = None) -> CoarseDataset:
     """Read and check a coarsely labelled data set.
 
     Parameters
@@ -37,9 +37,6 @@ def load_dataset(
         File or folder, formats in docs/input-formats.md.
     config
         Columns and limits; None = the defaults.
-    like
-        The `reading` of the data set that a model was made with: its features are taken by name,
-        in its order, and scaled as they were there.
 
     Returns
     -------
@@ -53,9 +50,49 @@ def load_dataset(
     MissingExtraError
         The format needs a package that is not installed.
     """
-    config = like_before(config or DataConfig(), like)
+    config = config or DataConfig()
     with _fits_in_memory(path):
-        return finish(draft(open_source(Path(path), config), config, like))
+        return finish(draft(open_source(Path(path), config), config))
+
+
+def load_new(
+    path: Path,
+    config: DataConfig | None,
+    like: Reading,
+    given: Mapping[str, Any] | None = None,
+) -> CoarseDataset:
+    """Read samples that a model is to predict, as the data set was read that it was made with.
+
+    Parameters
+    ----------
+    path
+        File or folder: one sample is enough, and labels need not be there.
+    config
+        The settings of that data set; None = the defaults.
+    like
+        The `reading` of that data set: features are taken by name, in its order; counts by its
+        recipe; scaled as there.
+    given
+        Settings that a user names for this file, such as ``coarse_column``; they win.
+
+    Returns
+    -------
+    CoarseDataset
+        Its label sources are what the file holds, under the names of `like`: classes that the
+        model does not know among them, or none at all; `reading.notes` says what is missing.
+
+    Raises
+    ------
+    InputError
+        A feature is missing; or anything else wrong with the data set.
+    """
+    path, config = Path(path), config or DataConfig()
+    with _fits_in_memory(path):
+        lenient = config.model_copy(update={"require_labels": False})
+        source = open_source(path, lenient)
+        config = like_before(config, like, source.columns(), given or {})
+        probed = config.model_copy(update={"probe_hdf5": False})
+        return new_samples(open_source(path, probed), config, like)
 
 
 def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:

@@ -48,6 +48,7 @@ from falcon_svc.pipeline.structure_file import load_structure, run_key, save_str
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
 from falcon_svc.result.files import write_discovery
+from falcon_svc.result.reach import Reach
 from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.types import (
     UNLABELLED,
@@ -212,7 +213,8 @@ def discover(
         shared_pairs=shared_pairs,
         notes=dataset.reading.notes,
     )
-    return Run(discovery, _model(space, head, dataset, config), encoder, features)
+    model = _model(space, head, dataset, config, features, assignments.fine)
+    return Run(discovery, model, encoder, features)
 
 
 def _overlaps(
@@ -312,7 +314,12 @@ def _known(value: float) -> float | None:
 
 
 def _model(
-    space: FeatureSpace, head: TrainedHead, dataset: CoarseDataset, config: DiscoveryConfig
+    space: FeatureSpace,
+    head: TrainedHead,
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    features: FloatArray,
+    fine: IntArray,
 ) -> DiscoveryModel:
     return DiscoveryModel(
         space=space,
@@ -321,6 +328,6 @@ def _model(
         relations=head.relations,
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=config.encoder.name,
-        features=dataset.reading.features,
-        scaling=dataset.reading.scaling,
+        reading=dataset.reading,
+        reach=Reach.of(features, fine),
     )
