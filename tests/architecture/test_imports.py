@@ -53,6 +53,9 @@ BELOW = {
     ),
     "client": (),
     "api": ("config", "data.config", "service", "settings", "storage"),
+    "keywords": ("config",),
+    "front": ("config", "data", "keywords", "pipeline", "result"),
+    "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
         *(*COMPUTE, "config", "data", "metrics", "pipeline", "report", "result"),
         *("client", "service", "settings", "storage"),
