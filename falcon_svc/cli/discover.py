@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.adding import AddTo, Overwrite, check_add_to
 from falcon_svc.cli.runs import run_discovery
 from falcon_svc.cli.settings import Flags, discovery_config
 from falcon_svc.cli.summary import print_summary, summarise
@@ -40,10 +41,13 @@ def discover(
     resume: options.Resume = False,
     coarse_column: options.CoarseColumn = None,
     label_source: options.LabelSources = None,
+    add_to: AddTo = None,
+    overwrite: Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Find the fine classes of INPUT and write them to DIR."""
+    check_add_to(source, add_to, overwrite=overwrite)
     flags = Flags(
         config=config,
         n_fine=n_fine,
@@ -57,7 +61,9 @@ def discover(
         device=device.value if device else None,
     )
     directory = out.absolute()
-    found = run_discovery(source, directory, discovery_config(flags), resume=resume, quiet=quiet)
+    found = run_discovery(
+        source, directory, discovery_config(flags), resume=resume, quiet=quiet, add_to=add_to
+    )
     _show(summarise(found, directory), quiet=quiet, as_json=as_json)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from falcon_svc.cli.show import shown_progress
+from falcon_svc.cli.adding import class_columns
+from falcon_svc.cli.show import shown_progress, warn
 from falcon_svc.durable.atomic_directory import check_replaceable
 
 if TYPE_CHECKING:
@@ -27,9 +28,15 @@ LISTED_SKIPPED = 5
 
 
 def run_discovery(
-    source: Path, directory: Path, config: DiscoveryConfig, *, resume: bool, quiet: bool
+    source: Path,
+    directory: Path,
+    config: DiscoveryConfig,
+    *,
+    resume: bool,
+    quiet: bool,
+    add_to: Path | None = None,
 ) -> Discovery:
-    """Read the data set, discover, write `directory`.
+    """Read the data set, discover, write `directory`, and `add_to`, a copy with the classes.
 
     Raises
     ------
@@ -41,7 +48,12 @@ def run_discovery(
     with opened(source, directory, config, quiet=quiet) as (dataset, progress):
         from falcon_svc.pipeline.discover import discover_to
 
-        return discover_to(directory, dataset, config, resume=resume, progress=progress)
+        found = discover_to(directory, dataset, config, resume=resume, progress=progress)
+    if add_to is not None:
+        from falcon_svc.data.adding import add_columns
+
+        add_columns(source, add_to, dataset.rows, class_columns(found.assignments))
+    return found
 
 
 @contextmanager
@@ -54,8 +66,7 @@ def opened(
     check_replaceable(directory)
     dataset = load_dataset(source, config.data)
     if not quiet:
-        for note in dataset.reading.notes:
-            print(f"warning: {note.text}", file=sys.stderr)
+        warn([note.text for note in dataset.reading.notes])
         _tell_skipped([f"{skip.id}: {skip.reason}" for skip in dataset.skipped])
     with (
         _told_how_to_resume(directory),

@@ -48,6 +48,7 @@ from falcon_svc.pipeline.structure_file import load_structure, run_key, save_str
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
 from falcon_svc.result.files import FEATURES, features_file, write_discovery
+from falcon_svc.result.reach import Reach
 from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.types import (
     UNLABELLED,
@@ -216,7 +217,8 @@ def discover(
         features=dataset.reading.features,
         left_out=dataset.reading.left_out,
     )
-    return Run(discovery, _model(space, head, dataset, config), encoder, features)
+    model = _model(space, head, dataset, config, features, assignments.fine)
+    return Run(discovery, model, encoder, features)
 
 
 def _overlaps(
@@ -326,7 +328,12 @@ def _known(value: float) -> float | None:
 
 
 def _model(
-    space: FeatureSpace, head: TrainedHead, dataset: CoarseDataset, config: DiscoveryConfig
+    space: FeatureSpace,
+    head: TrainedHead,
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    features: FloatArray,
+    fine: IntArray,
 ) -> DiscoveryModel:
     return DiscoveryModel(
         space=space,
@@ -335,6 +342,6 @@ def _model(
         relations=head.relations,
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=config.encoder.name,
-        features=dataset.reading.features,
-        scaling=dataset.reading.scaling,
+        reading=dataset.reading,
+        reach=Reach.of(features, fine),
     )

@@ -13,6 +13,8 @@ OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
+    "falcon_svc.columns",
+    "falcon_svc.count_recipe",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",

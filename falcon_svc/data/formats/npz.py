@@ -101,7 +101,7 @@ class NpzSource:
             (other, "not asked for") for other in self._members if other not in self._used
         )
         if values.ndim == 2:
-            return Samples(vectors=values, left_out=unused)
+            return Samples(vectors=values, left_out=unused, vector_column=name)
         images = ArrayImages.checked(values, name=name, where=self.where)
         return Samples(images=images, left_out=unused)
 

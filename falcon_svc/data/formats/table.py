@@ -106,7 +106,9 @@ class TableSource:
         if found.vector is None:
             return NumberColumns(self._columns, self.where, self._config).samples(found, notes)
         vectors = self._vectors(found.vector)
-        return Samples(vectors=vectors, left_out=found.left_out, notes=notes)
+        return Samples(
+            vectors=vectors, left_out=found.left_out, notes=notes, vector_column=found.vector
+        )
 
     def _vectors(self, name: str) -> FloatArray:
         with reading(f"vectors in {quoted(name)}", where=self.where, errors=ARROW_ERRORS):
