@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, unit_rows
+from falcon_svc.threads import threads_for
 from falcon_svc.types import FloatArray, IntArray
 
 CHUNK_ROWS = 65_536
+PANEL_COLUMNS = 64  # of the products that factorisations are made of
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class FeatureSpace:
     ) -> FeatureSpace:
         """Learn the map from a partition `fine` (n,) of the rows `vectors` (n, D)."""
         directions = unit_rows(vectors - mean)
-        projection = _projection(directions, fine, shrinkage)
+        side = min(directions.shape)
+        with threads_for(2 * PANEL_COLUMNS * side**2):
+            projection = _projection(directions, fine, shrinkage)
         length = np.sqrt(((directions @ projection) ** 2).sum(axis=1).mean())
         return cls(mean.astype(np.float32), (projection / length).astype(np.float32))
 
@@ -51,7 +55,9 @@ class FeatureSpace:
         out = np.empty((len(vectors), self.projection.shape[1]), np.float32)
         for start in range(0, len(vectors), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
-            out[rows] = unit_rows(np.asarray(vectors[rows]) - self.mean) @ self.projection
+            directions = unit_rows(np.asarray(vectors[rows]) - self.mean)
+            with threads_for(2 * len(directions) * self.projection.size):
+                out[rows] = directions @ self.projection
         return out
 
 
