@@ -10,9 +10,11 @@ import typer
 
 from falcon_svc.cli import options
 from falcon_svc.cli.adding import AddTo, Overwrite, check_add_to
+from falcon_svc.cli.explore import explore as show_totals
 from falcon_svc.cli.runs import run_discovery
 from falcon_svc.cli.settings import Flags, discovery_config
 from falcon_svc.cli.summary import print_summary, summarise
+from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     from falcon_svc.result.record import Discovery
@@ -39,6 +41,7 @@ def discover(
     seed: options.Seed = None,
     device: options.DeviceFlag = None,
     resume: options.Resume = False,
+    explore: options.Explore = False,
     coarse_column: options.CoarseColumn = None,
     label_source: options.LabelSources = None,
     add_to: AddTo = None,
@@ -61,6 +64,14 @@ def discover(
         device=device.value if device else None,
     )
     directory = out.absolute()
+    if explore and resume:
+        raise ConfigError(
+            "Expected --explore or --resume, found both; --explore always begins anew, leave "
+            "--resume out."
+        )
+    if explore:
+        show_totals(source, directory, flags, quiet=quiet, as_json=as_json)
+        return
     found = run_discovery(
         source, directory, discovery_config(flags), resume=resume, quiet=quiet, add_to=add_to
     )

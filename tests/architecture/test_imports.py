@@ -30,7 +30,8 @@ BELOW = {
     "checkpoint": (),
     "encoder": ("checkpoint", "data", "config", "neighbors"),
     "result": ("durable", "solver"),
-    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record"),
+    "threads": (),
+    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("result",),
     "hierarchy": ("data.refusal", "result.words"),
@@ -39,7 +40,9 @@ BELOW = {
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
     ),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
-    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "durable", "report", "result"),
+    "pipeline": (
+        *(*COMPUTE, "checkpoint", "config", "data", "durable", "report", "result", "threads"),
+    ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
         *("settings", "storage"),
