@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from falcon_svc.cli import options
@@ -35,17 +36,21 @@ def predict(
     settings = read_settings(directory)
     model = DiscoveryModel.load(directory)
     reading = data_config(Flags(coarse_column=coarse_column))
-    dataset = load_dataset(source, reading, like=Reading(features=model.features))
+    like = Reading(features=model.features, text_column=model.text_column)
+    dataset = load_dataset(source, reading, like=like)
     coarse = coarse_names(dataset)
-    found = model.predict(_vectors(directory, dataset, settings["encoder"]), coarse)
+    vectors = _vectors(directory, dataset, settings["encoder"], model.text_encoder)
+    found = model.predict(vectors, coarse)
     write_table(_table(dataset.ids, coarse, found), out)
     if not quiet:
         print(f"{len(dataset):,} samples assigned: {out}")
 
 
-def _vectors(directory: Path, dataset: CoarseDataset, settings: dict[str, Any]) -> FloatArray:
+def _vectors(
+    directory: Path, dataset: CoarseDataset, settings: dict[str, Any], text_encoder: str | None
+) -> FloatArray:
     """Features as in the discovery; pixel PCA is fitted to its data set and cannot be reused."""
-    from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, open_saved
+    from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, notes_of, open_saved
 
     config = EncoderConfig.model_validate(settings)
     if dataset.images is not None and config.name in ("auto", "pixels"):
@@ -55,7 +60,16 @@ def _vectors(directory: Path, dataset: CoarseDataset, settings: dict[str, Any]) 
             "--encoder moco or onnx:FILE to predict on new images."
         )
     run = EncoderRun(config)
-    return encode(open_saved(directory, dataset, run), dataset, run).vectors
+    encoder = open_saved(directory, dataset, run)
+    if text_encoder is not None and encoder.spec != text_encoder:
+        raise ConfigError(
+            f"Expected the encoder that the discovery used ({text_encoder}), found other files "
+            f"under its name ({encoder.spec}); put the earlier model back, or discover again.",
+            code="bad_encoder",
+        )
+    for note in notes_of(encoder, dataset):
+        print(f"note: {note.text}", file=sys.stderr)
+    return encode(encoder, dataset, run).vectors
 
 
 def coarse_names(dataset: CoarseDataset) -> list[str | None]:

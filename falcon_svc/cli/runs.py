@@ -52,7 +52,7 @@ def opened(
     from falcon_svc.data import load_dataset
 
     check_replaceable(directory)
-    dataset = load_dataset(source, config.data)
+    dataset = load_dataset(source, config.reading)
     if not quiet:
         for note in dataset.reading.notes:
             print(f"warning: {note.text}", file=sys.stderr)

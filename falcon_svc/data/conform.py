@@ -14,6 +14,9 @@ from falcon_svc.types import Note, Reading
 
 def like_before(config: DataConfig, earlier: Reading | None) -> DataConfig:
     """Return settings under which a table gives the features of an earlier reading."""
+    if earlier is not None and earlier.text_column is not None:
+        column = config.text_column or earlier.text_column
+        return config.model_copy(update={"samples": "texts", "text_column": column})
     if earlier is None or earlier.features is None:
         return config
     return config.model_copy(update={"feature_columns": earlier.features, "vector_column": None})

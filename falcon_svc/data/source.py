@@ -23,7 +23,7 @@ SEVERAL = "|"
 
 @dataclass(frozen=True)
 class Samples:
-    """Vectors or images as the file holds them.
+    """Vectors, images or texts as the file holds them.
 
     Parameters
     ----------
@@ -31,6 +31,8 @@ class Samples:
         (N, D) numbers of any float or integer width, or None.
     images
         The N readable images, or None.
+    text_column
+        The column whose texts are the samples, where there are neither vectors nor images.
     kept
         (rows of the columns,) True where the row became a sample; None when all did.
     skipped
@@ -49,6 +51,7 @@ class Samples:
 
     vectors: NDArray[Any] | None = None
     images: Images | None = None
+    text_column: str | None = None
     kept: BoolArray | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
     names: tuple[str, ...] | None = None

@@ -33,7 +33,7 @@ from falcon_svc.discovery.trained_head import TrainedHead
 from falcon_svc.discovery.trainer import train_head
 from falcon_svc.discovery.views import SHRINKAGE
 from falcon_svc.discovery.warm_start import WarmStart, start_of
-from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
+from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.neighbors import search_neighbors
@@ -210,9 +210,10 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
-        notes=dataset.reading.notes,
+        notes=(*dataset.reading.notes, *notes_of(encoder, dataset)),
     )
-    return Run(discovery, _model(space, head, dataset, config), encoder, features)
+    model = _model(space, head, dataset, config, encoder)
+    return Run(discovery, model, encoder, features)
 
 
 def _overlaps(
@@ -312,7 +313,11 @@ def _known(value: float) -> float | None:
 
 
 def _model(
-    space: FeatureSpace, head: TrainedHead, dataset: CoarseDataset, config: DiscoveryConfig
+    space: FeatureSpace,
+    head: TrainedHead,
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    encoder: Encoder,
 ) -> DiscoveryModel:
     return DiscoveryModel(
         space=space,
@@ -323,4 +328,6 @@ def _model(
         encoder=config.encoder.name,
         features=dataset.reading.features,
         scaling=dataset.reading.scaling,
+        text_column=dataset.reading.text_column,
+        text_encoder=encoder.spec if dataset.kind == "texts" else None,
     )

@@ -48,6 +48,9 @@ class DiscoveryModel:
     scaling
         What brought the columns to one scale before the discovery; None = nothing did. New
         vectors come as they are and are scaled here.
+    text_column, text_encoder
+        The column whose texts were the samples, and the spec (digest included) of the encoder that
+        made vectors of them; None where the samples were none.
     """
 
     space: FeatureSpace
@@ -58,6 +61,8 @@ class DiscoveryModel:
     encoder: str
     features: tuple[str, ...] | None = None
     scaling: Scaling | None = None
+    text_column: str | None = None
+    text_encoder: str | None = None
 
     @property
     def n_dims(self) -> int:
@@ -131,6 +136,8 @@ class DiscoveryModel:
             "n_dims": self.n_dims,
             "features": None if self.features is None else list(self.features),
             "scaling": None if self.scaling is None else self.scaling.kind,
+            "text_column": self.text_column,
+            "text_encoder": self.text_encoder,
             "n_fine": len(self.relations[0]),
             "train": self.train.model_dump(mode="json"),
             "sources": [{"name": name, "classes": list(names)} for name, names in self.sources],
@@ -172,6 +179,8 @@ class DiscoveryModel:
             encoder=record["encoder"],
             features=None if record.get("features") is None else tuple(record["features"]),
             scaling=_scaling(record.get("scaling"), tensors),
+            text_column=record.get("text_column"),
+            text_encoder=record.get("text_encoder"),
         )
 
 
