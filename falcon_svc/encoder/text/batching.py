@@ -18,7 +18,7 @@ import numpy as np
 
 from falcon_svc.types import IntArray
 
-TOKENS = 2_048
+TOKENS = 512
 """About so many tokens in a batch: large enough for fast products, small for a single text."""
 
 EXACT = 32
@@ -52,7 +52,7 @@ def shape_of(n_tokens: int, most: int) -> tuple[int, int]:
     Examples
     --------
     >>> shape_of(10, 256), shape_of(33, 256), shape_of(256, 256)
-    ((204, 10), (42, 48), (8, 256))
+    ((51, 10), (10, 48), (2, 256))
     """
     length = n_tokens if n_tokens <= EXACT else min(-(-n_tokens // STEP) * STEP, most)
     return max(TOKENS // max(length, 1), 2), length
