@@ -15,7 +15,7 @@ from falcon_svc.cli.summary import print_summary, summarise
 from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from falcon_svc.discovery.result import Discovery
+    from falcon_svc.result.record import Discovery
 
 DEMO_FIGURES = ("acc", "ari", "nmi", "acc_unmasked", "relation_edge_acc")
 Text = Annotated[

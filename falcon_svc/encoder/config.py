@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_svc.encoder.moco_config import MocoConfig
+from falcon_svc.encoder.moco.config import MocoConfig
 
 TEXT = "text"
 """The encoder whose samples are texts."""

@@ -13,7 +13,7 @@ OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
-    "falcon_svc.durable",
+    "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",
     "falcon_svc.wrong_fields",
@@ -21,35 +21,46 @@ OPEN_TO_ALL = {
 COMPUTE = ("core", "discovery", "encoder", "joint", "neighbors", "solver")
 # Package -> what it may import of ours, besides itself and what is open to all.
 BELOW = {
+    "durable": (),
     "core": (),
     "data": (),
     "neighbors": ("core",),
     "checkpoint": (),
     "encoder": ("checkpoint", "data", "config", "neighbors"),
-    "discovery": ("checkpoint", "core", "solver", "neighbors", "config"),
-    "metrics": ("discovery.result",),
-    "report": ("discovery.result",),
+    "result": ("durable", "solver"),
+    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record"),
+    "metrics": ("result",),
+    "report": ("result",),
     "config": (
-        *("data.config", "encoder.config", "discovery.label_config", "discovery.train_config"),
-        "joint.config",
+        *("data.config", "encoder.config", "joint.config"),
+        *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
     ),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
-    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
+    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "durable", "report", "result"),
+    "worker": (
+        *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
+        *("settings", "storage"),
+    ),
     "settings": (),
+    "encoder_files": ("settings",),
     "storage": (),
     "engines": ("settings",),
     "service": (
-        *("config", "data", "discovery.result", "engines", "pipeline", "settings", "storage"),
+        *("config", "data", "discovery.counts.config", "engines", "encoder_files", "result"),
+        *("pipeline.wishes", "settings", "storage", "worker.failures"),
     ),
     "client": (),
     "api": ("config", "data.config", "service", "settings", "storage"),
+    "keywords": ("config",),
+    "front": ("config", "data", "keywords", "pipeline", "result"),
+    "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
-        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
+        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report", "result"),
         *("client", "service", "settings", "storage"),
     ),
     "cli": (
-        *("api", "bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
-        *("client", "service", "settings"),
+        *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
+        *("result", "service", "settings"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
