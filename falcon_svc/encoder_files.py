@@ -1,7 +1,7 @@
 """The network files that jobs of the service may name: those in one folder of the operator's.
 
-A client writes `onnx:NAME`, `moco:continue=NAME` or `text:NAME`; NAME is looked up among the folder's entries
-and never becomes part of a path by itself.
+A client writes `onnx:NAME`, `moco:continue=NAME` or `text:NAME`; NAME is looked up among the
+folder's entries and never becomes part of a path by itself.
 """
 
 from __future__ import annotations

@@ -141,7 +141,8 @@ def predict(
     dataset = load_dataset(data, config.data, labels=labels, like=_columns(model.features))
     if dataset.vectors is None:
         raise ConfigError(
-            f"Expected vectors, found {dataset.kind}; falcon predict applies the result's encoder to them."
+            f"Expected vectors, found {dataset.kind}; falcon predict applies the result's encoder "
+            "to them."
         )
     names = {s.name: [None if k < 0 else s.names[k] for k in s.labels] for s in dataset.sources}
     return model.predict(dataset.vectors, names)

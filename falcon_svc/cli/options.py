@@ -43,7 +43,7 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE, onnx:FILE, text, text:DIR.",
+        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE, onnx:FILE, text[:DIR].",
     ),
 ]
 AllowDownload = Annotated[

@@ -17,7 +17,17 @@ from falcon_svc.types import Note
 
 TEXT_SAMPLE_NAMES = (
     *("text", "texts", "sentence", "sentences", "utterance", "query", "question", "request"),
-    *("message", "comment", "review", "post", "tweet", "description", "body", "content", "document"),
+    *(
+        "message",
+        "comment",
+        "review",
+        "post",
+        "tweet",
+        "description",
+        "body",
+        "content",
+        "document",
+    ),
     *("abstract", "summary", "caption", "headline", "title", "subject"),
 )
 PROSE_WORDS = 3  # of the median cell

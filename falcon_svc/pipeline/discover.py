@@ -11,7 +11,7 @@ it to the same result.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ from falcon_svc.durable.atomic_directory import check_replaceable
 from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
+from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
@@ -48,7 +49,13 @@ from falcon_svc.pipeline.structure_file import load_structure, run_key, save_str
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
 from falcon_svc.result.files import write_discovery
-from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
+from falcon_svc.result.record import (
+    CountEstimate,
+    Discovery,
+    FineClass,
+    SharedPair,
+    SourceRelation,
+)
 from falcon_svc.types import (
     UNLABELLED,
     CoarseDataset,
@@ -188,7 +195,11 @@ def discover(
         inputs = space.apply(features)
     with recorder.stage("assignments", total=1):
         assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
-        classes = describe_classes(inputs, assignments, dataset.sources, head.relations, stability)
+        classes = _named(
+            describe_classes(inputs, assignments, dataset.sources, head.relations, stability),
+            assignments.fine,
+            dataset,
+        )
         shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
         map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
@@ -214,6 +225,15 @@ def discover(
     )
     model = _model(space, head, dataset, config, encoder)
     return Run(discovery, model, encoder, features)
+
+
+def _named(
+    classes: tuple[FineClass, ...], fine: IntArray, dataset: CoarseDataset
+) -> tuple[FineClass, ...]:
+    """Return the classes with their working names."""
+    parents = np.array([one.coarse[dataset.coarse.name] for one in classes], np.int64)
+    names = name_classes(dataset, fine, parents, [one.medoids for one in classes])
+    return tuple(replace(one, name=name) for one, name in zip(classes, names, strict=True))
 
 
 def _overlaps(

@@ -108,7 +108,9 @@ class TextEncoder:
         cut = sum(bool(found.overflowing) for found in self._model.tokenizer.encode_batch(texts))
         if not cut:
             return ()
-        text = f"{cut:,} of {len(texts):,} texts are longer than the {self._most:,} tokens that the "
+        text = (
+            f"{cut:,} of {len(texts):,} texts are longer than the {self._most:,} tokens that the "
+        )
         text += "encoder reads; their ends do not count."
         _log.info(text)
         return (Note("texts_cut", text),)

@@ -89,7 +89,7 @@ def _checked(folder: Path, *given: str) -> Path:
     for module in _modules(folder):
         inner = folder / str(module.get("path", ""))
         kind = str(module.get("type", ""))
-        if not kind.startswith("sentence_transformers.") or kind.split(".")[-1] not in MODULES:
+        if not kind.startswith("sentence_transformers.") or kind.rpartition(".")[2] not in MODULES:
             raise unfit(name, f"modules among {', '.join(MODULES)} of sentence-transformers")
         pickled = [file for file in inner.glob("*") if file.suffix.lower() in PICKLES]
         if pickled and not any((inner / weights).is_file() for weights in WEIGHTS):

@@ -1,8 +1,8 @@
 """A sentence model as `model.onnx` with `tokenizer.json` beside it (extras `onnx` and `text`).
 
 Input: `input_ids`, and `attention_mask` and `token_type_ids` where it has them, (B, L) int64.
-Output: `sentence_embedding` or the first with shape (B, D); token vectors (B, L, D) are averaged over
-the tokens, or the first is taken where `1_Pooling/config.json` says so.
+Output: `sentence_embedding` or the first with shape (B, D); token vectors (B, L, D) are averaged
+over the tokens, or the first is taken where `1_Pooling/config.json` says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A directory of sentence-transformers, run by that library from safetensors only (extra `text`)."""
+"""A directory of sentence-transformers, run by that library, from safetensors only."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _load(folder: Path, device: str) -> Any:
         raise MissingExtraError(
             "sentence-transformers", extra="text", purpose="encoder text"
         ) from error
-    library_log.disable_progress_bar()
+    library_log.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(
             str(folder),
@@ -61,4 +61,6 @@ def _load(folder: Path, device: str) -> Any:
         ).eval()
     except Exception as error:  # the library's errors share no base but Exception
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise unfit(folder.name, f"a model that sentence-transformers can open ({reason})") from error
+        raise unfit(
+            folder.name, f"a model that sentence-transformers can open ({reason})"
+        ) from error
