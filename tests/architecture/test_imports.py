@@ -31,7 +31,7 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record"),
     "metrics": ("result",),
     "report": ("result",),
-    "hierarchy": ("data.refusal", "result.words"),
+    "hierarchy": ("data.formats.npy_format", "data.refusal", "result.words"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
