@@ -18,6 +18,7 @@ from falcon_svc.cli.bench import PASS_ON, bench
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
+from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
-    *(discover, pretrain, validate, evaluate, predict, verify, demo),
+    *(discover, pretrain, validate, evaluate, predict, verify, metrics, demo),
     *(serve, worker, doctor),
 )
 for command in COMMANDS:
