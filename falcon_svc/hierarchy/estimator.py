@@ -52,7 +52,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     batch_size
         Samples per step; None = 1/40 of the data, from 16 to 256.
     learning_rate, weight_decay
-        Of AdamW.
+        Of AdamW; a weight_decay of None = D / 128, at most 1. Where predictions are too little
+        sure lower it, where a set is small or noisy raise it.
     loss_options, inference_options
         Keyword arguments of the loss and of the rule, such as ``{"dilution": 0.7}``.
     texts
@@ -105,7 +106,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float = 0.03,
-        weight_decay: float = 1.0,
+        weight_decay: float | None = None,
         loss_options: Mapping[str, Any] | None = None,
         inference_options: Mapping[str, Any] | None = None,
         texts: Any = None,
@@ -247,10 +248,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def _training(self) -> Training:
         counts = [1 if count is None else count for count in (self.epochs, self.batch_size)]
-        if min(counts) < 1 or min(self.hidden, self.weight_decay) < 0 or self.learning_rate <= 0:
+        if min(counts) < 1 or min(self.hidden, self.weight_decay or 0) < 0 or self.learning_rate <= 0:
             raise ConfigError(
                 f"Expected epochs and batch_size of 1 or more or None, hidden and weight_decay of "
-                f"0 or more and a learning_rate above 0, found {self.epochs}, {self.batch_size}, "
+                f"0 or more (weight_decay: or None) and a learning_rate above 0, found {self.epochs}, {self.batch_size}, "
                 f"{self.hidden}, {self.weight_decay} and {self.learning_rate}."
             )
         return Training(self.epochs, self.batch_size, self.learning_rate, self.weight_decay)

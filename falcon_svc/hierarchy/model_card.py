@@ -64,7 +64,7 @@ def model_card(
             "hidden": model.hidden,
             "epochs": len(model.loss_curve_),
             "learning_rate": model.learning_rate,
-            "weight_decay": model.weight_decay,
+            "weight_decay": model._training().decay(vectors.shape[1]),
         },
         "versions": {package: version(package) for package in PACKAGES},
         "metrics": {"training_loss": model.loss_curve_[-1]},

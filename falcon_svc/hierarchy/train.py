@@ -21,6 +21,7 @@ from falcon_svc.progress import Progress, Silent
 STEPS_PER_EPOCH = 40
 LEAST_BATCH, MOST_BATCH = 16, 256
 LEAST_EPOCHS, LEAST_STEPS = 5, 200
+FULL_DECAY_INPUTS = 128
 BETAS = (0.9, 0.99)  # of AdamW: runs are short, so the second moments forget sooner than usual
 
 
@@ -37,7 +38,9 @@ class Training:
     learning_rate
         Of AdamW at first; it falls to 0 in a straight line.
     weight_decay
-        Of AdamW: shrinks the weights by this times the learning rate at every step.
+        Of AdamW: shrinks the weights by this times the learning rate at every step, which keeps
+        each of them below about 1 / weight_decay. None = D / 128, at most 1: with few features
+        the weights must be larger to be as sure.
 
     Notes
     -----
@@ -48,11 +51,16 @@ class Training:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float = 0.03
-    weight_decay: float = 1.0
+    weight_decay: float | None = None
 
     def batch(self, n: int) -> int:
         """Return the samples per step for n samples."""
         return self.batch_size or min(MOST_BATCH, max(LEAST_BATCH, n // STEPS_PER_EPOCH))
+
+    def decay(self, n_inputs: int) -> float:
+        """Return the weight decay for vectors of this many numbers."""
+        usual = min(1.0, n_inputs / FULL_DECAY_INPUTS)
+        return usual if self.weight_decay is None else self.weight_decay
 
     def passes(self, n: int) -> int:
         """Return the epochs for n samples."""
@@ -96,7 +104,7 @@ def train(
     told = progress or Silent()
     size, epochs = training.batch(len(inputs)), training.passes(len(inputs))
     told.stage("train", epochs)
-    groups = _groups(head, training.weight_decay)
+    groups = _groups(head, training.decay(inputs.shape[1]))
     optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=BETAS, fused=True)
     steps = epochs * math.ceil(len(inputs) / size)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
