@@ -247,13 +247,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return vectors, read_labels(y, self.tree)
 
     def _training(self) -> Training:
-        counts = [1 if count is None else count for count in (self.epochs, self.batch_size)]
-        if min(counts) < 1 or min(self.hidden, self.weight_decay or 0) < 0 or self.learning_rate <= 0:
-            raise ConfigError(
-                f"Expected epochs and batch_size of 1 or more or None, hidden and weight_decay of "
-                f"0 or more (weight_decay: or None) and a learning_rate above 0, found {self.epochs}, {self.batch_size}, "
-                f"{self.hidden}, {self.weight_decay} and {self.learning_rate}."
-            )
+        if self.hidden < 0:
+            raise ConfigError(f"Expected hidden units of 0 or more, found {self.hidden}.")
         return Training(self.epochs, self.batch_size, self.learning_rate, self.weight_decay)
 
     def _loss_options(self, labels: Labels) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from falcon_svc.errors import DivergedError
+from falcon_svc.errors import ConfigError, DivergedError
 from falcon_svc.hierarchy.losses.base import NodeLoss
 from falcon_svc.progress import Progress, Silent
 
@@ -52,6 +52,17 @@ class Training:
     batch_size: int | None = None
     learning_rate: float = 0.03
     weight_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ConfigError(f"Expected {name} of 1 or more or None, found {count}.")
+        if self.learning_rate <= 0 or (self.weight_decay or 0) < 0:
+            raise ConfigError(
+                f"Expected a learning_rate above 0 and a weight_decay of 0 or more or None, "
+                f"found {self.learning_rate} and {self.weight_decay}."
+            )
 
     def batch(self, n: int) -> int:
         """Return the samples per step for n samples."""

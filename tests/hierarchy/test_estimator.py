@@ -190,7 +190,9 @@ def test_hccf_without_texts_and_with_too_few_is_refused():
     [
         ({"loss": "hxe"}, "Expected a loss among"),
         ({"inference": "best"}, "Expected an inference among"),
-        ({"epochs": 0}, "epochs and batch_size"),
+        ({"epochs": 0}, "epochs of 1 or more or None, found 0"),
+        ({"batch_size": -1}, "batch_size of 1 or more"),
+        ({"hidden": -1}, "hidden units of 0 or more"),
         ({"learning_rate": 0.0}, "learning_rate above 0"),
         ({"loss_options": {"depth": 1}}, "options of the loss hace"),
     ],
