@@ -51,8 +51,12 @@ clean:
 	rm -rf .venv out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 define install_torch
-	@test -z "$(TORCH_INDEX)" || $(PIP) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) \
-	  || echo "$(TORCH_INDEX) was not reached; torch comes from PyPI, with CUDA on Linux." >&2
+	@test -z "$(TORCH_INDEX)" \
+	  || { $(PIP) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) \
+	    && $(BIN)/python -c 'import torchvision' 2>/dev/null; } \
+	  || { echo "$(TORCH_INDEX) gave no torch that works with its torchvision; both come from PyPI," \
+	    "with CUDA on Linux." >&2; \
+	    $(BIN)/python -m pip uninstall --quiet --yes torch torchvision; }
 endef
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python

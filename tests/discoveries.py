@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from falcon_svc.discovery.result import (
+from falcon_svc.result.record import (
     Assignments,
     CountEstimate,
     Discovery,

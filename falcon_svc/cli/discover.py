@@ -14,7 +14,7 @@ from falcon_svc.cli.settings import Flags, discovery_config
 from falcon_svc.cli.summary import print_summary, summarise
 
 if TYPE_CHECKING:
-    from falcon_svc.discovery.result import Discovery
+    from falcon_svc.result.record import Discovery
 
 DEMO_FIGURES = ("acc", "ari", "nmi", "acc_unmasked", "relation_edge_acc")
 Images = Annotated[

@@ -18,6 +18,7 @@ from falcon_svc.cli.bench import PASS_ON, bench
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
+from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
@@ -40,7 +41,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (discover, pretrain, validate, evaluate, predict, demo, serve, worker, doctor):
+for command in (
+    discover,
+    pretrain,
+    validate,
+    evaluate,
+    predict,
+    metrics,
+    demo,
+    serve,
+    worker,
+    doctor,
+):
     app.command()(command)
 app.command(context_settings=PASS_ON)(bench)
 for group in (keys, remote):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from falcon_svc.discovery.result import Assignments
+    from falcon_svc.result.record import Assignments
     from falcon_svc.types import CoarseDataset, FloatArray
 
 
@@ -28,12 +28,12 @@ def predict(
     """Assign fine classes of the discovery in DIR to the samples of INPUT."""
     check_name(out)
     from falcon_svc.data import load_dataset
-    from falcon_svc.pipeline.model import DiscoveryModel
-    from falcon_svc.pipeline.result_files import read_settings
+    from falcon_svc.result.files import read_settings
+    from falcon_svc.result.predictor import Predictor
     from falcon_svc.types import Reading
 
     settings = read_settings(directory)
-    model = DiscoveryModel.load(directory)
+    model = Predictor.load(directory)
     reading = data_config(Flags(coarse_column=coarse_column))
     dataset = load_dataset(source, reading, like=Reading(features=model.features))
     coarse = coarse_names(dataset)

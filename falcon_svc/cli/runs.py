@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from falcon_svc.cli.show import shown_progress
-from falcon_svc.pipeline.atomic_directory import check_replaceable
+from falcon_svc.durable.atomic_directory import check_replaceable
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
-    from falcon_svc.discovery.result import Discovery
     from falcon_svc.progress import Progress
+    from falcon_svc.result.record import Discovery
     from falcon_svc.types import CoarseDataset
 
 INTERRUPTED = 130

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from falcon_svc.cli import BEGAN
 
 if TYPE_CHECKING:
-    from falcon_svc.discovery.result import CountEstimate, Discovery
+    from falcon_svc.result.record import CountEstimate, Discovery
 
 Record = dict[str, Any]
 SHORT = {"": "", "clear": "clear", "weak": "weak", "no better than chance": "chance"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
 
 from falcon_svc.data.assemble import draft, finish
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.conform import like_before
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
+from falcon_svc.data.memory import WHERE, opened
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
 from falcon_svc.data.truth import truth
@@ -27,16 +31,23 @@ __all__ = [
 
 
 def load_dataset(
-    path: Path, config: DataConfig | None = None, *, like: Reading | None = None
+    data: Any,
+    config: DataConfig | None = None,
+    *,
+    labels: Mapping[str, ArrayLike] | None = None,
+    like: Reading | None = None,
 ) -> CoarseDataset:
     """Read and check a coarsely labelled data set.
 
     Parameters
     ----------
-    path
-        File or folder, formats in docs/input-formats.md.
+    data
+        Path of a file or folder (formats: docs/input-formats.md), or data in memory: a DataFrame
+        (pandas, polars, pyarrow), AnnData, a `datasets.Dataset`, or an array with `labels`.
     config
         Columns and limits; None = the defaults.
+    labels
+        Columns of data in memory that lie beside it, name -> N values: ``{"coarse": y}``.
     like
         The `reading` of the data set that a model was made with: its features are taken by name,
         in its order, and scaled as they were there.
@@ -44,7 +55,7 @@ def load_dataset(
     Returns
     -------
     CoarseDataset
-        Finite vectors or readable images with unique ids and at least two coarse classes.
+        Finite vectors or readable images with unique ids and coarse labels.
 
     Raises
     ------
@@ -52,10 +63,19 @@ def load_dataset(
         Anything wrong with the data set.
     MissingExtraError
         The format needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc import load_dataset
+    >>> x = np.random.default_rng(0).normal(size=(4, 2))
+    >>> dataset = load_dataset(x, labels={"coarse": ["cat", "cat", "dog", "dog"]})
+    >>> dataset.coarse.names
+    ('cat', 'dog')
     """
     config = like_before(config or DataConfig(), like)
-    with _fits_in_memory(path):
-        return finish(draft(open_source(Path(path), config), config, like))
+    with _fits_in_memory(data), opened(data, labels or {}, config) as source:
+        return finish(draft(source, config, like))
 
 
 def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
@@ -79,14 +99,15 @@ def inspect_dataset(path: Path, config: DataConfig | None = None) -> Inspection:
 
 
 @contextmanager
-def _fits_in_memory(path: Path) -> Iterator[None]:
+def _fits_in_memory(data: Any) -> Iterator[None]:
+    where = quoted(Path(data).name) if isinstance(data, str | Path) else WHERE
     try:
         yield
     except MemoryError as error:
         raise refusal(
             "a data set that fits in memory",
             "one that does not",
-            where=quoted(Path(path).name),
+            where=where,
             remedy="reduce it, save it as .npy (which stays on disk), or use a larger machine",
             code="too_large",
         ) from error

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.csv_format import open_csv
+from falcon_svc.data.formats.csv_format import open_csv
+from falcon_svc.data.formats.npy_format import read_array, read_header
 from falcon_svc.data.identity import id_column, read_ids
 from falcon_svc.data.labels import as_strings
-from falcon_svc.data.npy_format import read_array, read_header
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.data.source import Column, Samples, Source, flat_column
 from falcon_svc.types import IntArray, Note

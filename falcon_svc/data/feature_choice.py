@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from falcon_svc.data import arrow_types
-from falcon_svc.data.arrow_numpy import looks_like_vector
-from falcon_svc.data.box_columns import BOX_NAMES
 from falcon_svc.data.column_names import (
     FINE_TRUTH,
     VECTOR_NAMES,
@@ -25,9 +22,12 @@ from falcon_svc.data.column_names import (
     why_no_feature,
 )
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.formats import arrow_types
+from falcon_svc.data.formats.arrow_numpy import looks_like_vector
+from falcon_svc.data.formats.box_columns import BOX_NAMES
+from falcon_svc.data.formats.schema_metadata import pandas_index
 from falcon_svc.data.number_text import NumberText
 from falcon_svc.data.refusal import listed, quoted, refusal
-from falcon_svc.data.schema_metadata import pandas_index
 from falcon_svc.types import Note
 
 TOKENS = ("input_ids", "token_ids", "tokens", "attention_mask", "token_type_ids", "shape")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.crops import Crops, UnfitBoxError
 from falcon_svc.data.decode import OversizedImageError, UnreadableImageError, decode, fit_square
+from falcon_svc.data.formats.crops import Crops, UnfitBoxError
+from falcon_svc.data.formats.stores import FileStore
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.source import Samples
-from falcon_svc.data.stores import FileStore
 from falcon_svc.errors import InputError
 from falcon_svc.types import ByteArray, Resample, SkippedRow
 

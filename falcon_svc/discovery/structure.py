@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from falcon_svc.discovery.allocation import split_evidence
-from falcon_svc.discovery.count_bounds import CountBounds
-from falcon_svc.discovery.count_choice import (
+from falcon_svc.discovery.counts.allocation import split_evidence
+from falcon_svc.discovery.counts.bounds import CountBounds
+from falcon_svc.discovery.counts.choice import (
     Counts,
     choose_total,
     counts_given,
@@ -24,22 +24,22 @@ from falcon_svc.discovery.count_choice import (
     shared_by_votes,
     with_intervals,
 )
-from falcon_svc.discovery.count_posterior import MOST_COUNT, count_posterior
-from falcon_svc.discovery.merge_tree import MergeTree, cut_at_counts
-from falcon_svc.discovery.partition import (
-    balanced_consensus,
-    balanced_votes,
-    tree_votes,
-    vote_trees,
-)
-from falcon_svc.discovery.size_prior import (
+from falcon_svc.discovery.counts.posterior import MOST_COUNT, count_posterior
+from falcon_svc.discovery.counts.size_prior import (
     EQUAL_GIVEN_COUNTS,
     MIXED,
     dispersion_of_counts,
     told_dispersion,
 )
+from falcon_svc.discovery.partition.merge_tree import MergeTree, cut_at_counts
+from falcon_svc.discovery.partition.views import equal_views, unequal_views
+from falcon_svc.discovery.partition.votes import (
+    balanced_consensus,
+    balanced_votes,
+    tree_votes,
+    vote_trees,
+)
 from falcon_svc.discovery.stability import class_stability
-from falcon_svc.discovery.views import equal_views, unequal_views
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 EXPONENT_OF_COUNTS, EXPONENT_OF_TOTAL = 0.25, 0.0

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_svc.encoder.moco_config import MocoConfig
+from falcon_svc.encoder.moco.config import MocoConfig
 
 Value = Annotated[float, Field(allow_inf_nan=False)]
 Channels = tuple[Value] | tuple[Value, Value, Value]

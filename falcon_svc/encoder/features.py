@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from falcon_svc.encoder.backbones.onnx import OnnxEncoder
 from falcon_svc.encoder.base import Encoder, EncoderRun
 from falcon_svc.encoder.cache import load_or_make
-from falcon_svc.encoder.onnx import OnnxEncoder
 from falcon_svc.encoder.pass_through import PASS_THROUGH, PassThrough
 from falcon_svc.encoder.pixels import PixelEncoder
 from falcon_svc.errors import ConfigError, InputError
@@ -28,14 +28,14 @@ Opener = Callable[[str, CoarseDataset, EncoderRun], Encoder]
 
 
 def _open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-    from falcon_svc.encoder.moco_encoder import open_moco
+    from falcon_svc.encoder.moco.encoder import open_moco
 
     return open_moco(argument, dataset, run)
 
 
 def _open_from(library: str) -> Opener:
     def open_one(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-        from falcon_svc.encoder.pretrained import open_pretrained
+        from falcon_svc.encoder.backbones.pretrained import open_pretrained
 
         return open_pretrained(f"{library}:{argument}", run)
 
@@ -96,7 +96,7 @@ def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Enco
     """Return the encoder that a result directory holds, else the one that its settings name."""
     if not (directory / "encoder.json").exists():
         return open_encoder(dataset, run)
-    from falcon_svc.encoder.network_encoder import NetworkEncoder
+    from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 
     return replace(NetworkEncoder.load(directory, device=run.device), batch=run.config.batch)
 

@@ -74,6 +74,8 @@ def from_edges(
 
     The first stated parent of a child is its line in the tree, all others are extra parents.
     """
+    if not names:
+        raise InputError("Expected a hierarchy of at least one node, found none; name its classes.")
     _check_ends(len(names), edges)
     first: dict[int, int] = {}
     extra = [edge for edge in dict.fromkeys(edges) if first.setdefault(*edge) != edge[1]]

@@ -19,36 +19,36 @@ from threadpoolctl import threadpool_limits
 
 from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.classes import describe_classes
-from falcon_svc.discovery.count_bounds import CountBounds, count_bounds
-from falcon_svc.discovery.count_choice import Counts
-from falcon_svc.discovery.feature_space import FeatureSpace
-from falcon_svc.discovery.merged_start import merged_start
-from falcon_svc.discovery.metric import centred
-from falcon_svc.discovery.prediction import predict
-from falcon_svc.discovery.result import CountEstimate, Discovery, SharedPair, SourceRelation
-from falcon_svc.discovery.shared_classes import find_shared_classes
+from falcon_svc.discovery.counts.bounds import CountBounds, count_bounds
+from falcon_svc.discovery.counts.choice import Counts
+from falcon_svc.discovery.labels.shared_classes import find_shared_classes
+from falcon_svc.discovery.partition.shared_metric import centred
+from falcon_svc.discovery.partition.views import SHRINKAGE
 from falcon_svc.discovery.structure import Structure, find_structure
-from falcon_svc.discovery.trained_head import TrainedHead
-from falcon_svc.discovery.trainer import train_head
-from falcon_svc.discovery.views import SHRINKAGE
-from falcon_svc.discovery.warm_start import WarmStart, start_of
+from falcon_svc.discovery.training.classes import describe_classes
+from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.discovery.training.merged_start import merged_start
+from falcon_svc.discovery.training.prediction import predict
+from falcon_svc.discovery.training.trained_head import TrainedHead
+from falcon_svc.discovery.training.trainer import train_head
+from falcon_svc.discovery.training.warm_start import WarmStart, start_of
+from falcon_svc.durable.atomic_directory import check_replaceable
 from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
-from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.neighbors import search_neighbors
-from falcon_svc.pipeline.atomic_directory import check_replaceable
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
 from falcon_svc.pipeline.label_stage import judged_labels
 from falcon_svc.pipeline.layout import draw_map
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.pipeline.record import Recorder, versions
-from falcon_svc.pipeline.result_files import write_discovery
 from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
+from falcon_svc.result.files import write_discovery
+from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.types import (
     UNLABELLED,
     CoarseDataset,

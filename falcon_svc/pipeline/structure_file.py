@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 
 from falcon_svc import __version__
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.count_choice import Counts
-from falcon_svc.discovery.result import TotalEstimate
+from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.structure import Structure
-from falcon_svc.pipeline.atomic_directory import write_durably
+from falcon_svc.durable.atomic_directory import write_durably
+from falcon_svc.result.record import TotalEstimate
 
 TOTAL_COLUMNS = ("totals", "probability", "stability")
 

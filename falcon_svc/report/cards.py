@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from falcon_svc.discovery.result import CountEstimate, Discovery, FineClass
 from falcon_svc.report.evidence import Evidence
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import children_of, class_strip, fine_anchor
 from falcon_svc.report.html import Html, element
-from falcon_svc.report.words import color_of, count_of, percent, verdict
+from falcon_svc.result.record import CountEstimate, Discovery, FineClass
+from falcon_svc.result.words import color_of, count_of, percent, verdict
 from falcon_svc.types import CoarseDataset
 
 OPEN_ALL = 40  # up to so many fine classes, every group is unfolded

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from falcon_svc.discovery.result import Assignments, Discovery, FineClass
+from falcon_svc.result.record import Assignments, Discovery, FineClass
 from falcon_svc.types import IntArray
 
 N_BORDER = 6

@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from falcon_svc.discovery.result import Discovery, FineClass
 from falcon_svc.report.html import Html, element
-from falcon_svc.report.words import color_of, count_of, percent, shortened, tint
+from falcon_svc.result.record import Discovery, FineClass
+from falcon_svc.result.words import color_of, count_of, percent, shortened, tint
 
 MAX_LEAVES, MAX_BRANCHES = 240, 36
 WIDTH, HEIGHT = 1080, 740

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.report import figures
 from falcon_svc.report.blocks import figure, folded, section, table
 from falcon_svc.report.cards import class_link
@@ -25,7 +24,8 @@ from falcon_svc.report.evidence import (
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import is_drawable, radial_tree
 from falcon_svc.report.html import Html, element
-from falcon_svc.report.words import count_of, duration, memory, number, percent, verdict
+from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
+from falcon_svc.result.words import count_of, duration, memory, number, percent, verdict
 from falcon_svc.types import SkippedRow
 
 N_DOUBTFUL, N_MIXUPS = 8, 6

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery
 from falcon_svc.errors import InputError, StorageError
-from falcon_svc.pipeline.assignments_table import assignments_parquet, noise_columns
-from falcon_svc.pipeline.graph import graph_cytoscape, graph_graphml, graph_node_link
-from falcon_svc.pipeline.result_files import read_discovery
-from falcon_svc.pipeline.spreadsheets import harmless
+from falcon_svc.result.files import read_discovery
+from falcon_svc.result.graph import graph_cytoscape, graph_graphml, graph_node_link
+from falcon_svc.result.record import Discovery
+from falcon_svc.result.spreadsheets import harmless
+from falcon_svc.result.table import assignments_parquet, noise_columns
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller

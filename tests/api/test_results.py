@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from falcon_svc.metrics.clustering import accuracy_score
-from falcon_svc.pipeline.model import DiscoveryModel
-from falcon_svc.service.predictions import Model
+from falcon_svc.result.predictor import Predictor
 from tests.api.conftest import QUICK
 from tests.api.running import planted
 
@@ -141,7 +140,7 @@ def test_predictions_are_those_of_the_model(falcon, job, model_dir, labelled):
     names = [["land", "water"][k] for k in coarse]
     names = [name if i % 3 else None for i, name in enumerate(names)] if labelled else None
     rows = falcon.predict(job["id"], x.tolist(), names, least_confidence=0.5)
-    here = DiscoveryModel.load(model_dir).predict(x, names)
+    here = Predictor.load(model_dir).predict(x, names)
     assert [row["fine"] for row in rows] == here.fine.tolist()
     np.testing.assert_allclose([row["confidence"] for row in rows], here.confidence, atol=1e-5)
     assert all(row["abstained"] == (row["confidence"] < 0.5) for row in rows)
@@ -159,10 +158,3 @@ def test_predictions_of_an_npy_body_are_the_same(http, falcon, job):
         headers={"Content-Type": "application/octet-stream"},
     )
     assert answer.json()["predictions"] == falcon.predict(job["id"], x.tolist())
-
-
-def test_the_models_of_the_api_and_of_the_library_agree(model_dir):
-    x, _ = planted(n=30, seed=2)
-    light = Model.load(model_dir).predict(x, None, least=0.0)
-    full = DiscoveryModel.load(model_dir).predict(x)
-    assert [row["fine"] for row in light] == full.fine.tolist()

@@ -13,7 +13,7 @@ OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
-    "falcon_svc.durable",
+    "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",
     "falcon_svc.wrong_fields",
@@ -21,36 +21,47 @@ OPEN_TO_ALL = {
 COMPUTE = ("core", "discovery", "encoder", "joint", "neighbors", "solver")
 # Package -> what it may import of ours, besides itself and what is open to all.
 BELOW = {
+    "durable": (),
     "core": (),
     "data": (),
     "neighbors": ("core",),
     "checkpoint": (),
     "encoder": ("checkpoint", "data", "config", "neighbors"),
-    "discovery": ("checkpoint", "core", "solver", "neighbors", "config"),
-    "metrics": ("discovery.result",),
-    "hierarchy": ("data.refusal", "report.words"),
-    "report": ("discovery.result",),
+    "result": ("durable", "solver"),
+    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record"),
+    "metrics": ("result",),
+    "report": ("result",),
+    "hierarchy": ("data.formats.npy_format", "data.refusal", "result.words"),
     "config": (
-        *("data.config", "encoder.config", "discovery.label_config", "discovery.train_config"),
-        "joint.config",
+        *("data.config", "encoder.config", "joint.config"),
+        *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
     ),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
-    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
+    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "durable", "report", "result"),
+    "worker": (
+        *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
+        *("settings", "storage"),
+    ),
     "settings": (),
+    "encoder_files": ("settings",),
     "storage": (),
     "engines": ("settings",),
     "service": (
-        *("config", "data", "discovery.result", "engines", "pipeline", "settings", "storage"),
+        *("config", "data", "discovery.counts.config", "engines", "encoder_files", "result"),
+        *("pipeline.wishes", "settings", "storage", "worker.failures"),
     ),
     "client": (),
     "api": ("config", "data.config", "service", "settings", "storage"),
+    "keywords": ("config",),
+    "front": ("config", "data", "keywords", "pipeline", "result"),
+    "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
-        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
+        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report", "result"),
         *("client", "service", "settings", "storage"),
     ),
     "cli": (
-        *("api", "bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
-        *("client", "service", "settings"),
+        *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
+        *("hierarchy", "result", "service", "settings"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
@@ -115,8 +126,8 @@ def modules_loaded_by(statement: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-def test_data_features_metrics_and_report_load_no_torch():
-    packages = [f"falcon_svc.{name}" for name in ("data", "metrics", "report")]
+def test_data_hierarchy_metrics_and_report_load_no_torch():
+    packages = [f"falcon_svc.{name}" for name in ("data", "hierarchy", "metrics", "report")]
     names = [*(m.name for m in within(*packages)), "falcon_svc.encoder"]
     loaded = modules_loaded_by("import " + ", ".join(names))
     assert not loaded & {"torch", "faiss", "ortools"}

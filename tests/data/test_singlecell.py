@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_svc.data import singlecell
+from falcon_svc.data.formats import singlecell
+from falcon_svc.data.formats.singlecell import count_features, normalise, variable_genes
 from falcon_svc.data.pca import principal_components
-from falcon_svc.data.singlecell import count_features, normalise, variable_genes
-from falcon_svc.encoder.vector_views import are_logged_counts
+from falcon_svc.encoder.views.vector_views import are_logged_counts
 
 COUNTS = np.random.default_rng(3).negative_binomial(1, 0.4, (40, 60)).astype(np.float32)
 

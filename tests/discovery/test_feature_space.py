@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from falcon_svc.discovery import feature_space
-from falcon_svc.discovery.feature_space import FeatureSpace
-from falcon_svc.discovery.metric import SharedMetric, unit_rows
+from falcon_svc.discovery.partition.shared_metric import SharedMetric, unit_rows
+from falcon_svc.discovery.training import feature_space
+from falcon_svc.discovery.training.feature_space import FeatureSpace
 from tests.discovery.planted import planted
 
 

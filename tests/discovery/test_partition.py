@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_svc.discovery.merge_tree import cut_at_common_cost, cut_at_counts
-from falcon_svc.discovery.partition import (
+from falcon_svc.discovery.partition.merge_tree import cut_at_common_cost, cut_at_counts
+from falcon_svc.discovery.partition.views import equal_views, unequal_views
+from falcon_svc.discovery.partition.votes import (
     GRANULARITIES,
     METRIC_ROUNDS,
     balanced_consensus,
@@ -15,7 +16,6 @@ from falcon_svc.discovery.partition import (
     tree_votes,
     vote_trees,
 )
-from falcon_svc.discovery.views import equal_views, unequal_views
 from tests.discovery.planted import planted
 
 COUNTS = np.array([3, 3, 3])

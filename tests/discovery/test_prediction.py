@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from falcon_svc.discovery import prediction
-from falcon_svc.discovery.prediction import predict
+from falcon_svc.discovery.training import prediction
+from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.types import LabelSource
 
 RELATION = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], dtype=np.bool_)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_svc.config import CountConfig, DiscoveryConfig
-from falcon_svc.discovery.count_bounds import count_bounds
-from falcon_svc.discovery.count_choice import Counts
-from falcon_svc.discovery.result import TotalEstimate
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.counts.bounds import count_bounds
+from falcon_svc.discovery.counts.choice import Counts
+from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.structure import Structure
 from falcon_svc.errors import DeviceError
 from falcon_svc.pipeline import sample
@@ -21,6 +21,7 @@ from falcon_svc.pipeline.record import Recorder, peak_rss_bytes, versions
 from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
 from falcon_svc.progress import Silent
+from falcon_svc.result.record import TotalEstimate
 from falcon_svc.types import LabelSource
 
 

@@ -9,10 +9,11 @@ k-th of n needed thresholds is at least Beta(k, n + 1 - k) distributed.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from falcon_svc.errors import ConfigError
 from falcon_svc.hierarchy.climb import climb, needed_threshold
@@ -112,16 +113,16 @@ def promised_rank(
             raise ConfigError(f"Expected {name} between 0 and 1, found {share}; choose one inside.")
     if confidence is None:
         return int(np.ceil((n + 1) * target - ROUNDING))
-    kept = np.flatnonzero(_kept(n, target, n_future) >= confidence)
-    return int(kept[0]) + 1 if kept.size else n + 1
+    return 1 + bisect_left(
+        range(1, n + 1), confidence, key=lambda rank: _kept(rank, n, target, n_future)
+    )
 
 
-def _kept(n: int, target: float, n_future: int | None) -> NDArray[np.float64]:
-    """(n,) probability that rank 1..n keeps the target."""
+def _kept(rank: int, n: int, target: float, n_future: int | None) -> float:
+    """Return the probability that a rank keeps the target; it rises with the rank."""
     from scipy import stats
 
-    ranks = np.arange(1, n + 1)
     if n_future is None:
-        return np.asarray(stats.beta.sf(target, ranks, n + 1 - ranks))
+        return float(stats.beta.sf(target, rank, n + 1 - rank))
     least = np.ceil(n_future * target - ROUNDING)
-    return np.asarray(stats.betabinom.sf(least - 1, n_future, ranks, n + 1 - ranks))
+    return float(stats.betabinom.sf(least - 1, n_future, rank, n + 1 - rank))

@@ -29,7 +29,7 @@ LEARNING_RATE, BATCH = 0.05, 256
 EPSILON = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LearnedDiffusion:
     """A linear map of all nodes' probabilities.
 

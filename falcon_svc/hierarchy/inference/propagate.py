@@ -96,8 +96,4 @@ def hierarchical_ensemble(scores: ArrayLike, *, tree: Tree) -> Scores:
 def _copy(scores: ArrayLike, tree: Tree) -> NDArray[np.floating[Any]]:
     """Return checked scores as an array of their own."""
     blocks = [block for _, block in chunks(row_scores(scores, tree))]
-    return (
-        np.concatenate([np.zeros((0, tree.n_nodes)), *blocks])
-        if not blocks
-        else (np.concatenate(blocks))
-    )
+    return np.concatenate(blocks) if blocks else np.zeros((0, tree.n_nodes))

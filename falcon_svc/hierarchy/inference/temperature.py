@@ -22,7 +22,7 @@ FLOOR = 1e-12
 RANGE = (-4.0, 4.0)  # of log T
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LevelTemperatures:
     """Temperatures of the levels below the root.
 
@@ -86,7 +86,8 @@ def _temperature(logs: Floats, true: IntArray, tree: Tree, cut: IntArray) -> flo
 
     place = np.full(tree.n_nodes, -1)
     place[cut] = np.arange(len(cut))
-    column = place[tree.ancestor_at[true]].max(axis=1)
+    line = tree.ancestor_at[true]
+    column = np.where(line >= 0, place[line], -1).max(axis=1)
     known = np.flatnonzero(column >= 0)
     if not known.size or len(cut) < 2:
         return 1.0

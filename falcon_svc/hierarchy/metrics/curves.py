@@ -2,7 +2,9 @@
 
 Source: Valmadre, Hierarchical classification at multiple operating points (NeurIPS 2022), and its
 code jvlmdr/hiercls. At threshold t a sample gets the most specific node that scores above t, the
-root where none does. As t falls predictions grow deeper: recall rises, correctness falls.
+root where none does. As t falls predictions grow more specific. With probabilities that add up
+they do so along one line down to t = 1/2, where recall rises and correctness falls; below that a
+prediction may change to another line.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class OperatingCurve(NamedTuple):
     thresholds
         (T,) falling; predictions are nodes that score at least this. The first is inf: all root.
     correct, precision, recall
-        (T,) in [0, 1]; `recall` rises where scores respect the hierarchy.
+        (T,) in [0, 1].
     """
 
     thresholds: Floats

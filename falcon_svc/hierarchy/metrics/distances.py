@@ -18,8 +18,9 @@ from falcon_svc.hierarchy.inputs import (
     labels_and_predictions,
     row_scores,
 )
+from falcon_svc.hierarchy.specificity import Scores
 from falcon_svc.hierarchy.tree import Tree
-from falcon_svc.types import IntArray
+from falcon_svc.types import BoolArray, IntArray
 
 
 def mistake_severity_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) -> float:
@@ -79,9 +80,18 @@ def hierarchical_distance_at_k_error(
         )
     total = 0.0
     for where, block in chunks(rows):
-        best = tree.leaves[np.argsort(-block[:, tree.leaves], axis=1, kind="stable")[:, :k]]
-        total += float(_heights(true[where, None], best, tree).sum())
+        samples, columns = np.nonzero(_best_k(block[:, tree.leaves], k))
+        total += float(_heights(true[where][samples], tree.leaves[columns], tree).sum())
     return total / (len(true) * k)
+
+
+def _best_k(leaves: Scores, k: int) -> BoolArray:
+    """(n, n_leaves) bool: among the k largest; of equal scores the first ones."""
+    least = np.partition(leaves, -k, axis=1)[:, [-k]]
+    above, equal = leaves > least, leaves == least
+    wanted = k - above.sum(axis=1, keepdims=True)
+    chosen: BoolArray = above | (equal & (np.cumsum(equal, axis=1) <= wanted))
+    return chosen
 
 
 def edge_distance_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) -> float:

@@ -1,0 +1,96 @@
+"""What training leaves: a classifier to predict with, certified relations, and a history.
+
+Place: made by `trainer` at its end, used by `prediction`.
+The last relation is solved once more with the solver of record, on the teacher's predictions for
+all samples instead of a window's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_relation
+from falcon_svc.discovery.training.samples import TrainSamples
+from falcon_svc.discovery.training.state import TrainState
+from falcon_svc.types import BoolArray
+from solver import Solution
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """The result of head training.
+
+    Parameters
+    ----------
+    student, teacher
+        The heads, on the CPU.
+    relations
+        Per source (F, C) bool, of `solutions`.
+    solutions
+        Per source the certified solve of the last relation.
+    history
+        One mapping of metric name -> number per epoch.
+    """
+
+    student: nn.Module
+    teacher: nn.Module
+    relations: tuple[BoolArray, ...]
+    solutions: tuple[Solution, ...]
+    history: tuple[Mapping[str, float], ...]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all weights and relations by name, as safetensors wants them."""
+        named = {f"student.{name}": t for name, t in self.student.state_dict().items()}
+        named |= {f"teacher.{name}": t for name, t in self.teacher.state_dict().items()}
+        for i, relation in enumerate(self.relations):
+            named[f"relation.{i}"] = torch.from_numpy(relation.copy())
+        return named
+
+
+def finish(state: TrainState, samples: TrainSamples, config: TrainConfig) -> TrainedHead:
+    """Solve the last relations and return what was trained.
+
+    Parameters
+    ----------
+    state
+        After the last epoch.
+    samples
+        N samples.
+    config
+        Of the training.
+    """
+    solutions = _last_solutions(state, samples, config)
+    teacher: nn.Module = state.teacher.module
+    return TrainedHead(
+        student=state.student.cpu().requires_grad_(False).eval(),
+        teacher=teacher.cpu().requires_grad_(False).eval(),
+        relations=tuple(solution.relation for solution in solutions),
+        solutions=solutions,
+        history=tuple(state.history),
+    )
+
+
+def _last_solutions(
+    state: TrainState, samples: TrainSamples, config: TrainConfig
+) -> tuple[Solution, ...]:
+    windows = [AffinityWindow.like(source.window) for source in state.sources]
+    for rows, scores in state.teacher_scores(samples):
+        prob = torch.softmax(scores, dim=1)  # (chunk, F)
+        for source, window in zip(state.sources, windows, strict=True):
+            part = source.labelled(rows)
+            window.add(prob[part], source.coarse[rows[part]])
+    return tuple(
+        solve_relation(
+            window.affinity(),
+            balance=config.balance_at(config.epochs - 1),
+            size_targets=source.size_targets,
+            time_limit_s=config.solve_limit_s,
+            extra=source.extra,
+        )
+        for source, window in zip(state.sources, windows, strict=True)
+    )

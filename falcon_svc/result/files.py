@@ -1,0 +1,266 @@
+"""A discovery as a directory of documented files, and back.
+
+Place: the last stage of a run; read by `falcon evaluate`, the service and users. What each
+file holds is in docs/result-files.md. Reading needs `discovery.json`, `assignments.parquet`,
+`arrays.safetensors` and `run.jsonl`; the others are for other programs and for people.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_svc.durable.atomic_directory import (
+    MARKER,
+    FileContent,
+    replace_directory,
+    sha256_of,
+)
+from falcon_svc.errors import InputError, StorageError
+from falcon_svc.result.document import (
+    discovery_document,
+    json_bytes,
+    json_line,
+    read_classes,
+    read_counts,
+    read_label_noise,
+    read_notes,
+    read_relation,
+    read_shared_pairs,
+    read_stages,
+    read_total,
+)
+from falcon_svc.result.graph import graph_graphml, graph_node_link
+from falcon_svc.result.record import SCHEMA_VERSION, Discovery, LabelNoise, SourceRelation
+from falcon_svc.result.table import (
+    assignments_parquet,
+    coarse_columns,
+    noise_columns,
+    read_assignments,
+    table_assignments,
+    table_floats,
+    table_labels,
+)
+from falcon_svc.types import LabelSource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ASSIGNMENTS = "assignments.parquet"
+ARRAYS = "arrays.safetensors"
+RUN = "run.jsonl"
+REPORT = "report.html"
+
+
+def write_discovery(
+    directory: Path,
+    discovery: Discovery,
+    *,
+    model_files: Mapping[str, FileContent],
+    report_html: str,
+) -> None:
+    """Write all files of a result; `directory` appears whole or not at all.
+
+    Parameters
+    ----------
+    directory
+        Must not exist, be empty, or hold an earlier result, which is replaced.
+    discovery
+        What to write.
+    model_files
+        ``model.safetensors``, ``model.json``, ...: bytes, or functions that write a path.
+    report_html
+        The page of `falcon_svc.report.render_report`.
+
+    Raises
+    ------
+    StorageError
+        `directory` is something else, or could not be written (disk full); it is as before.
+    """
+    replace_directory(
+        Path(directory),
+        {
+            ASSIGNMENTS: assignments_parquet(discovery),
+            ARRAYS: _arrays_bytes(discovery),
+            "graph.json": json_bytes(graph_node_link(discovery)),
+            "graph.graphml": graph_graphml(discovery),
+            RUN: _run_lines(discovery).encode(),
+            **model_files,
+            REPORT: report_html.encode(),
+            MARKER: lambda path: _write_document(path, discovery),
+        },
+    )
+
+
+def read_discovery(directory: Path) -> Discovery:
+    """Read back what `write_discovery` wrote.
+
+    Raises
+    ------
+    InputError
+        `directory` holds no result, or one of a version that this program does not read.
+    StorageError
+        A file is missing or not as it was written.
+    """
+    directory = Path(directory)
+    document = _read_document(directory)
+    try:
+        return _discovery(directory, document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(directory, MARKER) from error
+
+
+def read_settings(directory: Path) -> dict[str, Any]:
+    """Return every setting of the run that wrote a result, also where its model alone is left.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`.
+    """
+    settings = _read_document(directory).get("config")
+    if not isinstance(settings, dict):
+        raise _damaged(directory, MARKER)
+    return settings
+
+
+def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:
+    """Return the bytes of files of a result.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`.
+    """
+    document = _read_document(directory)
+    try:
+        return [_intact(directory, name, document) for name in names]
+    except (KeyError, TypeError) as error:
+        raise _damaged(directory, MARKER) from error
+
+
+def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
+    """Put a document and the files beside it together."""
+    table = read_assignments(_intact(directory, ASSIGNMENTS, document))
+    arrays = _read_arrays(_intact(directory, ARRAYS, document))
+    relations = tuple(
+        read_relation(document, record, arrays[_regret_key(record["source"])])
+        for record in document["relations"]
+    )
+    ids = tuple(table.column("id").to_pylist())
+    return Discovery(
+        ids=ids,
+        dataset_digest=document["dataset_digest"],
+        sources=_sources(table, relations),
+        assignments=table_assignments(table),
+        classes=read_classes(document, ids),
+        relations=relations,
+        counts=read_counts(document),
+        total=read_total(document),
+        map_rows=arrays["map_rows"],
+        map_xy=arrays["map_xy"],
+        history=_read_run(_intact(directory, RUN, document)),
+        stages=read_stages(document),
+        seed=document["seed"],
+        config=document["config"],
+        versions=document["versions"],
+        label_noise=tuple(
+            _label_noise(table, record, relations) for record in document.get("label_noise", ())
+        ),
+        shared_pairs=read_shared_pairs(document),
+        notes=read_notes(document),
+    )
+
+
+def _label_noise(
+    table: pa.Table, record: dict[str, Any], relations: tuple[SourceRelation, ...]
+) -> LabelNoise:
+    names = {relation.source: relation.coarse_names for relation in relations}[record["source"]]
+    wrong, better, sure = noise_columns(record["source"], first=relations[0].source)
+    return read_label_noise(
+        record,
+        table_floats(table, wrong),
+        table_labels(table, better, names),
+        table_floats(table, sure),
+    )
+
+
+def _write_document(path: Path, discovery: Discovery) -> None:
+    """Write `discovery.json`, the last file: it lists the digests of those beside it."""
+    others = sorted(path.parent.iterdir())
+    digests = {other.name: sha256_of(other) for other in others if other.name != path.name}
+    path.write_bytes(json_bytes(discovery_document(discovery, digests)))
+
+
+def _read_document(directory: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads((directory / MARKER).read_bytes())
+        version = document["schema_version"]
+    except OSError as error:
+        raise InputError(
+            f"A result directory with the file {MARKER} was expected, but {directory} has none; "
+            "give the directory that `falcon discover --out` wrote."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(directory, MARKER) from error
+    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise InputError(
+            f"This program reads results of schema version {SCHEMA_VERSION}, but {directory} has "
+            f"version {version}; read it with the release that wrote it."
+        )
+    return document
+
+
+def _intact(directory: Path, name: str, document: Mapping[str, Any]) -> bytes:
+    """Return a file's bytes, which must be those that were written."""
+    path = directory / name
+    if not path.is_file() or sha256_of(path) != document["files"][name]:
+        raise _damaged(directory, name)
+    return path.read_bytes()
+
+
+def _damaged(directory: Path, name: str) -> StorageError:
+    return StorageError(
+        f"The result in {directory} is damaged: {name} is missing or not as it was written; "
+        "run the discovery again."
+    )
+
+
+def _sources(table: pa.Table, relations: tuple[SourceRelation, ...]) -> tuple[LabelSource, ...]:
+    columns = coarse_columns([relation.source for relation in relations])
+    return tuple(
+        LabelSource(r.source, table_labels(table, column, r.coarse_names), r.coarse_names)
+        for column, r in zip(columns, relations, strict=True)
+    )
+
+
+def _arrays_bytes(discovery: Discovery) -> bytes:
+    from safetensors.numpy import save
+
+    regrets = {_regret_key(r.source): r.regret for r in discovery.relations}
+    arrays = {"map_rows": discovery.map_rows, "map_xy": discovery.map_xy, **regrets}
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _read_arrays(data: bytes) -> dict[str, Any]:
+    from safetensors.numpy import load
+
+    return load(data)
+
+
+def _regret_key(source: str) -> str:
+    return f"regret/{source}"
+
+
+def _run_lines(discovery: Discovery) -> str:
+    return "".join(f"{json_line(epoch)}\n" for epoch in discovery.history)
+
+
+def _read_run(data: bytes) -> tuple[dict[str, float], ...]:
+    epochs = (json.loads(line) for line in data.decode().split("\n") if line)
+    return tuple({k: math.nan if v is None else v for k, v in epoch.items()} for epoch in epochs)
