@@ -16,8 +16,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from falcon_svc.errors import ConfigError, DivergedError, InputError, StorageError
 from falcon_svc.hierarchy import Tree
-from falcon_svc.hierarchy.decide import RULES
-from falcon_svc.hierarchy.estimator import HierarchicalClassifier
+from falcon_svc.hierarchy.classifier.decide import RULES
+from falcon_svc.hierarchy.classifier.estimator import HierarchicalClassifier
 from falcon_svc.hierarchy.losses import LOSSES
 
 PATHS = [("bird", "jay"), ("bird", "wren"), ("fish", "cod"), ("fish", "eel"), ("newt",)]

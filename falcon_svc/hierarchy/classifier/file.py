@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from falcon_svc.data.refusal import quoted
-from falcon_svc.durable import storage_errors, sync, sync_file
+from falcon_svc.durable.files import storage_errors, sync, sync_file
 from falcon_svc.errors import StorageError
 
 FORMAT = "falcon-svc hierarchical classifier"

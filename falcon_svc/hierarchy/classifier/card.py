@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.hierarchy.label_forms import Labels
+from falcon_svc.hierarchy.classifier.label_forms import Labels
 
 if TYPE_CHECKING:
-    from falcon_svc.hierarchy.estimator import HierarchicalClassifier
+    from falcon_svc.hierarchy.classifier.estimator import HierarchicalClassifier
 
 PACKAGES = ("falcon-svc", "torch", "numpy", "scikit-learn")
 
