@@ -56,7 +56,7 @@ BELOW = {
     "front": ("config", "data", "keywords", "pipeline", "result"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
-        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report", "result"),
+        *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
         *("client", "service", "settings", "storage"),
     ),
     "cli": (

@@ -1,6 +1,7 @@
 """The training loop of hierarchical heads: minibatches, AdamW, a falling rate, one seed.
 
-Place: under `HierarchicalClassifier`; knows a head and a loss, neither files nor labels' names. The same seed, data and thread count give the same weights.
+Place: under `HierarchicalClassifier`; knows a head and a loss, neither files nor labels'
+names. The same seed, data and thread count give the same weights.
 
 Shapes: N samples, D inputs.
 """
