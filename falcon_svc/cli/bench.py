@@ -21,6 +21,7 @@ class Benchmark(StrEnum):
     encoder = "encoder"
     solver = "solver"
     service = "service"
+    triage = "triage"
 
 
 MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {

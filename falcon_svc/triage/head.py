@@ -143,7 +143,7 @@ class Head:
         mass = torch.zeros(task.relation.shape[::-1], dtype=torch.float64)
         labelled = torch.from_numpy(np.flatnonzero(task.coarse >= 0))
         coarse, inputs = torch.from_numpy(task.coarse.copy()), on_device(self.inputs, "cpu")
-        for rows in labelled.split(_CHUNK):
+        for rows in torch.split(labelled, _CHUNK):
             prob = torch.softmax(inputs[rows] @ self.teacher[0].T + self.teacher[1], dim=1)
             mass.index_add_(0, coarse[rows], prob.double())
         return np.asarray(mass.numpy().T / max(len(labelled), 1))
@@ -165,7 +165,7 @@ class Head:
             np.empty(n, np.float32),
         )
         inputs = on_device(self.inputs, "cpu")
-        for rows in torch.arange(n).split(_CHUNK):
+        for rows in torch.split(torch.arange(n), _CHUNK):
             scores = inputs[rows] @ self.teacher[0].T + self.teacher[1]
             prob = torch.softmax(self._masked(scores, rows.numpy()), dim=1)
             best = prob.topk(min(2, prob.shape[1]), dim=1)
@@ -225,7 +225,7 @@ class _Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - number / epochs)
         order = self.rows[torch.randperm(len(self.rows), generator=self.generator)]
-        for rows in order.split(BATCH_SIZE):
+        for rows in torch.split(order, BATCH_SIZE):
             loss = self._loss(rows, memory, soft)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -258,7 +258,7 @@ class _Loop:
         """The teacher's log-probabilities (N, M), with what a person said in their place."""
         weight, bias = self.head.teacher
         memory = torch.zeros(len(self.inputs), self.children.width)
-        for rows in self.rows.split(_CHUNK):
+        for rows in torch.split(self.rows, _CHUNK):
             scores = take_children(
                 self.inputs[rows] @ weight.T + bias, self.coarse[rows], self.children
             )

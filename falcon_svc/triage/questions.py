@@ -128,7 +128,9 @@ class Reply(BaseModel):
     marked: tuple[str, ...] = ()
 
 
-def corrections_of(question: Question, reply: Reply) -> list[Correction]:
+def corrections_of(  # noqa: PLR0911 - one case a kind
+    question: Question, reply: Reply
+) -> list[Correction]:
     """Return what a reply means; an empty list where it settles nothing.
 
     Raises

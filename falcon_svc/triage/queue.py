@@ -29,6 +29,8 @@ from falcon_svc.triage.questions import (
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.split import LEAST_ROWS, Cut
 
+KINDS = ("same", "one", "belong", "place", "coarse", "accept")
+
 N_SHOWN = 24
 """Samples on one page of a question."""
 
@@ -53,7 +55,7 @@ TWO_PRIOR = (1.6, -0.35, -3.4)
 """Log-odds of a cut being real: constant, per log crossing ratio, per stability."""
 
 PRIOR_ANSWERS = 4.0
-W = dict(same=1.0, one=1.0, belong=1.0, place=1.0)
+W = {"same": 0.3, "one": 0.05, "belong": 1.0, "place": 0.3}
 
 
 @dataclass
@@ -190,9 +192,6 @@ class Queue:
                         )
                     )
         return found
-
-
-KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 
 
 def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClass:

@@ -24,6 +24,7 @@ N_EXEMPLARS = 9
 UNKNOWN_STABILITY = 0.7
 MOST_PAIRS = 3
 TAUGHT = 24
+LEAST_RIVAL = 0.2
 _TINY = 1e-3
 
 
@@ -193,6 +194,7 @@ class Scene:
         review, placed = self.review, self.placement
         inside = (review.fine == number) & ~review.fixed
         outside = (placed.runner_up == number) & (review.fine != number) & ~review.fixed
+        outside &= placed.rival > LEAST_RIVAL
         parents = review.classes[number].parents
         outside &= np.isin(review.coarse, parents)
         still = placed.fine == number
@@ -214,7 +216,7 @@ class Scene:
         """Return the expected number of wrong samples of a class, less the more it was shown."""
         rows = self.members(number)
         doubt = 1 - self.placement.confidence[rows[~self.review.fixed[rows]]]
-        return float(doubt.sum()) / (1 + self.review.fixed[rows].sum() / TAUGHT)
+        return float(doubt.sum()) / (1 + int(self.review.fixed[rows].sum()) / TAUGHT)
 
     def homeless(self) -> list[IntArray]:
         """Return groups of rows that a person took out of a class and that nobody placed."""

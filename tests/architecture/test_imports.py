@@ -35,6 +35,10 @@ BELOW = {
     ),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
     "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
+    "triage": (
+        *("core", "data", "discovery", "neighbors", "solver", "report.words"),
+        *("pipeline.result_files", "pipeline.model", "pipeline.atomic_directory"),
+    ),
     "settings": (),
     "storage": (),
     "engines": ("settings",),
@@ -45,11 +49,11 @@ BELOW = {
     "api": ("config", "data.config", "service", "settings", "storage"),
     "bench": (
         *(*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
-        *("client", "service", "settings", "storage"),
+        *("client", "service", "settings", "storage", "triage"),
     ),
     "cli": (
         *("api", "bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
-        *("client", "service", "settings"),
+        *("client", "service", "settings", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
