@@ -180,7 +180,7 @@ def spread_labels(data: BenchSet, features: FloatArray, n_labels: int, seed: int
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 warnings.simplefilter(
                     "ignore", RuntimeWarning
-                )  # samples out of every label's reach
+                )  # out of every label's reach
                 found[rows] = model.fit(features[rows], labels).transduction_
     return found
 

@@ -60,7 +60,7 @@ class Oracle:
 
     def _one(self, question: OneClass) -> Reply:
         part = self._looks(question.part_shown)
-        if part == self._looks(question.rest.exemplars):
+        if part == self._looks(question.rest.exemplars) or self._mixed(question.part_shown):
             return Reply(choice="one")
         return Reply(choice=self._among(part, question.candidates) or "two")
 
@@ -70,11 +70,13 @@ class Oracle:
         return Reply(marked=tuple(strays))
 
     def _place(self, samples: Sequence[str], candidates: Sequence[Shown]) -> Reply:
-        looks = self._looks(samples)
-        share = sum(self._truth[name] == looks for name in samples) / len(samples)
-        if share < LEAST_SHARE:
+        if self._mixed(samples):
             return Reply(choice=MIXED)
-        return Reply(choice=self._among(looks, candidates) or OWN)
+        return Reply(choice=self._among(self._looks(samples), candidates) or OWN)
+
+    def _mixed(self, shown: Sequence[str]) -> bool:
+        looks = self._looks(shown)
+        return sum(self._truth[name] == looks for name in shown) < LEAST_SHARE * len(shown)
 
     def _among(self, looks: int, candidates: Sequence[Shown]) -> str | None:
         found = (c.class_id for c in candidates if self._looks(c.exemplars) == looks)

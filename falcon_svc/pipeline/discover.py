@@ -37,7 +37,7 @@ from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
 from falcon_svc.encoder.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.neighbors import search_neighbors
-from falcon_svc.pipeline.atomic_directory import check_replaceable
+from falcon_svc.pipeline.atomic_directory import FileContent, check_replaceable
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
 from falcon_svc.pipeline.label_stage import judged_labels
@@ -108,7 +108,7 @@ def discover_to(
         shutil.rmtree(work_dir, ignore_errors=True)
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     page = render_report(run.discovery, dataset, run.features)
-    kept = {**run.model_files(), FEATURES: features_file(run.features)}
+    kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
     write_discovery(directory, run.discovery, model_files=kept, report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     return run.discovery

@@ -69,7 +69,7 @@ class SameClass(Asked):
 class OneClass(Asked):
     """Is this class one? `part` would leave it, as a class of its own or for a candidate.
 
-    `part_shown` are exemplars of that part.
+    `part_shown` are exemplars of that part. "one" is also the answer where the cut makes no sense.
     """
 
     kind: Literal["one"] = "one"

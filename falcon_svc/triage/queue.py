@@ -34,7 +34,7 @@ KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 N_SHOWN = 24
 """Samples on one page of a question."""
 
-N_DOUBTFUL = 10
+N_DOUBTFUL = 4
 """Of these, samples in doubt; the others lie all over the class."""
 
 TEACHING = 0.3
@@ -54,8 +54,11 @@ SAME_PRIOR = (-1.0, 0.45, 0.55)
 TWO_PRIOR = (1.6, -0.35, -3.4)
 """Log-odds of a cut being real: constant, per log crossing ratio, per stability."""
 
-PRIOR_ANSWERS = 4.0
-W = {"same": 0.3, "one": 0.05, "belong": 1.0, "place": 0.3}
+PRIOR_ANSWERS = 2.0
+W = {"same": 0.5, "one": 0.5, "belong": 1.0, "place": 1.0}
+
+PART_MOVED = 0.2
+"""Worth of moving a part to another class, relative to finding a class of its own."""
 
 
 @dataclass
@@ -108,7 +111,7 @@ class Queue:
                 track.observed += reply.choice == "same"
             case OneClass():
                 track.expected += question.gain / max(len(question.part), 1)
-                track.observed += reply.choice != "one"
+                track.observed += {"two": 1.0, "one": 0.0}.get(reply.choice, PART_MOVED)
             case Belong():
                 track.expected += question.gain
                 track.observed += PLACED_AGAIN * len(reply.marked)

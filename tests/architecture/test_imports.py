@@ -37,7 +37,7 @@ BELOW = {
     "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
     "triage": (
         *("core", "data", "discovery", "neighbors", "solver", "report.words"),
-        *("pipeline.result_files", "pipeline.model", "pipeline.atomic_directory"),
+        *("pipeline.result_files", "pipeline.model", "pipeline.spreadsheets"),
     ),
     "settings": (),
     "storage": (),
