@@ -3,7 +3,7 @@
 `falcon bench triage [SET ...] [--n-fine auto|total] [--answers 25,50,...] [--seeds 0,1,2]
 [--policies ours,random,...] [--results DIR] [--json FILE]`. An oracle answers from the truth and
 sees only what the page shows (`triage_oracle`). An answer is one question's reply; `clicks` counts
-one more for each sample that was marked. Policies:
+one more for each sample that was marked or dragged elsewhere. Policies:
 
     ours         the queue, best question first
     random       the queue's questions in random order
@@ -154,7 +154,7 @@ def answered(
             reply = oracle.answer(question)
             learn(question, reply)
             trial.take(question, reply)
-            clicks += 1 + len(reply.marked)
+            clicks += reply.clicks
         if number % SOLVE_EVERY == 0 or number in budgets:
             trial.solve()
         if number in budgets:
@@ -178,9 +178,7 @@ def spread_labels(data: BenchSet, features: FloatArray, n_labels: int, seed: int
             model = LabelSpreading(kernel="knn", n_neighbors=min(N_LINKS_SPREAD, len(rows) - 1))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                warnings.simplefilter(
-                    "ignore", RuntimeWarning
-                )  # out of every label's reach
+                warnings.simplefilter("ignore", RuntimeWarning)  # out of every label's reach
                 found[rows] = model.fit(features[rows], labels).transduction_
     return found
 

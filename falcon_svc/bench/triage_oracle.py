@@ -66,8 +66,17 @@ class Oracle:
 
     def _belong(self, question: Belong) -> Reply:
         here = self._looks(question.to.exemplars)
-        strays = [name for name in question.samples if self._truth[name] != here]
-        return Reply(marked=tuple(strays))
+        marked, moved = [], {}
+        for name in question.samples:
+            looks = self._truth[name]
+            if looks == here:
+                continue
+            other = self._among(looks, question.candidates)
+            if other is None:
+                marked.append(name)
+            else:
+                moved[name] = other
+        return Reply(marked=tuple(marked), moved=moved)
 
     def _place(self, samples: Sequence[str], candidates: Sequence[Shown]) -> Reply:
         if self._mixed(samples):

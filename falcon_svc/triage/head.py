@@ -33,12 +33,15 @@ from falcon_svc.discovery.views import SHRINKAGE
 from falcon_svc.discovery.warm_start import discriminant_start
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
-EPOCHS = 8
+EPOCHS = 10
 BATCH_SIZE = 512
-LEARNING_RATE = 5e-3
+LEARNING_RATE = 1e-2
 TEACHER_MOMENTUM = 0.9
 SAMPLED_NEIGHBORS = 6
 WEIGHT_FIXED = 4.0
+START = 8
+ENOUGH = 5
+WEIGHT_FREE = 0.3
 WEIGHT_NEIGHBOR = 0.5
 TEMPERATURE = 0.9
 MOST_METRIC_ROWS = 50_000
@@ -111,6 +114,9 @@ class Head:
         self.task, self.seed = task, seed
         self.inputs = self._inputs()
         known = self._taught()
+        count = np.bincount(task.fine[known][task.fixed[known]], minlength=len(task.relation))
+        free = ~task.fixed[known] & (count[task.fine[known]] >= ENOUGH)
+        known = np.concatenate([known[~free], np.repeat(known[task.fixed[known]], START - 1)])
         start = discriminant_start(
             *(self.inputs[known], task.fine[known], task.coarse[known]),
             (task.relation,),
@@ -245,7 +251,7 @@ class _Loop:
         target = confidence_target(memory[rows], temperature=TEMPERATURE, soft_weight=soft)
         own = confidence_loss(log_prob, target)
         free = own + WEIGHT_NEIGHBOR * neighbor_loss(log_prob, memory[near])
-        return torch.where(self.fixed[rows], WEIGHT_FIXED * own, free).mean()
+        return torch.where(self.fixed[rows], WEIGHT_FIXED * own, WEIGHT_FREE * free).mean()
 
     @torch.no_grad()
     def _follow(self) -> None:

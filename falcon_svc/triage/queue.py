@@ -42,9 +42,7 @@ TEACHING = 0.3
 
 LEAST_GROUP = 3
 MOST_CANDIDATES = 5
-PLACED_AGAIN = 0.6
-"""Share of samples taken out of a class that the re-solve puts into the right one."""
-
+MOST_TARGETS = 15
 COVERAGE = 0.9
 """What each earlier question about a class leaves of the worth of the next."""
 
@@ -114,7 +112,7 @@ class Queue:
                 track.observed += {"two": 1.0, "one": 0.0}.get(reply.choice, PART_MOVED)
             case Belong():
                 track.expected += question.gain
-                track.observed += PLACED_AGAIN * len(reply.marked)
+                track.observed += len(reply.marked) + len(reply.moved)
             case _:
                 pass
 
@@ -162,7 +160,7 @@ class Queue:
         """Per class: members in doubt and strangers that may belong, and members all over it."""
         found: list[Question] = []
         for number in scene.numbers:
-            rows, worth = scene.doubtful(number, PLACED_AGAIN)
+            rows, worth = scene.doubtful(number)
             rows, worth = rows[:N_DOUBTFUL], worth[:N_DOUBTFUL]
             spread = scene.spread(number, N_SHOWN - len(rows), leave_out=rows)
             samples = np.concatenate([rows, spread])
@@ -175,9 +173,15 @@ class Queue:
                         gain=gain * self.tracks["belong"].factor * W["belong"],
                         to=shown,
                         samples=scene.names(samples),
+                        candidates=self._targets(scene, number),
                     )
                 )
         return found
+
+    def _targets(self, scene: Scene, number: int) -> tuple[Shown, ...]:
+        """Other classes that a sample may be dragged onto, nearest first."""
+        near = scene.candidates(scene.members(number), MOST_TARGETS + 1)
+        return tuple(scene.shown(other) for other in near if other != number)
 
     def _place(self, scene: Scene) -> list[Question]:
         """Groups of samples that were taken out of the same class and look alike."""

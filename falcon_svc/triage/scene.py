@@ -185,11 +185,11 @@ class Scene:
         mean = flat / np.maximum(self._sizes, 1)[:, None]
         return np.asarray(mean + mean.T, np.float32)
 
-    def doubtful(self, number: int, again: float) -> tuple[IntArray, FloatArray]:
+    def doubtful(self, number: int) -> tuple[IntArray, FloatArray]:
         """Return rows worth asking about for a class, and what each is worth, largest first.
 
         Members in doubt, and samples whose second best class it is; those that a person settled
-        are left out. Taking out a wrong member is worth `again` of putting a sample right.
+        are left out.
         """
         review, placed = self.review, self.placement
         inside = (review.fine == number) & ~review.fixed
@@ -199,7 +199,7 @@ class Scene:
         outside &= np.isin(review.coarse, parents)
         still = placed.fine == number
         doubt = np.where(still, 1 - placed.confidence, 1 - placed.rival)
-        worth = np.where(inside, again * doubt, np.where(outside, placed.rival, 0.0))
+        worth = np.where(inside, doubt, np.where(outside, placed.rival, 0.0))
         rows = np.flatnonzero(worth > _TINY)
         rows = rows[[number not in review.excluded.get(row, ()) for row in rows.tolist()]]
         order = np.argsort(-worth[rows], kind="stable")
@@ -219,11 +219,11 @@ class Scene:
         return float(doubt.sum()) / (1 + int(self.review.fixed[rows].sum()) / TAUGHT)
 
     def homeless(self) -> list[IntArray]:
-        """Return groups of rows that a person took out of a class and that nobody placed."""
-        groups: dict[tuple[int, frozenset[int]], list[int]] = {}
-        for row, barred in self.review.excluded.items():
+        """Return per coarse class the rows that a person took out and that nobody placed."""
+        groups: dict[int, list[int]] = {}
+        for row in self.review.excluded:
             if not self.review.fixed[row]:
-                groups.setdefault((int(self.review.coarse[row]), barred), []).append(row)
+                groups.setdefault(int(self.review.coarse[row]), []).append(row)
         return [np.array(rows, np.int64) for rows in groups.values()]
 
     def candidates(self, rows: IntArray, most: int) -> list[int]:
