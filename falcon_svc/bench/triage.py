@@ -41,6 +41,7 @@ from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.triage.corrections import CorrectionError
 from falcon_svc.triage.edits import apply
+from falcon_svc.triage.evidence import suspected
 from falcon_svc.triage.questions import Place, Question, Reply, corrections_of
 from falcon_svc.triage.queue import MOST_CANDIDATES, Queue
 from falcon_svc.triage.resolve import resolve
@@ -74,6 +75,7 @@ class Trial:
             if held.stability is not None
         }
         self.cuts: dict[bytes, Cut] = {}
+        self.suspects = suspected(session.discovery)
         self.refused = 0
 
     def scene(self) -> Scene:
@@ -81,6 +83,7 @@ class Trial:
         return Scene(
             *(self.review, self.placement, self.inputs, self.neighbors, self.stability),
             cuts=self.cuts,
+            suspects=self.suspects,
         )
 
     def take(self, question: Question, reply: Reply) -> None:
@@ -172,7 +175,9 @@ def spread_labels(data: BenchSet, features: FloatArray, n_labels: int, seed: int
         labels = given[rows]
         if not (labels >= 0).any():
             found[rows] = int(data.truth.max()) + 1 + q
-        elif (labels >= 0).all() or len(set(labels[labels >= 0].tolist())) == 1:
+        elif (labels >= 0).all():
+            found[rows] = labels
+        elif len(set(labels[labels >= 0].tolist())) == 1:
             found[rows] = labels.max()
         else:
             model = LabelSpreading(kernel="knn", n_neighbors=min(N_LINKS_SPREAD, len(rows) - 1))

@@ -56,7 +56,7 @@ class Oracle:
             case CoarseRight():
                 return Reply(choice="right")
             case AcceptClass():
-                return Reply(choice="later")
+                return self._accept(question)
 
     def _one(self, question: OneClass) -> Reply:
         part = self._looks(question.part_shown)
@@ -86,6 +86,12 @@ class Oracle:
     def _mixed(self, shown: Sequence[str]) -> bool:
         looks = self._looks(shown)
         return sum(self._truth[name] == looks for name in shown) < LEAST_SHARE * len(shown)
+
+    def _accept(self, question: AcceptClass) -> Reply:
+        here = self._looks(question.shown.exemplars)
+        wrong = tuple(name for name in question.look_at if self._truth[name] != here)
+        choice = "accept" if len(wrong) <= question.most_wrong else "later"
+        return Reply(choice=choice, marked=wrong)
 
     def _among(self, looks: int, candidates: Sequence[Shown]) -> str | None:
         found = (c.class_id for c in candidates if self._looks(c.exemplars) == looks)

@@ -22,6 +22,7 @@ from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
 from falcon_svc.cli.serve import keys, serve, worker
+from falcon_svc.cli.triage import export, resolve
 from falcon_svc.cli.validate import validate
 from falcon_svc.errors import FULL, NO_SPACE, FalconError
 
@@ -40,7 +41,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (discover, pretrain, validate, evaluate, predict, demo, serve, worker, doctor):
+for command in (
+    *(discover, pretrain, validate, evaluate, predict, resolve, export, demo),
+    *(serve, worker, doctor),
+):
     app.command()(command)
 app.command(context_settings=PASS_ON)(bench)
 for group in (keys, remote):

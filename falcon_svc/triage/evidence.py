@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from falcon_svc.discovery.result import Discovery
 from falcon_svc.report.words import number as shown_number
 from falcon_svc.report.words import verdict
 from falcon_svc.triage.apart import Mark, class_words, effect_sizes
@@ -101,8 +102,24 @@ def scene_of(session: Session) -> Scene:
         held.id: held.stability for held in session.discovery.classes if held.stability is not None
     }
     return Scene(
-        *(session.review, session.placement, session.inputs, session.neighbors(), stability)
+        *(session.review, session.placement, session.inputs, session.neighbors(), stability),
+        suspects=suspected(session.discovery),
     )
+
+
+def suspected(discovery: Discovery) -> dict[int, tuple[int, float]]:
+    """Return row -> (coarse class that the sample looks like, probability of a wrong label).
+
+    Where labels were not judged, the probability is half of how unsure the sample's own class is.
+    """
+    likely = discovery.likely_coarse
+    noise = discovery.noise_of(discovery.sources[0].name)
+    doubt = (1 - discovery.assignments.confidence) / 2 if noise is None else noise.wrong_probability
+    return {
+        int(row): (int(likely[row]), float(doubt[row]))
+        for row in discovery.suspects.tolist()
+        if likely[row] >= 0
+    }
 
 
 def collect(

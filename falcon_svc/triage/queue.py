@@ -18,7 +18,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import expit
 
 from falcon_svc.triage.questions import (
+    AcceptClass,
     Belong,
+    CoarseRight,
     OneClass,
     Place,
     Question,
@@ -28,6 +30,7 @@ from falcon_svc.triage.questions import (
 )
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.split import LEAST_ROWS, Cut
+from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
 
 KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 
@@ -36,6 +39,10 @@ N_SHOWN = 24
 
 N_DOUBTFUL = 4
 """Of these, samples in doubt; the others lie all over the class."""
+
+MOST_WRONG = 1
+ACCEPTING = 0.005
+"""Worth of accepting a class, per sample: it mends nothing, so it comes when little is left."""
 
 TEACHING = 0.3
 """Share of a class's doubtful samples that one page of answers puts right through the head."""
@@ -94,6 +101,8 @@ class Queue:
             *self._one(scene),
             *self._belong(scene),
             *self._place(scene),
+            *_coarse(scene),
+            *_accept(scene),
         ]
         worth = [question.gain * COVERAGE ** self._times(question) for question in made]
         order = np.argsort(-np.array(worth), kind="stable")[:most]
@@ -218,6 +227,42 @@ def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClas
     )
 
 
+def _coarse(scene: Scene) -> list[Question]:
+    """Suspected coarse labels that nobody has looked at; an answer is worth one sample."""
+    review, names = scene.review, scene.review.coarse_names
+    return [
+        CoarseRight(
+            text=f"Is the coarse label {names[review.coarse[row]]!r} right?",
+            gain=doubt,
+            sample=review.ids[row],
+            given=names[review.coarse[row]],
+            proposed=names[likely],
+        )
+        for row, (likely, doubt) in scene.suspects.items()
+        if not review.fixed[row] and review.coarse[row] == review.given_coarse[row] >= 0
+    ]
+
+
+def _accept(scene: Scene) -> list[Question]:
+    """Classes that nobody has accepted, with the samples that the stop rule asks to look at."""
+    found: list[Question] = []
+    for number in scene.numbers:
+        if scene.review.classes[number].status == "accepted":
+            continue
+        plan = sampling_plan(scene.size(number), most_wrong=MOST_WRONG)
+        shown = scene.shown(number)
+        found.append(
+            AcceptClass(
+                text=f"Is {shown.name!r} done? {plan.sentence()}",
+                gain=ACCEPTING * scene.size(number),
+                shown=shown,
+                look_at=scene.names(rows_to_look_at(scene.members(number), plan, seed=number)),
+                most_wrong=plan.most_wrong,
+            )
+        )
+    return found
+
+
 def _alike(scene: Scene, rows: np.ndarray) -> list[np.ndarray]:
     """Groups of up to 24 samples that lie together."""
     if len(rows) < LEAST_GROUP:
@@ -236,8 +281,8 @@ def _classes(question: Question) -> tuple[str, ...]:
             return (question.rest.class_id,)
         case Belong():
             return (question.to.class_id,)
-        case Place():
-            return ()
+        case AcceptClass():
+            return (question.shown.class_id,)
     return ()
 
 

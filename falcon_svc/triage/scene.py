@@ -6,7 +6,7 @@ correction; cuts of classes that did not change are kept from one scene to the n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,6 +57,8 @@ class Scene:
         Class number -> stability in [0, 1] where it was measured.
     cuts : dict, optional
         Of an earlier scene; filled here.
+    suspects : mapping, optional
+        Row whose coarse label looks wrong -> (coarse class that it looks like, probability).
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Scene:
         neighbors: IntArray,
         stability: dict[int, float],
         cuts: dict[bytes, Cut] | None = None,
+        suspects: Mapping[int, tuple[int, float]] | None = None,
     ) -> None:
+        self.suspects = suspects or {}
         self.review, self.placement = review, placement
         self.inputs, self.neighbors = inputs, neighbors
         self._stability = stability
