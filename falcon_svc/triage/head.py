@@ -33,12 +33,15 @@ from falcon_svc.discovery.training.samples import on_device
 from falcon_svc.discovery.training.warm_start import discriminant_start
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
-EPOCHS = 8
+EPOCHS = 10
 BATCH_SIZE = 512
-LEARNING_RATE = 5e-3
+LEARNING_RATE = 1e-2
 TEACHER_MOMENTUM = 0.9
 SAMPLED_NEIGHBORS = 6
 WEIGHT_FIXED = 4.0
+START = 8
+ENOUGH = 5
+WEIGHT_FREE = 0.3
 WEIGHT_NEIGHBOR = 0.5
 TEMPERATURE = 0.9
 MOST_METRIC_ROWS = 50_000
@@ -111,6 +114,9 @@ class Head:
         self.task, self.seed = task, seed
         self.inputs = self._inputs()
         known = self._taught()
+        count = np.bincount(task.fine[known][task.fixed[known]], minlength=len(task.relation))
+        free = ~task.fixed[known] & (count[task.fine[known]] >= ENOUGH)
+        known = np.concatenate([known[~free], np.repeat(known[task.fixed[known]], START - 1)])
         start = discriminant_start(
             *(self.inputs[known], task.fine[known], task.coarse[known]),
             (task.relation,),
@@ -143,7 +149,7 @@ class Head:
         mass = torch.zeros(task.relation.shape[::-1], dtype=torch.float64)
         labelled = torch.from_numpy(np.flatnonzero(task.coarse >= 0))
         coarse, inputs = torch.from_numpy(task.coarse.copy()), on_device(self.inputs, "cpu")
-        for rows in labelled.split(_CHUNK):
+        for rows in torch.split(labelled, _CHUNK):
             prob = torch.softmax(inputs[rows] @ self.teacher[0].T + self.teacher[1], dim=1)
             mass.index_add_(0, coarse[rows], prob.double())
         return np.asarray(mass.numpy().T / max(len(labelled), 1))
@@ -165,7 +171,7 @@ class Head:
             np.empty(n, np.float32),
         )
         inputs = on_device(self.inputs, "cpu")
-        for rows in torch.arange(n).split(_CHUNK):
+        for rows in torch.split(torch.arange(n), _CHUNK):
             scores = inputs[rows] @ self.teacher[0].T + self.teacher[1]
             prob = torch.softmax(self._masked(scores, rows.numpy()), dim=1)
             best = prob.topk(min(2, prob.shape[1]), dim=1)
@@ -225,7 +231,7 @@ class _Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - number / epochs)
         order = self.rows[torch.randperm(len(self.rows), generator=self.generator)]
-        for rows in order.split(BATCH_SIZE):
+        for rows in torch.split(order, BATCH_SIZE):
             loss = self._loss(rows, memory, soft)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -245,7 +251,7 @@ class _Loop:
         target = confidence_target(memory[rows], temperature=TEMPERATURE, soft_weight=soft)
         own = confidence_loss(log_prob, target)
         free = own + WEIGHT_NEIGHBOR * neighbor_loss(log_prob, memory[near])
-        return torch.where(self.fixed[rows], WEIGHT_FIXED * own, free).mean()
+        return torch.where(self.fixed[rows], WEIGHT_FIXED * own, WEIGHT_FREE * free).mean()
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -258,7 +264,7 @@ class _Loop:
         """The teacher's log-probabilities (N, M), with what a person said in their place."""
         weight, bias = self.head.teacher
         memory = torch.zeros(len(self.inputs), self.children.width)
-        for rows in self.rows.split(_CHUNK):
+        for rows in torch.split(self.rows, _CHUNK):
             scores = take_children(
                 self.inputs[rows] @ weight.T + bias, self.coarse[rows], self.children
             )

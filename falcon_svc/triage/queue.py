@@ -18,7 +18,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import expit
 
 from falcon_svc.triage.questions import (
+    AcceptClass,
     Belong,
+    CoarseRight,
     OneClass,
     Place,
     Question,
@@ -28,21 +30,26 @@ from falcon_svc.triage.questions import (
 )
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.split import LEAST_ROWS, Cut
+from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
+
+KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 
 N_SHOWN = 24
 """Samples on one page of a question."""
 
-N_DOUBTFUL = 10
+N_DOUBTFUL = 4
 """Of these, samples in doubt; the others lie all over the class."""
+
+MOST_WRONG = 1
+ACCEPTING = 0.005
+"""Worth of accepting a class, per sample: it mends nothing, so it comes when little is left."""
 
 TEACHING = 0.3
 """Share of a class's doubtful samples that one page of answers puts right through the head."""
 
 LEAST_GROUP = 3
 MOST_CANDIDATES = 5
-PLACED_AGAIN = 0.6
-"""Share of samples taken out of a class that the re-solve puts into the right one."""
-
+MOST_TARGETS = 15
 COVERAGE = 0.9
 """What each earlier question about a class leaves of the worth of the next."""
 
@@ -52,8 +59,11 @@ SAME_PRIOR = (-1.0, 0.45, 0.55)
 TWO_PRIOR = (1.6, -0.35, -3.4)
 """Log-odds of a cut being real: constant, per log crossing ratio, per stability."""
 
-PRIOR_ANSWERS = 4.0
-W = dict(same=1.0, one=1.0, belong=1.0, place=1.0)
+PRIOR_ANSWERS = 2.0
+W = {"same": 0.5, "one": 0.5, "belong": 1.0, "place": 1.0}
+
+PART_MOVED = 0.2
+"""Worth of moving a part to another class, relative to finding a class of its own."""
 
 
 @dataclass
@@ -91,6 +101,8 @@ class Queue:
             *self._one(scene),
             *self._belong(scene),
             *self._place(scene),
+            *_coarse(scene),
+            *_accept(scene),
         ]
         worth = [question.gain * COVERAGE ** self._times(question) for question in made]
         order = np.argsort(-np.array(worth), kind="stable")[:most]
@@ -106,10 +118,10 @@ class Queue:
                 track.observed += reply.choice == "same"
             case OneClass():
                 track.expected += question.gain / max(len(question.part), 1)
-                track.observed += reply.choice != "one"
+                track.observed += {"two": 1.0, "one": 0.0}.get(reply.choice, PART_MOVED)
             case Belong():
                 track.expected += question.gain
-                track.observed += PLACED_AGAIN * len(reply.marked)
+                track.observed += len(reply.marked) + len(reply.moved)
             case _:
                 pass
 
@@ -157,7 +169,7 @@ class Queue:
         """Per class: members in doubt and strangers that may belong, and members all over it."""
         found: list[Question] = []
         for number in scene.numbers:
-            rows, worth = scene.doubtful(number, PLACED_AGAIN)
+            rows, worth = scene.doubtful(number)
             rows, worth = rows[:N_DOUBTFUL], worth[:N_DOUBTFUL]
             spread = scene.spread(number, N_SHOWN - len(rows), leave_out=rows)
             samples = np.concatenate([rows, spread])
@@ -170,9 +182,15 @@ class Queue:
                         gain=gain * self.tracks["belong"].factor * W["belong"],
                         to=shown,
                         samples=scene.names(samples),
+                        candidates=self._targets(scene, number),
                     )
                 )
         return found
+
+    def _targets(self, scene: Scene, number: int) -> tuple[Shown, ...]:
+        """Other classes that a sample may be dragged onto, nearest first."""
+        near = scene.candidates(scene.members(number), MOST_TARGETS + 1)
+        return tuple(scene.shown(other) for other in near if other != number)
 
     def _place(self, scene: Scene) -> list[Question]:
         """Groups of samples that were taken out of the same class and look alike."""
@@ -192,9 +210,6 @@ class Queue:
         return found
 
 
-KINDS = ("same", "one", "belong", "place", "coarse", "accept")
-
-
 def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClass:
     shown = scene.shown(number)
     rest, part = cut.parts[0], cut.parts[1]
@@ -210,6 +225,42 @@ def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClas
             if other != number
         ),
     )
+
+
+def _coarse(scene: Scene) -> list[Question]:
+    """Suspected coarse labels that nobody has looked at; an answer is worth one sample."""
+    review, names = scene.review, scene.review.coarse_names
+    return [
+        CoarseRight(
+            text=f"Is the coarse label {names[review.coarse[row]]!r} right?",
+            gain=doubt,
+            sample=review.ids[row],
+            given=names[review.coarse[row]],
+            proposed=names[likely],
+        )
+        for row, (likely, doubt) in scene.suspects.items()
+        if not review.fixed[row] and review.coarse[row] == review.given_coarse[row] >= 0
+    ]
+
+
+def _accept(scene: Scene) -> list[Question]:
+    """Classes that nobody has accepted, with the samples that the stop rule asks to look at."""
+    found: list[Question] = []
+    for number in scene.numbers:
+        if scene.review.classes[number].status == "accepted":
+            continue
+        plan = sampling_plan(scene.size(number), most_wrong=MOST_WRONG)
+        shown = scene.shown(number)
+        found.append(
+            AcceptClass(
+                text=f"Is {shown.name!r} done? {plan.sentence()}",
+                gain=ACCEPTING * scene.size(number),
+                shown=shown,
+                look_at=scene.names(rows_to_look_at(scene.members(number), plan, seed=number)),
+                most_wrong=plan.most_wrong,
+            )
+        )
+    return found
 
 
 def _alike(scene: Scene, rows: np.ndarray) -> list[np.ndarray]:
@@ -230,8 +281,8 @@ def _classes(question: Question) -> tuple[str, ...]:
             return (question.rest.class_id,)
         case Belong():
             return (question.to.class_id,)
-        case Place():
-            return ()
+        case AcceptClass():
+            return (question.shown.class_id,)
     return ()
 
 

@@ -6,7 +6,7 @@ correction; cuts of classes that did not change are kept from one scene to the n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +24,7 @@ N_EXEMPLARS = 9
 UNKNOWN_STABILITY = 0.7
 MOST_PAIRS = 3
 TAUGHT = 24
+LEAST_RIVAL = 0.35
 _TINY = 1e-3
 
 
@@ -56,6 +57,8 @@ class Scene:
         Class number -> stability in [0, 1] where it was measured.
     cuts : dict, optional
         Of an earlier scene; filled here.
+    suspects : mapping, optional
+        Row whose coarse label looks wrong -> (coarse class that it looks like, probability).
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class Scene:
         neighbors: IntArray,
         stability: dict[int, float],
         cuts: dict[bytes, Cut] | None = None,
+        suspects: Mapping[int, tuple[int, float]] | None = None,
     ) -> None:
+        self.suspects = suspects or {}
         self.review, self.placement = review, placement
         self.inputs, self.neighbors = inputs, neighbors
         self._stability = stability
@@ -184,20 +189,21 @@ class Scene:
         mean = flat / np.maximum(self._sizes, 1)[:, None]
         return np.asarray(mean + mean.T, np.float32)
 
-    def doubtful(self, number: int, again: float) -> tuple[IntArray, FloatArray]:
+    def doubtful(self, number: int) -> tuple[IntArray, FloatArray]:
         """Return rows worth asking about for a class, and what each is worth, largest first.
 
         Members in doubt, and samples whose second best class it is; those that a person settled
-        are left out. Taking out a wrong member is worth `again` of putting a sample right.
+        are left out.
         """
         review, placed = self.review, self.placement
         inside = (review.fine == number) & ~review.fixed
         outside = (placed.runner_up == number) & (review.fine != number) & ~review.fixed
+        outside &= placed.rival > LEAST_RIVAL
         parents = review.classes[number].parents
         outside &= np.isin(review.coarse, parents)
         still = placed.fine == number
         doubt = np.where(still, 1 - placed.confidence, 1 - placed.rival)
-        worth = np.where(inside, again * doubt, np.where(outside, placed.rival, 0.0))
+        worth = np.where(inside, doubt, np.where(outside, placed.rival, 0.0))
         rows = np.flatnonzero(worth > _TINY)
         rows = rows[[number not in review.excluded.get(row, ()) for row in rows.tolist()]]
         order = np.argsort(-worth[rows], kind="stable")
@@ -214,14 +220,14 @@ class Scene:
         """Return the expected number of wrong samples of a class, less the more it was shown."""
         rows = self.members(number)
         doubt = 1 - self.placement.confidence[rows[~self.review.fixed[rows]]]
-        return float(doubt.sum()) / (1 + self.review.fixed[rows].sum() / TAUGHT)
+        return float(doubt.sum()) / (1 + int(self.review.fixed[rows].sum()) / TAUGHT)
 
     def homeless(self) -> list[IntArray]:
-        """Return groups of rows that a person took out of a class and that nobody placed."""
-        groups: dict[tuple[int, frozenset[int]], list[int]] = {}
-        for row, barred in self.review.excluded.items():
+        """Return per coarse class the rows that a person took out and that nobody placed."""
+        groups: dict[int, list[int]] = {}
+        for row in self.review.excluded:
             if not self.review.fixed[row]:
-                groups.setdefault((int(self.review.coarse[row]), barred), []).append(row)
+                groups.setdefault(int(self.review.coarse[row]), []).append(row)
         return [np.array(rows, np.int64) for rows in groups.values()]
 
     def candidates(self, rows: IntArray, most: int) -> list[int]:

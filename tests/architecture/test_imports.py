@@ -49,6 +49,9 @@ BELOW = {
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
         *("settings", "storage"),
     ),
+    "triage": (
+        *("core", "data", "discovery", "durable", "neighbors", "solver", "result"),
+    ),
     "settings": (),
     "encoder_files": ("settings",),
     "storage": (),
@@ -64,11 +67,11 @@ BELOW = {
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
         *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
-        *("client", "service", "settings", "storage"),
+        *("client", "service", "settings", "storage", "triage"),
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("hierarchy", "result", "service", "settings"),
+        *("hierarchy", "result", "service", "settings", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
