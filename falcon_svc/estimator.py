@@ -207,6 +207,12 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if values.dtype.kind not in "OUSbiuf":
             raise InputError(f"Expected coarse labels, found values of type {values.dtype}.")
         names = as_strings(values, what="coarse", where="predict")
+        known = {*self.predictor_.sources[0][1], "", "-1", "nan"}
+        if unknown := next((name for name in names if name not in known), None):
+            raise InputError(
+                f"Expected coarse labels that the fit has seen, found {unknown[:60]!r}; give None "
+                "where a label is unknown."
+            )
         return [None if name in ("", "-1", "nan") else name for name in names]
 
 
