@@ -121,6 +121,8 @@ PREDICTION: Example = {
     "coarse": "owls",
     "coarse_confidence": 0.99,
     "abstained": False,
+    "label_unknown": False,
+    "distance": 0.41,
 }
 GRAPH: Example = {
     "directed": True,
@@ -194,8 +196,12 @@ EXAMPLES: dict[str, Example] = {
     "RelationOut": RELATION,
     "CheckOut": CHECK,
     "VerificationOut": {"ok": True, "checks": [CHECK]},
-    "PredictIn": {"vectors": [[0.25, -1.5], [0.0, 2.0]], "coarse": ["owls", None]},
-    "PredictOut": {"predictions": [PREDICTION]},
+    "PredictIn": {
+        "vectors": [[0.25, -1.5], [0.0, 2.0]],
+        "coarse": ["owls", None],
+        "columns": ["wing", "beak"],
+    },
+    "PredictOut": {"predictions": [PREDICTION], "notes": []},
     "Capabilities": {
         "version": "0.1.0",
         "formats": [".npz", ".csv"],

@@ -118,12 +118,12 @@ def predict(
     import pyarrow as pa
 
     from falcon_svc.cli.show import warn
-    from falcon_svc.data import load_new
+    from falcon_svc.data import load_new_samples
     from falcon_svc.data.new_labels import labels_by_source
     from falcon_svc.types import Reading
 
     given = {} if coarse_column is None else {"coarse_column": coarse_column}
-    dataset = load_new(source, None, Reading(), given)
+    dataset = load_new_samples(source, None, Reading(), given)
     with _service(url, key) as falcon:
         found = falcon.predict(
             job_id,

@@ -35,6 +35,7 @@ from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
 from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.features import check_differ
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
@@ -254,7 +255,9 @@ def _encoded(
     encoder: Encoder, dataset: CoarseDataset, run: EncoderRun, recorder: Recorder
 ) -> FloatArray:
     with recorder.stage("features", total=len(dataset)):
-        return encode(encoder, dataset, run).vectors
+        vectors = encode(encoder, dataset, run).vectors
+    check_differ(vectors)
+    return vectors
 
 
 def _structure(
