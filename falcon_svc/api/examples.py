@@ -86,6 +86,7 @@ SAMPLE: Example = {
 }
 FINE_CLASS: Example = {
     "id": 3,
+    "name": "like img-0017",
     "coarse": {"coarse": "owls"},
     "size": 31,
     "mean_confidence": 0.94,
@@ -136,7 +137,8 @@ GRAPH: Example = {
         {
             "id": "fine/3",
             "kind": "fine",
-            "label": "3",
+            "label": "3 like img-0017",
+            "name": "like img-0017",
             "size": 31,
             "mean_confidence": 0.94,
             "stability": 0.88,

@@ -13,6 +13,7 @@ class FineClass(BaseModel):
     """A fine class."""
 
     id: int
+    name: str = Field(description="A readable working name, unlike every other class's.")
     coarse: dict[str, str] = Field(description="Label source -> coarse class.")
     size: int
     mean_confidence: float

@@ -43,12 +43,12 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE or onnx:FILE.",
+        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE, onnx:FILE, text[:DIR].",
     ),
 ]
 AllowDownload = Annotated[
     bool,
-    typer.Option("--allow-download", help="Let timm or torchvision fetch weights without @FILE."),
+    typer.Option("--allow-download", help="Let timm, torchvision or text:NAME fetch weights."),
 ]
 TrainEncoder = Annotated[
     bool,

@@ -74,7 +74,7 @@ def opened(
     from falcon_svc.data import load_dataset
 
     check_replaceable(directory, over=over)
-    dataset = load_dataset(source, config.data)
+    dataset = load_dataset(source, config.reading)
     if not quiet:
         warn([note.text for note in dataset.reading.notes])
         _tell_skipped([f"{skip.id}: {skip.reason}" for skip in dataset.skipped])

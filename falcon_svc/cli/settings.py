@@ -69,7 +69,7 @@ def data_config(flags: Flags) -> DataConfig:
     from falcon_svc.data import DataConfig
 
     if flags.config is not None:
-        return discovery_config(flags).data
+        return discovery_config(flags).reading
     return DataConfig(**flag_tables(flags).get("data", {}))
 
 

@@ -171,6 +171,7 @@ class FineClass(TypedDict):
     """A fine class."""
 
     id: int
+    name: str
     coarse: dict[str, str]
     size: int
     mean_confidence: float

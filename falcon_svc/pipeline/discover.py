@@ -11,7 +11,7 @@ it to the same result.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +33,10 @@ from falcon_svc.discovery.training.trained_head import TrainedHead
 from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
-from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
+from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
+from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
@@ -49,7 +50,13 @@ from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
 from falcon_svc.result.files import FEATURES, features_file, write_discovery
 from falcon_svc.result.reach import Reach
-from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
+from falcon_svc.result.record import (
+    CountEstimate,
+    Discovery,
+    FineClass,
+    SharedPair,
+    SourceRelation,
+)
 from falcon_svc.types import (
     UNLABELLED,
     CoarseDataset,
@@ -191,7 +198,11 @@ def discover(
         inputs = space.apply(features)
     with recorder.stage("assignments", total=1):
         assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
-        classes = describe_classes(inputs, assignments, dataset.sources, head.relations, stability)
+        classes = _named(
+            describe_classes(inputs, assignments, dataset.sources, head.relations, stability),
+            assignments.fine,
+            dataset,
+        )
         shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
         map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
@@ -213,12 +224,21 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
-        notes=dataset.reading.notes,
+        notes=(*dataset.reading.notes, *notes_of(encoder, dataset)),
         features=dataset.reading.features,
         left_out=dataset.reading.left_out,
     )
-    model = _model(space, head, dataset, config, features, assignments.fine)
+    model = _model(space, head, dataset, config, encoder, features, assignments.fine)
     return Run(discovery, model, encoder, features)
+
+
+def _named(
+    classes: tuple[FineClass, ...], fine: IntArray, dataset: CoarseDataset
+) -> tuple[FineClass, ...]:
+    """Return the classes with their working names."""
+    parents = np.array([one.coarse[dataset.coarse.name] for one in classes], np.int64)
+    names = name_classes(dataset, fine, parents, [one.medoids for one in classes])
+    return tuple(replace(one, name=name) for one, name in zip(classes, names, strict=True))
 
 
 def _overlaps(
@@ -332,6 +352,7 @@ def _model(
     head: TrainedHead,
     dataset: CoarseDataset,
     config: DiscoveryConfig,
+    encoder: Encoder,
     features: FloatArray,
     fine: IntArray,
 ) -> DiscoveryModel:
@@ -344,4 +365,5 @@ def _model(
         encoder=config.encoder.name,
         reading=dataset.reading,
         reach=Reach.of(features, fine),
+        text_encoder=encoder.spec if dataset.kind == "texts" else None,
     )

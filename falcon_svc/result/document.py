@@ -88,6 +88,7 @@ def read_classes(document: Record, ids: Sequence[str]) -> tuple[FineClass, ...]:
                 source: tuple(index[source][name] for name in parents)
                 for source, parents in record.get("also_in", {}).items()
             },
+            name=record.get("name", ""),
         )
         for record in document["classes"]
     )
@@ -254,6 +255,7 @@ def _shared_pair(pair: SharedPair, discovery: Discovery) -> Record:
 def _fine_class(fine: FineClass, names: Mapping[str, Sequence[str]], ids: Sequence[str]) -> Record:
     return {
         "id": fine.id,
+        "name": fine.name,
         "coarse": {source: names[source][k] for source, k in fine.coarse.items()},
         "size": fine.size,
         "mean_confidence": fine.mean_confidence,

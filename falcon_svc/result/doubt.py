@@ -30,4 +30,4 @@ def border_rows(discovery: Discovery, fine: int) -> IntArray:
 def suspect_rows(discovery: Discovery, fine: int) -> IntArray:
     """Return the rows of a class whose coarse label looks wrong, the strongest case first."""
     rows = discovery.suspects
-    return rows[discovery.assignments.fine[rows] == fine]
+    return np.asarray(rows[discovery.assignments.fine[rows] == fine], np.int64)

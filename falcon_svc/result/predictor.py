@@ -77,6 +77,8 @@ class Predictor:
         counts, columns of labels and ids.
     encoder
         The encoder that made the features; new samples must come from the same.
+    text_encoder
+        What made vectors of texts, digest included; None where the samples were none.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -84,6 +86,7 @@ class Predictor:
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     reading: Reading = field(default_factory=Reading)
     encoder: str = "none"
+    text_encoder: str | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Predictor:
@@ -116,6 +119,7 @@ class Predictor:
                 sources=tuple((s["name"], tuple(s["classes"])) for s in record["sources"]),
                 reading=stored_reading(record, tensors),
                 encoder=record["encoder"],
+                text_encoder=record.get("text_encoder"),
             )
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StorageError(

@@ -70,6 +70,9 @@ class FineClass:
         (mean best Jaccard overlap); None when it was not measured.
     also_in
         Further parents: source name -> coarse class indices; only sources where there are some.
+    name
+        A readable working name of plain letters, unlike every other class's; empty in results of
+        before.
     """
 
     id: int
@@ -79,6 +82,12 @@ class FineClass:
     medoids: tuple[int, ...]
     stability: float | None
     also_in: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """Number and name."""
+        return f"{self.id} {self.name}".rstrip()
 
 
 @dataclass(frozen=True)

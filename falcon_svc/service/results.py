@@ -113,6 +113,7 @@ def _class(found: Discovery, class_id: int) -> Record:
     names = {source.name: source.names for source in found.sources}
     return {
         "id": fine.id,
+        "name": fine.name,
         "coarse": {source: names[source][k] for source, k in fine.coarse.items()},
         "size": fine.size,
         "mean_confidence": fine.mean_confidence,

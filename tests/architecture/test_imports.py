@@ -39,9 +39,11 @@ BELOW = {
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
     ),
+    "naming": (),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
     "pipeline": (
-        *(*COMPUTE, "checkpoint", "config", "data", "durable", "report", "result", "threads"),
+        *(*COMPUTE, "checkpoint", "config", "data", "durable", "naming", "report", "result"),
+        "threads",
     ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
