@@ -32,6 +32,9 @@ class ReadingOptions(BaseModel):
         default_factory=dict,
         description="Further label sources, NAME -> COLUMN; empty = every column coarse_NAME.",
     )
+    restrict_to: tuple[str, ...] = Field(
+        (), description="Coarse classes (first source) whose samples are read; empty = all."
+    )
     fine_column: str = Field("fine", description="Column of the fine truth; read by evaluate only.")
     id_column: str | None = Field(
         None,

@@ -305,14 +305,14 @@ def _search(
     """Neighbors by direction from the mean of the own coarse class, per source."""
     return tuple(
         search_neighbors(
-            centred(inputs, source.labels + 1),
-            source,
+            centred(inputs, cells.labels + 1),
+            cells,
             N_NEIGHBORS,
             seed=seed,
             device=device,
             progress=lambda done, _: progress.advance(done, {}),
         )
-        for source in sources
+        for cells in (source.cells().source for source in sources)
     )
 
 
