@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from falcon_svc.count_recipe import CountRecipe
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -169,6 +172,10 @@ class Reading:
         What to know before trusting a result.
     scaling
         What was fitted and applied to the vectors; None for ``scale = "none"``.
+    vector_column, obsm_key
+        Which column or embedding the vectors are, where they are one; "X" for counts.
+    counts
+        How counts of genes became the vectors; None where they were vectors already.
     """
 
     coarse_columns: tuple[tuple[str, str], ...] = ()
@@ -177,6 +184,9 @@ class Reading:
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[Note, ...] = ()
     scaling: Scaling | None = None
+    vector_column: str | None = None
+    obsm_key: str | None = None
+    counts: CountRecipe | None = None
     text_column: str | None = None
 
 
@@ -203,6 +213,8 @@ class CoarseDataset:
         Rows that were left out on reading.
     reading
         How it was read: columns used and left out, notes, scaling.
+    rows
+        (N,) the file's row of each sample, counted from 0; None = all rows in order.
     """
 
     vectors: FloatArray | None
@@ -213,6 +225,7 @@ class CoarseDataset:
     texts: tuple[str, ...] | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
     reading: Reading = field(default_factory=Reading)
+    rows: IntArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)

@@ -110,6 +110,11 @@ RELATION: Example = {
         "gap": 0.0,
     },
 }
+CHECK: Example = {
+    "name": "relation of coarse",
+    "ok": True,
+    "text": "The optimal solve is proven by prices, and a second solver's bound is 0.83.",
+}
 PREDICTION: Example = {
     "fine": 3,
     "confidence": 0.97,
@@ -187,6 +192,8 @@ EXAMPLES: dict[str, Example] = {
     },
     "Count": COUNT,
     "RelationOut": RELATION,
+    "CheckOut": CHECK,
+    "VerificationOut": {"ok": True, "checks": [CHECK]},
     "PredictIn": {"vectors": [[0.25, -1.5], [0.0, 2.0]], "coarse": ["owls", None]},
     "PredictOut": {"predictions": [PREDICTION]},
     "Capabilities": {

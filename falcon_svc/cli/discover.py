@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.adding import AddTo, Overwrite, check_add_to
+from falcon_svc.cli.explore import explore as show_totals
 from falcon_svc.cli.runs import run_discovery
 from falcon_svc.cli.settings import Flags, discovery_config
 from falcon_svc.cli.summary import print_summary, summarise
@@ -42,12 +44,16 @@ def discover(
     seed: options.Seed = None,
     device: options.DeviceFlag = None,
     resume: options.Resume = False,
+    explore: options.Explore = False,
     coarse_column: options.CoarseColumn = None,
     label_source: options.LabelSources = None,
+    add_to: AddTo = None,
+    overwrite: Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Find the fine classes of INPUT and write them to DIR."""
+    check_add_to(source, add_to, overwrite=overwrite)
     flags = Flags(
         config=config,
         n_fine=n_fine,
@@ -61,7 +67,17 @@ def discover(
         device=device.value if device else None,
     )
     directory = out.absolute()
-    found = run_discovery(source, directory, discovery_config(flags), resume=resume, quiet=quiet)
+    if explore and resume:
+        raise ConfigError(
+            "Expected --explore or --resume, found both; --explore always begins anew, leave "
+            "--resume out."
+        )
+    if explore:
+        show_totals(source, directory, flags, quiet=quiet, as_json=as_json)
+        return
+    found = run_discovery(
+        source, directory, discovery_config(flags), resume=resume, quiet=quiet, add_to=add_to
+    )
     _show(summarise(found, directory), quiet=quiet, as_json=as_json)
 
 

@@ -1,6 +1,6 @@
 """The door of the command line: all commands, and errors as one sentence with an exit code.
 
-Exit codes: 0 done, 1 `falcon validate` or `falcon doctor` found something wrong, 2 anything else
+Exit codes: 0 done, 1 `falcon validate`, `verify` or `doctor` found something wrong, 2 anything else
 that the user can mend, 130 interrupted.
 """
 
@@ -23,6 +23,7 @@ from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
 from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.validate import validate
+from falcon_svc.cli.verify import verify
 from falcon_svc.errors import FULL, NO_SPACE, FalconError
 
 BAD_INPUT = 2
@@ -40,7 +41,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (discover, pretrain, validate, evaluate, predict, demo, serve, worker, doctor):
+COMMANDS = (
+    *(discover, pretrain, validate, evaluate, predict, verify, demo),
+    *(serve, worker, doctor),
+)
+for command in COMMANDS:
     app.command()(command)
 app.command(context_settings=PASS_ON)(bench)
 for group in (keys, remote):

@@ -63,6 +63,10 @@ DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Where to tr
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint of a stopped run.")
 ]
+Explore = Annotated[
+    bool,
+    typer.Option("--explore", help="Show several totals to choose from; train no head."),
+]
 CoarseColumn = Annotated[
     str | None, typer.Option("--coarse-column", metavar="NAME", help="Column of coarse labels.")
 ]

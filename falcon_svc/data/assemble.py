@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from falcon_svc.count_recipe import CountRecipe
 from falcon_svc.data.column_figures import ColumnFigures
 from falcon_svc.data.column_names import COARSE_NAMES, Roles
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.conform import conformed
+from falcon_svc.data.conform import by_recipe, conformed
 from falcon_svc.data.identity import Ids, id_notes, read_ids
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
+from falcon_svc.data.new_labels import missing_sources, no_labels
 from falcon_svc.data.refusal import Finding, quoted, refusal
 from falcon_svc.data.scaling import fit_scaling
 from falcon_svc.data.source import Samples, Source, check_column, flat_column, rows_of
@@ -54,6 +56,7 @@ class Draft:
     label_notes: tuple[Note, ...]
     config: DataConfig
     like: Reading | None = None
+    recipe: CountRecipe | None = None
 
     @property
     def origin(self) -> list[int]:
@@ -78,7 +81,7 @@ class Draft:
     def notes(self) -> tuple[Note, ...]:
         """Everything that a person should know."""
         found = [*self.samples.notes, *self.label_notes, *id_notes(self.ids)]
-        if self.figures is not None and self.vectors is not None:
+        if self.like is None and self.figures is not None and self.vectors is not None:
             found += vector_notes(
                 self.vectors, self.figures, self.samples.names, self.sources, self.config.scale
             )
@@ -94,7 +97,7 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         What cannot be put down to single rows.
     """
     roles = coarse_roles(source, config)
-    samples = source.samples()
+    samples, recipe = by_recipe(source.samples(), like, config, source.where)
     if like is not None:
         samples = conformed(samples, like, source.where)
     vectors, problems = _vectors(samples, source, config)
@@ -109,7 +112,8 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
             where=source.where,
             config=config,
         )
-        unfit = None if name in roles.chosen else _unfit(name, encoded.names, n)
+        free = name in roles.chosen or not config.require_labels
+        unfit = None if free else _unfit(name, encoded.names, n)
         if unfit is not None:
             notes.append(Note("source_left_out", unfit))
             left_out.append((column, "no labels: see the note"))
@@ -118,7 +122,8 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         notes += encoded.notes
         sources.append(to_source(name, encoded, where=source.where, config=config))
         columns.append((name, column))
-    notes += _unlabelled(sources)
+    sources = sources or [no_labels(n)]
+    notes += _unlabelled(sources) if config.require_labels else ()
     ids = read_ids(source, config, samples.kept, n)
     problems += id_findings(ids.values, config)
     texts = _texts(source, samples.text_column or roles.text_column, samples.kept, n)
@@ -138,6 +143,7 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         tuple(notes),
         config,
         like,
+        recipe,
     )
 
 
@@ -158,7 +164,20 @@ def finish(found: Draft) -> CoarseDataset:
         texts=None if found.texts is None else tuple(found.texts),
         skipped=found.samples.skipped,
         reading=reading,
+        rows=None if found.samples.kept is None else np.flatnonzero(found.samples.kept),
     )
+
+
+def new_samples(source: Source, config: DataConfig, like: Reading) -> CoarseDataset:
+    """Return samples for a model, with the label sources that it knows; see `load_new`."""
+    found = draft(source, config, like)
+    wanted = tuple(name for name, _ in like.coarse_columns)
+    there = tuple(s.name for s in found.sources if s.names)
+    notes = (*found.label_notes, *missing_sources(wanted, there))
+    known = tuple(s for s in found.sources if not wanted or s.name in wanted) or (
+        no_labels(len(found.ids.values)),
+    )
+    return finish(replace(found, sources=known, label_notes=notes))
 
 
 def reading_of(found: Draft) -> Reading:
@@ -173,6 +192,9 @@ def reading_of(found: Draft) -> Reading:
         left_out=found.samples.left_out,
         notes=found.notes,
         scaling=scaling,
+        vector_column=found.samples.vector_column,
+        obsm_key=found.samples.obsm_key,
+        counts=found.recipe,
         text_column=found.samples.text_column,
     )
 
@@ -186,7 +208,7 @@ def coarse_roles(source: Source, config: DataConfig) -> Roles:
         A column that is not there; the message lists those that are.
     """
     roles = Roles.of(source.columns(), config)
-    if not roles.sources:
+    if not roles.sources and config.require_labels:
         check_column(source, COARSE_NAMES[0], "the coarse labels", "coarse_column")
     for _, column in roles.sources:
         check_column(source, column, "coarse labels", "coarse_column or label_sources")
@@ -215,13 +237,14 @@ def _vectors(
 
 
 def _check_rows(n: int, where: str, config: DataConfig) -> None:
-    if not 2 <= n <= config.max_rows:
+    least = 2 if config.require_labels else 1
+    if not least <= n <= config.max_rows:
         raise refusal(
-            f"2 to {config.max_rows:,} samples",
+            f"{least} to {config.max_rows:,} samples",
             f"{n:,}",
             where=where,
             remedy="give a data set with samples of at least two coarse classes",
-            code="no_data" if n < 2 else "too_many_rows",
+            code="no_data" if n < least else "too_many_rows",
         )
 
 

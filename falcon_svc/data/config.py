@@ -87,6 +87,9 @@ class ReadingOptions(BaseModel):
 class DataConfig(ReadingOptions):
     """What to read from a data set, and the limits it must keep: these are the operator's."""
 
+    require_labels: bool = Field(
+        True, description="Refuse samples without a column of coarse labels; false for prediction."
+    )
     follow_links: bool = Field(
         False, description="Read what links in a folder of images point at, also outside of it."
     )

@@ -266,7 +266,8 @@ def to_source(name: str, encoded: Encoded, *, where: str, config: DataConfig) ->
 
 def class_problem(name: str, encoded: Encoded, where: str, config: DataConfig) -> InputError | None:
     """Return what is wrong with the number of classes."""
-    if 2 <= len(encoded.names) <= config.max_classes:
+    least = 2 if config.require_labels else 0
+    if least <= len(encoded.names) <= config.max_classes:
         return None
     return refusal(
         f"2 to {config.max_classes:,} coarse classes in {quoted(name)}",

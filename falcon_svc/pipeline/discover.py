@@ -32,7 +32,7 @@ from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.discovery.training.trained_head import TrainedHead
 from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
-from falcon_svc.durable.atomic_directory import check_replaceable
+from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
 from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.joint.train import FrozenStart
@@ -48,7 +48,8 @@ from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
-from falcon_svc.result.files import write_discovery
+from falcon_svc.result.files import FEATURES, features_file, write_discovery
+from falcon_svc.result.reach import Reach
 from falcon_svc.result.record import (
     CountEstimate,
     Discovery,
@@ -64,6 +65,7 @@ from falcon_svc.types import (
     LabelSource,
     Neighbors,
 )
+from solver import proof_bytes
 
 N_NEIGHBORS = 20
 
@@ -115,7 +117,8 @@ def discover_to(
         shutil.rmtree(work_dir, ignore_errors=True)
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     page = render_report(run.discovery, dataset, run.features)
-    write_discovery(directory, run.discovery, model_files=run.model_files(), report_html=page)
+    kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
+    write_discovery(directory, run.discovery, model_files=kept, report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     return run.discovery
 
@@ -148,7 +151,7 @@ def discover(
         sample = np.asarray(features[rows])
         space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
         inputs = space.apply(features)
-    neighbors = _neighbors(inputs, believed.sources, config.seed, recorder)
+    neighbors = _neighbors(inputs, believed.sources, config.seed, device, recorder)
     train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
 
@@ -185,7 +188,7 @@ def discover(
             frozen,
             dataset,
             config,
-            lambda inputs: _search(inputs, believed.sources, config.seed, Silent()),
+            lambda inputs: _search(inputs, believed.sources, config.seed, device, Silent()),
             device=device,
             work_dir=work_dir,
             recorder=recorder,
@@ -222,8 +225,10 @@ def discover(
         label_noise=label_noise,
         shared_pairs=shared_pairs,
         notes=(*dataset.reading.notes, *notes_of(encoder, dataset)),
+        features=dataset.reading.features,
+        left_out=dataset.reading.left_out,
     )
-    model = _model(space, head, dataset, config, encoder)
+    model = _model(space, head, dataset, config, encoder, features, assignments.fine)
     return Run(discovery, model, encoder, features)
 
 
@@ -277,14 +282,22 @@ def _structure(
 
 
 def _neighbors(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, recorder: Recorder
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    recorder: Recorder,
 ) -> tuple[Neighbors, ...]:
     with recorder.stage("neighbors", total=len(inputs) * len(sources)):
-        return _search(inputs, sources, seed, recorder.progress)
+        return _search(inputs, sources, seed, device, recorder.progress)
 
 
 def _search(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, progress: Progress
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    progress: Progress,
 ) -> tuple[Neighbors, ...]:
     """Neighbors by direction from the mean of the own coarse class, per source."""
     return tuple(
@@ -293,6 +306,7 @@ def _search(
             source,
             N_NEIGHBORS,
             seed=seed,
+            device=device,
             progress=lambda done, _: progress.advance(done, {}),
         )
         for source in sources
@@ -304,7 +318,7 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
         SourceRelation(
             source=source.name,
             coarse_names=source.names,
-            relation=solution.relation,
+            relation=relation,
             regret=solution.regret.astype(np.float32),
             status=solution.status,
             method=solution.method,
@@ -313,8 +327,9 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
             gap=solution.gap,
             seconds=solution.seconds,
             certificate=solution.certificate,
+            proof=proof_bytes(solution),
         )
-        for source, solution in zip(sources, head.solutions, strict=True)
+        for source, relation, solution in zip(sources, head.relations, head.solutions, strict=True)
     )
 
 
@@ -338,6 +353,8 @@ def _model(
     dataset: CoarseDataset,
     config: DiscoveryConfig,
     encoder: Encoder,
+    features: FloatArray,
+    fine: IntArray,
 ) -> DiscoveryModel:
     return DiscoveryModel(
         space=space,
@@ -346,8 +363,7 @@ def _model(
         relations=head.relations,
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=config.encoder.name,
-        features=dataset.reading.features,
-        scaling=dataset.reading.scaling,
-        text_column=dataset.reading.text_column,
+        reading=dataset.reading,
+        reach=Reach.of(features, fine),
         text_encoder=encoder.spec if dataset.kind == "texts" else None,
     )

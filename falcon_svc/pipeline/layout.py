@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.decomposition import PCA
 
+from falcon_svc.threads import threads_for
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 MAX_POINTS = 4_000
@@ -32,6 +33,7 @@ def draw_map(inputs: FloatArray, source: LabelSource, *, seed: int) -> tuple[Int
     points = np.asarray(inputs[rows])
     dim = min(2, *points.shape)
     flat = np.zeros((len(rows), 2), np.float32)
-    with np.errstate(invalid="ignore"):  # no variance at all: its shares are 0 / 0
+    few = threads_for(2.0 * dim * points.size)
+    with few, np.errstate(invalid="ignore"):  # no variance at all: its shares are 0 / 0
         flat[:, :dim] = PCA(dim, random_state=0).fit_transform(points)
     return rows, flat

@@ -15,7 +15,6 @@ from falcon_svc.report import figures
 from falcon_svc.report.blocks import figure, folded, section, table
 from falcon_svc.report.cards import class_link
 from falcon_svc.report.evidence import (
-    BORDER_MARGIN,
     Evidence,
     mixups,
     share_of_border_samples,
@@ -24,6 +23,7 @@ from falcon_svc.report.evidence import (
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import is_drawable, radial_tree
 from falcon_svc.report.html import Html, element
+from falcon_svc.result.doubt import BORDER_MARGIN
 from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.result.words import count_of, duration, memory, number, percent, verdict
 from falcon_svc.types import SkippedRow
@@ -241,10 +241,22 @@ def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
         "How it was made",
         text,
         costs,
+        _features(discovery),
         folded("Settings", config),
         folded("Versions", versions),
         _skipped_rows(skipped) if skipped else None,
     )
+
+
+def _features(discovery: Discovery) -> Html | None:
+    """The columns that were used and those that were not; None where columns have no names."""
+    if not discovery.features and not discovery.left_out:
+        return None
+    used = ((name, "used") for name in discovery.features or ())
+    out = ((name, f"left out: {why}") for name, why in discovery.left_out)
+    n_used, n_out = len(discovery.features or ()), len(discovery.left_out)
+    title = f"Columns: {count_of(n_used, 'feature')} used, {n_out} left out"
+    return folded(title, table(("column", "what became of it"), (*out, *used)))
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -49,6 +49,8 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
         "shared_pairs": [_shared_pair(pair, discovery) for pair in discovery.shared_pairs],
         "notes": [asdict(note) for note in discovery.notes],
+        "features": None if discovery.features is None else list(discovery.features),
+        "left_out": [{"column": name, "why": why} for name, why in discovery.left_out],
         "stages": [asdict(stage) for stage in discovery.stages],
         "config": dict(discovery.config),
         "versions": dict(discovery.versions),
@@ -92,7 +94,9 @@ def read_classes(document: Record, ids: Sequence[str]) -> tuple[FineClass, ...]:
     )
 
 
-def read_relation(document: Record, record: Record, regret: FloatArray) -> SourceRelation:
+def read_relation(
+    document: Record, record: Record, regret: FloatArray, proof: bytes
+) -> SourceRelation:
     """Return one source's relation, rebuilt from its edges."""
     names = tuple(record["coarse_names"])
     index = {name: k for k, name in enumerate(names)}
@@ -104,7 +108,12 @@ def read_relation(document: Record, record: Record, regret: FloatArray) -> Sourc
     for name in ("objective", "bound", "gap"):
         solve[name] = math.inf if solve[name] is None else solve[name]
     return SourceRelation(
-        source=record["source"], coarse_names=names, relation=relation, regret=regret, **solve
+        source=record["source"],
+        coarse_names=names,
+        relation=relation,
+        regret=regret,
+        proof=proof,
+        **solve,
     )
 
 
@@ -151,6 +160,17 @@ def read_shared_pairs(document: Record) -> tuple[SharedPair, ...]:
         )
         for record in document.get("shared_pairs", ())
     )
+
+
+def read_left_out(document: Record) -> tuple[tuple[str, str], ...]:
+    """Return the columns that were not used, and why; results of schema 1.1 do not say."""
+    return tuple((one["column"], one["why"]) for one in document.get("left_out", ()))
+
+
+def read_feature_names(document: Record) -> tuple[str, ...] | None:
+    """Return the names of the columns that were used; None where they have none."""
+    names = document.get("features")
+    return None if names is None else tuple(names)
 
 
 def read_stages(document: Record) -> tuple[StageRecord, ...]:

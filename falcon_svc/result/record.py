@@ -14,7 +14,7 @@ import numpy as np
 
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 SUSPECTED = 0.5
 """Probability of being wrong above which a coarse label is suspected."""
 
@@ -106,6 +106,8 @@ class SourceRelation:
         Of the certified solve; `gap` = bound - objective >= 0.
     certificate
         JSON-ready record by which `solver.verify` checks the solve.
+    proof
+        The file that `solver.verify_file` checks; empty in results of schema 1.1 and earlier.
     """
 
     source: str
@@ -119,6 +121,7 @@ class SourceRelation:
     gap: float
     seconds: float
     certificate: Mapping[str, Any]
+    proof: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -289,6 +292,10 @@ class Discovery:
         All that is needed to run it again.
     notes
         What to know about the data set before trusting the result.
+    features
+        (D,) names of the columns that were used, in order; None where they have none.
+    left_out
+        (column, why) of each column that was not used.
     """
 
     ids: tuple[str, ...]
@@ -309,6 +316,8 @@ class Discovery:
     label_noise: tuple[LabelNoise, ...] = ()
     shared_pairs: tuple[SharedPair, ...] = ()
     notes: tuple[Note, ...] = ()
+    features: tuple[str, ...] | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def n_samples(self) -> int:

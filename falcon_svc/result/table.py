@@ -54,7 +54,7 @@ def assignments_table(discovery: Discovery) -> pa.Table:
     return pa.table(
         {
             "id": pa.array(discovery.ids, pa.string()),
-            **{n: _names_column(s) for n, s in zip(names, discovery.sources, strict=True)},
+            **{n: names_column(s) for n, s in zip(names, discovery.sources, strict=True)},
             "fine": pa.array(found.fine),
             "confidence": pa.array(found.confidence),
             "margin": pa.array(found.margin),
@@ -77,7 +77,7 @@ def _noise_columns(discovery: Discovery) -> dict[str, pa.Array]:
         empty = source.labels == UNLABELLED
         wrong, better, sure = noise_columns(noise.source, first=discovery.sources[0].name)
         columns[wrong] = pa.array(noise.wrong_probability, mask=empty)
-        columns[better] = _names_column(proposed)
+        columns[better] = names_column(proposed)
         columns[sure] = pa.array(noise.proposed_probability, mask=empty)
     return columns
 
@@ -129,7 +129,8 @@ def table_labels(table: pa.Table, column: str, names: Sequence[str]) -> IntArray
     return labels
 
 
-def _names_column(source: LabelSource) -> pa.DictionaryArray:
+def names_column(source: LabelSource) -> pa.DictionaryArray:
+    """Return (N,) class names of a source; null where it does not label."""
     import pyarrow as pa
 
     codes = pa.array(source.labels.astype(np.int32), mask=source.labels == UNLABELLED)

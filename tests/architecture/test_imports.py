@@ -13,6 +13,8 @@ OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
+    "falcon_svc.columns",
+    "falcon_svc.count_recipe",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",
@@ -28,9 +30,11 @@ BELOW = {
     "checkpoint": (),
     "encoder": ("checkpoint", "data", "config", "neighbors"),
     "result": ("durable", "solver"),
-    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record"),
+    "threads": (),
+    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("result",),
+    "hierarchy": ("data.refusal", "result.words"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -39,6 +43,7 @@ BELOW = {
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
     "pipeline": (
         *(*COMPUTE, "checkpoint", "config", "data", "durable", "naming", "report", "result"),
+        "threads",
     ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
@@ -63,7 +68,7 @@ BELOW = {
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("result", "service", "settings"),
+        *("hierarchy", "result", "service", "settings"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
@@ -128,8 +133,8 @@ def modules_loaded_by(statement: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-def test_data_features_metrics_and_report_load_no_torch():
-    packages = [f"falcon_svc.{name}" for name in ("data", "metrics", "report")]
+def test_data_hierarchy_metrics_and_report_load_no_torch():
+    packages = [f"falcon_svc.{name}" for name in ("data", "hierarchy", "metrics", "report")]
     names = [*(m.name for m in within(*packages)), "falcon_svc.encoder"]
     loaded = modules_loaded_by("import " + ", ".join(names))
     assert not loaded & {"torch", "faiss", "ortools"}

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from falcon_svc.data.formats import singlecell
-from falcon_svc.data.formats.singlecell import count_features, normalise, variable_genes
+from falcon_svc.data.formats.singlecell import normalise, variable_genes
 from falcon_svc.data.pca import principal_components
 from falcon_svc.encoder.views.vector_views import are_logged_counts
 

@@ -18,7 +18,7 @@ from falcon_svc.errors import ConfigError, MissingExtraError
 from tests.discoveries import pretend_dataset
 from tests.encoder.test_features import Told
 
-WORDS = "the card was lost please freeze my account what is a balance of savings".split()
+WORDS = ["the", "card", "was", "lost", "please", "freeze", "my", "account", "what", "is", "a", "balance", "of", "savings"]
 
 
 def texts_of(n: int, longest: int = 12, seed: int = 0) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ class NpzSource:
         if values.ndim == 2:
             text = self._roles.text_column
             notes = () if text not in self._members else (unused_text_note(str(text)),)
-            return Samples(vectors=values, left_out=unused, notes=notes)
+            return Samples(vectors=values, left_out=unused, notes=notes, vector_column=name)
         images = ArrayImages.checked(values, name=name, where=self.where)
         return Samples(images=images, left_out=unused)
 

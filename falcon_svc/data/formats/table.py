@@ -119,7 +119,9 @@ class TableSource:
         if found.vector is None:
             return NumberColumns(self._columns, self.where, self._config).samples(found, notes)
         vectors = self._vectors(found.vector)
-        return Samples(vectors=vectors, left_out=found.left_out, notes=notes)
+        return Samples(
+            vectors=vectors, left_out=found.left_out, notes=notes, vector_column=found.vector
+        )
 
     def _text_samples(self, column: str | None) -> Samples:
         words = self._words()

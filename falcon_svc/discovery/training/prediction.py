@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from falcon_svc.discovery.training.samples import on_device
 from falcon_svc.result.record import Assignments
+from falcon_svc.threads import threads_for
 from falcon_svc.types import BoolArray, FloatArray, LabelSource
 
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
@@ -51,12 +52,13 @@ def predict(
     n_fine = head(table[:1].to(device)).shape[1]
     step = max(1, _CHUNK_CELLS // n_fine)
     found = _empty(len(table))
-    for first in range(0, len(table), step):
-        piece = slice(first, first + step)
-        scores = head(table[piece].to(device))  # (chunk, F)
-        masked = _masked(scores, [label[piece] for label in labels], tables)
-        for column, values in zip(_columns(found), _assign(masked, scores), strict=True):
-            column[piece] = values.cpu().numpy()
+    with threads_for(2 * min(step, len(table)) * table.shape[1] * n_fine):
+        for first in range(0, len(table), step):
+            piece = slice(first, first + step)
+            scores = head(table[piece].to(device))  # (chunk, F)
+            masked = _masked(scores, [label[piece] for label in labels], tables)
+            for column, values in zip(_columns(found), _assign(masked, scores), strict=True):
+                column[piece] = values.cpu().numpy()
     return found
 
 

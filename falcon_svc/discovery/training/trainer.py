@@ -51,6 +51,7 @@ from falcon_svc.discovery.training.setup import TrainInputs, first_head, make_st
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.discovery.training.trained_head import TrainedHead, finish
 from falcon_svc.errors import DivergedError
+from falcon_svc.threads import threads_for
 from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
 MOST_RETRIES = 2
@@ -146,7 +147,9 @@ def train_head(
         size_targets=size_targets or (None,) * len(sources),
         seed=seed,
     )
-    return train(inputs, generator, checkpoints=checkpoints, on_epoch=on_epoch)
+    n_rows = min(len(features), config.batch_size)
+    with threads_for(2 * n_rows * start.weight.size):
+        return train(inputs, generator, checkpoints=checkpoints, on_epoch=on_epoch)
 
 
 def train(
