@@ -206,7 +206,7 @@ def discover(
         )
         shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
-        map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
+        layout = draw_map(inputs, dataset.sources[0], seed=config.seed)
     discovery = Discovery(
         ids=dataset.ids,
         dataset_digest=dataset.digest,
@@ -216,8 +216,9 @@ def discover(
         relations=_relations(head, dataset.sources),
         counts=_count_records(structure.counts, bounds),
         total=structure.counts.total,
-        map_rows=map_rows,
-        map_xy=map_xy,
+        map_rows=layout.rows,
+        map_xy=layout.xy,
+        map_method=layout.method,
         history=head.history,
         stages=recorder.records(),
         seed=config.seed,
