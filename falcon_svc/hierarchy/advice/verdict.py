@@ -83,9 +83,9 @@ def rows_needed(ordered: Sequence[Comparison]) -> int | None:
     """
     n = np.array([one.n_train for one in ordered], np.float64)
     gains = np.array([one.overall.mean for one in ordered])
-    slope = np.polyfit(np.log(n), gains, 1)[0] if len(n) > 1 else 0.0
-    last, most = ordered[-1].overall, 2 * max(gains.max(), 0.0)
-    for times in np.geomspace(1.0, MOST_TIMES, 200).tolist():
+    slope = float(np.polyfit(np.log(n), gains, 1)[0]) if len(n) > 1 else 0.0
+    last, most = ordered[-1].overall, 2 * max(float(gains.max()), 0.0)
+    for times in map(float, np.geomspace(1.0, MOST_TIMES, 200)):
         gain = min(last.mean + slope * math.log(times), most)
         if gain - last.half_width / math.sqrt(times) > 0:
             return math.ceil(times * ordered[-1].n_train)
