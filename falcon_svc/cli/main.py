@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 
 from falcon_svc import __version__
+from falcon_svc.cli.advise import advise
 from falcon_svc.cli.bench import PASS_ON, bench
+from falcon_svc.cli.classifier import classify, train_classifier
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
@@ -48,6 +50,9 @@ for command in (
     evaluate,
     predict,
     metrics,
+    train_classifier,
+    classify,
+    advise,
     demo,
     serve,
     worker,
