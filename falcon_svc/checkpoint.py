@@ -1,7 +1,7 @@
 """Checkpoints that survive a kill at any moment: whole or not there, verified before use.
 
-Place: used after every epoch by the trainers of heads (`discovery.trainer`) and of encoders
-(`encoder.pretrain`). One folder per checkpoint: `state.safetensors`, `state.json` and a manifest
+Place: used after every epoch by the trainers of heads (`training.trainer`) and of encoders
+(`moco.pretrain`). One folder per checkpoint: `state.safetensors`, `state.json` and a manifest
 with their sha256. It is written under a temporary name, every file and the folder fsynced,
 renamed, and its parent fsynced. The last two are kept; a damaged newest one is passed over for
 the one before.
@@ -22,7 +22,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from falcon_svc.durable import sync, sync_file
+from falcon_svc.durable.files import sync, sync_file
 from falcon_svc.errors import StorageError
 
 FORMAT_VERSION = 1

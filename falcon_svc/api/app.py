@@ -20,8 +20,8 @@ from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
 from falcon_svc.api.routes import batches, datasets, discover, jobs, models, pages, results, system
 from falcon_svc.service.busy import Busy
 from falcon_svc.service.context import Context
-from falcon_svc.service.supervise import Companion
-from falcon_svc.service.vitals import Vitals
+from falcon_svc.service.operations.supervise import Companion
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.settings import Settings
 
 

@@ -16,7 +16,7 @@ from falcon_svc.api.together import Together
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
-from falcon_svc.service.vitals import Vitals
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.storage.states import TERMINAL
 from falcon_svc.storage.tables import Event, Job
 

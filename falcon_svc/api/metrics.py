@@ -20,9 +20,9 @@ from prometheus_client.core import (
 
 from falcon_svc.service.context import Context
 from falcon_svc.service.jobs import loop_failures, totals
-from falcon_svc.service.pulse import last_step
-from falcon_svc.service.supervise import Companion
-from falcon_svc.service.vitals import Vitals
+from falcon_svc.service.operations.pulse import last_step
+from falcon_svc.service.operations.supervise import Companion
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.storage.states import STATES
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)

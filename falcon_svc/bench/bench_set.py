@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.discovery.metric import unit_rows
+from falcon_svc.discovery.partition.shared_metric import unit_rows
 from falcon_svc.types import (
     UNLABELLED,
     BoolArray,

@@ -26,13 +26,13 @@ from falcon_svc.bench import encoder_quality
 from falcon_svc.bench.command import parser, progress_of
 from falcon_svc.bench.lightly_loop import LightlyLoop
 from falcon_svc.bench.table import markdown, write_json
-from falcon_svc.encoder.moco_config import MocoConfig
-from falcon_svc.encoder.networks import make_network
+from falcon_svc.encoder.backbones.networks import make_network
+from falcon_svc.encoder.moco.config import MocoConfig
+from falcon_svc.encoder.moco.pretrain import pretrain
+from falcon_svc.encoder.moco.pretrain_state import PretrainReport
 from falcon_svc.encoder.pixel_store import PixelStore
-from falcon_svc.encoder.pretrain import pretrain
-from falcon_svc.encoder.pretrain_state import PretrainReport
-from falcon_svc.encoder.view_config import ViewConfig
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.views.config import ViewConfig
+from falcon_svc.encoder.views.image_views import ImageViews
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
 

@@ -22,7 +22,8 @@ from falcon_svc.bench.made_sets import Made
 from falcon_svc.bench.scores import TITLES, agreement
 from falcon_svc.bench.set_name import FileSource, SetName, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
-from falcon_svc.config import CountConfig, DiscoveryConfig
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint import JointConfig
 from falcon_svc.metrics import neighbor_purity_score

@@ -1,4 +1,4 @@
-"""Fit the constants of `falcon_svc.discovery.split_model` on sets whose fine classes are known.
+"""Fit the constants of `discovery.counts.split_model` on sets whose fine classes are known.
 
 `python -m falcon_svc.bench.fit_splits FAMILY=SET ... [--leave FAMILY] --out FILE`. Sets are named
 as for `falcon bench quality`; sets of one family share features or samples, and are left out
@@ -9,7 +9,7 @@ that must stay whole; and planted mixtures, near and far, and noise, which ship 
 1. In every tree the right cut is the one of largest ``sum over leaves of max_f n_lf F1(l, f)``; its
    decisions (split above it, stay whole at it) are what the two logistic regressions learn.
 2. The weights of the shift maximise the probability of the true counts, coarse classes of a set
-   together, summed over the shift (`falcon_svc.discovery.count_posterior`).
+   together, summed over the shift (`falcon_svc.discovery.counts.posterior`).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from threadpoolctl import threadpool_limits
 from falcon_svc.bench.bench_set import BenchSet
 from falcon_svc.bench.made_sets import KINDS
 from falcon_svc.bench.set_name import SetName
-from falcon_svc.discovery.count_posterior import MOST_COUNT, distributions, shift_features
-from falcon_svc.discovery.split_evidence import SplitTree, sample_for_evidence, split_trees
-from falcon_svc.discovery.split_model import Regression, SplitModel, hinges, scored
-from falcon_svc.discovery.total_stability import StabilityCurve, stability_curve
-from falcon_svc.discovery.views import reduced
+from falcon_svc.discovery.counts.posterior import MOST_COUNT, distributions, shift_features
+from falcon_svc.discovery.counts.split_evidence import SplitTree, sample_for_evidence, split_trees
+from falcon_svc.discovery.counts.split_model import Regression, SplitModel, hinges, scored
+from falcon_svc.discovery.counts.total_stability import StabilityCurve, stability_curve
+from falcon_svc.discovery.partition.views import reduced
 from falcon_svc.errors import InputError
 from falcon_svc.types import IntArray, LabelSource
 

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from falcon_svc.encoder.networks import Network
+from falcon_svc.encoder.backbones.networks import Network
 from falcon_svc.errors import MissingExtraError
 from falcon_svc.types import ByteArray
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from falcon_svc.bench import baselines, peers
 from falcon_svc.bench.bench_set import BenchSet
-from falcon_svc.config import CountConfig, DiscoveryConfig
-from falcon_svc.discovery.head_start import random_start
-from falcon_svc.discovery.prediction import predict
-from falcon_svc.discovery.train_config import TrainConfig
-from falcon_svc.discovery.trainer import train_head
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.head_start import random_start
+from falcon_svc.discovery.training.prediction import predict
+from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.errors import ConfigError
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.device import choose_device

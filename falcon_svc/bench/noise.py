@@ -22,14 +22,14 @@ from falcon_svc.bench.command import parser, progress_of
 from falcon_svc.bench.set_name import SHIPPED, SetName
 from falcon_svc.bench.table import markdown, write_json
 from falcon_svc.config import make_config
-from falcon_svc.discovery.label_noise import find_label_noise
-from falcon_svc.discovery.metric import class_means
-from falcon_svc.discovery.result import LabelNoise
+from falcon_svc.discovery.labels.noise import find_label_noise
+from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.errors import ConfigError
 from falcon_svc.metrics import accuracy_score
 from falcon_svc.pipeline.discover import discover
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
+from falcon_svc.result.record import LabelNoise
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
 RATES = (0.0, 0.05, 0.1, 0.2, 0.4)

@@ -21,7 +21,7 @@ from sklearn.cluster import HDBSCAN
 from sklearn.neighbors import NearestNeighbors
 
 from falcon_svc.bench.baselines import Cluster, check_size, noise_joined
-from falcon_svc.discovery.metric import unit_rows
+from falcon_svc.discovery.partition.shared_metric import unit_rows
 from falcon_svc.errors import MissingExtraError
 from falcon_svc.types import FloatArray, IntArray
 

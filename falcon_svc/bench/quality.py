@@ -24,8 +24,8 @@ from falcon_svc.bench.methods import METHODS, Answer, Variant, chosen_among
 from falcon_svc.bench.scores import TITLES, agreement
 from falcon_svc.bench.set_name import SHIPPED, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
-from falcon_svc.discovery.split_model import SHIPPED as SHIPPED_CONSTANTS
-from falcon_svc.discovery.split_model import constants_from
+from falcon_svc.discovery.counts.split_model import SHIPPED as SHIPPED_CONSTANTS
+from falcon_svc.discovery.counts.split_model import constants_from
 from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent

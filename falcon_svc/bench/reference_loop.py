@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from falcon_svc.discovery.relation_step import random_relation, solve_relation
+from falcon_svc.discovery.training.relation_step import random_relation, solve_relation
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Features (B, D), coarse labels (B,), neighbors' features (B, L, D)."""

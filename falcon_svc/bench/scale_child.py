@@ -11,8 +11,9 @@ from pathlib import Path
 
 from falcon_svc.bench.planted import Planted
 from falcon_svc.bench.scores import agreement
-from falcon_svc.config import CountConfig, DiscoveryConfig
+from falcon_svc.config import DiscoveryConfig
 from falcon_svc.data import load_dataset, load_truth
+from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.pipeline.discover import discover_to
 from falcon_svc.pipeline.record import peak_rss_bytes
 

@@ -25,14 +25,15 @@ from sklearn.neighbors import NearestNeighbors
 from falcon_svc.bench.command import parser, progress_of
 from falcon_svc.bench.reference_loop import ReferenceLoop
 from falcon_svc.bench.table import markdown, write_json
-from falcon_svc.config import CountConfig, DiscoveryConfig
+from falcon_svc.config import DiscoveryConfig
 from falcon_svc.data import load_dataset
 from falcon_svc.data.shipped import DEMO_N_FINE, demo_path
-from falcon_svc.discovery.epoch_report import EpochReport
-from falcon_svc.discovery.head_start import random_start
-from falcon_svc.discovery.metric import unit_rows
-from falcon_svc.discovery.train_config import TrainConfig
-from falcon_svc.discovery.trainer import train_head
+from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.discovery.partition.shared_metric import unit_rows
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.epoch_report import EpochReport
+from falcon_svc.discovery.training.head_start import random_start
+from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.discover import discover
 from falcon_svc.pipeline.record import versions

@@ -34,8 +34,9 @@ from falcon_svc.bench.scores import agreement
 from falcon_svc.bench.set_name import SHIPPED, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
 from falcon_svc.bench.triage_oracle import Oracle
-from falcon_svc.config import CountConfig, DiscoveryConfig
-from falcon_svc.pipeline.atomic_directory import MARKER
+from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.durable.atomic_directory import MARKER
 from falcon_svc.pipeline.discover import discover_to
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent

@@ -16,7 +16,7 @@ Quick = Annotated[bool, typer.Option("--quick", help="Do not read files through.
 
 def doctor(data_dir: DataDir = None, quick: Quick = False, as_json: Json = False) -> None:
     """Look over a service's database, files, folders and disk; change nothing."""
-    from falcon_svc.service.doctor import Doctor
+    from falcon_svc.service.operations.doctor import Doctor
 
     found = list(Doctor(settings_of(data_dir), quick=quick).findings())
     if as_json:

@@ -33,7 +33,7 @@ def evaluate(
     """Print how well the result in DIR agrees with fine truth, as JSON."""
     from falcon_svc.data import load_truth
     from falcon_svc.metrics import evaluate as figures_of
-    from falcon_svc.pipeline.result_files import read_discovery
+    from falcon_svc.result.files import read_discovery
 
     labels = load_truth(truth, _config(directory, fine_column, id_column))
     figures = figures_of(read_discovery(directory), labels)
@@ -44,7 +44,7 @@ def evaluate(
 def _config(directory: Path, fine_column: str | None, id_column: str | None) -> DataConfig:
     """Return how the discovery read its data set, so that ids come from the same column."""
     from falcon_svc.data import DataConfig
-    from falcon_svc.pipeline.result_files import read_settings
+    from falcon_svc.result.files import read_settings
 
     remembered = DataConfig.model_validate(read_settings(directory).get("data", {}))
     given = {"fine_column": fine_column, "id_column": id_column}

@@ -13,7 +13,7 @@ from falcon_svc.cli.settings import Flags, discovery_config
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from falcon_svc.encoder.network_encoder import NetworkEncoder
+    from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 
 
 def pretrain(

@@ -53,8 +53,8 @@ def serve(
     from falcon_svc.api.app import create_app
     from falcon_svc.api.patience import Patient
     from falcon_svc.service.context import prepare
-    from falcon_svc.service.supervise import Companion, take_lock
-    from falcon_svc.service.vitals import Vitals
+    from falcon_svc.service.operations.supervise import Companion, take_lock
+    from falcon_svc.service.operations.vitals import Vitals
 
     place = _bind(settings)
     prepare(settings)
@@ -126,11 +126,11 @@ def worker(data_dir: DataDir = None, check: Check = False) -> None:
     """Run the jobs of a service whose API runs elsewhere on the same database."""
     settings = settings_of(data_dir)
     if check:
-        from falcon_svc.service.pulse import check_at_work
+        from falcon_svc.service.operations.pulse import check_at_work
 
         return check_at_work(settings)
     from falcon_svc.service.context import prepare
-    from falcon_svc.service.supervise import run
+    from falcon_svc.service.operations.supervise import run
 
     prepare(settings)
     return run(settings)

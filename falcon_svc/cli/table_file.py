@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from falcon_svc.errors import ConfigError, StorageError
-from falcon_svc.pipeline.spreadsheets import harmless_table
+from falcon_svc.result.spreadsheets import harmless_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,6 +1,6 @@
 """Heads on frozen features: linear, MLP and prototype, all startable from given class vectors.
 
-Place: what `falcon_svc.discovery.trainer` trains. Every head is a module whose state is plain
+Place: what `discovery.training.trainer` trains. Every head is a module whose state is plain
 tensors (safetensors holds it) and which, before the first step, scores a class by the class
 vector and bias it was given, so that one warm start serves all of them.
 

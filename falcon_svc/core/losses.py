@@ -1,6 +1,6 @@
 r"""The losses of FALCON (ICML 2024), equations 3 to 10, as pure functions.
 
-Place: the equations that `falcon_svc.discovery.trainer` adds up. All but `balance_loss` return
+Place: the equations that `discovery.training.trainer` adds up. All but `balance_loss` return
 one number per sample, so that a batch with several label sources can be averaged over its
 (sample, source) pairs. All work on log-probabilities of the children of the sample's coarse
 class y, as `take_children(log_softmax(logits), y, children)` gives them.

@@ -1,6 +1,6 @@
 """What changes over training: softness of pseudo-labels, momentum of the teacher, learning rate.
 
-Place: numbers for `falcon_svc.discovery.trainer`; pure functions of time, so that a resumed run
+Place: numbers for `discovery.training.trainer`; pure functions of time, so that a resumed run
 has no schedule to restore. Source: FALCON (ICML 2024), section 4 and its released code, from
 which the first two are known. The learning rates equal those of `torch.optim.lr_scheduler`.
 """

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from falcon_svc.data.assemble import draft, finish
-from falcon_svc.data.config import DataConfig
+from numpy.typing import ArrayLike
+
+from falcon_svc.data.assemble import draft, finish, new_samples
+from falcon_svc.data.config import DataConfig, NewSamplesConfig
 from falcon_svc.data.conform import like_before
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
+from falcon_svc.data.memory import WHERE, opened
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
 from falcon_svc.data.truth import truth
@@ -22,29 +26,33 @@ __all__ = [
     "SourceSummary",
     "inspect_dataset",
     "load_dataset",
+    "load_new_samples",
     "load_truth",
 ]
 
 
 def load_dataset(
-    path: Path, config: DataConfig | None = None, *, like: Reading | None = None
+    data: Any,
+    config: DataConfig | None = None,
+    *,
+    labels: Mapping[str, ArrayLike] | None = None,
 ) -> CoarseDataset:
     """Read and check a coarsely labelled data set.
 
     Parameters
     ----------
-    path
-        File or folder, formats in docs/input-formats.md.
+    data
+        Path of a file or folder (formats: docs/input-formats.md), or data in memory: a DataFrame
+        (pandas, polars, pyarrow), AnnData, a `datasets.Dataset`, or an array with `labels`.
     config
         Columns and limits; None = the defaults.
-    like
-        The `reading` of the data set that a model was made with: its features are taken by name,
-        in its order, and scaled as they were there.
+    labels
+        Columns of data in memory that lie beside it, name -> N values: ``{"coarse": y}``.
 
     Returns
     -------
     CoarseDataset
-        Finite vectors or readable images with unique ids and at least two coarse classes.
+        Finite vectors or readable images with unique ids and coarse labels.
 
     Raises
     ------
@@ -52,10 +60,64 @@ def load_dataset(
         Anything wrong with the data set.
     MissingExtraError
         The format needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc import load_dataset
+    >>> x = np.random.default_rng(0).normal(size=(4, 2))
+    >>> dataset = load_dataset(x, labels={"coarse": ["cat", "cat", "dog", "dog"]})
+    >>> dataset.coarse.names
+    ('cat', 'dog')
     """
-    config = like_before(config or DataConfig(), like)
-    with _fits_in_memory(path):
-        return finish(draft(open_source(Path(path), config), config, like))
+    config = config or DataConfig()
+    with _fits_in_memory(data), opened(data, labels or {}, config) as source:
+        return finish(draft(source, config))
+
+
+def load_new_samples(
+    data: Any,
+    config: DataConfig | None,
+    like: Reading,
+    given: Mapping[str, Any] | None = None,
+    *,
+    labels: Mapping[str, ArrayLike] | None = None,
+) -> CoarseDataset:
+    """Read samples that a model is to predict, as the data set was read that it was made with.
+
+    Parameters
+    ----------
+    data
+        Path, or data in memory as `load_dataset` takes: one sample is enough, and labels need not
+        be there.
+    config
+        The settings of that data set; None = the defaults.
+    like
+        The `reading` of that data set: features are taken by name, in its order; counts by its
+        recipe; scaled as there.
+    given
+        Settings that a user names for these samples, such as ``coarse_column``; they win.
+    labels
+        Columns of data in memory that lie beside it, name -> N values.
+
+    Returns
+    -------
+    CoarseDataset
+        Its label sources are what the data hold, under the names of `like`: classes that the
+        model does not know among them, or none at all; `reading.notes` says what is missing.
+
+    Raises
+    ------
+    InputError
+        A feature is missing; or anything else wrong with the data.
+    """
+    lenient = NewSamplesConfig.model_validate((config or DataConfig()).model_dump())
+    with _fits_in_memory(data):
+        with opened(data, labels or {}, lenient) as source:
+            config = like_before(lenient, like, source.columns(), given or {})
+        probed = config.model_copy(update={"probe_hdf5": False})
+        with opened(data, labels or {}, probed) as source:
+            return new_samples(source, config, like)
 
 
 def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
@@ -79,14 +141,15 @@ def inspect_dataset(path: Path, config: DataConfig | None = None) -> Inspection:
 
 
 @contextmanager
-def _fits_in_memory(path: Path) -> Iterator[None]:
+def _fits_in_memory(data: Any) -> Iterator[None]:
+    where = quoted(Path(data).name) if isinstance(data, str | Path) else WHERE
     try:
         yield
     except MemoryError as error:
         raise refusal(
             "a data set that fits in memory",
             "one that does not",
-            where=quoted(Path(path).name),
+            where=where,
             remedy="reduce it, save it as .npy (which stays on disk), or use a larger machine",
             code="too_large",
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from falcon_svc.data.crops import IMAGE_SUFFIXES
+from falcon_svc.data.formats.crops import IMAGE_SUFFIXES
 
 
 class ImageFinder:

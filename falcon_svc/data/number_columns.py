@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.data.arrow_columns import ARROW_ERRORS, Columns
-from falcon_svc.data.arrow_numpy import floats
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.feature_choice import Choice
+from falcon_svc.data.formats.arrow_columns import ARROW_ERRORS, Columns
+from falcon_svc.data.formats.arrow_numpy import floats
 from falcon_svc.data.number_text import Mark, NumberText
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, reading, refusal
 from falcon_svc.data.source import Samples

@@ -11,6 +11,7 @@ from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.data.source import Source
 from falcon_svc.errors import InputError
 
+FORMATS_ROOM = "falcon_svc.data.formats"
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an archive without files
 
@@ -24,7 +25,7 @@ class Format:
     magic
         What the file may begin with; empty for text.
     reader
-        ``module:function`` inside this package, imported when the format is met (pyarrow and
+        ``module:function`` in the room of the formats, imported when the format is met (pyarrow and
         h5py are heavy).
     """
 
@@ -35,7 +36,7 @@ class Format:
     def open(self, path: Path, config: DataConfig) -> Source:
         """Open a file of this format."""
         module, _, function = self.reader.partition(":")
-        source: Source = getattr(import_module(f"falcon_svc.data.{module}"), function)(path, config)
+        source: Source = getattr(import_module(f"{FORMATS_ROOM}.{module}"), function)(path, config)
         return source
 
 

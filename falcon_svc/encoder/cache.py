@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.durable import storage_errors, sync
+from falcon_svc.durable.files import storage_errors, sync
 from falcon_svc.errors import StorageError
 
 VERSION = 1

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from falcon_svc.settings import Settings
 
-WORKER, WARM = "falcon_svc.pipeline.worker", "falcon_svc.pipeline.warm"
-TITLES = "falcon_svc.pipeline.process_title"
+WORKER, WARM = "falcon_svc.worker.main", "falcon_svc.worker.warm"
+TITLES = "falcon_svc.worker.process_title"
 """Modules that tasks run, and that a process which stands by for them loads; known by name only."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that tell the numerical libraries how many threads to use."""

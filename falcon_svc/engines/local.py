@@ -1,7 +1,7 @@
 """Attempts as child processes of this machine's supervisor.
 
 Each child leads a session of its own, so that a stop reaches everything it started. It limits
-itself before it does anything else (`falcon_svc.pipeline.limits`): it is killed by the kernel when
+itself before it does anything else (`falcon_svc.worker.limits`): it is killed by the kernel when
 its supervisor dies, runs with few threads and, if asked, little memory. A stop
 is SIGKILL: whatever was written is in checkpoints and in the database, both of which survive it,
 and a polite signal would only make cancelling slow. A child that may use a GPU sees one that no

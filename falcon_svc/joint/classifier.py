@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from falcon_svc.discovery.feature_space import FeatureSpace
+from falcon_svc.discovery.training.feature_space import FeatureSpace
 
 
 class SpaceLayer(nn.Module):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
-from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.discovery.training.config import TrainConfig
 
 
 class JointConfig(BaseModel):

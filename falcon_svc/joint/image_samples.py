@@ -1,6 +1,6 @@
 """Images as joint training sees them: strong views for the student, weak ones for the teacher.
 
-Place: what `falcon_svc.discovery.trainer.train` reads samples through. Neighbors, memories and
+Place: what `discovery.training.trainer.train` reads samples through. Neighbors, memories and
 final features come from clean images; the released code of FALCON searches neighbors on random
 crops.
 """
@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from falcon_svc.discovery.samples import update_digest
+from falcon_svc.discovery.training.samples import update_digest
 from falcon_svc.encoder.cache import load_or_make
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.views import Views
+from falcon_svc.encoder.views.image_views import Views
 from falcon_svc.progress import Progress
 from falcon_svc.types import ByteArray, CoarseDataset
 

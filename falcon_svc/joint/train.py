@@ -1,4 +1,4 @@
-"""FALCON's joint training: the loop of `falcon_svc.discovery.trainer` with the encoder inside.
+"""FALCON's joint training: the loop of `discovery.training.trainer` with the encoder inside.
 
 Source: FALCON (ICML 2024), algorithm 1. Deviations from the paper: it starts from a head trained
 on frozen features rather than from random class vectors; the encoder learns more slowly than the
@@ -18,13 +18,13 @@ import torch
 from torch import nn
 
 from falcon_svc.checkpoint import CheckpointStore
-from falcon_svc.discovery.epoch_report import EpochReport
-from falcon_svc.discovery.feature_space import FeatureSpace
-from falcon_svc.discovery.setup import TrainInputs
-from falcon_svc.discovery.train_config import TrainConfig
-from falcon_svc.discovery.trained_head import TrainedHead
-from falcon_svc.discovery.trainer import Refresh, train
-from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.epoch_report import EpochReport
+from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.discovery.training.setup import TrainInputs
+from falcon_svc.discovery.training.trained_head import TrainedHead
+from falcon_svc.discovery.training.trainer import Refresh, train
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.joint.classifier import Classifier
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.joint.image_samples import ImageSamples

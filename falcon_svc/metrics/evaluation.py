@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery
 from falcon_svc.errors import InputError
 from falcon_svc.metrics.clustering import (
     UNMATCHED,
@@ -29,6 +28,7 @@ from falcon_svc.metrics.relation import (
     majority_parent,
     matched_path_accuracy,
 )
+from falcon_svc.result.record import Discovery
 from falcon_svc.types import BoolArray, EvalLabels, IntArray
 
 

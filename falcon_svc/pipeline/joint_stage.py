@@ -10,9 +10,9 @@ from pathlib import Path
 
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.encoder import Encoder
-from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.training_views import training_views
+from falcon_svc.encoder.views.training_views import training_views
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.image_samples import ImageSamples, load_or_make_pixels
 from falcon_svc.joint.train import FrozenStart, Search, train_jointly

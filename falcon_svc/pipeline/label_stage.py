@@ -12,10 +12,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.count_bounds import CountBounds
-from falcon_svc.discovery.label_noise import find_label_noise, withheld
-from falcon_svc.discovery.result import LabelNoise
+from falcon_svc.discovery.counts.bounds import CountBounds
+from falcon_svc.discovery.labels.noise import find_label_noise, withheld
 from falcon_svc.pipeline.record import Recorder
+from falcon_svc.result.record import LabelNoise
 from falcon_svc.types import CoarseDataset, FloatArray, IntArray, LabelSource
 
 _log = logging.getLogger(__name__)

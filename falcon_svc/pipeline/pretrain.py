@@ -10,11 +10,11 @@ import shutil
 from pathlib import Path
 
 from falcon_svc.config import DiscoveryConfig
+from falcon_svc.durable.atomic_directory import check_replaceable, replace_directory
 from falcon_svc.encoder import EncoderRun, open_encoder
-from falcon_svc.encoder.distributed import first_one_first, joined, rank
-from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.moco.distributed import first_one_first, joined, rank
 from falcon_svc.errors import ConfigError
-from falcon_svc.pipeline.atomic_directory import check_replaceable, replace_directory
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.progress import Progress
 from falcon_svc.types import CoarseDataset

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from importlib import metadata
 
 from falcon_svc import __version__
-from falcon_svc.discovery.epoch_report import EpochReport
-from falcon_svc.discovery.result import StageRecord
+from falcon_svc.discovery.training.epoch_report import EpochReport
 from falcon_svc.progress import Progress
+from falcon_svc.result.record import StageRecord
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "ortools", "faiss-cpu", "faiss-gpu")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from falcon_svc.discovery.count_bounds import CountBounds
+from falcon_svc.discovery.counts.bounds import CountBounds
 from falcon_svc.types import IntArray, LabelSource
 
 MAX_ROWS = 24_000

@@ -16,17 +16,18 @@ from safetensors import SafetensorError
 
 from falcon_svc import __version__
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.count_choice import Counts
-from falcon_svc.discovery.result import TotalEstimate
+from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.structure import Structure
-from falcon_svc.pipeline.atomic_directory import write_durably
+from falcon_svc.durable.atomic_directory import write_durably
+from falcon_svc.result.record import TotalEstimate
 
 TOTAL_COLUMNS = ("totals", "probability", "stability")
 
 
 def run_key(dataset_digest: str, config: DiscoveryConfig) -> str:
-    """Return sha256 hex over all that determines the structure."""
-    settings = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    """Return sha256 hex over all that determines the structure, and nothing else."""
+    own = config.model_dump(mode="json", include={"encoder", "counts", "labels", "seed"})
+    settings = json.dumps(own, sort_keys=True)
     text = f"{__version__}\n{dataset_digest}\n{settings}"
     return hashlib.sha256(text.encode()).hexdigest()
 

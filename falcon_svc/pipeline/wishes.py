@@ -1,7 +1,7 @@
 """Whether counts that somebody asks for can be met by a data set that was read before.
 
 Place: asked by the API with each job on a data set that is ready, so that nobody waits in the queue
-for a refusal; the run itself asks the same of the data (`discovery.count_bounds`).
+for a refusal; the run itself asks the same of the data (`discovery.counts.bounds`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.config import CountConfig
-from falcon_svc.discovery.count_bounds import count_bounds
+from falcon_svc.discovery.counts.bounds import count_bounds
+from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import LabelSource
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from falcon_svc.report.html import Html, data_uri, element, join
-from falcon_svc.report.words import shortened
+from falcon_svc.result.words import shortened
 from falcon_svc.types import ByteArray, CoarseDataset, FloatArray, Images
 
 SIDE = 56  # stored pixels; shown at 48, sharp enough on dense screens

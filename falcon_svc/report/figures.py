@@ -15,20 +15,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery, SourceRelation, TotalEstimate
 from falcon_svc.report.html import Html, data_uri, element
-from falcon_svc.report.words import color_of, shortened
+from falcon_svc.result.plots import (
+    ACCENT,
+    GREY,
+    Axes,
+    bare,
+    colors,
+    draw_sizes,
+    map_data,
+    parents_of,
+)
+from falcon_svc.result.record import Discovery, SourceRelation, TotalEstimate
+from falcon_svc.result.words import shortened
 from falcon_svc.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Axes = Any  # matplotlib's stubs are stricter than its documentation
-
-GREY, ACCENT, FAINT, DEEP = "#70777f", "#4e79a7", "#eceeef", "#1d4468"
+FAINT, DEEP = "#eceeef", "#1d4468"
 SMALL, WIDE = (3.9, 2.6), 9.5  # inches; text is legible where a small one fills a third
-MAX_PANELS, MAX_ROWS, MAX_NAMES = 12, 60, 20
-LABEL_BOX = np.array((0.17, 0.036))  # a name's width and height, in widths of the map
+MAX_PANELS, MAX_ROWS = 12, 60
+NOT_LEARNT = ("epoch", "learning_rate", "samples_per_s", "seconds")
+"""Recorded per epoch, but set beforehand or about the machine."""
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -49,10 +58,8 @@ STYLE: dict[Any, Any] = {
 
 def size_plot(discovery: Discovery) -> Html:
     """Return the sizes of all classes, largest first."""
-    sizes = sorted((fine.size for fine in discovery.classes), reverse=True)
     with _figure(*SMALL) as (figure, [axes]):
-        axes.stairs(sizes, np.arange(len(sizes) + 1), fill=True, color=ACCENT)
-        axes.set(xlabel="fine classes", ylabel="samples", xlim=(0, len(sizes)), ylim=(0, None))
+        draw_sizes(axes, discovery)
         return _picture(figure, "The fine classes' sizes, largest first")
 
 
@@ -71,7 +78,9 @@ def size_confidence_plot(discovery: Discovery) -> Html:
     with _figure(*SMALL) as (figure, [axes]):
         sizes = [max(fine.size, 1) for fine in discovery.classes]
         confidence = [fine.mean_confidence for fine in discovery.classes]
-        axes.scatter(sizes, confidence, c=_colors(_parents(discovery)), s=14, lw=0, rasterized=True)
+        axes.scatter(
+            sizes, confidence, c=colors(parents_of(discovery)), s=14, lw=0, rasterized=True
+        )
         axes.set(xlabel="samples in the class", ylabel="mean confidence", ylim=(0, 1.03))
         if max(sizes, default=1) > 8 * min(sizes, default=1):
             axes.set_xscale("log")
@@ -96,25 +105,9 @@ def total_curve(total: TotalEstimate) -> Html:
         return _picture(figure, text)
 
 
-def coarse_map(discovery: Discovery) -> Html:
-    """Return the 2-D map, coloured by coarse class, a ring at the centre of each fine class."""
-    xy, coarse, fine = _map_data(discovery)
-    with _figure(WIDE, 6, bare=True) as (figure, [axes]):
-        _bare(axes)
-        axes.scatter(*xy.T, s=7, c=_colors(coarse), linewidths=0, alpha=0.55, rasterized=True)
-        centres = _centres(xy, fine)
-        parents = _parents(discovery)[list(centres)]
-        rings = np.array(list(centres.values())).reshape(-1, 2)
-        axes.scatter(*rings.T, s=16, c="#ffffff", edgecolors=_colors(parents), linewidths=1.2)
-        for k, place in _apart(_most_common(_centres(xy, coarse), coarse), xy).items():
-            _label(axes, discovery.relations[0].coarse_names[k], place)
-        axes.set_aspect("equal", "datalim")
-        return _picture(figure, "Map of samples in two dimensions, coloured by coarse class")
-
-
 def class_maps(discovery: Discovery) -> Html:
     """Return a small map per coarse class, coloured by fine class; the largest come first."""
-    xy, coarse, fine = _map_data(discovery)
+    xy, coarse, fine = map_data(discovery)
     sizes = np.bincount(coarse[coarse >= 0], minlength=len(discovery.relations[0].coarse_names))
     largest = np.argsort(-sizes, kind="stable")[:MAX_PANELS]
     columns = min(4, len(largest))
@@ -137,7 +130,7 @@ def relation_heat_map(relation: SourceRelation) -> Html:
         colors = LinearSegmentedColormap.from_list("closeness", (FAINT, ACCENT, DEEP))
         # "none" embeds the cells as they are: small, and drawn with sharp edges.
         axes.imshow(closeness, colors, vmin=0, vmax=1, aspect="auto", interpolation="none")
-        _bare(axes)
+        bare(axes)
         if rows <= MAX_ROWS:
             axes.set_yticks(range(rows), [shortened(n, 24) for n in relation.coarse_names])
         axes.tick_params(length=0)
@@ -160,7 +153,7 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Html:
 
 
 def _changing(history: Sequence[Mapping[str, float]]) -> list[str]:
-    names = [name for name in (history[0] if history else {}) if name != "epoch"]
+    names = [name for name in (history[0] if history else {}) if name not in NOT_LEARNT]
     return [n for n in names if len({epoch.get(n) for epoch in history}) > 1][:MAX_PANELS]
 
 
@@ -173,62 +166,12 @@ def _closeness(relation: SourceRelation) -> FloatArray:
     return np.where(relation.relation, 1.0, closeness).astype(np.float32)
 
 
-def _map_data(discovery: Discovery) -> tuple[FloatArray, IntArray, IntArray]:
-    rows = discovery.map_rows
-    return discovery.map_xy, discovery.sources[0].labels[rows], discovery.assignments.fine[rows]
-
-
-def _parents(discovery: Discovery) -> IntArray:
-    return np.asarray(discovery.relations[0].relation.argmax(axis=1), np.int64)
-
-
-def _centres(xy: FloatArray, groups: IntArray) -> dict[int, FloatArray]:
-    """Return the median place of every group that is on the map."""
-    return {int(g): np.median(xy[groups == g], axis=0) for g in np.unique(groups[groups >= 0])}
-
-
-def _most_common(places: Mapping[int, FloatArray], groups: IntArray) -> dict[int, FloatArray]:
-    """Keep the places of the `MAX_NAMES` largest groups."""
-    sizes = np.bincount(groups[groups >= 0])
-    ranked = sorted(places, key=lambda k: -int(sizes[k]))
-    return {k: places[k] for k in ranked[:MAX_NAMES]}
-
-
-def _apart(places: Mapping[int, FloatArray], xy: FloatArray) -> dict[int, FloatArray]:
-    """Move labels up, lowest first, until none lies on another."""
-    width, height = LABEL_BOX * np.ptp(xy, axis=0)
-    settled: dict[int, FloatArray] = {}
-    for k, place in sorted(places.items(), key=lambda item: float(item[1][1])):
-        spot = place.astype(np.float32)
-        for other in settled.values():
-            if abs(other[0] - spot[0]) < width and abs(other[1] - spot[1]) < height:
-                spot[1] = other[1] + height
-        settled[k] = spot
-    return settled
-
-
-def _colors(coarse: IntArray) -> list[str]:
-    return [color_of(k) if k >= 0 else "#b9bec4" for k in coarse.tolist()]
-
-
 def _class_map(axes: Axes, xy: FloatArray, inside: IntArray, fine: IntArray) -> None:
-    _bare(axes)
+    bare(axes)
     axes.set_aspect("equal", "datalim")
     axes.scatter(*xy[~inside].T, s=1.5, c=GREY, linewidths=0, alpha=0.18, rasterized=True)
     ranks = np.unique(fine[inside], return_inverse=True)[1]
-    axes.scatter(*xy[inside].T, s=7, c=_colors(ranks), linewidths=0, rasterized=True)
-
-
-def _label(axes: Axes, name: str, place: FloatArray) -> None:
-    """A name on the map, readable over points of any colour and on a dark page."""
-    plate = {"facecolor": "#ffffff", "alpha": 0.82, "linewidth": 0, "pad": 1.6}
-    text = axes.text(*place, shortened(name, 22), ha="center", va="center", color="#22262b")
-    text.set(bbox=plate, in_layout=False)
-
-
-def _bare(axes: Axes) -> None:
-    axes.set(xticks=[], yticks=[], facecolor="none")
-    axes.spines[:].set_visible(False)
+    axes.scatter(*xy[inside].T, s=7, c=colors(ranks), linewidths=0, rasterized=True)
 
 
 @contextmanager

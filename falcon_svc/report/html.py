@@ -11,7 +11,7 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
-from falcon_svc.report.words import printable
+from falcon_svc.result.words import printable
 
 VOID = frozenset({"img", "meta"})  # SVG elements are closed like any other
 

@@ -1,12 +1,11 @@
 """The report: one HTML page that needs nothing else, for a person who must decide.
 
-Place: the last but one stage of a run; `falcon_svc.pipeline.result_files` writes the page. It
+Place: the last but one stage of a run; `falcon_svc.result.files` writes the page. It
 loads nothing, runs no script (its own policy forbids both) and escapes every word of the data.
 """
 
 from __future__ import annotations
 
-from falcon_svc.discovery.result import Discovery
 from falcon_svc.report import sections
 from falcon_svc.report.blocks import section
 from falcon_svc.report.cards import class_groups, how_to_read
@@ -14,6 +13,7 @@ from falcon_svc.report.evidence import collect_evidence
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.html import Html, element
 from falcon_svc.report.style import CSS
+from falcon_svc.result.record import Discovery
 from falcon_svc.types import CoarseDataset, FloatArray
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
@@ -36,13 +36,14 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
     body = element(
         "main",
         sections.headline(discovery),
+        sections.notes(discovery),
         sections.graph(discovery),
+        sections.first_looks(discovery, evidence),
         section(
             "The classes",
             how_to_read(dataset),
             class_groups(discovery, evidence, exemplars),
         ),
-        sections.first_looks(discovery, evidence),
         sections.label_doubts(discovery, exemplars),
         sections.overlaps(discovery),
         sections.distributions(discovery),

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from falcon_svc.service.vitals import Vitals
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.settings import Settings
 
 LOOK_S = 0.5

@@ -11,8 +11,8 @@ import asyncio
 import anyio.to_thread
 
 from falcon_svc.engines import open_engine
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.service.refusals import RequestError
-from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 
 AGAIN_S = 30.0

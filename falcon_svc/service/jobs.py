@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from falcon_svc.config import CountConfig, make_config
+from falcon_svc.config import make_config
+from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.encoder_files import resolve
 from falcon_svc.errors import ConfigError
-from falcon_svc.pipeline.encoder_files import resolve
 from falcon_svc.pipeline.wishes import check_counts
 from falcon_svc.service.context import Context
 from falcon_svc.service.datasets import OPTIONS

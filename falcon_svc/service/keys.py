@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from falcon_svc.durable import sync_file
+from falcon_svc.durable.files import sync_file
 from falcon_svc.errors import ConfigError
 from falcon_svc.service.refusals import RequestError
 from falcon_svc.storage import Database

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from falcon_svc.data.registry import FORMATS as _FORMATS
+from falcon_svc.encoder_files import PLAIN, available
 from falcon_svc.errors import StorageError
-from falcon_svc.pipeline.encoder_files import PLAIN, available
 from falcon_svc.service.context import Context
 
 FORMATS = list(_FORMATS)

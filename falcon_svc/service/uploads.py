@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from falcon_svc.durable import storage_errors, sync_file
+from falcon_svc.durable.files import storage_errors, sync_file
 from falcon_svc.service import datasets
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller

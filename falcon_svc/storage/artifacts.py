@@ -19,7 +19,7 @@ from typing import Any
 
 import fsspec
 
-from falcon_svc.durable import storage_errors, sync
+from falcon_svc.durable.files import storage_errors, sync
 from falcon_svc.errors import StorageError
 
 APART = "@"  # in place of / in names of local copies; no key holds it

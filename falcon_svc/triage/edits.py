@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery
+from falcon_svc.result.record import Discovery
 from falcon_svc.triage.classes import ReviewClass, ordered
 from falcon_svc.triage.corrections import (
     Accept,

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery
-from falcon_svc.report.words import number as shown_number
-from falcon_svc.report.words import verdict
+from falcon_svc.result.record import Discovery
+from falcon_svc.result.words import number as shown_number
+from falcon_svc.result.words import verdict
 from falcon_svc.triage.apart import Mark, class_words, effect_sizes
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.session import Session

@@ -9,7 +9,7 @@ import html
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from falcon_svc.report.words import printable, shortened
+from falcon_svc.result.words import printable, shortened
 from falcon_svc.triage.evidence import Evidence, collect, scene_of
 from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset

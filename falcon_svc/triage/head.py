@@ -26,11 +26,11 @@ from falcon_svc.core import (
     soft_weight,
     take_children,
 )
-from falcon_svc.discovery.feature_space import FeatureSpace
-from falcon_svc.discovery.metric import class_means
-from falcon_svc.discovery.samples import on_device
-from falcon_svc.discovery.views import SHRINKAGE
-from falcon_svc.discovery.warm_start import discriminant_start
+from falcon_svc.discovery.partition.shared_metric import class_means
+from falcon_svc.discovery.partition.views import SHRINKAGE
+from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.discovery.training.samples import on_device
+from falcon_svc.discovery.training.warm_start import discriminant_start
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
 EPOCHS = 10

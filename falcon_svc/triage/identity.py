@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import mannwhitneyu
 
-from falcon_svc.discovery.metric import class_means
+from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.triage.classes import ReviewClass
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.state import Review

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falcon_svc.errors import InputError
-from falcon_svc.pipeline.spreadsheets import FORMULA
+from falcon_svc.result.spreadsheets import FORMULA
 from falcon_svc.triage.corrections import (
     Correction,
     CorrectionError,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.discovery.relation_step import extra_parents
+from falcon_svc.discovery.training.relation_step import extra_parents
 from falcon_svc.errors import FalconError
 from falcon_svc.triage.classes import ReviewClass
 from falcon_svc.triage.state import Review

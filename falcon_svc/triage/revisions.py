@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from falcon_svc.durable import storage_errors, sync, sync_file
+from falcon_svc.durable.files import storage_errors, sync, sync_file
 from falcon_svc.errors import FalconError, InputError, StorageError
 from falcon_svc.triage.corrections import (
     CORRECTION,

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from falcon_svc.discovery.metric import class_means
+from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.triage.classes import ordered
 from falcon_svc.triage.questions import Shown
 from falcon_svc.triage.solutions import Placement

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.discovery.metric import centred
-from falcon_svc.discovery.result import Discovery
+from falcon_svc.discovery.partition.shared_metric import centred
 from falcon_svc.neighbors import search_neighbors
-from falcon_svc.pipeline.model import DiscoveryModel
-from falcon_svc.pipeline.result_files import read_discovery, read_features
 from falcon_svc.progress import Progress
+from falcon_svc.result.files import read_discovery, read_features
+from falcon_svc.result.predictor import Predictor
+from falcon_svc.result.record import Discovery
 from falcon_svc.triage.corrections import Correction, Redo, Resolved, Undo
 from falcon_svc.triage.diff import Diff, compare
 from falcon_svc.triage.edits import apply
@@ -93,7 +93,7 @@ class Session:
     @cached_property
     def inputs(self) -> FloatArray:
         """(N, D) head inputs of the result's model."""
-        return DiscoveryModel.load(self.directory).space.apply(self.features)
+        return Predictor.load(self.directory).inputs_of(self.features)
 
     @property
     def placement(self) -> Placement:

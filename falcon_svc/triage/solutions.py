@@ -17,7 +17,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
-from falcon_svc.durable import storage_errors, sync
+from falcon_svc.durable.files import storage_errors, sync
 from falcon_svc.errors import StorageError
 from falcon_svc.triage.classes import ReviewClass
 from falcon_svc.triage.state import Review

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from falcon_svc.discovery.metric import class_means
+from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.triage.corrections import CorrectionError, Split
 from falcon_svc.triage.state import Review
 from falcon_svc.types import FloatArray, IntArray

@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from falcon_svc.discovery.result import Discovery
+from falcon_svc.result.record import Discovery
 from falcon_svc.triage.classes import ReviewClass, Wishes
 from falcon_svc.triage.corrections import CorrectionError
 from falcon_svc.types import BoolArray, IntArray

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from falcon_svc.client import ServiceError
-from falcon_svc.pipeline.landlock import REFER_SINCE, version
+from falcon_svc.worker.landlock import REFER_SINCE, version
 from tests.api.conftest import QUICK
 from tests.api.running import npz_bytes, wait_until
 
@@ -74,7 +74,7 @@ def _words(pid):
 
 
 def _is_confined(pid):
-    """Whether a worker has given up rights, as `falcon_svc.pipeline.isolation` makes it do."""
+    """Whether a worker has given up rights, as `falcon_svc.worker.isolation` makes it do."""
     status = Path(f"/proc/{pid}/status").read_text()
     return version() < REFER_SINCE or "NoNewPrivs:\t1" in status
 

@@ -61,7 +61,7 @@ def test_a_service_is_ready_once_its_worker_is_and_tells_of_its_end(service):
     (supervisor,) = [
         pid
         for pid in service.descendants()
-        if "falcon_svc.service.supervise" in psutil.Process(pid).cmdline()
+        if "falcon_svc.service.operations.supervise" in psutil.Process(pid).cmdline()
     ]
     os.kill(supervisor, signal.SIGKILL)
     wait_until(lambda: service.http.get("/health/ready").status_code == 503, 10, 0.01)

@@ -9,8 +9,8 @@ import pytest
 
 from falcon_svc import __version__
 from falcon_svc.data.shipped import FOLDER, demo_path, drawings_path
+from falcon_svc.encoder_files import resolve
 from falcon_svc.errors import ConfigError
-from falcon_svc.pipeline.encoder_files import resolve
 from falcon_svc.settings import Settings
 from tests.architecture.sources import ROOT, is_part, modules, within
 
@@ -18,7 +18,7 @@ TRUTH = {"EvalLabels", "load_truth"}
 READERS_OF_TRUTH = ("metrics", "cli", "bench", "data", "types")
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
-READER_OF_USERS_WEIGHTS = "falcon_svc.encoder.weight_files"
+READER_OF_USERS_WEIGHTS = "falcon_svc.encoder.backbones.weight_files"
 MAX_LINES = 400
 
 every_module = pytest.mark.parametrize("module", modules(), ids=lambda m: m.name)
@@ -93,7 +93,7 @@ def test_a_file_says_what_it_is_for_and_is_short(module):
 def test_top_level_is_as_agreed():
     allowed = {
         "pyproject.toml", "falcon_svc", "solver", "tests", "docker", "README.md", "LICENSE",
-        "CHANGELOG.md", "Makefile", "docs", "out", "build", "dist",
+        "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "docs", "out", "build", "dist",
     }  # fmt: skip
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert {name for name in found if not name.endswith(".egg-info")} <= allowed

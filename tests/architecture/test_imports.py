@@ -13,7 +13,9 @@ OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
-    "falcon_svc.durable",
+    "falcon_svc.columns",
+    "falcon_svc.count_recipe",
+    "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",
     "falcon_svc.wrong_fields",
@@ -21,39 +23,55 @@ OPEN_TO_ALL = {
 COMPUTE = ("core", "discovery", "encoder", "joint", "neighbors", "solver")
 # Package -> what it may import of ours, besides itself and what is open to all.
 BELOW = {
+    "durable": (),
     "core": (),
     "data": (),
     "neighbors": ("core",),
     "checkpoint": (),
     "encoder": ("checkpoint", "data", "config", "neighbors"),
-    "discovery": ("checkpoint", "core", "solver", "neighbors", "config"),
-    "metrics": ("discovery.result",),
-    "report": ("discovery.result",),
+    "result": ("durable", "solver"),
+    "threads": (),
+    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
+    "metrics": ("result",),
+    "report": ("result",),
+    "hierarchy": ("data.formats.npy_format", "data.refusal", "result.words"),
     "config": (
-        *("data.config", "encoder.config", "discovery.label_config", "discovery.train_config"),
-        "joint.config",
+        *("data.config", "encoder.config", "joint.config"),
+        *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
     ),
+    "naming": (),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
-    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "report", "settings", "storage"),
+    "pipeline": (
+        *(*COMPUTE, "checkpoint", "config", "data", "durable", "naming", "report", "result"),
+        "threads",
+    ),
+    "worker": (
+        *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
+        *("settings", "storage"),
+    ),
     "triage": (
-        *("core", "data", "discovery", "neighbors", "solver", "report.words"),
-        *("pipeline.result_files", "pipeline.model", "pipeline.spreadsheets"),
+        *("core", "data", "discovery", "durable", "neighbors", "solver", "result"),
     ),
     "settings": (),
+    "encoder_files": ("settings",),
     "storage": (),
     "engines": ("settings",),
     "service": (
-        *("config", "data", "discovery.result", "engines", "pipeline", "settings", "storage"),
+        *("config", "data", "discovery.counts.config", "engines", "encoder_files", "result"),
+        *("pipeline.wishes", "settings", "storage", "worker.failures"),
     ),
     "client": (),
     "api": ("config", "data.config", "service", "settings", "storage"),
+    "keywords": ("config",),
+    "front": ("config", "data", "keywords", "pipeline", "result"),
+    "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
-        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report"),
-        *("client", "service", "settings", "storage", "triage"),
+        *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
+        *("client", "durable", "service", "settings", "storage", "triage"),
     ),
     "cli": (
-        *("api", "bench", "config", "data", "discovery.result", "encoder", "metrics", "pipeline"),
-        *("client", "service", "settings", "triage"),
+        *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
+        *("hierarchy", "result", "service", "settings", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
@@ -118,10 +136,11 @@ def modules_loaded_by(statement: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-def test_data_features_metrics_and_report_load_no_torch():
-    packages = [f"falcon_svc.{name}" for name in ("data", "metrics", "report")]
-    names = [*(m.name for m in within(*packages)), "falcon_svc.encoder"]
-    loaded = modules_loaded_by("import " + ", ".join(names))
+def test_data_hierarchy_metrics_and_report_load_no_torch():
+    packages = [f"falcon_svc.{name}" for name in ("data", "hierarchy", "metrics", "report")]
+    trained = [f"falcon_svc.hierarchy.{name}" for name in ("advice", "classifier", "losses")]
+    names = [m.name for m in within(*packages) if not any(is_part(m.name, p) for p in trained)]
+    loaded = modules_loaded_by("import " + ", ".join([*names, "falcon_svc.encoder"]))
     assert not loaded & {"torch", "faiss", "ortools"}
 
 

@@ -11,7 +11,7 @@ import torch
 
 from falcon_svc.bench import encoder_bench
 from falcon_svc.bench.lightly_loop import LightlyLoop, PictureSet
-from falcon_svc.encoder.networks import make_network
+from falcon_svc.encoder.backbones.networks import make_network
 from falcon_svc.errors import MissingExtraError
 
 SMALL = encoder_bench.Workload(images=48, side=8, channels=3, batch_size=16, epochs=1)

@@ -12,9 +12,9 @@ from falcon_svc.bench import methods, quality
 from falcon_svc.bench.methods import Answer, Method
 from falcon_svc.bench.set_name import SetName
 from falcon_svc.bench.table import Figure
-from falcon_svc.config import CountConfig
-from falcon_svc.discovery.result import CountEstimate
+from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.errors import ConfigError
+from falcon_svc.result.record import CountEstimate
 from tests.bench.sets import save_separated
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -68,12 +69,12 @@ def test_a_made_up_file_is_the_same_in_parts_and_as_a_whole(size_bytes):
 
 
 def test_a_stream_notes_events_and_its_end():
-    stream = Stream("job_1", began=100.0)
+    stream = Stream("job_1", began=datetime(2026, 1, 1, tzinfo=UTC).timestamp())
     stream._take(": still here")
-    stream._take('id: 1\nevent: state\ndata: {"at": 99.0, "state": "queued"}')
-    stream._take('id: 2\nevent: progress\ndata: {"at": 101.0, "done": 1}')
+    stream._take('id: 1\nevent: state\ndata: {"at": "2025-12-31T23:59:59Z", "state": "queued"}')
+    stream._take('id: 2\nevent: progress\ndata: {"at": "2026-01-01T00:00:01Z", "done": 1}')
     assert stream.seqs == [1, 2] and len(stream.delays_s) == 1 and not stream.ended
-    stream._take('id: 3\nevent: state\ndata: {"at": 102.0, "state": "failed"}')
+    stream._take('id: 3\nevent: state\ndata: {"at": "2026-01-01T00:00:02Z", "state": "failed"}')
     assert stream.ended
 
 

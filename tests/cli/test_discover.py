@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from falcon_svc.service.predictions import Model
+from falcon_svc.result.predictor import Predictor
 from tests.cli.conftest import falcon
 
 FILES = {
     "discovery.json", "assignments.parquet", "arrays.safetensors", "graph.json", "graph.graphml",
-    "features.npy", "model.safetensors", "model.json", "report.html", "run.jsonl",
+    "features.npy", "model.safetensors", "model.json", "relation.0.npz", "report.html", "run.jsonl",
 }  # fmt: skip
 SUMMARY_KEYS = {
     "wall_seconds", "n_fine_runner_up",
@@ -132,8 +132,8 @@ def test_predict_scales_new_columns_as_the_discovery_did(rewritten, tmp_path):
     found = pq.read_table(out / "assignments.parquet")["fine"].to_pylist()
     assert pq.read_table(tmp_path / "p.parquet")["fine"].to_pylist() == found
     with np.load(path, allow_pickle=False) as data:
-        served = Model.load(out).predict(data["x"], data["coarse"].tolist(), least=0.0)
-    assert [record["fine"] for record in served] == found
+        served = Predictor.load(out).predict(data["x"], data["coarse"].tolist())
+    assert served.fine.tolist() == found
 
 
 def test_predict_agrees_with_the_discovery_on_its_own_samples(requests, result, tmp_path):

@@ -25,7 +25,7 @@ KINDS = ("h5ad", "zarr")
 @pytest.fixture(autouse=True)
 def _no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the child process, which has tests of its own."""
-    monkeypatch.setattr("falcon_svc.data.h5ad.probe", lambda path, config: None)
+    monkeypatch.setattr("falcon_svc.data.formats.h5ad.probe", lambda path, config: None)
 
 
 def cells(x: Any = None, **columns: Any) -> Any:

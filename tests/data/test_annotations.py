@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from falcon_svc.data import DataConfig, inspect_dataset, load_dataset
-from falcon_svc.data.box_columns import BoxColumns, to_corners
-from falcon_svc.data.crops import Crops, UnfitBoxError
+from falcon_svc.data.formats.box_columns import BoxColumns, to_corners
+from falcon_svc.data.formats.crops import Crops, UnfitBoxError
 from tests.data.builders import image_bytes, refused, write_folder
 
 SIZE = (40, 20)

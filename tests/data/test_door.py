@@ -71,5 +71,5 @@ def test_a_data_set_beyond_memory_is_refused(
     def full(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("falcon_svc.data.npz.read_array", full)
+    monkeypatch.setattr("falcon_svc.data.formats.npz.read_array", full)
     refused(write_npz(tmp_path), "too_large", "memory")

@@ -19,7 +19,7 @@ h5py = pytest.importorskip("h5py")
 @pytest.fixture(autouse=True)
 def _no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the child process, which has tests of its own."""
-    monkeypatch.setattr("falcon_svc.data.h5ad.probe", lambda path, config: None)
+    monkeypatch.setattr("falcon_svc.data.formats.h5ad.probe", lambda path, config: None)
 
 
 COUNTS = np.random.default_rng(0).poisson(2, (6, 5)).astype(np.float32)

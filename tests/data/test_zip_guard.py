@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from falcon_svc.data import DataConfig, load_dataset
-from falcon_svc.data.zip_guard import open_member, read_directory, read_member
+from falcon_svc.data.guards.zip_guard import open_member, read_directory, read_member
 from falcon_svc.errors import InputError
 from tests.data.builders import image_bytes, image_files, refused, write_zip
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from falcon_svc.discovery.head_start import HeadStart, random_start
-from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.head_start import HeadStart, random_start
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Neighbors
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from falcon_svc.discovery.classes import N_MEDOIDS, describe_classes
-from falcon_svc.discovery.result import Assignments
+from falcon_svc.discovery.training.classes import N_MEDOIDS, describe_classes
+from falcon_svc.result.record import Assignments
 from falcon_svc.types import LabelSource
 
 

@@ -9,10 +9,10 @@ import pytest
 from scipy.cluster.hierarchy import linkage
 from scipy.special import expit
 
-from falcon_svc.config import CountConfig
-from falcon_svc.discovery.count_bounds import count_bounds
-from falcon_svc.discovery.count_choice import choose_total, total_estimate
-from falcon_svc.discovery.count_posterior import (
+from falcon_svc.discovery.counts.bounds import count_bounds
+from falcon_svc.discovery.counts.choice import choose_total, total_estimate
+from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.discovery.counts.posterior import (
     SHIFTS,
     CountPosterior,
     count_posterior,
@@ -20,22 +20,22 @@ from falcon_svc.discovery.count_posterior import (
     root_shift,
     shift_posterior,
 )
-from falcon_svc.discovery.result import CountEstimate
-from falcon_svc.discovery.split_evidence import (
+from falcon_svc.discovery.counts.split_evidence import (
     LEAST_ROWS,
     MOST_ROWS,
     NAMES,
     sample_for_evidence,
     split_trees,
 )
-from falcon_svc.discovery.split_model import ScoredTree, SplitModel, hinges, split_model
-from falcon_svc.discovery.structure import find_structure
-from falcon_svc.discovery.total_stability import (
+from falcon_svc.discovery.counts.split_model import ScoredTree, SplitModel, hinges, split_model
+from falcon_svc.discovery.counts.total_stability import (
     StabilityCurve,
     candidate_totals,
     gaussian_twin,
     stability_curve,
 )
+from falcon_svc.discovery.structure import find_structure
+from falcon_svc.result.record import CountEstimate
 from falcon_svc.types import LabelSource
 from tests.discovery.test_structure_laws import planted
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from falcon_svc.config import make_config
-from falcon_svc.discovery.head_start import HeadStart, random_start
-from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.head_start import HeadStart, random_start
 from tests.discovery.planted import planted
 
 

@@ -10,17 +10,17 @@ from scipy.optimize import check_grad
 from scipy.special import softmax
 
 from falcon_svc.config import make_config
-from falcon_svc.discovery import label_mixture
-from falcon_svc.discovery.label_config import LabelConfig
-from falcon_svc.discovery.label_evidence import LabelEvidence, Witnesses, neighbor_weights, scaled
-from falcon_svc.discovery.label_mixture import (
+from falcon_svc.discovery.labels import mixture as label_mixture
+from falcon_svc.discovery.labels.config import LabelConfig
+from falcon_svc.discovery.labels.evidence import LabelEvidence, Witnesses, neighbor_weights, scaled
+from falcon_svc.discovery.labels.mixture import (
     FLOOR,
     LabelMixture,
     even_transition,
     first_mixture,
     log_class_prob,
 )
-from falcon_svc.discovery.label_noise import (
+from falcon_svc.discovery.labels.noise import (
     MODEL_ERROR,
     can_judge,
     expected_interval,

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_svc.discovery.relation_step import AffinityWindow, random_relation, solve_relation
+from falcon_svc.discovery.training.relation_step import (
+    AffinityWindow,
+    random_relation,
+    solve_relation,
+)
 
 
 def solved(affinity: np.ndarray, **changes: object) -> np.ndarray:

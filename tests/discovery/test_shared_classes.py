@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
-from falcon_svc.discovery.merged_start import merged_ids, merged_relation
-from falcon_svc.discovery.relation_step import extra_parents, solve_relation
-from falcon_svc.discovery.result import SharedPair
-from falcon_svc.discovery.shared_classes import (
+from falcon_svc.discovery.labels.shared_classes import (
     LIMIT,
     beneath,
     candidates,
     find_shared_classes,
     judged_pair,
 )
+from falcon_svc.discovery.training.merged_start import merged_ids, merged_relation
+from falcon_svc.discovery.training.relation_step import extra_parents, solve_relation
+from falcon_svc.result.record import SharedPair
 
 
 def classes(*, gap=4.0, size=60, seed=0, dim=10, n=8):

@@ -10,21 +10,21 @@ import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_svc.config import CountConfig
-from falcon_svc.discovery.allocation import allocate, split_evidence
-from falcon_svc.discovery.balanced_kmeans import balanced_assignment, balanced_kmeans
-from falcon_svc.discovery.contrast import TEMPERATURE, info_nce_loss
-from falcon_svc.discovery.count_bounds import count_bounds
-from falcon_svc.discovery.merge_tree import cut_at_common_cost, merge_tree
-from falcon_svc.discovery.metric import centred, class_means, unit_rows, whitening
-from falcon_svc.discovery.size_prior import (
+from falcon_svc.discovery.counts.allocation import allocate, split_evidence
+from falcon_svc.discovery.counts.bounds import count_bounds
+from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.discovery.counts.size_prior import (
     dispersion_of_counts,
     estimate_dispersion,
     log_chance_of_whole_shares,
     log_size_prior,
     told_dispersion,
 )
-from falcon_svc.discovery.smoothing import smoothed
+from falcon_svc.discovery.partition.balanced_kmeans import balanced_assignment, balanced_kmeans
+from falcon_svc.discovery.partition.contrast import TEMPERATURE, info_nce_loss
+from falcon_svc.discovery.partition.merge_tree import cut_at_common_cost, merge_tree
+from falcon_svc.discovery.partition.shared_metric import centred, class_means, unit_rows, whitening
+from falcon_svc.discovery.partition.smoothing import smoothed
 from falcon_svc.discovery.stability import class_stability
 from falcon_svc.discovery.structure import find_structure
 from falcon_svc.errors import ConfigError

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from falcon_svc.core import children_of, take_children
-from falcon_svc.discovery.teacher_memory import FLOOR, TeacherMemory
+from falcon_svc.discovery.training.teacher_memory import FLOOR, TeacherMemory
 
 
 def relation(parents: list[int], n_coarse: int = 2) -> torch.Tensor:

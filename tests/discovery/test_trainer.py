@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from falcon_svc.core import HEAD_KINDS
-from falcon_svc.discovery.epoch_report import EpochReport
-from falcon_svc.discovery.head_start import HeadStart
-from falcon_svc.discovery.prediction import predict
-from falcon_svc.discovery.train_config import TrainConfig
-from falcon_svc.discovery.trained_head import TrainedHead
-from falcon_svc.discovery.trainer import train_head
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.epoch_report import EpochReport
+from falcon_svc.discovery.training.head_start import HeadStart
+from falcon_svc.discovery.training.prediction import predict
+from falcon_svc.discovery.training.trained_head import TrainedHead
+from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.errors import DivergedError
 from falcon_svc.types import Neighbors
 from tests.discovery.planted import SHORT, Planted, matching, planted, source_of, with_sources
@@ -189,9 +189,9 @@ def test_remembered_and_fresh_neighbors_agree_from_a_warm_start() -> None:
 
 
 def test_a_renewed_memory_says_what_a_forward_pass_says() -> None:
-    from falcon_svc.discovery import trainer
-    from falcon_svc.discovery.samples import FrozenFeatures
-    from falcon_svc.discovery.setup import TrainInputs, first_head, make_state
+    from falcon_svc.discovery.training import trainer
+    from falcon_svc.discovery.training.samples import FrozenFeatures
+    from falcon_svc.discovery.training.setup import TrainInputs, first_head, make_state
 
     data, generator = planted(), torch.Generator().manual_seed(0)
     samples, start = FrozenFeatures(data.features, "cpu"), data.warm_start()
@@ -240,7 +240,7 @@ def test_a_rate_that_overflows_is_halved_and_training_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data, calls = planted(), []
-    from falcon_svc.discovery import trainer
+    from falcon_svc.discovery.training import trainer
 
     real = trainer._source_losses
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from falcon_svc.checkpoint import CheckpointStore
-from falcon_svc.discovery.epoch_report import EpochReport
-from falcon_svc.discovery.train_config import TrainConfig
-from falcon_svc.discovery.trained_head import TrainedHead
-from falcon_svc.discovery.trainer import train_head
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.epoch_report import EpochReport
+from falcon_svc.discovery.training.trained_head import TrainedHead
+from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.errors import StorageError
 from tests.discovery.planted import SHORT, planted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from falcon_svc.discovery.views import (
+from falcon_svc.discovery.partition.views import (
     MAX_DIM,
     View,
     class_pca,

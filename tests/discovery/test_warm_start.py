@@ -7,9 +7,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from falcon_svc.discovery.count_choice import Counts
+from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.structure import Structure
-from falcon_svc.discovery.warm_start import (
+from falcon_svc.discovery.training.warm_start import (
     START_CONFIDENCE,
     discriminant_start,
     size_shares,

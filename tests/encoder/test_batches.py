@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from falcon_svc.encoder.batches import AHEAD, Batches, Flow
+from falcon_svc.encoder.moco.batches import AHEAD, Batches, Flow
 
 SAMPLES = np.arange(22, dtype=np.float32)[:, None] * np.ones(3, np.float32)
 

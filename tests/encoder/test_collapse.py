@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from falcon_svc.encoder.collapse import PATIENCE, check_health, coarse_purity, spread
+from falcon_svc.encoder.moco.collapse import PATIENCE, check_health, coarse_purity, spread
 from falcon_svc.errors import CollapsedError
 
 HEALTHY = {"loss": 2.0, "chance_loss": 4.0, "feature_std": 0.4, "coarse_purity": None}

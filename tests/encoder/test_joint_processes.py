@@ -13,15 +13,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from falcon_svc.encoder.distributed import JointBatchNorm, shared, use_joint_statistics
-from falcon_svc.encoder.moco import MoCo
-from falcon_svc.encoder.moco_processes import run_processes
-from falcon_svc.encoder.network_encoder import NetworkEncoder
-from falcon_svc.encoder.networks import make_network
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.networks import make_network
+from falcon_svc.encoder.moco.distributed import JointBatchNorm, shared, use_joint_statistics
+from falcon_svc.encoder.moco.loss import MoCo
+from falcon_svc.encoder.moco.pretrain import pretrain
+from falcon_svc.encoder.moco.pretrain_state import PretrainReport
+from falcon_svc.encoder.moco.processes import run_processes
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.pretrain import pretrain
-from falcon_svc.encoder.pretrain_state import PretrainReport
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.views.image_views import ImageViews
 from falcon_svc.errors import StorageError
 from falcon_svc.types import ByteArray
 from tests.encoder import tiny

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from falcon_svc.encoder.moco import MoCo
+from falcon_svc.encoder.moco.loss import MoCo
 from tests.encoder import tiny
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from falcon_svc.data import load_dataset
 from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, open_encoder, open_saved
-from falcon_svc.encoder.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import CoarseDataset
 from tests.data.builders import write_npz

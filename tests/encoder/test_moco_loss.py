@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from falcon_svc.encoder.moco import KeyQueue, coarse_targets, contrastive_loss
+from falcon_svc.encoder.moco.loss import KeyQueue, coarse_targets, contrastive_loss
 
 
 def unit_rows(*shape: int, seed: int = 0) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 
 from falcon_svc.data import load_dataset
 from falcon_svc.encoder import EncoderRun, encode
-from falcon_svc.encoder.moco_encoder import first_network
-from falcon_svc.encoder.network_encoder import RECORD, TENSORS, NetworkEncoder
+from falcon_svc.encoder.backbones.network_encoder import RECORD, TENSORS, NetworkEncoder
+from falcon_svc.encoder.moco.encoder import first_network
 from falcon_svc.encoder.preprocessing import Preprocessing
 from falcon_svc.errors import ConfigError, FalconError, InputError, StorageError
 from falcon_svc.types import CoarseDataset

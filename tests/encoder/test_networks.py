@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from falcon_svc.encoder.networks import NETWORKS, SMALL_SIDE, make_network
+from falcon_svc.encoder.backbones.networks import NETWORKS, SMALL_SIDE, make_network
 
 DIMS = {"conv": 2048, "resnet18": 512, "resnet50": 2048, "vit_small": 384}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from falcon_svc.encoder.optim import TRUST, Lars, key_momentum, learning_rate, make_optimizer
+from falcon_svc.encoder.moco.optim import TRUST, Lars, key_momentum, learning_rate, make_optimizer
 from tests.encoder import tiny
 
 

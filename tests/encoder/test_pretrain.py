@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from falcon_svc.encoder import pretrain as loop
-from falcon_svc.encoder.moco_config import MocoConfig
-from falcon_svc.encoder.pretrain import pretrain
-from falcon_svc.encoder.pretrain_state import PretrainReport
+from falcon_svc.encoder.moco import pretrain as loop
+from falcon_svc.encoder.moco.config import MocoConfig
+from falcon_svc.encoder.moco.pretrain import pretrain
+from falcon_svc.encoder.moco.pretrain_state import PretrainReport
 from falcon_svc.errors import CollapsedError, DivergedError, StorageError
 from falcon_svc.types import UNLABELLED
 from tests.encoder import tiny

@@ -17,8 +17,8 @@ from torchvision import models
 
 from falcon_svc.data import load_dataset
 from falcon_svc.encoder import EncoderConfig, EncoderRun, extract_features
-from falcon_svc.encoder.network_encoder import NetworkEncoder
-from falcon_svc.encoder.pretrained import open_pretrained
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.pretrained import open_pretrained
 from falcon_svc.errors import ConfigError, MissingExtraError
 from falcon_svc.types import CoarseDataset
 from tests.data.builders import write_npz

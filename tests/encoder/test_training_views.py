@@ -8,10 +8,10 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from falcon_svc.encoder.preprocessing import Preprocessing, VectorInput
-from falcon_svc.encoder.training_views import pixel_skill, training_views
-from falcon_svc.encoder.vector_views import VectorViews
-from falcon_svc.encoder.view_config import DrawingStrengths, ViewConfig, ViewStrengths
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.views.config import DrawingStrengths, ViewConfig, ViewStrengths
+from falcon_svc.encoder.views.image_views import ImageViews
+from falcon_svc.encoder.views.training_views import pixel_skill, training_views
+from falcon_svc.encoder.views.vector_views import VectorViews
 from tests.encoder import tiny
 
 SEEN = Preprocessing(side=8, resized=8, channels=1, mean=(0.5,), std=(0.25,))

@@ -10,11 +10,11 @@ import torch
 
 from falcon_svc.data import load_dataset
 from falcon_svc.encoder import EncoderConfig, EncoderRun, extract_features, open_encoder
-from falcon_svc.encoder.moco_config import MocoConfig
-from falcon_svc.encoder.network_encoder import NetworkEncoder
-from falcon_svc.encoder.vector_config import VectorConfig
-from falcon_svc.encoder.vector_network import VectorNetwork
-from falcon_svc.encoder.vector_views import (
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.vector_config import VectorConfig
+from falcon_svc.encoder.backbones.vector_network import VectorNetwork
+from falcon_svc.encoder.moco.config import MocoConfig
+from falcon_svc.encoder.views.vector_views import (
     VectorViews,
     are_logged_counts,
     mixed,

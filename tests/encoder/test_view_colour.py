@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as reference
 
-from falcon_svc.encoder import view_colour
-from falcon_svc.encoder.view_config import ViewStrengths
+from falcon_svc.encoder.views import colour as view_colour
+from falcon_svc.encoder.views.config import ViewStrengths
 
 STILL = ViewStrengths(jitter=0, grey=0, solarize=0, blur=0, erase=0)
 

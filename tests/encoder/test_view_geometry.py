@@ -10,8 +10,8 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as reference
 
-from falcon_svc.encoder.view_config import DrawingStrengths, ViewStrengths
-from falcon_svc.encoder.view_geometry import Affine, draw_affine, sample
+from falcon_svc.encoder.views.config import DrawingStrengths, ViewStrengths
+from falcon_svc.encoder.views.geometry import Affine, draw_affine, sample
 
 SIDE = 16
 BILINEAR = InterpolationMode.BILINEAR

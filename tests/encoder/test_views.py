@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.view_config import DrawingStrengths, ViewConfig, ViewStrengths
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.views.config import DrawingStrengths, ViewConfig, ViewStrengths
+from falcon_svc.encoder.views.image_views import ImageViews
 
 STILL = ViewStrengths(crop_scale=(1, 1), crop_ratio=(1, 1), flip=0, jitter=0, grey=0, solarize=0)
 

@@ -12,9 +12,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from falcon_svc.encoder import weight_files
-from falcon_svc.encoder.weight_files import read_weights
-from falcon_svc.encoder.weight_fit import fit_weights
+from falcon_svc.encoder.backbones import weight_files
+from falcon_svc.encoder.backbones.weight_files import read_weights
+from falcon_svc.encoder.backbones.weight_fit import fit_weights
 from falcon_svc.errors import ConfigError
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from falcon_svc.encoder.moco_config import MocoConfig
+from falcon_svc.encoder.moco.config import MocoConfig
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.view_config import DrawingStrengths
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.views.config import DrawingStrengths
+from falcon_svc.encoder.views.image_views import ImageViews
 from falcon_svc.types import ByteArray, IntArray
 
 SIDE = 8

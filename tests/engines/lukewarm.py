@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from falcon_svc.pipeline.limits import die_with
+from falcon_svc.worker.limits import die_with
 
 SERVER = os.getpid()
 die_with(os.getppid())

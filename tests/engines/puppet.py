@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from falcon_svc.pipeline.limits import limit_self
 from falcon_svc.settings import Settings
+from falcon_svc.worker.limits import limit_self
 
 DEAF_CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 SEEN = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")

@@ -18,7 +18,7 @@ from tests.faults.history import check_history, check_nothing_left, open_record
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 FULL = pytest.mark.slow
-WORKER = "falcon_svc.pipeline.worker"
+WORKER = "falcon_svc.worker.main"
 QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
 LAST = 400
 LONG = {"counts": {"n_fine": 6}, "train": {"epochs": LAST}}
@@ -158,7 +158,7 @@ def test_a_killed_service_finds_its_job_still_at_work(service, dataset, submissi
     pid = worker_of(job_id)
     submissions(job_id)
     for process in service.descendants():
-        if process != pid and "service.supervise" in _words(process):
+        if process != pid and "operations.supervise" in _words(process):
             os.kill(process, signal.SIGKILL)
     service.kill()
     time.sleep(1)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from falcon_svc.checkpoint import CheckpointStore
-from falcon_svc.pipeline.worker import AttemptWorker
 from falcon_svc.service import datasets, jobs, uploads
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import ANONYMOUS, SCOPES, Caller
@@ -22,6 +21,7 @@ from falcon_svc.storage import Database
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.tables import Job
+from falcon_svc.worker.main import AttemptWorker
 from tests.api.running import npz_bytes
 from tests.faults.jobs import TRAIN
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.faults.site.sitecustomize import wrapped
 
 SITE = Path(__file__).parent / "site"
-WORKER, SUPERVISOR, API = "pipeline.worker", "service.supervise", "cli.main serve"
+WORKER, SUPERVISOR, API = "worker.main", "operations.supervise", "cli.main serve"
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def _workers(running) -> list[int]:
     found = []
     for pid in running.descendants():
         try:
-            if "falcon_svc.pipeline.worker" in " ".join(psutil.Process(pid).cmdline()):
+            if "falcon_svc.worker.main" in " ".join(psutil.Process(pid).cmdline()):
                 found.append(pid)
         except psutil.Error:
             continue
@@ -103,7 +103,7 @@ def supervisor_of(running) -> int | None:
 
     for pid in running.descendants():
         try:
-            if "falcon_svc.service.supervise" in psutil.Process(pid).cmdline():
+            if "falcon_svc.service.operations.supervise" in psutil.Process(pid).cmdline():
                 return pid
         except psutil.Error:
             continue

@@ -77,7 +77,7 @@ def test_cancel_while_it_prepares(calm, calm_dataset):
 
 def test_a_worker_that_ignores_sigterm_is_gone_as_soon(start):
     """A stop is SIGKILL: what the process holds is in checkpoints."""
-    deaf = Fault("falcon_svc.pipeline.limits:limit_self", do="ignore_sigterm", process=WORKER)
+    deaf = Fault("falcon_svc.worker.limits:limit_self", do="ignore_sigterm", process=WORKER)
     service = start(faults=[deaf])
     job_id = submit(service, add_dataset(service), LONG)
     until_state(service, job_id, "running")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from falcon_svc.checkpoint import CheckpointStore, Saved
-from falcon_svc.discovery import trainer
+from falcon_svc.discovery.training import trainer
 from tests.faults.desk import Desk, resumed_epochs
 from tests.faults.faults import Fault, patch
 from tests.faults.history import check_history

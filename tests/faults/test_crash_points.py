@@ -19,7 +19,7 @@ EVERY = [
     Fault("falcon_svc.checkpoint:_write_durably", call=2, process=WORKER),  # half written
     Fault("falcon_svc.checkpoint:sync", when="after", process=WORKER),  # before the rename
     Fault("falcon_svc.checkpoint:sync", call=2, process=WORKER),  # after it
-    Fault("falcon_svc.pipeline.atomic_directory:_take_over", process=WORKER),
+    Fault("falcon_svc.durable.atomic_directory:_take_over", process=WORKER),
     Fault("falcon_svc.storage.artifacts:ArtifactStore.put_file", process=WORKER),
     Fault("falcon_svc.storage.artifacts:ArtifactStore._put", call=3, process=WORKER),
     Fault("falcon_svc.storage.jobs:JobRepository.succeed", process=WORKER),
@@ -61,7 +61,7 @@ def test_a_supervisor_killed_at_every_point_is_followed_by_another(start, tmp_pa
     faults = [
         Fault("falcon_svc.engines.local:LocalEngine.start", call=2, process=SUPERVISOR),
         Fault("falcon_svc.checkpoint:CheckpointStore.save", process=WORKER),
-        Fault("falcon_svc.service.supervisor:Supervisor._after", process=SUPERVISOR),
+        Fault("falcon_svc.service.operations.supervisor:Supervisor._after", process=SUPERVISOR),
     ]
     service = start(faults=faults)
     job_id = submit(service, add_dataset(service))

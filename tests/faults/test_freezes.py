@@ -46,7 +46,7 @@ def test_an_attempt_that_wakes_after_it_was_given_up_changes_nothing(start):
     service = start("data", "--no-worker", faults=[FREEZE])
     job_id = submit(service, add_dataset(service))
     _claim(service)
-    words = ("falcon_svc.pipeline.worker", "job", job_id, "1", str(os.getpid()))
+    words = ("falcon_svc.worker.main", "job", job_id, "1", str(os.getpid()))
     sleeper = command_of(service, *words)
     wait_until(lambda: is_stopped(sleeper), 300)
     supervisor = command_of(service, "falcon_svc.cli.main", "worker")
@@ -72,7 +72,7 @@ def _claim(service) -> None:
     _, database = open_record(service)
     with database.read() as session:
         (waiting,) = DatasetRepository(session).to_validate()
-    words = ("falcon_svc.pipeline.worker", "check", waiting.id, "0", str(os.getpid()))
+    words = ("falcon_svc.worker.main", "check", waiting.id, "0", str(os.getpid()))
     assert command_of(service, *words).wait(120) == 0
     with database.write() as session:
         assert JobRepository(session).claim("elsewhere") is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.service.doctor import Doctor
+from falcon_svc.service.operations.doctor import Doctor
 from falcon_svc.settings import Settings
 from tests.api.running import npz_bytes
 from tests.faults.desk import Desk, resumed_epochs

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_svc.discovery import trainer
+from falcon_svc.discovery.training import trainer
 from falcon_svc.pipeline import discover
 from tests.faults.desk import Desk, resumed_epochs
 from tests.faults.history import check_history
@@ -146,7 +146,7 @@ def test_a_solver_without_time_gives_what_it_has_with_its_gap(desk, dataset):
 
 
 def test_a_solver_that_crashes_is_a_lost_worker(desk, dataset, monkeypatch):
-    from falcon_svc.discovery import relation_step
+    from falcon_svc.discovery.training import relation_step
 
     def crash(*_, **__):
         faulthandler.disable()

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from falcon_svc.discovery.feature_space import FeatureSpace
-from falcon_svc.discovery.train_config import TrainConfig
-from falcon_svc.discovery.trainer import train_head
-from falcon_svc.discovery.warm_start import discriminant_start
-from falcon_svc.encoder.network_encoder import NetworkEncoder
-from falcon_svc.encoder.networks import make_network
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.discovery.training.trainer import train_head
+from falcon_svc.discovery.training.warm_start import discriminant_start
+from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.backbones.networks import make_network
 from falcon_svc.encoder.preprocessing import Preprocessing
-from falcon_svc.encoder.view_config import ViewConfig
-from falcon_svc.encoder.views import ImageViews
+from falcon_svc.encoder.views.config import ViewConfig
+from falcon_svc.encoder.views.image_views import ImageViews
 from falcon_svc.joint.image_samples import ImageSamples
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.neighbors import search_neighbors

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_svc.discovery.prediction import predict
+from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.joint.classifier import Classifier
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.joint.train import train_jointly

@@ -10,9 +10,9 @@ import pytest
 from falcon_svc.config import make_config
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.metrics import accuracy_score
-from falcon_svc.pipeline.assignments_table import assignments_parquet
 from falcon_svc.pipeline.discover import discover, discover_to
-from falcon_svc.pipeline.model import DiscoveryModel
+from falcon_svc.result.predictor import Predictor
+from falcon_svc.result.table import assignments_parquet
 from falcon_svc.types import LabelSource
 from tests.discoveries import pretend_dataset
 from tests.discovery.test_structure_laws import planted
@@ -133,7 +133,7 @@ def test_a_class_that_lies_in_two_coarse_classes_is_listed_and_merged_where_wish
 def test_a_saved_model_predicts_what_the_discovery_assigned(blobs, tmp_path):
     dataset, _ = blobs
     found = discover_to(tmp_path / "out", dataset, make_config(CONFIG)).assignments
-    model = DiscoveryModel.load(tmp_path / "out")
+    model = Predictor.load(tmp_path / "out")
     names = [dataset.coarse.names[k] for k in dataset.coarse.labels]
     assert np.array_equal(model.predict(dataset.vectors, names).fine, found.fine)
     assert np.array_equal(model.predict(dataset.vectors).fine, found.fine_unmasked)

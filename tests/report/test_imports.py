@@ -11,7 +11,7 @@ HEAVY = "{'torch', 'sklearn', 'scipy', 'matplotlib', 'pyarrow', 'networkx', 'saf
 
 
 @pytest.mark.parametrize(
-    "module", ["falcon_svc.report", "falcon_svc.metrics", "falcon_svc.pipeline.result_files"]
+    "module", ["falcon_svc.report", "falcon_svc.metrics", "falcon_svc.result.files"]
 )
 def test_importing_loads_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY} & set(sys.modules)))"

@@ -10,7 +10,7 @@ import pytest
 
 from falcon_svc.service import busy
 from falcon_svc.service.busy import LASTS_S, Busy, is_busy
-from falcon_svc.service.vitals import Vitals
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.settings import Settings
 
 

@@ -14,13 +14,14 @@ import pytest
 
 from falcon_svc.cli.main import run
 from falcon_svc.errors import ConfigError
-from falcon_svc.service import datasets, orphans, uploads
+from falcon_svc.service import datasets, uploads
 from falcon_svc.service.context import Context
-from falcon_svc.service.doctor import Doctor
-from falcon_svc.service.housekeeping import sweep
 from falcon_svc.service.keys import Caller
+from falcon_svc.service.operations import orphans
+from falcon_svc.service.operations.doctor import Doctor
+from falcon_svc.service.operations.housekeeping import sweep
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.service.staging import Staging
-from falcon_svc.service.vitals import Vitals
 from falcon_svc.settings import Settings
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.ids import new_id

@@ -35,6 +35,6 @@ def test_every_test_that_proves_something_is_there():
 
 
 def test_every_finding_of_the_doctor_is_explained():
-    source = (ROOT / "falcon_svc" / "service" / "doctor.py").read_text("utf-8")
+    source = (ROOT / "falcon_svc" / "service" / "operations" / "doctor.py").read_text("utf-8")
     codes = set(re.findall(r"Finding\(\s*\"(\w+)\"", source))
     assert codes and all(f"`{code}`" in PAGE for code in codes)

@@ -9,7 +9,7 @@ import pytest
 
 from falcon_svc.errors import ConfigError, MissingExtraError, StorageError
 from falcon_svc.service.context import prepare
-from falcon_svc.service.doctor import Doctor
+from falcon_svc.service.operations.doctor import Doctor
 from falcon_svc.settings import Settings
 from falcon_svc.storage import Database
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from falcon_svc.errors import ConfigError
-from falcon_svc.service.pulse import SILENT_S, beat, check_at_work, lock_file
-from falcon_svc.service.supervisor import hold_lock
+from falcon_svc.service.operations.pulse import SILENT_S, beat, check_at_work, lock_file
+from falcon_svc.service.operations.supervisor import hold_lock
 from falcon_svc.settings import Settings
 
 

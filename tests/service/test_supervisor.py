@@ -11,12 +11,12 @@ import pytest
 
 from falcon_svc.engines import Ended, LocalEngine, Task
 from falcon_svc.errors import ConfigError, FalconError
-from falcon_svc.service import supervise
-from falcon_svc.service.housekeeping import Stop
-from falcon_svc.service.pulse import beat
-from falcon_svc.service.supervise import TAKEN, Companion, _loop, take_lock
-from falcon_svc.service.supervisor import Supervisor
-from falcon_svc.service.vitals import Vitals
+from falcon_svc.service.operations import supervise
+from falcon_svc.service.operations.housekeeping import Stop
+from falcon_svc.service.operations.pulse import beat
+from falcon_svc.service.operations.supervise import TAKEN, Companion, _loop, take_lock
+from falcon_svc.service.operations.supervisor import Supervisor
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database
 from falcon_svc.storage.datasets import DatasetRepository

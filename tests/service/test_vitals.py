@@ -10,9 +10,9 @@ from sqlalchemy import update
 
 from falcon_svc.api.app import create_app
 from falcon_svc.errors import FalconError
-from falcon_svc.service import housekeeping
-from falcon_svc.service.housekeeping import Stop, keep_house, send_webhooks
-from falcon_svc.service.vitals import STALLED_S, Vitals
+from falcon_svc.service.operations import housekeeping
+from falcon_svc.service.operations.housekeeping import Stop, keep_house, send_webhooks
+from falcon_svc.service.operations.vitals import STALLED_S, Vitals
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.tables import Delivery
 from tests.api.running import wait_until

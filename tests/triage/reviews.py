@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from falcon_svc.core.heads import make_head
-from falcon_svc.discovery.feature_space import FeatureSpace
-from falcon_svc.discovery.train_config import TrainConfig
+from falcon_svc.discovery.training.config import TrainConfig
+from falcon_svc.discovery.training.feature_space import FeatureSpace
 from falcon_svc.pipeline.model import DiscoveryModel
-from falcon_svc.pipeline.result_files import FEATURES, features_file, write_discovery
+from falcon_svc.result.files import FEATURES, features_file, write_discovery
 from falcon_svc.triage.state import Review
 from falcon_svc.types import CoarseDataset
 from tests.discoveries import blobs, pretend_dataset, pretend_discovery

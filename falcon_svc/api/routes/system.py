@@ -11,9 +11,9 @@ from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.schemas import Capabilities, Health
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service.datasets import OPTIONS
-from falcon_svc.service.supervise import Companion
+from falcon_svc.service.operations.supervise import Companion
+from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.service.system import FORMATS, check_ready, devices, encoders
-from falcon_svc.service.vitals import Vitals
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 EXAMPLE = 'falcon_jobs{state="running"} 2.0\n'

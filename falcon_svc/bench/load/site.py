@@ -204,7 +204,7 @@ class Site:
     @property
     def supervisor(self) -> int:
         """Process id of the API's supervisor."""
-        return next(p for p in children(self.process.pid) if "service.supervise" in command(p))
+        return next(p for p in children(self.process.pid) if "operations.supervise" in command(p))
 
     def worker(self, job_id: str) -> int | None:
         """Return the process id of a job's worker, if it has one."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from falcon_svc.durable import storage_errors, sync
+from falcon_svc.durable.files import storage_errors, sync
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.triage.exports import graph, h5ad, hugging_face, images, label_studio, table
 from falcon_svc.triage.guideline import guideline_html, guideline_markdown

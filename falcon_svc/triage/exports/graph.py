@@ -9,7 +9,7 @@ from urllib.parse import quote
 import networkx as nx
 import numpy as np
 
-from falcon_svc.report.words import printable
+from falcon_svc.result.words import printable
 from falcon_svc.triage.session import Session
 
 SKOS_PREFIXES = """\

@@ -12,7 +12,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from falcon_svc import __version__
-from falcon_svc.report.words import printable
+from falcon_svc.result.words import printable
 from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from falcon_svc.pipeline.spreadsheets import harmless_table
+from falcon_svc.result.spreadsheets import harmless_table
 from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset, IntArray
 

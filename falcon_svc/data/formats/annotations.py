@@ -1,0 +1,219 @@
+"""Objects annotated beside their images, one sample per box: YOLO, COCO and Pascal VOC.
+
+Each layout becomes a table of (file, label, box) that `ManifestSource` reads like any other:
+YOLO: ``images/``, ``labels/`` and ``classes.txt`` or ``data.yaml``. COCO: a JSON file with images,
+annotations and categories. VOC: ``Annotations/*.xml``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import pyarrow as pa
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.formats.arrow_columns import Columns
+from falcon_svc.data.formats.image_tree import is_ignored
+from falcon_svc.data.formats.manifest import ManifestSource
+from falcon_svc.data.formats.stores import FileStore
+from falcon_svc.data.formats.table import TableSource
+from falcon_svc.data.image_names import ImageFinder
+from falcon_svc.data.refusal import listed, quoted, reading, refusal
+from falcon_svc.data.source import Source
+from falcon_svc.types import Note
+
+ERRORS = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+NAME_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml")
+YAML_BYTES = 2**20
+Row = dict[str, Any]
+
+
+def open_annotations(store: FileStore, config: DataConfig) -> Source | None:
+    """Return the annotated objects of a folder or zip; None where nothing is annotated.
+
+    Raises
+    ------
+    InputError
+        An annotation file that is not what its place says.
+    """
+    names = [name for name in store.names() if name[-1] != "/" and not is_ignored(name)]
+    images = ImageFinder(names)
+    for read in (_yolo, _coco, _voc):
+        rows = read(store, names, images)
+        if rows is not None:
+            used = {row["file_name"] for row in rows}
+            without = [name for name in images.names if name not in used]
+            return _as_manifest(rows, _without_objects(without), store, config)
+    return None
+
+
+def _without_objects(names: list[str]) -> tuple[Note, ...]:
+    if not names:
+        return ()
+    text = f"{len(names):,} images without an annotated object are left out ({listed(names[:3])})."
+    return (Note("no_objects", text),)
+
+
+def _as_manifest(
+    rows: list[Row], notes: tuple[Note, ...], store: FileStore, config: DataConfig
+) -> Source:
+    if not rows:
+        raise refusal(
+            "at least one annotated object",
+            "none",
+            where=store.where,
+            remedy="add annotations, or give the images in class folders",
+            code="no_data",
+        )
+    table = pa.Table.from_pylist(rows)
+    columns = Columns.of(table, notes=notes)
+    return ManifestSource(TableSource(store.where, columns, config), store, config)
+
+
+def _yolo(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
+    """Return the rows of ``labels/.../x.txt``: class, centre and size as shares of the image."""
+    pairs = [(name, _label_file(name)) for name in images.names if "images" in name.split("/")]
+    there = set(names)
+    pairs = [(image, label) for image, label in pairs if label in there]
+    if not pairs:
+        return None
+    classes = _yolo_names(store, names)
+    rows: list[Row] = []
+    for image, label in pairs:
+        where = f"{quoted(label)} of {store.where}"
+        with reading("lines of class x y width height", where=where, errors=ERRORS):
+            rows += [_yolo_row(image, line, classes) for line in _lines(store, label)]
+    return rows
+
+
+def _label_file(image: str) -> str:
+    parts = image.split("/")
+    place = len(parts) - 1 - parts[::-1].index("images")
+    return "/".join([*parts[:place], "labels", *parts[place + 1 :]]).rsplit(".", 1)[0] + ".txt"
+
+
+def _lines(store: FileStore, name: str) -> list[str]:
+    return [line for line in store.read(name).decode("utf-8-sig").splitlines() if line.strip()]
+
+
+def _yolo_row(image: str, line: str, classes: dict[int, str]) -> Row:
+    """Read one object; more than four numbers are the corners of a polygon around it."""
+    number, *rest = line.split()
+    told = [float(one) for one in rest]
+    if len(told) not in (4, 5) and (len(told) < 6 or len(told) % 2):
+        raise ValueError(f"the line {line[:60]!r}")
+    if len(told) > 5:
+        x, y = told[::2], told[1::2]
+        width, height = max(x) - min(x), max(y) - min(y)
+        told = [min(x) + width / 2, min(y) + height / 2, width, height]
+    box = dict(zip(("cx", "cy", "w", "h"), told[:4], strict=True))
+    return {"file_name": image, "label": classes.get(int(number), number), **box}
+
+
+def _yolo_names(store: FileStore, names: list[str]) -> dict[int, str]:
+    """Return class number -> name, from the file that names them, if there is one."""
+    found = next((n for usual in NAME_FILES for n in names if n.split("/")[-1] == usual), None)
+    if found is None:
+        return {}
+    where = f"{quoted(found)} of {store.where}"
+    with reading("the classes' names", where=where, errors=ERRORS):
+        if not found.endswith((".yaml", ".yml")):
+            return dict(enumerate(line.strip() for line in _lines(store, found)))
+        if (store.size(found) or 0) > YAML_BYTES:
+            raise ValueError("more than a MiB")
+        return _yaml_names(store.read(found).decode("utf-8-sig"))
+
+
+def _yaml_names(text: str) -> dict[int, str]:
+    import yaml
+
+    try:
+        told = yaml.safe_load(text)["names"]
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    pairs = told.items() if isinstance(told, dict) else enumerate(told)
+    return {int(number): str(name) for number, name in pairs}
+
+
+def _coco(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
+    """Return the rows of COCO's JSON: category, and its supercategory where it has one."""
+    places = ("annotations", "annotation")
+    found = [
+        name
+        for name in names
+        if name.endswith(".json")
+        and images.names
+        and (set(name.split("/")[:-1]) & set(places) or "coco" in name.split("/")[-1].lower())
+    ]
+    found = [n for n in found if n.split("/")[-1].startswith("instances")] or found
+    if not found:
+        return None
+    rows: list[Row] = []
+    for name in found:
+        where = f"{quoted(name)} of {store.where}"
+        expected = "a COCO file with images, annotations and categories"
+        with reading(expected, where=where, errors=ERRORS, remedy="export the annotations again"):
+            rows += _coco_rows(json.loads(store.read(name)), name, images)
+    return rows
+
+
+def _coco_rows(document: dict[str, Any], near: str, images: ImageFinder) -> list[Row]:
+    absent = [k for k in ("images", "annotations", "categories") if k not in document]
+    if absent:
+        raise ValueError(f"it lacks {listed(absent)}")
+    files = {
+        one["id"]: images.find(one["file_name"], near) or one["file_name"]
+        for one in document["images"]
+    }
+    kinds = {one["id"]: one for one in document["categories"]}
+    rows = []
+    for one in document["annotations"]:
+        x, y, width, height = (float(value) for value in one["bbox"])
+        kind = kinds[one["category_id"]]
+        rows.append(
+            {
+                "file_name": files[one["image_id"]],
+                "label": str(kind["name"]),
+                "supercategory": str(kind.get("supercategory") or ""),
+                **{"bbox_x": x, "bbox_y": y, "bbox_width": width, "bbox_height": height},
+            }
+        )
+    return rows
+
+
+def _voc(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
+    """Return the rows of ``Annotations/*.xml``: name and corners of each object."""
+    stems = {name.rsplit(".", 1)[0] for name in images.names}
+    files = [
+        name
+        for name in names
+        if name.endswith(".xml")
+        and ("annotations" in name.lower().split("/") or name.rsplit(".", 1)[0] in stems)
+    ]
+    if not images.names or not files:
+        return None
+    rows: list[Row] = []
+    for name in files:
+        where = f"{quoted(name)} of {store.where}"
+        errors = (*ERRORS, ElementTree.ParseError)
+        with reading("a Pascal VOC annotation", where=where, errors=errors):
+            rows += _voc_rows(store.read(name), name, images)
+    return rows
+
+
+def _voc_rows(content: bytes, near: str, images: ImageFinder) -> list[Row]:
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise ValueError("it declares entities, which an annotation has no use for")
+    root = ElementTree.fromstring(content)
+    if root.tag != "annotation":
+        raise ValueError(f"its root is {root.tag[:40]!r}")
+    told = root.findtext("filename") or ""
+    file = images.find(told, near) or told
+    rows = []
+    for one in root.iter("object"):
+        corners = ("xmin", "ymin", "xmax", "ymax")
+        box = {corner: float(one.findtext(f"bndbox/{corner}") or "nan") for corner in corners}
+        rows.append({"file_name": file, "label": one.findtext("name") or "", **box})
+    return rows

@@ -1,0 +1,184 @@
+"""Image folder or zip with one folder per coarse class.
+
+Hidden files are ignored, and files that lie outside every class folder. A single folder around
+everything, and folders that are named like splits (train, Test, validation, ...), are looked
+through. Folders inside class folders are the fine truth, which evaluation alone asks for.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from falcon_svc.data.config import DataConfig
+from falcon_svc.data.files import survey
+from falcon_svc.data.formats.crops import IMAGE_SUFFIXES
+from falcon_svc.data.formats.stores import FileStore
+from falcon_svc.data.refusal import listed, quoted, refusal
+from falcon_svc.data.source import Column, Samples
+from falcon_svc.types import Note
+
+SPLITS = {
+    *("train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval"),
+    *("evaluation", "holdout", "held_out", "trainset", "testset", "valset", "train_set"),
+    *("test_set", "val_set", "validation_set", "training_set", "unlabeled", "unlabelled"),
+}
+IGNORED = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
+CAPTIONS = (".txt", ".caption")
+NO_IMAGES = {
+    *CAPTIONS,
+    *(".json", ".jsonl", ".xml", ".csv", ".tsv", ".md", ".yaml", ".yml", ".html", ".pdf", ".log"),
+    *(".py", ".ipynb", ".npy", ".npz", ".parquet", ".pkl", ".pt", ".pth", ".db", ".ini", ".cache"),
+    *(".mat", ".h5", ".mp4", ".avi", ".mov", ".dvc", ".gitignore", ".toml", ".cfg", ".names"),
+}
+CAPTION_BYTES = 64 * 2**10
+
+
+class TreeSource:
+    """Files in class folders; columns `id` (the path), `coarse` (the folder), `text`, `fine`."""
+
+    def __init__(self, store: FileStore, config: DataConfig) -> None:
+        self.where = store.where
+        self._store = store
+        self._config = config
+        names = [name for name in store.names() if not is_ignored(name)]
+        images = [name for name in names if name[-1] == "/" or not _is_no_image(name)]
+        self._depth = class_depth(images)
+        inside = [name for name in images if name.count("/") > self._depth]
+        self._files = tuple(name for name in inside if not name.endswith("/"))
+        self._others = [name for name in names if name not in set(images)]
+        self._outside = [
+            name for name in images if name[-1] != "/" and name.count("/") <= self._depth
+        ]
+        self._classes = [name.split("/")[self._depth] for name in self._files]
+        folders = [name.split("/") for name in inside]
+        self._check_folders({parts[self._depth] for parts in folders if parts[self._depth]})
+
+    def _check_folders(self, folders: set[str]) -> None:
+        if not self._files:
+            raise refusal(
+                "one folder of images per coarse class",
+                "no image in a folder",
+                where=self.where,
+                remedy="put the images into folders named after their coarse classes, or give a "
+                "table beside them with the columns file_name and label",
+                code="no_data",
+            )
+        empty = sorted(folders - set(self._classes))
+        if empty:
+            raise refusal(
+                "at least one image in every class folder",
+                f"none in {listed(empty)}",
+                where=self.where,
+                remedy="remove the folder or add its images",
+                code="empty_class",
+            )
+
+    @cached_property
+    def _captions(self) -> dict[str, str]:
+        """Image -> the text file of the same name beside it."""
+        stems = {_stem(name): name for name in self._others if name.endswith(CAPTIONS)}
+        return {name: stems[_stem(name)] for name in self._files if _stem(name) in stems}
+
+    @property
+    def _has_fine(self) -> bool:
+        return any(name.count("/") > self._depth + 1 for name in self._files)
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that folders and captions give."""
+        further = (("text", self._captions), ("fine", self._has_fine))
+        return ("id", "coarse", *(name for name, there in further if there))
+
+    def column(self, name: str) -> Column:
+        """Return the paths, the class folders, the captions, or the folders inside of classes."""
+        if name == "text":
+            values = [self._caption(file) for file in self._files]
+        elif name == "fine":
+            values = [self._fine(file) for file in self._files]
+        else:
+            values = [*(self._files if name == "id" else self._classes)]
+        return np.array([*values, None], dtype=object)[:-1]
+
+    def _fine(self, file: str) -> str:
+        """Return the folders from the class on; "" where there is none inside of it."""
+        parts = file.split("/")[self._depth : -1]
+        return "/".join(parts) if len(parts) > 1 else ""
+
+    def _caption(self, file: str) -> str:
+        name = self._captions.get(file)
+        if name is None or (self._store.size(name) or 0) > CAPTION_BYTES:
+            return ""
+        return self._store.read(name).decode("utf-8", "replace").strip()
+
+    def index_column(self) -> str | None:
+        """Return the paths."""
+        return "id"
+
+    def class_names(self, column: str) -> tuple[str, ...] | None:
+        """Return None: folders are named as the classes."""
+        return None
+
+    def samples(self) -> Samples:
+        """Check every image."""
+        found = survey(self._store, self._files, self._config)
+        captions = set(self._captions.values())
+        others = [name for name in self._others if name not in captions]
+        notes = [*_left_out(others), *self._unlabelled(), *_like_splits(set(self._classes))]
+        return found.told(notes=notes)
+
+    def _unlabelled(self) -> list[Note]:
+        """Return the note on images of splits without class folders, as in Kaggle's test/."""
+        loose = [name for name in self._outside if "/" in name]
+        if not loose:
+            return []
+        folders = sorted({name.rsplit("/", 1)[0] for name in loose})
+        text = f"{len(loose):,} images lie in no class folder ({listed(folders)}) and are left "
+        return [Note("images_outside", text + "out; put them into class folders to use them.")]
+
+
+def _like_splits(classes: set[str]) -> list[Note]:
+    named = sorted(name for name in classes if name.casefold() in SPLITS)
+    if not named:
+        return []
+    text = f"Class folders are named like splits ({listed(named)}) and count as classes; put the "
+    return [Note("split_as_class", text + "class folders inside of them if they are splits.")]
+
+
+def _left_out(names: list[str]) -> list[Note]:
+    if not names:
+        return []
+    text = f"{len(names):,} files are no images by their names ({quoted(names[0])}, ...)"
+    return [Note("no_images", text + " and are left out.")]
+
+
+def is_ignored(name: str) -> bool:
+    """Return whether a file is hidden, or litter of an operating system."""
+    parts = name.rstrip("/").split("/")
+    return any(part.startswith(".") or part.casefold() in IGNORED for part in parts)
+
+
+def _is_no_image(name: str) -> bool:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix in NO_IMAGES and suffix not in IMAGE_SUFFIXES
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0]
+
+
+def class_depth(names: list[str]) -> int:
+    """Return how many folders to look through before the class folders."""
+    depth = 0
+    while True:
+        deep = [name.rstrip("/").split("/")[depth:] for name in names]
+        files = [parts for parts, name in zip(deep, names, strict=True) if name[-1] != "/"]
+        tops = {parts[0] for parts in files if len(parts) > 1}
+        splits = bool(tops) and {top.casefold() for top in tops} <= SPLITS
+        loose = [parts for parts in files if len(parts) == 2]
+        nested = any(len(parts) > 2 for parts in files)
+        wrapped = len(tops) == 1 and not loose
+        if not nested or not (wrapped or splits):
+            return depth
+        depth += 1

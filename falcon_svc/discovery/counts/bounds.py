@@ -1,0 +1,107 @@
+"""From what the user knows about counts to a total and bounds per coarse class.
+
+Reads the `counts` section of the configuration against the data; every contradiction is one
+sentence that names the setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.errors import ConfigError
+from falcon_svc.types import IntArray, LabelSource, Sizes
+
+INFEASIBLE = "infeasible_constraints"
+
+
+@dataclass(frozen=True)
+class CountBounds:
+    """What is known before looking at the features.
+
+    Parameters
+    ----------
+    total
+        F, or None where it has to be estimated.
+    low, high
+        (C,) int64 bounds on the fine classes of each coarse class, 1 <= low <= high <= N_q.
+    given
+        (C,) bool: the user gave this class's count or range.
+    n_samples
+        Samples with a label.
+    sizes
+        What the user says about the sizes of fine classes.
+    least_samples
+        No fine class has fewer samples.
+    """
+
+    total: int | None
+    low: IntArray
+    high: IntArray
+    given: np.ndarray
+    n_samples: int
+    sizes: Sizes = "auto"
+    least_samples: int = 1
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every count is known."""
+        return bool((self.low == self.high).all())
+
+
+def count_bounds(config: CountConfig, source: LabelSource) -> CountBounds:
+    """Return the bounds for one label source.
+
+    Raises
+    ------
+    ConfigError
+        Unknown class name, more fine classes than samples, fewer than coarse classes, or a
+        total that the ranges cannot add up to.
+    """
+    sizes = np.bincount(source.labels[source.labels >= 0], minlength=source.n_coarse)
+    low = np.ones(source.n_coarse, np.int64)
+    high = np.maximum(1, sizes // config.least_samples).astype(np.int64)
+    given = np.zeros(source.n_coarse, np.bool_)
+    for name, count in config.n_fine_per_coarse.items():
+        q = _class_index(name, source)
+        low[q], high[q] = count if isinstance(count, tuple) else (count, count)
+        given[q] = True
+        _demand_samples(name, int(high[q]), int(sizes[q]), config.least_samples)
+    total = int(low.sum()) if bool((low == high).all()) else config.n_fine
+    _demand_possible(total if config.n_fine is None else config.n_fine, low, high)
+    return CountBounds(
+        total, low, high, given, int(sizes.sum()), config.sizes, config.least_samples
+    )
+
+
+def _class_index(name: str, source: LabelSource) -> int:
+    if name not in source.names:
+        some = ", ".join(repr(known) for known in source.names[:5])
+        raise ConfigError(
+            f"n_fine_per_coarse names the coarse class {name!r}, which is not in the data; "
+            f"expected one of {some}{', ...' if len(source.names) > 5 else ''}."
+        )
+    return source.names.index(name)
+
+
+def _demand_samples(name: str, most: int, size: int, least_samples: int) -> None:
+    room = max(1, size // least_samples)
+    if most > room:
+        each = f", at least {least_samples} to a fine class" if least_samples > 1 else ""
+        raise ConfigError(
+            f"n_fine_per_coarse asks for up to {most} fine classes in {name!r}, which has "
+            f"{size} samples{each}; give at most {room}.",
+            code=INFEASIBLE,
+        )
+
+
+def _demand_possible(total: int | None, low: IntArray, high: IntArray) -> None:
+    if total is not None and not low.sum() <= total <= high.sum():
+        raise ConfigError(
+            f"n_fine = {total} cannot be shared out: the {len(low)} coarse classes need at least "
+            f"{low.sum()} fine classes (one each, or the counts given) and hold at most "
+            f"{high.sum()}; change n_fine or n_fine_per_coarse.",
+            code=INFEASIBLE,
+        )

@@ -1,0 +1,159 @@
+"""How well partitions into F fine classes come back on other halves of the data, beyond noise.
+
+Every coarse class is halved, each half gets Ward's tree of its smoothed rows, and all trees of
+half are cut at one common height that leaves F clusters. Both halves label all rows by the
+nearest cluster mean; the adjusted Rand index of the two labellings is the class's stability.
+Gaussian noise of the same covariance goes the same way, and the score of F is the excess of the
+first over the second, averaged over samples. A wrong number is unstable, and one that is stable
+only because ellipses can be halved earns nothing.
+
+Stability: Lange et al., Neural Computation 16, 2004; reference data: Tibshirani et al. 2001. The
+common height, which needs no counts, is ours (docs/decisions/0004-number-of-classes.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from sklearn.metrics import adjusted_rand_score
+
+from falcon_svc.discovery.counts.split_evidence import N_STEPS
+from falcon_svc.discovery.partition.shared_metric import class_means
+from falcon_svc.discovery.partition.views import View, soft_rows
+from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
+
+N_REPEATS = 3
+N_TOTALS = 16
+ROWS_PER_FINE_CLASS = 8  # the largest candidate leaves this many samples per fine class
+MOST_PER_COARSE = 40
+
+
+@dataclass(frozen=True)
+class StabilityCurve:
+    """Excess stability over candidate totals.
+
+    Parameters
+    ----------
+    totals
+        (T,) candidates, ascending.
+    scores
+        (T,) mean excess, at most 1.
+    error
+        Standard error of a score, pooled over candidates.
+    """
+
+    totals: IntArray
+    scores: FloatArray
+    error: float
+
+
+def stability_curve(
+    inside: FloatArray,
+    source: LabelSource,
+    *,
+    seed: int,
+    on_candidate: Callable[[], None] = lambda: None,
+) -> StabilityCurve:
+    """Return the curve.
+
+    Parameters
+    ----------
+    inside
+        (n, D) features centred inside each coarse class.
+    source
+        Coarse labels, every row labelled.
+    seed
+        Of halves and noise.
+    on_candidate
+        Called after each repeat.
+    """
+    rng = np.random.default_rng(seed)
+    groups = source.rows_by_class()
+    sizes = np.array([len(rows) for rows in groups])
+    totals = candidate_totals(sizes)
+    excess = np.zeros((N_REPEATS, len(totals)))
+    for repeat in range(N_REPEATS):
+        halves = _halves(source.labels, rng)
+        noise = gaussian_twin(inside, groups, rng)
+        real = _agreement(soft_rows(inside), source, halves, totals) @ sizes
+        chance = _agreement(soft_rows(noise), source, halves, totals) @ sizes
+        excess[repeat] = (real - chance) / sizes.sum()
+        on_candidate()
+    spread = excess.std(axis=0, ddof=1) / np.sqrt(N_REPEATS)
+    error = float(np.sqrt((spread**2).mean()))
+    return StabilityCurve(totals, np.asarray(excess.mean(axis=0), np.float32), error)
+
+
+def candidate_totals(sizes: IntArray) -> IntArray:
+    """Return up to 16 totals, C + 1 and up in equal ratios, as far as the samples go."""
+    n_coarse = len(sizes)
+    room = int(sizes.sum()) // ROWS_PER_FINE_CLASS
+    most = max(n_coarse + 1, min(room, MOST_PER_COARSE * n_coarse))
+    return np.unique(np.geomspace(n_coarse + 1, most, N_TOTALS).round()).astype(np.int64)
+
+
+def gaussian_twin(
+    vectors: FloatArray, groups: list[IntArray], rng: np.random.Generator
+) -> FloatArray:
+    """Return noise (N, D) with the covariance of `vectors` inside each coarse class."""
+    noise = np.empty_like(vectors)
+    for rows in groups:
+        inner = vectors[rows] - vectors[rows].mean(axis=0)
+        _, scale, axes = np.linalg.svd(inner, full_matrices=False)
+        draws = rng.standard_normal((len(rows), len(scale)))
+        noise[rows] = (draws * scale / np.sqrt(len(rows))) @ axes
+    return noise
+
+
+def _halves(labels: IntArray, rng: np.random.Generator) -> BoolArray:
+    """Return (N,) bool that halves every coarse class."""
+    order = np.lexsort((rng.random(len(labels)), labels))
+    first = np.searchsorted(labels[order], labels[order])
+    half = np.empty(len(labels), np.bool_)
+    half[order] = (np.arange(len(labels)) - first) % 2 == 0
+    return half
+
+
+def _agreement(
+    view: FloatArray, source: LabelSource, half: BoolArray, totals: IntArray
+) -> FloatArray:
+    """Return (T, C) adjusted Rand indices of the two halves' labellings; 0 where none splits."""
+    groups = source.rows_by_class()
+    fits = [_HalfTrees(view, source, rows) for rows in map(np.flatnonzero, (half, ~half))]
+    found = np.zeros((len(totals), len(groups)), np.float32)
+    for t, total in enumerate(totals):
+        first, second = (fit.counts(int(total)) for fit in fits)
+        for q, rows in enumerate(groups):
+            if max(first[q], second[q]) > 1:
+                one = fits[0].labels(q, int(first[q]), view[rows])
+                two = fits[1].labels(q, int(second[q]), view[rows])
+                found[t, q] = adjusted_rand_score(one, two)
+    return found
+
+
+class _HalfTrees:
+    """Ward's trees of one half's smoothed rows."""
+
+    def __init__(self, view: FloatArray, source: LabelSource, rows: IntArray) -> None:
+        part = LabelSource(source.name, source.labels[rows], source.names)
+        space = View(view[rows], view[rows], "kept").space(part, N_STEPS)
+        self.spaces = [space[own] for own in part.rows_by_class()]
+        self.steps = [linkage(s, "ward") if len(s) > 1 else np.zeros((0, 4)) for s in self.spaces]
+
+    def counts(self, n_fine: int) -> IntArray:
+        """Clusters of each coarse class where one height leaves `n_fine` in all."""
+        heights = np.sort(np.concatenate([steps[:, 2] for steps in self.steps]))[::-1]
+        n_splits = min(n_fine - len(self.steps), len(heights))
+        threshold = heights[n_splits - 1] if n_splits > 0 else np.inf
+        return np.array([1 + int((steps[:, 2] >= threshold).sum()) for steps in self.steps])
+
+    def labels(self, q: int, count: int, rows: FloatArray) -> IntArray:
+        """Nearest of the class's `count` cluster means for each row."""
+        if count == 1:
+            return np.zeros(len(rows), np.int64)
+        own = fcluster(self.steps[q], count, "maxclust").astype(np.int64) - 1
+        means = class_means(self.spaces[q], own, int(own.max()) + 1)
+        return np.asarray(((means**2).sum(axis=1) - 2 * rows @ means.T).argmin(axis=1), np.int64)

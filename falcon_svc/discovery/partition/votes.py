@@ -1,0 +1,180 @@
+"""Partitions of all coarse classes, and their vote.
+
+Where fine classes are of unequal size, every view is cut before and after one round of the shared
+metric, by average linkage, at one common cost for all coarse classes, and at several granularities
+(`GRANULARITIES`, in units of the wanted total). How often two samples fall together is then their
+similarity; average linkage of it gives one tree per coarse class whose costs mean the same in all
+of them (evidence accumulation, Fred and Jain 2005; the joint choice of counts and partition is
+ours). Where sizes are equal, balanced k-means of other views votes, and counts come first.
+
+No single view is best on all data, and no internal criterion was found that picks the best one;
+their vote is about as good as the best. Figures: docs/decisions/0003-structure.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from falcon_svc.discovery.partition.balanced_kmeans import balanced_kmeans
+from falcon_svc.discovery.partition.merge_tree import (
+    MergeTree,
+    cut_at_common_cost,
+    groups_for,
+    merge_tree,
+    trees_of,
+)
+from falcon_svc.discovery.partition.views import View, smoothing_steps
+from falcon_svc.types import FloatArray, IntArray, LabelSource
+
+GRANULARITIES = (1.0, 1.4, 2.0)
+LEAST_ROWS_PER_CLUSTER = 3
+METRIC_ROUNDS = 3
+KMEANS_STARTS = 8
+LATER_STARTS = 1  # besides the earlier partition
+CONSENSUS_STARTS = 5
+
+
+Forest = list[list[MergeTree]]
+"""One list of trees, a tree per coarse class, for every view and round."""
+
+
+def view_forest(
+    views: Sequence[View],
+    source: LabelSource,
+    n_fine: int,
+    *,
+    most_fine: int | None = None,
+    size_exponent: float,
+    on_part: Callable[[], None],
+) -> Forest:
+    """Return the trees of every view, before and after one round of the shared metric.
+
+    Parameters
+    ----------
+    views
+        Views of n rows, every row labelled.
+    source
+        Their coarse labels.
+    n_fine
+        F, the total at which the metric's classes are cut.
+    most_fine
+        The largest total that the trees will be cut for; None = F.
+    size_exponent
+        Of the trees; 0 suits unequal sizes, 1 equal ones.
+    on_part
+        Called after each view and round.
+    """
+    groups, n_rows = source.rows_by_class(), len(source.labels)
+    n_steps = smoothing_steps(n_rows / n_fine)
+    largest = _granular(max(n_fine, most_fine or 0), GRANULARITIES[-1], len(groups), n_rows)
+    most = -(-largest // len(groups))
+
+    def trees(view: View) -> list[MergeTree]:
+        found = trees_of(view.space(source, n_steps), groups, size_exponent, most)
+        on_part()
+        return found
+
+    first = [trees(view) for view in views]
+    draft_trees = vote_trees(forest_votes(first, groups, n_fine), groups, most)
+    draft = cut_at_common_cost(draft_trees, groups, n_fine)
+    return first + [trees(view.after(draft)) for view in views]
+
+
+def forest_votes(forest: Forest, groups: list[IntArray], n_fine: int) -> list[IntArray]:
+    """Return a partition (n,) for every list of trees and granularity of the total `n_fine`."""
+    n_rows = sum(map(len, groups))
+    totals = [_granular(n_fine, times, len(groups), n_rows) for times in GRANULARITIES]
+    return [cut_at_common_cost(trees, groups, total) for trees in forest for total in totals]
+
+
+def _granular(n_fine: int, times: float, n_coarse: int, n_rows: int) -> int:
+    """Return `times` the total, as far as there are rows for it."""
+    most = max(n_coarse, n_rows // LEAST_ROWS_PER_CLUSTER)
+    return int(np.clip(round(times * n_fine), n_coarse, most))
+
+
+def vote_trees(
+    parts: Sequence[IntArray], groups: list[IntArray], most_clusters: int
+) -> list[MergeTree]:
+    """Return per coarse class the average-linkage tree of how often samples fall together.
+
+    A cost is twice the number of partitions that part two clusters' samples, on average.
+    """
+    max_groups = groups_for(most_clusters)
+    votes = (_votes(parts, rows) for rows in groups)
+    return [merge_tree(vote, size_exponent=0.0, max_groups=max_groups) for vote in votes]
+
+
+def balanced_votes(
+    views: Sequence[View],
+    source: LabelSource,
+    counts: IntArray,
+    *,
+    seed: int,
+    on_part: Callable[[], None],
+) -> list[IntArray]:
+    """Return partitions (n,) into clusters of like size: of each view, the first and the last.
+
+    Between them lie `METRIC_ROUNDS` rounds of the shared metric. `counts` (C,) is the number of
+    clusters of each coarse class.
+    """
+    groups = source.rows_by_class()
+    n_steps = smoothing_steps(len(source.labels) / int(counts.sum()))
+    parts = []
+    for view in views:
+        found: list[IntArray] = []
+        for step in range(METRIC_ROUNDS + 1):
+            space = (view.after(found[-1]) if found else view).space(source, n_steps)
+            n_starts = LATER_STARTS if step else KMEANS_STARTS
+            earlier = found[-1] if found else None
+            found.append(_balanced(space, groups, counts, n_starts, seed, earlier))
+        parts += [found[0], found[-1]]
+        on_part()
+    return parts
+
+
+def balanced_consensus(
+    parts: Sequence[IntArray], groups: list[IntArray], counts: IntArray, *, seed: int
+) -> IntArray:
+    """Return (n,) fine ids: each coarse class cut into equal parts by its samples' votes."""
+    fine, first = np.zeros(sum(map(len, groups)), np.int64), 0
+    for rows, count in zip(groups, counts, strict=True):
+        if count > 1:
+            fine[rows] = balanced_kmeans(
+                _votes(parts, rows), int(count), n_starts=CONSENSUS_STARTS, seed=seed
+            )
+        fine[rows] += first
+        first += int(count)
+    return fine
+
+
+def _balanced(
+    space: FloatArray,
+    groups: list[IntArray],
+    counts: IntArray,
+    n_starts: int,
+    seed: int,
+    earlier: IntArray | None,
+) -> IntArray:
+    fine, first = np.zeros(len(space), np.int64), 0
+    for rows, count in zip(groups, counts, strict=True):
+        if count > 1:
+            start = None if earlier is None else earlier[rows] - first
+            fine[rows] = balanced_kmeans(
+                space[rows], int(count), n_starts=n_starts, seed=seed, earlier=start
+            )
+        fine[rows] += first
+        first += int(count)
+    return fine
+
+
+def _votes(parts: Sequence[IntArray], rows: IntArray) -> FloatArray:
+    """One-hot labels in all partitions, side by side: (n, clusters)."""
+    return np.concatenate([_one_hot(part[rows]) for part in parts], axis=1)
+
+
+def _one_hot(labels: IntArray) -> FloatArray:
+    _, index = np.unique(labels, return_inverse=True)
+    return np.eye(int(index.max()) + 1, dtype=np.float32)[index]

@@ -1,0 +1,189 @@
+"""The front door for Python: `discover` and `predict` on whatever the user has.
+
+Place: above everything but the command line. Data of any kind become a `CoarseDataset`, keywords
+become the configuration, the pipeline writes a result directory, `Result` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from falcon_svc.data import DataConfig, load_dataset, load_new_samples
+from falcon_svc.data.memory import GIVEN
+from falcon_svc.data.new_labels import labels_by_source
+from falcon_svc.errors import ConfigError
+from falcon_svc.keywords import AUTO, config_of
+from falcon_svc.result.result import Result
+
+if TYPE_CHECKING:
+    from falcon_svc.config import DiscoveryConfig
+    from falcon_svc.progress import Progress
+
+
+def discover(
+    data: Any,
+    coarse: str | ArrayLike | Mapping[str, ArrayLike] | None = None,
+    *,
+    n_fine: int | str = AUTO,
+    n_fine_per_coarse: Mapping[str, int | tuple[int, int]] | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    config: DiscoveryConfig | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Result:
+    """Discover the fine classes inside coarsely labelled data.
+
+    Parameters
+    ----------
+    data
+        Path of a file or folder; a DataFrame (pandas, polars, pyarrow); AnnData; a
+        `datasets.Dataset`; or an array (N, D) of numbers, also sparse, or (N, H, W[, 3]) uint8
+        images.
+    coarse
+        The column of coarse labels; or N labels beside an array or a DataFrame, any values, None
+        where unknown; or several label sources, name -> N labels, the first one names the graph.
+        None = the column is found by its name.
+    n_fine
+        The number of fine classes in all; ``"auto"`` = it is estimated, with an interval.
+    n_fine_per_coarse
+        Coarse class -> number of fine classes, or (least, most).
+    out
+        Directory of the result; None = a temporary one, which goes when the result does.
+    resume
+        Whether to go on from what a stopped run with the same `out` left.
+    config
+        Every setting that has no keyword.
+    progress
+        Told of stages and epochs; None = nobody.
+    **settings
+        ``sizes``, ``least_samples``, ``coarse_noise``, ``several_parents``, ``scale``,
+        ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``, ``text_column``,
+        ``vector_column``, ``feature_columns``, ``ignore_columns``, ``label_sources``,
+        ``obsm_key``: docs/configuration.md says what each one means.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        Anything wrong with the data.
+    ConfigError
+        A setting that is unknown, out of range, or contradicts the data.
+    StorageError, DeviceError, DivergedError
+        One sentence each; an earlier result in `out` is as it was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import falcon_svc as falcon
+    >>> rng = np.random.default_rng(0)
+    >>> centres = 4 * rng.normal(size=(4, 8))
+    >>> fine = np.repeat(np.arange(4), 50)
+    >>> x = centres[fine] + rng.normal(size=(200, 8))
+    >>> result = falcon.discover(x, ["bird" if k < 2 else "fish" for k in fine], n_fine=4)
+    >>> result.n_fine
+    4
+    """
+    from falcon_svc.pipeline.discover import discover_to
+
+    keywords = {"n_fine": n_fine, "n_fine_per_coarse": n_fine_per_coarse, **settings}
+    config, labels = _with_coarse(config_of(config, keywords), coarse)
+    dataset = load_dataset(data, config.reading, labels=labels)
+    if out is not None:
+        discover_to(Path(out), dataset, config, resume=resume, progress=progress)
+        return Result(Path(out))
+    temporary = Path(mkdtemp(prefix="falcon-"))
+    discover_to(temporary / "result", dataset, config, progress=progress)
+    return Result(temporary / "result", temporary=temporary)
+
+
+def predict(
+    result: Result | str | Path,
+    data: Any,
+    coarse: str | ArrayLike | Mapping[str, ArrayLike] | None = None,
+    *,
+    config: DiscoveryConfig | None = None,
+) -> Any:
+    """Return fine classes of new samples by the model of a result.
+
+    Parameters
+    ----------
+    result
+        A `Result`, or its directory.
+    data, coarse
+        As in `discover`: columns, embedding and counts are taken as the discovery read them. One
+        sample is enough; labels need not be there, and those that the model does not know are
+        marked.
+    config
+        How the data are read; None = as the discovery's were.
+
+    Returns
+    -------
+    Predictions
+        (N,) fine class, confidence, margin, runner-up, coarse class and distance; `notes` says
+        what to know before trusting them.
+
+    Raises
+    ------
+    InputError
+        A feature is missing, or other dimensions than the model's.
+    """
+    found = result if isinstance(result, Result) else Result(Path(result))
+    model = found.predictor
+    settings = found.discovery.config.get("data", {})
+    remembered = config.data if config else DataConfig.model_validate(settings)
+    given, labels = _given(coarse)
+    dataset = load_new_samples(data, remembered, model.reading, given, labels=labels)
+    if dataset.vectors is None:
+        raise ConfigError(
+            f"Expected vectors, found {dataset.kind}; falcon predict applies the result's encoder "
+            "to them."
+        )
+    predicted = model.predict(dataset.vectors, labels_by_source(dataset))
+    return replace(predicted, notes=(*dataset.reading.notes, *predicted.notes))
+
+
+def _given(
+    coarse: str | ArrayLike | Mapping[str, ArrayLike] | None,
+) -> tuple[dict[str, Any], dict[str, ArrayLike]]:
+    """Return what the user says of new samples' labels, and the labels that lie beside them."""
+    if isinstance(coarse, str):
+        return {"coarse_column": coarse}, {}
+    return {}, _beside(coarse)
+
+
+def _with_coarse(
+    config: DiscoveryConfig, coarse: str | ArrayLike | Mapping[str, ArrayLike] | None
+) -> tuple[DiscoveryConfig, dict[str, ArrayLike]]:
+    """Return the settings that name the label columns, and the columns that lie beside the data."""
+    if coarse is None:
+        return config, {}
+    if isinstance(coarse, str):
+        return _reading(config, coarse_column=coarse), {}
+    others = [*coarse][1:] if isinstance(coarse, Mapping) else []
+    sources = {name: f"{GIVEN}_{name}" for name in others}
+    return _reading(config, coarse_column=GIVEN, label_sources=sources), _beside(coarse)
+
+
+def _beside(coarse: ArrayLike | Mapping[str, ArrayLike] | None) -> dict[str, ArrayLike]:
+    """Return the label columns that lie beside the data, by the names that they get."""
+    if coarse is None:
+        return {}
+    if not isinstance(coarse, Mapping):
+        return {GIVEN: coarse}
+    first, *others = coarse
+    return {GIVEN: coarse[first], **{f"{GIVEN}_{name}": coarse[name] for name in others}}
+
+
+def _reading(config: DiscoveryConfig, **changes: Any) -> DiscoveryConfig:
+    data = config.data.model_copy(update=changes)
+    return config.model_copy(update={"data": data})

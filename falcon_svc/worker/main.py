@@ -1,0 +1,286 @@
+"""The process of one attempt at a job, or of the check of a data set.
+
+    python -m falcon_svc.worker.main job JOB_ID ATTEMPT SUPERVISOR_PID
+    python -m falcon_svc.worker.main check DATASET_ID 0 SUPERVISOR_PID
+
+Place: started by an engine, below nobody; settings come from the environment, everything else
+from the database and the artifacts. What it writes carries its attempt's number, so that a
+worker that was given up, and goes on, changes nothing. A killed attempt's checkpoints lie in the
+job's work folder; the next attempt takes them over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from falcon_svc.encoder_files import resolve
+from falcon_svc.errors import FalconError
+from falcon_svc.settings import Settings
+from falcon_svc.storage import Conflict, Database, DatabaseError
+from falcon_svc.storage.datasets import DatasetRepository, folder_key
+from falcon_svc.storage.jobs import JobRepository, results_key
+from falcon_svc.storage.tables import Dataset, Job
+from falcon_svc.worker.check import check
+from falcon_svc.worker.failures import (
+    OUT_OF_MEMORY,
+    Failure,
+    failure_of,
+    with_smaller_batches,
+)
+from falcon_svc.worker.isolation import confine_job
+from falcon_svc.worker.limits import limit_self
+from falcon_svc.worker.stored_files import artifacts_of, local_file
+from falcon_svc.worker.work_folder import take_over
+
+if TYPE_CHECKING:
+    from falcon_svc.result.record import Discovery
+
+GONE = 3  # exit code of an attempt that is not the current one
+PROGRESS_S = 0.5
+AGAIN_S = 1.0
+MODEL_FILES = ("model.json", "model.safetensors", "encoder.json", "encoder.safetensors")
+_log = logging.getLogger(__name__)
+
+
+class AttemptWorker:
+    """One attempt, seen from its process.
+
+    Parameters
+    ----------
+    settings
+        Of the service.
+    job_id, number
+        Which attempt at which job.
+    """
+
+    def __init__(self, settings: Settings, job_id: str, number: int) -> None:
+        self.settings, self.job_id, self.number = settings, job_id, number
+        self.database = Database(settings.database)
+        self.artifacts = artifacts_of(settings)
+
+    def work(self) -> int:
+        """Run the attempt to its end and return the exit code."""
+        try:
+            job, dataset, earlier = self._read()
+            self._confine(dataset)
+            threading.Thread(target=self._beat, daemon=True).start()
+            found, key = self._discover(job, dataset, earlier)
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            _log.warning("%s, attempt %d: %s", self.job_id, self.number, error)
+            return self._fail(failure)
+        return self._try(
+            lambda jobs: jobs.succeed(
+                self.job_id,
+                self.number,
+                result_key=key,
+                summary=_summary(found),
+                measured=_measured(found),
+                keep_s=self.settings.retention_s,
+            )
+        )
+
+    def _confine(self, dataset: Dataset) -> None:
+        """Give up what is other jobs' and other tenants', before anything is read."""
+        settings, artifacts = self.settings, self.artifacts
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shown, own, data = [], [self.folder], [settings.data_dir]
+        if artifacts.is_local:
+            data.append(Path(artifacts.root))
+            shown.append(artifacts.local_path(folder_key(dataset.id)))
+            own.append(artifacts.make_folder(results_key(self.job_id)))
+        else:  # local copies, of this machine's jobs
+            artifacts.cache.mkdir(exist_ok=True, mode=0o700)
+            own.append(artifacts.cache)
+        if settings.encoder_files is not None:
+            shown.append(settings.encoder_files)
+        confine_job(data, shown=shown, own=own, database=self.database.file)
+
+    @property
+    def folder(self) -> Path:
+        """Where the job works; kept from attempt to attempt."""
+        return self.settings.data_dir / "work" / self.job_id
+
+    def _discover(
+        self, job: Job, dataset: Dataset, earlier: list[str | None]
+    ) -> tuple[Discovery, str]:
+        from falcon_svc.config import make_config
+        from falcon_svc.data import load_dataset
+        from falcon_svc.pipeline.discover import discover_to
+
+        tables = resolve(merged(job.config, dataset.options), self.settings)
+        config = with_smaller_batches(make_config(tables), earlier.count(OUT_OF_MEMORY))
+        path = local_file(self.artifacts, dataset)
+        data = load_dataset(path, config.reading)
+        if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
+            sys.exit(GONE)
+        result = take_over(self.folder, self.number) / "result"
+        found = finished(result) or discover_to(
+            result,
+            data,
+            config,
+            resume=earlier[-1:] != [OUT_OF_MEMORY],  # checkpoints are of the larger batches
+            progress=AttemptProgress(self),
+        )
+        key = f"{results_key(self.job_id)}/{self.number}"
+        self.artifacts.put_file(pack_model(result), f"{key}/model.zip")
+        self.artifacts.put_directory(result, key, last="discovery.json")
+        return found, key
+
+    def _read(self) -> tuple[Job, Dataset, list[str | None]]:
+        """Return job and data set, and how the attempts before this one ended."""
+        with self.database.read() as session:
+            job = JobRepository(session).get(self.job_id)
+            dataset = DatasetRepository(session).get(job.dataset_id) if job else None
+            earlier = list(JobRepository(session).outcomes(self.job_id))[: self.number - 1]
+        if job is None or dataset is None or job.attempt != self.number:
+            sys.exit(GONE)
+        return job, dataset, earlier
+
+    def tell(self, stage: str, done: int, total: int, eta_s: float | None) -> None:
+        """Record progress; ends the process if the attempt is not wanted any more."""
+        told = self._write(
+            lambda jobs: jobs.progress(
+                self.job_id, self.number, stage=stage, done=done, total=total, eta_s=eta_s
+            )
+        )
+        if not told:
+            sys.exit(GONE)
+
+    def _fail(self, failure: Failure) -> int:
+        problem = {"code": failure.code, "detail": failure.detail}
+        keep_s, most = self.settings.retention_s, self.settings.max_attempts
+        if failure.most == 1:
+            return self._try(lambda j: j.fail(self.job_id, self.number, problem, keep_s=keep_s))
+        most = min(most, failure.most or most)
+        return self._try(
+            lambda j: j.retry(self.job_id, self.number, problem, most=most, keep_s=keep_s)
+        )
+
+    def _beat(self) -> None:
+        """Tell every so often that this process is alive, from a thread of its own.
+
+        Whoever cannot tell for as long as a lease has been given up, and ends.
+        """
+        try:
+            while self._write(lambda jobs: jobs.beat(self.job_id, self.number)):
+                time.sleep(self.settings.beat_s)
+        except Exception:
+            _log.exception("%s, attempt %d: it cannot tell that it lives", self.job_id, self.number)
+        os._exit(GONE)
+
+    def _try(self, change: Callable[[JobRepository], bool]) -> int:
+        return 0 if self._write(change) else GONE
+
+    def _write(self, change: Callable[[JobRepository], bool]) -> bool:
+        """Write to the record; a database that is away for a while is asked again.
+
+        If the answer to a commit was lost, the next try finds the attempt ended and returns False.
+        """
+        deadline = time.monotonic() + self.settings.lease_s
+        while True:
+            try:
+                with self.database.write() as session:
+                    return change(JobRepository(session))
+            except (DatabaseError, Conflict):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(AGAIN_S)
+
+
+def finished(result: Path) -> Discovery | None:
+    """Return the result of an earlier attempt that ended between its last stage and its end."""
+    from falcon_svc.result.files import read_discovery
+
+    try:
+        return read_discovery(result) if result.exists() else None
+    except (FalconError, OSError):
+        return None
+
+
+def pack_model(result: Path) -> Path:
+    """Put what `falcon predict` needs of a result directory into a zip file beside it."""
+    path = result.with_name("model.zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("discovery.json", *MODEL_FILES):
+            if (result / name).exists():
+                archive.write(result / name, name)
+    return path
+
+
+def _summary(found: Discovery) -> dict[str, Any]:
+    seconds = sum(stage.seconds for stage in found.stages)
+    return {
+        "n_samples": len(found.ids),
+        "n_fine": found.n_fine,
+        "n_fine_origin": _origin(found),
+        "n_fine_interval": list(found.n_fine_interval),
+        "n_fine_runner_up": None if found.total is None else found.total.runner_up,
+        "seconds": seconds,
+        "stages": [asdict(stage) for stage in found.stages],
+    }
+
+
+def _origin(found: Discovery) -> str:
+    """Return the least certain origin of a coarse class's count: all were as certain or more."""
+    origins = {one.origin for one in found.counts}
+    return next(name for name in ("estimated", "allocated", "given") if name in origins)
+
+
+def _measured(found: Discovery) -> dict[tuple[str, str], float]:
+    stages = {("stage_seconds", stage.name[:40]): stage.seconds for stage in found.stages}
+    first = found.relations[0]
+    return {**stages, ("solve_seconds", "final"): first.seconds, ("solve_gap", "final"): first.gap}
+
+
+class AttemptProgress:
+    """Passes a run's progress on to the record, at most twice a second."""
+
+    def __init__(self, attempt: AttemptWorker) -> None:
+        self._attempt = attempt
+        self._stage, self._total, self._began, self._told = "", 0, 0.0, 0.0
+
+    def stage(self, name: str, total: int) -> None:
+        """A stage begins."""
+        self._stage, self._total, self._began = name, total, time.monotonic()
+        self._told = self._began
+        self._attempt.tell(name, 0, total, None)
+
+    def advance(self, done: int, metrics: Mapping[str, float]) -> None:
+        """Some of it is done."""
+        now = time.monotonic()
+        if now - self._told < PROGRESS_S:
+            return
+        self._told = now
+        left = (now - self._began) / done * (self._total - done) if self._total and done else None
+        self._attempt.tell(self._stage, done, self._total, left)
+
+
+def merged(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return a job's configuration with its data set's reading options underneath."""
+    return {**config, "data": {**options, **config.get("data", {})}}
+
+
+def main(arguments: list[str]) -> int:
+    """Do one task; see this module's docstring for the arguments."""
+    kind, identity, number, supervisor = arguments
+    settings = Settings()
+    limit_self(settings, kind, int(supervisor))
+    if kind == "check":
+        return 0 if check(settings, identity) else GONE
+    return AttemptWorker(settings, identity, int(number)).work()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
