@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import resource
+import platform
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ GRACE_S = 5
 BACKLOG = 512
 SWITCH_S = 0.0005
 MOST_FILES = 65_536
+NEEDED = ("fcntl", "resource")
 
 keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -116,6 +118,8 @@ def _bind(settings: Settings) -> socket.socket:
 def _prepare_process() -> None:
     """One thread per product of matrices, as answers share the cores; sockets for many clients."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded
+    import resource
+
     sys.setswitchinterval(SWITCH_S)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
@@ -202,7 +206,14 @@ def webhook_secret(tenant: str, data_dir: DataDir = None) -> None:
 
 
 def settings_of(data_dir: Path | None, **given: object) -> Settings:
-    """Return the settings of flags and environment, where flags go too, for child processes."""
+    """Return the settings of flags and environment, where flags go too, for child processes.
+
+    Raises
+    ------
+    ConfigError
+        This system cannot run the service, or a setting is wrong.
+    """
+    check_supported()
     from falcon_svc.settings import read_settings
 
     flags = {"data_dir": data_dir, **given}
@@ -210,6 +221,17 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
         if value is not None:
             os.environ[f"FALCON_{name.upper()}"] = str(value)
     return read_settings()
+
+
+def check_supported() -> None:
+    """Raise ConfigError where the service cannot run: it needs locks and limits of Unix."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise ConfigError(
+            f"Expected Linux or macOS for the service, found {platform.system()}, which lacks file "
+            "locks and process limits of Unix; run it in WSL or a container (docker/README.md), or "
+            "use falcon discover, predict and remote here.",
+            code="unsupported_system",
+        )
 
 
 def _context(data_dir: Path | None, *, new: bool = False) -> Context:
@@ -220,10 +242,10 @@ def _context(data_dir: Path | None, *, new: bool = False) -> Context:
     ConfigError
         No service was ever started in it (code ``no_service``): its keys would open nothing.
     """
+    settings = settings_of(data_dir)
     from falcon_svc.service.context import Context
     from falcon_svc.service.keys import has_pepper
 
-    settings = settings_of(data_dir)
     if not new and not has_pepper(settings.data_dir):
         raise ConfigError(
             f"Expected the data directory of a service, found none at "

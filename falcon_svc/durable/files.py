@@ -15,10 +15,17 @@ from typing import IO, Any
 
 from falcon_svc.errors import StorageError
 
+WINDOWS = os.name == "nt"
+
 
 def sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file's bytes, or a folder's names, are on the disk.
+
+    Windows syncs files that are open for writing only, and keeps names in its journal by itself.
+    """
+    if WINDOWS and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
