@@ -23,7 +23,9 @@ Images = Annotated[
 ]
 DemoOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Of the result; out/demo or out/demo-images."),
+    typer.Option(
+        "--out", metavar="DIR", help="Directory of the result; default out/demo or out/demo-images."
+    ),
 ]
 
 

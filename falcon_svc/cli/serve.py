@@ -20,16 +20,28 @@ if TYPE_CHECKING:
     from falcon_svc.settings import Settings
 
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help="Database, files, work of jobs.")
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="DIR", help="Directory of database, files and work of jobs."
+    ),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option("--port", help="0 = any that is free.")]
-NoWorker = Annotated[bool, typer.Option("--no-worker", help="API only; see falcon worker.")]
-Check = Annotated[
-    bool, typer.Option("--check", help="Only tell whether one is at work here: exit code 0 or 2.")
+Port = Annotated[
+    int | None, typer.Option("--port", help="Port to listen on; 0 = any that is free.")
 ]
-Scopes = Annotated[str, typer.Option("--scopes", help="Among read,write,admin.")]
-Days = Annotated[float | None, typer.Option("--days", min=0, help="Valid for; default for ever.")]
+NoWorker = Annotated[
+    bool, typer.Option("--no-worker", help="Start the API only; falcon worker runs jobs.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Tell whether a worker is at work here: exit code 0 or 2.")
+]
+Scopes = Annotated[
+    str, typer.Option("--scopes", help="What the key may do, among read,write,admin.")
+]
+Days = Annotated[
+    float | None,
+    typer.Option("--days", min=0, help="Days until the key expires; without it, never."),
+]
 GRACE_S = 5
 BACKLOG = 512
 SWITCH_S = 0.0005
@@ -143,7 +155,7 @@ def worker(data_dir: DataDir = None, check: Check = False) -> None:
 @keys.command("create")
 def create_key(
     tenant: Annotated[str, typer.Argument(help="Whose data the key opens.")],
-    name: Annotated[str, typer.Option("--name", help="To tell keys apart.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name of the key, to tell keys apart.")] = "",
     scopes: Scopes = "read,write",
     days: Days = None,
     new: Annotated[bool, typer.Option("--new", help="Make the data directory too.")] = False,
@@ -170,7 +182,8 @@ def list_keys(data_dir: DataDir = None) -> None:
 
 @keys.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="As listed.")], data_dir: DataDir = None
+    key_id: Annotated[str, typer.Argument(help="Id of the key, as falcon keys list shows it.")],
+    data_dir: DataDir = None,
 ) -> None:
     """Revoke a key, at once."""
     context = _context(data_dir)
@@ -182,8 +195,10 @@ def revoke_key(
 
 @keys.command("rotate")
 def rotate_key(
-    key_id: Annotated[str, typer.Argument(help="As listed.")],
-    overlap_days: Annotated[float, typer.Option(min=0, help="Both work until then.")] = 1.0,
+    key_id: Annotated[str, typer.Argument(help="Id of the key, as falcon keys list shows it.")],
+    overlap_days: Annotated[
+        float, typer.Option(min=0, help="Days for which both keys work.")
+    ] = 1.0,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key in place of another one, which expires a day later, and show it, this once."""
