@@ -97,7 +97,7 @@ def discover(
 
     keywords = {"n_fine": n_fine, "n_fine_per_coarse": n_fine_per_coarse, **settings}
     config, labels = _with_coarse(config_of(config, keywords), coarse)
-    dataset = load_dataset(data, config.data, labels=labels)
+    dataset = load_dataset(data, config.reading, labels=labels)
     if out is not None:
         discover_to(Path(out), dataset, config, resume=resume, progress=progress)
         return Result(Path(out))
@@ -145,7 +145,8 @@ def predict(
     dataset = load_new_samples(data, remembered, model.reading, given, labels=labels)
     if dataset.vectors is None:
         raise ConfigError(
-            "Expected vectors, found images; falcon predict applies the result's encoder to them."
+            f"Expected vectors, found {dataset.kind}; falcon predict applies the result's encoder "
+            "to them."
         )
     predicted = model.predict(dataset.vectors, labels_by_source(dataset))
     return replace(predicted, notes=(*dataset.reading.notes, *predicted.notes))

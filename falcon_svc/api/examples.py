@@ -86,6 +86,7 @@ SAMPLE: Example = {
 }
 FINE_CLASS: Example = {
     "id": 3,
+    "name": "like img-0017",
     "coarse": {"coarse": "owls"},
     "size": 31,
     "mean_confidence": 0.94,
@@ -108,6 +109,11 @@ RELATION: Example = {
         "bound": 0.83,
         "gap": 0.0,
     },
+}
+CHECK: Example = {
+    "name": "relation of coarse",
+    "ok": True,
+    "text": "The optimal solve is proven by prices, and a second solver's bound is 0.83.",
 }
 PREDICTION: Example = {
     "fine": 3,
@@ -133,7 +139,8 @@ GRAPH: Example = {
         {
             "id": "fine/3",
             "kind": "fine",
-            "label": "3",
+            "label": "3 like img-0017",
+            "name": "like img-0017",
             "size": 31,
             "mean_confidence": 0.94,
             "stability": 0.88,
@@ -187,6 +194,8 @@ EXAMPLES: dict[str, Example] = {
     },
     "Count": COUNT,
     "RelationOut": RELATION,
+    "CheckOut": CHECK,
+    "VerificationOut": {"ok": True, "checks": [CHECK]},
     "PredictIn": {
         "vectors": [[0.25, -1.5], [0.0, 2.0]],
         "coarse": ["owls", None],

@@ -13,6 +13,7 @@ class FineClass(BaseModel):
     """A fine class."""
 
     id: int
+    name: str = Field(description="A readable working name, unlike every other class's.")
     coarse: dict[str, str] = Field(description="Label source -> coarse class.")
     size: int
     mean_confidence: float
@@ -78,6 +79,23 @@ class RelationOut(BaseModel):
     )
     status: str
     certificate: dict[str, Any] | None
+
+
+class CheckOut(BaseModel):
+    """One thing that was checked in a result."""
+
+    name: str = Field(description="What was checked.")
+    ok: bool = Field(description="Whether nothing is wrong with it.")
+    text: str = Field(description="What was found, in a sentence.")
+
+
+class VerificationOut(BaseModel):
+    """Whether a result is what it says."""
+
+    ok: bool = Field(description="Whether nothing is wrong anywhere.")
+    checks: list[CheckOut] = Field(
+        description="The files, the proof of each relation, the assignments."
+    )
 
 
 Names = list[str | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +53,8 @@ def predict(
     flags = Flags(coarse_column=coarse_column, label_sources=label_source)
     dataset = _read(source, model, settings, flag_tables(flags).get("data", {}))
     labels = labels_by_source(dataset)
-    found = model.predict(_vectors(directory, dataset, settings["encoder"]), labels)
+    vectors = _vectors(directory, dataset, settings["encoder"], model.text_encoder)
+    found = model.predict(vectors, labels)
     if not quiet:
         warn([note.text for note in (*dataset.reading.notes, *found.notes)])
     if out is not None:
@@ -82,9 +84,11 @@ def _read(
     return load_new_samples(source, remembered, model.reading, given)
 
 
-def _vectors(directory: Path, dataset: CoarseDataset, settings: dict[str, Any]) -> FloatArray:
+def _vectors(
+    directory: Path, dataset: CoarseDataset, settings: dict[str, Any], text_encoder: str | None
+) -> FloatArray:
     """Features as in the discovery; pixel PCA is fitted to its data set and cannot be reused."""
-    from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, open_saved
+    from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, notes_of, open_saved
 
     config = EncoderConfig.model_validate(settings)
     if dataset.images is not None and config.name in ("auto", "pixels"):
@@ -94,7 +98,16 @@ def _vectors(directory: Path, dataset: CoarseDataset, settings: dict[str, Any]) 
             "--encoder moco or onnx:FILE to predict on new images."
         )
     run = EncoderRun(config)
-    return encode(open_saved(directory, dataset, run), dataset, run).vectors
+    encoder = open_saved(directory, dataset, run)
+    if text_encoder is not None and encoder.spec != text_encoder:
+        raise ConfigError(
+            f"Expected the encoder that the discovery used ({text_encoder}), found other files "
+            f"under its name ({encoder.spec}); put the earlier model back, or discover again.",
+            code="bad_encoder",
+        )
+    for note in notes_of(encoder, dataset):
+        print(f"note: {note.text}", file=sys.stderr)
+    return encode(encoder, dataset, run).vectors
 
 
 def _table(ids: tuple[str, ...], labels: Labels, found: Predictions, model: Predictor) -> pa.Table:

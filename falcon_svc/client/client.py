@@ -273,6 +273,10 @@ class Falcon:
         """Return how many fine classes each coarse class holds, and how that came about."""
         return self._get(list[doc.Count], f"/v1/jobs/{job_id}/counts")
 
+    def verification(self, job_id: str) -> doc.Verification:
+        """Return whether a result is what it says: files, proofs, assignments."""
+        return self._get(doc.Verification, f"/v1/jobs/{job_id}/verification")
+
     def relation(self, job_id: str) -> list[doc.Relation]:
         """Return each label source's relation with its certificate."""
         return self._get(list[doc.Relation], f"/v1/jobs/{job_id}/relation")

@@ -171,6 +171,7 @@ class FineClass(TypedDict):
     """A fine class."""
 
     id: int
+    name: str
     coarse: dict[str, str]
     size: int
     mean_confidence: float
@@ -210,6 +211,21 @@ class Relation(TypedDict):
     regret: list[list[float | None]]
     status: str
     certificate: dict[str, Any] | None
+
+
+class Check(TypedDict):
+    """One thing that was checked in a result."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+class Verification(TypedDict):
+    """Whether a result is what it says."""
+
+    ok: bool
+    checks: list[Check]
 
 
 class Prediction(TypedDict):

@@ -24,8 +24,10 @@ from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
 from falcon_svc.data.new_labels import missing_sources, no_labels
 from falcon_svc.data.refusal import Finding, quoted, refusal
+from falcon_svc.data.restriction import restricted
 from falcon_svc.data.scaling import fit_scaling
-from falcon_svc.data.source import Samples, Source, check_column, rows_of
+from falcon_svc.data.source import Samples, Source, check_column, flat_column, rows_of
+from falcon_svc.data.text_column import empty_texts
 from falcon_svc.data.vector_notes import vector_notes
 from falcon_svc.data.vectors import to_vectors, vector_findings
 from falcon_svc.types import (
@@ -36,6 +38,7 @@ from falcon_svc.types import (
     LabelSource,
     Note,
     Reading,
+    SampleKind,
 )
 
 
@@ -61,6 +64,13 @@ class Draft:
         """(N,) the samples' row numbers in the file."""
         kept = self.samples.kept
         return list(range(len(self.ids.values))) if kept is None else np.flatnonzero(kept).tolist()
+
+    @property
+    def kind(self) -> SampleKind:
+        """What the samples are."""
+        if self.vectors is not None:
+            return "vectors"
+        return "images" if self.samples.text_column is None else "texts"
 
     @cached_property
     def figures(self) -> ColumnFigures | None:
@@ -88,11 +98,13 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         What cannot be put down to single rows.
     """
     roles = coarse_roles(source, config)
-    samples, recipe = by_recipe(source.samples(), like, config, source.where)
+    samples, recipe = by_recipe(
+        restricted(source.samples(), source, roles, config), like, config, source.where
+    )
     if like is not None:
         samples = conformed(samples, like, source.where)
     vectors, problems = _vectors(samples, source, config)
-    n = len(vectors) if vectors is not None else len(samples.images or ())
+    n = _count(samples, vectors, source)
     _check_rows(n, source.where, config)
     sources, columns, notes, left_out = [], [], [], []
     for name, column in roles.sources:
@@ -114,10 +126,15 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         sources.append(to_source(name, encoded, where=source.where, config=config))
         columns.append((name, column))
     sources = sources or [no_labels(n)]
-    notes += _unlabelled(sources) if config.require_labels else ()
+    if config.require_labels:
+        notes += [*_unlabelled(sources), *_one_class(sources)]
     ids = read_ids(source, config, samples.kept, n)
     problems += id_findings(ids.values, config)
-    texts = _texts(source, roles, config, samples.kept, n)
+    texts = _texts(source, samples.text_column or roles.text_column, samples.kept, n)
+    if samples.text_column is not None:
+        problems += empty_texts(texts or [], samples.text_column)
+    elif texts is not None:
+        texts = [text[: config.max_text_letters] for text in texts]
     return Draft(
         source.where,
         samples.told(left_out=left_out),
@@ -144,7 +161,7 @@ def finish(found: Draft) -> CoarseDataset:
         vectors = reading.scaling.apply(vectors)
     return CoarseDataset(
         vectors=vectors,
-        images=found.samples.images if vectors is None else None,
+        images=found.samples.images,
         ids=tuple(found.ids.values),
         sources=found.sources,
         digest=_digest(found, vectors),
@@ -182,6 +199,7 @@ def reading_of(found: Draft) -> Reading:
         vector_column=found.samples.vector_column,
         obsm_key=found.samples.obsm_key,
         counts=found.recipe,
+        text_column=found.samples.text_column,
     )
 
 
@@ -229,7 +247,7 @@ def _check_rows(n: int, where: str, config: DataConfig) -> None:
             f"{least} to {config.max_rows:,} samples",
             f"{n:,}",
             where=where,
-            remedy="give a data set with samples of at least two coarse classes",
+            remedy="give a data set with more samples",
             code="no_data" if n < least else "too_many_rows",
         )
 
@@ -249,21 +267,37 @@ def _unlabelled(sources: Sequence[LabelSource]) -> list[Note]:
     return [Note("unlabelled", text + "they get their fine class by their features alone.")]
 
 
-def _texts(
-    source: Source, roles: Roles, config: DataConfig, kept: BoolArray | None, n: int
-) -> list[str] | None:
-    name = roles.text_column
+def _one_class(sources: Sequence[LabelSource]) -> list[Note]:
+    if max(source.n_coarse for source in sources) > 1:
+        return []
+    text = f"All samples are of one coarse class, {quoted(sources[0].names[0])}: how many fine "
+    text += "classes it holds is less sure than where other classes show what a difference is."
+    return [Note("one_coarse_class", text)]
+
+
+def _count(samples: Samples, vectors: FloatArray | None, source: Source) -> int:
+    """Return N."""
+    if vectors is not None:
+        return len(vectors)
+    if samples.text_column is None:
+        return len(samples.images or ())
+    if samples.kept is not None:
+        return int(samples.kept.sum())
+    check_column(source, samples.text_column, "texts", "text_column")
+    return len(flat_column(source, samples.text_column))
+
+
+def _texts(source: Source, name: str | None, kept: BoolArray | None, n: int) -> list[str] | None:
     if name is None:
         return None
     check_column(source, name, "one value per sample", "text_column")
-    values = as_strings(rows_of(source, name, kept, n), what=name, where=source.where)
-    return [value[: config.max_text_letters] for value in values]
+    return as_strings(rows_of(source, name, kept, n), what=name, where=source.where)
 
 
 def _digest(found: Draft, vectors: FloatArray | None) -> str:
     """sha256 over content, labels, names and ids; stable over formats of the same content."""
     digest = hashlib.sha256()
-    for part in _content(found.samples, vectors):
+    for part in _content(found, vectors):
         digest.update(part)
     for source in found.sources:
         digest.update(json.dumps([source.name, *source.names]).encode())
@@ -274,9 +308,11 @@ def _digest(found: Draft, vectors: FloatArray | None) -> str:
     return digest.hexdigest()
 
 
-def _content(samples: Samples, vectors: FloatArray | None) -> Iterator[bytes | memoryview]:
-    images = samples.images
-    if vectors is None and isinstance(images, ArrayImages):
+def _content(found: Draft, vectors: FloatArray | None) -> Iterator[bytes | memoryview]:
+    samples, images = found.samples, found.samples.images
+    if samples.text_column is not None:
+        yield json.dumps(found.texts).encode()
+    elif vectors is None and isinstance(images, ArrayImages):
         yield repr(images.pixels.shape).encode()
         yield np.ascontiguousarray(images.pixels).data.cast("B")
     elif vectors is None:

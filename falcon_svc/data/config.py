@@ -32,14 +32,25 @@ class ReadingOptions(BaseModel):
         default_factory=dict,
         description="Further label sources, NAME -> COLUMN; empty = every column coarse_NAME.",
     )
+    restrict_to: tuple[str, ...] = Field(
+        (), description="Coarse classes (first source) whose samples are read; empty = all."
+    )
     fine_column: str = Field("fine", description="Column of the fine truth; read by evaluate only.")
     id_column: str | None = Field(
         None,
         description="Column of the ids; None = id, ids, file_name, file, the table's index; else "
         "row numbers.",
     )
+    samples: Literal["auto", "texts"] = Field(
+        "auto",
+        description="What the samples are: auto = vectors or images where there are any, else "
+        "texts; texts = the texts of `text_column`, as with the encoder text.",
+    )
     text_column: str | None = Field(
-        None, description="Column shown beside each sample in reports; None = text."
+        None,
+        description="Column of the texts: the samples, or what is shown beside them in reports; "
+        "None = text, and for samples sentence, query, title or the like, or the only column of "
+        "sentences.",
     )
     vector_column: str | None = Field(
         None,
@@ -101,7 +112,9 @@ class DataConfig(ReadingOptions):
     max_dimensions: StrictInt = Field(65_536, ge=2, description="Components of a vector.")
     max_classes: StrictInt = Field(10_000, ge=2, description="Coarse classes of one label source.")
     max_label_letters: StrictInt = Field(1_000, ge=1, description="Letters of a label or an id.")
-    max_text_letters: StrictInt = Field(2_000, ge=1, description="Letters kept of a text.")
+    max_text_letters: StrictInt = Field(
+        2_000, ge=1, description="Letters kept of a text that is only shown."
+    )
     probe_hdf5: bool = Field(
         True, description="Read .h5ad in a child process first; false inside a sandbox."
     )

@@ -46,12 +46,22 @@ def like_before(
             "coarse_column": given.get("coarse_column") or first(config.coarse_column, main),
             "label_sources": further_sources | given.get("label_sources", {}),
             "id_column": first(config.id_column, earlier.id_column),
-            "text_column": first(config.text_column),
+            **_text_columns(config, earlier, given, there),
             "vector_column": None if table else first(config.vector_column, earlier.vector_column),
             "feature_columns": table or (),
             "obsm_key": earlier.obsm_key or config.obsm_key,
         }
     )
+
+
+def _text_columns(
+    config: DataConfig, earlier: Reading, given: Mapping[str, Any], there: Collection[str]
+) -> dict[str, Any]:
+    """Return the settings of texts: the samples themselves where they were so before."""
+    asked = given.get("text_column") or config.text_column
+    if earlier.text_column is not None:
+        return {"samples": "texts", "text_column": asked or earlier.text_column}
+    return {"text_column": asked if asked in there else None}
 
 
 def by_recipe(

@@ -17,13 +17,11 @@ from falcon_svc.data.refusal import Finding, listed, quoted, refusal
 from falcon_svc.types import BoolArray, Images, Note, SkippedRow
 
 Column = NDArray[Any]
-SEVERAL = "|"
-"""Joins the classes of a sample that has several, as in ``land|sea``."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Vectors or images as the file holds them.
+    """Vectors, images or texts as the file holds them.
 
     Parameters
     ----------
@@ -33,6 +31,8 @@ class Samples:
         The N readable images, or None.
     counts
         (N, genes) scipy CSR that the recipe makes vectors of, or None; `names` are the genes.
+    text_column
+        The column whose texts are the samples, where there are neither vectors nor images.
     kept
         (rows of the columns,) True where the row became a sample; None when all did.
     skipped
@@ -54,6 +54,7 @@ class Samples:
     vectors: NDArray[Any] | None = None
     images: Images | None = None
     counts: Any | None = None
+    text_column: str | None = None
     kept: BoolArray | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
     names: tuple[str, ...] | None = None

@@ -8,6 +8,7 @@ artifacts, the features' cache. A file is durable once it and the folder that na
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,22 @@ def sync_file(file: IO[Any]) -> None:
     """Wait until what was written to an open file is on the disk."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def lock(file: IO[Any]) -> None:
+    """Wait until no other process has an open file locked; the lock ends with the file.
+
+    On Windows the first byte stands for the file, and waiting ends with an error after ten seconds.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @contextmanager

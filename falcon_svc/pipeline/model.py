@@ -39,6 +39,9 @@ class DiscoveryModel:
         How the data set was read: names and scaling of columns, the recipe on counts.
     reach
         How far the fine classes reach; None = not measured.
+    text_encoder
+        The spec (digest included) of the encoder that made vectors of texts; None where the
+        samples were none.
     """
 
     space: FeatureSpace
@@ -49,6 +52,7 @@ class DiscoveryModel:
     encoder: str
     reading: Reading = field(default_factory=Reading)
     reach: Reach | None = None
+    text_encoder: str | None = None
 
     @property
     def n_dims(self) -> int:
@@ -71,6 +75,7 @@ class DiscoveryModel:
             "encoder": self.encoder,
             "n_dims": self.n_dims,
             **reading_record(self.reading),
+            "text_encoder": self.text_encoder,
             "n_fine": len(self.relations[0]),
             "train": self.train.model_dump(mode="json"),
             "sources": [{"name": name, "classes": list(names)} for name, names in self.sources],

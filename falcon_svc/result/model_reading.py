@@ -27,6 +27,7 @@ def reading_record(reading: Reading) -> dict[str, Any]:
             "id_column": reading.id_column,
             "vector_column": reading.vector_column,
             "obsm_key": reading.obsm_key,
+            "text_column": reading.text_column,
         },
     }
 
@@ -52,6 +53,7 @@ def stored_reading(record: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]
         features=None if features is None else tuple(features),
         vector_column=told.get("vector_column"),
         obsm_key=told.get("obsm_key"),
+        text_column=told.get("text_column"),
         counts=None if counts is None else CountRecipe.of(counts, tensors),
     )
 

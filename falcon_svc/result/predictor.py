@@ -77,6 +77,8 @@ class Predictor:
         counts, columns of labels and ids.
     encoder
         The encoder that made the features; new samples must come from the same.
+    text_encoder
+        What made vectors of texts, digest included; None where the samples were none.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -84,6 +86,7 @@ class Predictor:
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     reading: Reading = field(default_factory=Reading)
     encoder: str = "none"
+    text_encoder: str | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Predictor:
@@ -116,6 +119,7 @@ class Predictor:
                 sources=tuple((s["name"], tuple(s["classes"])) for s in record["sources"]),
                 reading=stored_reading(record, tensors),
                 encoder=record["encoder"],
+                text_encoder=record.get("text_encoder"),
             )
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StorageError(
@@ -201,6 +205,14 @@ class Predictor:
         for piece in self._pieces(len(rows)):
             scores = self._scores(rows[piece])
             found[piece] = _softmax(scores, self._allowed(labels.sources, piece, scores))
+        return found
+
+    def inputs_of(self, features: FloatArray) -> FloatArray:
+        """Return (N, K) head inputs of (N, D) features as they were scaled in the discovery."""
+        found = np.empty((len(features), self.tensors["projection"].shape[1]), np.float32)
+        for piece in self._pieces(len(features)):
+            rows = _unit(np.asarray(features[piece], np.float32) - self.tensors["mean"])
+            found[piece] = rows @ self.tensors["projection"]
         return found
 
     def _pieces(self, n: int) -> Iterator[slice]:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from falcon_svc.result.verification import Check
+
 OBS = ("fine", "fine_confidence", "fine_margin")
 """Columns that `Result.add_to` writes."""
 
@@ -197,6 +199,12 @@ class Result:
     def plot_sizes(self, ax: Axes | None = None) -> Axes:
         """Draw the classes' sizes, largest first; return the matplotlib axes."""
         return _drawn(draw_sizes, self.discovery, ax, (5, 3))
+
+    def verify(self) -> tuple[Check, ...]:
+        """Check files, proofs and assignments with a second solver; see `Check.ok`."""
+        from falcon_svc.result.verification import verify_result
+
+        return verify_result(self.directory)
 
     def save(self, directory: str | Path) -> None:
         """Write the result's files to a directory, which appears whole or not at all.

@@ -25,6 +25,8 @@ SCHEMAS = {
     "Batch": "BatchOut",
     "Discovered": "DiscoverOut",
     "Relation": "RelationOut",
+    "Check": "CheckOut",
+    "Verification": "VerificationOut",
     **{name: name for name in ("Failure", "Progress", "FineClass", "Sample", "Prediction")},
     "Capabilities": "Capabilities",
     "Order": "BatchJobIn",
@@ -128,6 +130,7 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     client.graph(job_id)
     client.counts(job_id)
     client.relation(job_id)
+    assert client.verification(job_id)["ok"]
     for name in ("report", "model", "assignments"):
         client.download(job_id, name, tmp_path / name)
     client.predict(job_id, planted(5)[0].tolist())

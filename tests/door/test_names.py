@@ -22,8 +22,8 @@ DOORS = {
         "load_dataset", "load_new_samples", "load_truth",
     },
     "falcon_svc.encoder": {
-        "Encoder", "EncoderConfig", "EncoderRun", "encode", "extract_features", "open_encoder",
-        "open_saved",
+        "Encoder", "EncoderConfig", "EncoderRun", "encode", "extract_features", "notes_of",
+        "open_encoder", "open_saved",
     },
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, Responses, refused
 from falcon_svc.api.examples import GRAPH, SAMPLE
 from falcon_svc.api.forms import negotiate
-from falcon_svc.api.result_schemas import Count, FineClass, RelationOut, Sample
+from falcon_svc.api.result_schemas import Count, FineClass, RelationOut, Sample, VerificationOut
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import results
 
@@ -175,6 +175,12 @@ def get_relation(context: Ctx, caller: Reader, job_id: JobId) -> list[RelationOu
     """Return each label source's relation with regrets and the solver's certificate."""
     found = results.relations(context, caller, job_id)
     return [RelationOut.model_validate(one) for one in found]
+
+
+@router.get("/verification", operation_id="get_verification")
+def get_verification(context: Ctx, caller: Reader, job_id: JobId) -> VerificationOut:
+    """Check the result's files, the proof of its relation with a second solver, its samples."""
+    return VerificationOut.model_validate(results.verification(context, caller, job_id))
 
 
 @router.get(

@@ -1,0 +1,94 @@
+"""From scores of all nodes to one node per sample: leaf, majority, plurality, threshold, levels.
+
+Source: Valmadre, Hierarchical classification at multiple operating points (NeurIPS 2022), and its
+code jvlmdr/hiercls. Nodes with a single child hold what their child holds and are never chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from falcon_svc.hierarchy.climb import best_leaf
+from falcon_svc.hierarchy.inputs import RowScores, chunks, row_scores
+from falcon_svc.hierarchy.specificity import Scores, best_nodes, specificity_groups
+from falcon_svc.hierarchy.tree import Tree
+from falcon_svc.types import IntArray
+
+
+def leaf_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
+    """Return (n,) the best scored leaf; of equal scores the first.
+
+    Parameters
+    ----------
+    scores
+        (n, n_nodes), read in pieces.
+    tree
+        The hierarchy.
+    """
+    return _by_chunk(scores, tree, lambda block: best_leaf(block, tree))
+
+
+def threshold_prediction(
+    scores: ArrayLike | RowScores, *, tree: Tree, threshold: float
+) -> IntArray:
+    """Return (n,) the most specific node that scores above `threshold`, the root if none does.
+
+    Of equally specific nodes the best scored is taken. Parameters as in `leaf_prediction`.
+    """
+    groups = specificity_groups(tree)
+    return _by_chunk(scores, tree, lambda block: best_nodes(block, groups).above(threshold))
+
+
+def majority_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
+    """Return (n,) the most specific node of a probability above one half; else the root.
+
+    With probabilities that add up there is one such line only. Parameters as in
+    `leaf_prediction`.
+    """
+    return threshold_prediction(scores, tree=tree, threshold=0.5)
+
+
+def plurality_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
+    """Return (n,) the most specific node that beats the runner-up of every family of siblings.
+
+    The threshold of a sample is the largest second-best score among siblings. Parameters as in
+    `leaf_prediction`; one parent per class.
+    """
+    tree.require_tree("The runner-up among siblings")
+    groups = specificity_groups(tree)
+    families = [tree.children.of(node) for node in range(tree.n_nodes)]
+    several = [family for family in families if len(family) > 1]
+
+    def chosen(block: Scores) -> IntArray:
+        runner_up = np.full(len(block), -np.inf)
+        for family in several:
+            second = np.partition(block[:, family], -2, axis=1)[:, -2]
+            np.maximum(runner_up, second, out=runner_up)
+        return best_nodes(block, groups).above(runner_up)
+
+    return _by_chunk(scores, tree, chosen)
+
+
+def level_argmax(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
+    """Return (n, height) the best scored node of each level below the root.
+
+    What heads of separate levels would each say; `level_violation_error` tells how often that
+    is no path. Parameters as in `leaf_prediction`.
+    """
+
+    def best(block: Scores) -> IntArray:
+        columns = [nodes[block[:, nodes].argmax(axis=1)] for nodes in tree.levels[1:]]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(block), 0), np.int64)
+
+    return _by_chunk(scores, tree, best)
+
+
+def _by_chunk(
+    scores: ArrayLike | RowScores, tree: Tree, rule: Callable[[Scores], IntArray]
+) -> IntArray:
+    rows = row_scores(scores, tree)
+    parts = [rule(block) for _, block in chunks(rows)]
+    return np.concatenate(parts) if parts else rule(np.zeros((0, tree.n_nodes)))

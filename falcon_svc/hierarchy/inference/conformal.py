@@ -1,0 +1,178 @@
+r"""Sets of nodes that hold the label with a promised probability.
+
+Sources: hierarchical conformal classification (den Hengst et al., arXiv 2508.13288) and conformal
+prediction with constrained representation complexity (Mortier et al., arXiv 2501.19038). Their
+formulas could not be read; this is a stated formulation of both ideas: split conformal prediction
+gives a set of leaves with the promised coverage, and the smallest union of at most r nodes that
+holds the set replaces it, found exactly on the tree. A superset covers at least as often, so the
+promise stays. ``max_nodes=1`` gives single nodes; ``None`` the set of leaves itself, written with
+as few nodes as it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from falcon_svc.errors import ConfigError, InputError
+from falcon_svc.hierarchy.inference.covers import exact_nodes, smallest_cover
+from falcon_svc.hierarchy.inputs import RowScores, as_nodes, check_rows, chunks, row_scores
+from falcon_svc.hierarchy.specificity import Scores
+from falcon_svc.hierarchy.tree import Tree
+from falcon_svc.types import BoolArray, IntArray
+
+Conformity = Literal["probability", "cumulative"]
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class ConformalSets:
+    """A conformal threshold, and how many nodes a set may have.
+
+    Parameters
+    ----------
+    tree
+        The hierarchy; one parent per class.
+    conformity
+        How leaves are ranked; see `fit`.
+    threshold
+        Leaves that conform at least this much are in the set; -inf = all leaves, where the
+        calibration set is too small for the promise.
+    coverage
+        Promised probability that a set holds the label, over calibration and test samples.
+    max_nodes
+        r, the most nodes of a set; None = as many as it takes.
+    """
+
+    tree: Tree
+    conformity: Conformity
+    threshold: float
+    coverage: float
+    max_nodes: int | None
+
+    @classmethod
+    def fit(
+        cls,
+        y_true: ArrayLike,
+        scores: ArrayLike | RowScores,
+        *,
+        tree: Tree,
+        coverage: float = 0.9,
+        max_nodes: int | None = 1,
+        conformity: Conformity = "probability",
+    ) -> ConformalSets:
+        r"""Return the sets' threshold: the :math:`\lfloor (n+1)(1-coverage) \rfloor`-th lowest
+        conformity of the calibration labels.
+
+        Parameters
+        ----------
+        y_true
+            (n,) leaves as node numbers or (n, levels) names, exchangeable with what comes.
+        scores
+            (n, n_nodes) probabilities, read in pieces.
+        tree
+            The hierarchy; one parent per class.
+        coverage
+            In (0, 1).
+        max_nodes
+            At least 1, or None.
+        conformity
+            "probability": that of the leaf; the smallest sets on average. "cumulative": minus
+            the probability of all leaves up to it, best first; sets grow for hard samples.
+
+        Raises
+        ------
+        InputError
+            A label that is no leaf.
+        """
+        tree.require_tree("A conformal set of nodes")
+        _check_settings(coverage, max_nodes, conformity)
+        rows, true = row_scores(scores, tree), as_nodes(y_true, tree)
+        check_rows(len(true), rows.shape[0])
+        column = _leaf_columns(true, tree)
+        found = [
+            _conformity(block[:, tree.leaves], conformity)[np.arange(len(block)), column[where]]
+            for where, block in chunks(rows)
+        ]
+        rank = int(np.floor((len(true) + 1) * (1 - coverage) + ROUNDING))
+        ordered = np.sort(np.concatenate(found))
+        threshold = float(ordered[rank - 1]) if rank else -np.inf
+        return cls(tree, conformity, threshold, coverage, max_nodes)
+
+    def predict(self, scores: ArrayLike | RowScores) -> list[IntArray]:
+        """Return each sample's nodes, ascending, none below another.
+
+        The best leaf is always in the set, so that no set is empty.
+        """
+        sets: list[IntArray] = []
+        for _, block in chunks(row_scores(scores, self.tree)):
+            leaves = block[:, self.tree.leaves]
+            inside = _conformity(leaves, self.conformity) >= self.threshold
+            inside[np.arange(len(leaves)), leaves.argmax(axis=1)] = True
+            sets += [self._nodes(row) for row in inside]
+        return sets
+
+    def _nodes(self, inside: BoolArray) -> IntArray:
+        if self.max_nodes is None:
+            return exact_nodes(inside, self.tree)
+        return smallest_cover(self.tree.leaves[inside], self.tree, self.max_nodes)
+
+
+def _check_settings(coverage: float, max_nodes: int | None, conformity: str) -> None:
+    if not 0 < coverage < 1:
+        raise ConfigError(f"Expected coverage between 0 and 1, found {coverage}; choose one.")
+    if max_nodes is not None and max_nodes < 1:
+        raise ConfigError(f"Expected max_nodes of 1 or more, or None, found {max_nodes}; raise it.")
+    if conformity not in ("probability", "cumulative"):
+        raise ConfigError(
+            f"Expected the conformity 'probability' or 'cumulative', found {conformity!r}; "
+            f"choose one of them."
+        )
+
+
+def _leaf_columns(true: IntArray, tree: Tree) -> IntArray:
+    """Return each label's place among the leaves."""
+    inner = ~tree.is_leaf[true]
+    if inner.any():
+        raise InputError(
+            f"Expected leaves as calibration labels, found an inner class at row "
+            f"{int(inner.argmax())}; leave samples out that are labelled less finely."
+        )
+    return np.searchsorted(tree.leaves, true).astype(np.int64)
+
+
+def _conformity(leaves: Scores, kind: Conformity) -> NDArray[np.float64]:
+    """(n, n_leaves), higher for what fits better."""
+    values = leaves.astype(np.float64)
+    if kind == "probability":
+        return values
+    order = np.argsort(-values, axis=1, kind="stable")
+    total = np.cumsum(np.take_along_axis(values, order, axis=1), axis=1)
+    conformity = np.empty_like(values)
+    np.put_along_axis(conformity, order, -total, axis=1)
+    return conformity
+
+
+def set_coverage_score(y_true: ArrayLike, sets: list[IntArray], *, tree: Tree) -> float:
+    """Return the share of samples with a node at or above their label in the set.
+
+    Parameters
+    ----------
+    y_true
+        (n,) node numbers, or (n, levels) names.
+    sets
+        From `ConformalSets.predict`.
+    tree
+        The hierarchy.
+    """
+    true = as_nodes(y_true, tree)
+    check_rows(len(true), len(sets))
+    lines = [set(tree.path(node).tolist()) for node in range(tree.n_nodes)]
+    held = [
+        not lines[label].isdisjoint(nodes.tolist())
+        for label, nodes in zip(true.tolist(), sets, strict=True)
+    ]
+    return float(np.mean(held))

@@ -1,0 +1,101 @@
+"""Whether probabilities mean what they say, level by level.
+
+Source: expected calibration error as Guo et al. (ICML 2017) define it, here for the best node of
+each level of a hierarchy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from falcon_svc.errors import InputError
+from falcon_svc.hierarchy.inputs import RowScores, as_nodes, check_rows, chunks, row_scores
+from falcon_svc.hierarchy.specificity import Scores
+from falcon_svc.hierarchy.tree import Tree
+
+Floats = NDArray[np.float64]
+
+
+class Reliability(NamedTuple):
+    """A reliability diagram per level: H levels below the root, B bins of confidence.
+
+    Parameters
+    ----------
+    counts
+        (H, B) samples in each bin.
+    confidence, accuracy
+        (H, B) means in each bin; NaN where it is empty.
+    """
+
+    counts: Floats
+    confidence: Floats
+    accuracy: Floats
+
+    @property
+    def error(self) -> Floats:
+        r"""(H,) :math:`\sum_b \frac{n_b}{n} |acc_b - conf_b|`; NaN for a level without labels."""
+        gap = np.nan_to_num(np.abs(self.accuracy - self.confidence))
+        total = self.counts.sum(axis=1)
+        weighted: Floats = (self.counts * gap).sum(axis=1)
+        return np.where(total == 0, np.nan, weighted / np.maximum(total, 1))
+
+
+def level_reliability(
+    y_true: ArrayLike, scores: ArrayLike | RowScores, *, tree: Tree, n_bins: int = 15
+) -> Reliability:
+    """Return how often the best node of each level is right, by its probability.
+
+    Parameters
+    ----------
+    y_true
+        (n,) node numbers, or (n, levels) names. A level below a sample's label leaves it out.
+    scores
+        (n, n_nodes) probabilities in [0, 1], read in pieces.
+    tree
+        The hierarchy; one parent per class.
+    n_bins
+        Bins of equal width, each open at its lower end; 0 belongs to the first.
+
+    Raises
+    ------
+    InputError
+        A score outside [0, 1].
+    """
+    tree.require_tree("Calibration per level")
+    rows, true = row_scores(scores, tree), as_nodes(y_true, tree)
+    check_rows(len(true), rows.shape[0])
+    sums = np.zeros((3, tree.height, n_bins))
+    for where, block in chunks(rows):
+        _check_probabilities(block, where.start)
+        for level, nodes in enumerate(tree.levels[1:]):
+            label = tree.ancestor_at[true[where], level + 1]
+            known, best = np.flatnonzero(label >= 0), block[:, nodes].argmax(axis=1)
+            p = block[known, nodes[best[known]]].astype(np.float64)
+            cell = np.clip(np.ceil(p * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
+            hit = (nodes[best[known]] == label[known]).astype(np.float64)
+            for total, weight in zip(sums, (np.ones_like(p), p, hit), strict=True):
+                total[level] += np.bincount(cell, weight, n_bins)
+    means = sums[1:] / np.where(sums[0] == 0, np.nan, sums[0])
+    return Reliability(sums[0], *means)
+
+
+def _check_probabilities(block: Scores, start: int) -> None:
+    outside = (block < 0).any(axis=1) | (block > 1 + 1e-5).any(axis=1)
+    if outside.any():
+        raise InputError(
+            f"Expected probabilities from 0 to 1, found another score at row "
+            f"{start + int(outside.argmax())}; calibration needs probabilities, not logits."
+        )
+
+
+def level_calibration_error(
+    y_true: ArrayLike, scores: ArrayLike | RowScores, *, tree: Tree, n_bins: int = 15
+) -> Floats:
+    """Return (height,) expected calibration errors in [0, 1], of depth 1 first.
+
+    See `level_reliability` for the parameters; NaN for a level that no label reaches.
+    """
+    return level_reliability(y_true, scores, tree=tree, n_bins=n_bins).error
