@@ -38,7 +38,7 @@ class DiscoveryConfig(BaseModel):
     train: TrainConfig = Field(default_factory=TrainConfig)
     relation: RelationConfig = Field(default_factory=RelationConfig)
     joint: JointConfig = Field(default_factory=JointConfig)
-    seed: StrictInt = Field(0, ge=0, lt=2**31, description="Of everything random.")
+    seed: StrictInt = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the head is trained; auto = cuda where there is one."
     )
