@@ -21,6 +21,7 @@ from falcon_svc.cli.evaluate import evaluate
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
+from falcon_svc.cli.review import review
 from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.validate import validate
 from falcon_svc.cli.verify import verify
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(discover, pretrain, validate, evaluate, predict, verify, demo),
-    *(serve, worker, doctor),
+    *(review, serve, worker, doctor),
 )
 for command in COMMANDS:
     app.command()(command)
