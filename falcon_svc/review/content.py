@@ -11,9 +11,9 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,9 @@ SIDE = 192
 """Pixels of a picture's side."""
 
 MOST_TEXT = 2_000
+CLEARLY_MORE = 1.5
+"""Times as often as beside it that a word is there, to mark a class."""
+
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -88,32 +91,31 @@ class Content:
         return [frozenset(_words_of(text)) for text in self.texts or ()]
 
     def marking_words(
-        self, rows: Iterable[int], others: Iterable[int], most: int
+        self, rows: Sequence[int], others: Sequence[int], most: int
     ) -> list[dict[str, float | str]]:
         """Return the words that mark a class among its siblings, strongest first.
 
-        Class-based TF-IDF (Grootendorst 2022, BERTopic) over texts: the share of the class's texts
-        with the word, times log(1 + mean number of words per class / number in both).
+        Its part of the Kullback-Leibler divergence (Tomokiyo and Hurst 2003): p log(p / q), with p
+        and q the shares of texts with the word in the class and beside it, one text added to both.
         """
         if self.texts is None:
             return []
-        own, away, size = self._counted(rows), self._counted(others), 0
-        size = sum(own.values())
-        both = own + away
-        average = (size + sum(away.values())) / 2
-        weight = {
-            word: count / max(size, 1) * math.log1p(average / both[word])
-            for word, count in own.items()
-            if count > 1
-        }
+        own, n_own = self._counted(rows)
+        away, n_away = self._counted(others)
+        weight = {}
+        for word, count in own.items():
+            p, q = count / n_own, (away[word] + 1) / (n_away + 1)
+            if count > 1 and p > CLEARLY_MORE * q:
+                weight[word] = p * math.log(p / q)
         ranked = sorted(weight, key=lambda word: (-weight[word], word))[:most]
         return [{"word": word, "weight": round(weight[word], 5)} for word in ranked]
 
-    def _counted(self, rows: Iterable[int]) -> Counter[str]:
+    def _counted(self, rows: Sequence[int]) -> tuple[Counter[str], int]:
+        """How many of some texts hold each word, and how many texts there are."""
         counts: Counter[str] = Counter()
         for row in rows:
             counts.update(self._words[row])
-        return counts
+        return counts, len(rows)
 
 
 def read_content(path: Path, discovery: Discovery) -> Content:
@@ -130,6 +132,5 @@ def read_content(path: Path, discovery: Discovery) -> Content:
     return Content.of(load_dataset(path, config), discovery)
 
 
-@lru_cache(4096)
 def _words_of(text: str) -> tuple[str, ...]:
     return tuple(WORD.findall(text.casefold()))

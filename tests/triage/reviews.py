@@ -21,10 +21,12 @@ def blob_review(**kwargs) -> Review:
     return Review.of(pretend_discovery(pretend_dataset(x, coarse), x, fine))
 
 
-def write_result(directory: Path, *, found=None, **kwargs) -> tuple[np.ndarray, np.ndarray]:
+def write_result(
+    directory: Path, *, found=None, names=None, **kwargs
+) -> tuple[np.ndarray, np.ndarray]:
     """Write a result and return (features, true fine); `found` is what was found instead."""
     x, coarse, fine = blobs(**kwargs)
-    dataset = pretend_dataset(x, coarse)
+    dataset = pretend_dataset(x, coarse, names=names)
     discovery = pretend_discovery(dataset, x, fine if found is None else found)
     dim, n_fine = x.shape[1], discovery.n_fine
     head = make_head(

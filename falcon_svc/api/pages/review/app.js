@@ -13,6 +13,8 @@ const main = document.getElementById("main");
 const top = document.getElementById("top");
 let session = null;
 let view = null;
+let shown = "overview";
+let root = null;
 
 const VIEWS = {
   overview: (id) => new Overview(session, id ?? null),
@@ -41,7 +43,7 @@ async function site(name) {
   session = null;
   bar(name);
   view = name === "jobs" ? new Jobs() : new Datasets();
-  await view.show(main);
+  await present();
   document.title = `${name} · falcon`;
 }
 
@@ -57,19 +59,40 @@ async function reviewView(job, name, id) {
   session.selected.clear();
   view = (VIEWS[name] ?? VIEWS.overview)(id);
   bar(name);
-  main.dataset.view = "";
-  await view.show(main);
+  if (!(await present())) return;
   main.dataset.view = name;
   document.title = `${name === "class" ? session.name(id) : name} · falcon review`;
 }
 
+/** Show the view in a root of its own: one that is late draws where nobody looks. True = still open. */
+async function present() {
+  const own = view;
+  main.dataset.view = "";
+  root = h("div");
+  fill(main, root);
+  await own.show(root);
+  return own === view;
+}
+
 function heard(what) {
-  bar(main.dataset.view);
-  if (view instanceof Gallery && what === "state") { view.show(main); return; }
+  bar();
+  if (view instanceof Gallery && what === "state") { view.show(root); return; }
   view?.heard?.(what);
 }
 
-function bar(open) {
+/** Draw the bar where it would look different; what had the focus keeps it. */
+function bar(open = shown) {
+  shown = open;
+  const { state, stage, done, total } = session?.solve ?? {};
+  const looks = JSON.stringify([session?.review.job, open, state, stage, done, total]);
+  if (looks === bar.looks) return;
+  bar.looks = looks;
+  const focused = top.contains(document.activeElement) ? document.activeElement.textContent : null;
+  drawBar(open);
+  if (focused) [...top.querySelectorAll("a, button")].find((one) => one.textContent === focused)?.focus();
+}
+
+function drawBar(open) {
   const link = (hash, label, on, shortcut) => h("a", { href: hash, "aria-current": on ? "page" : null, "aria-keyshortcuts": shortcut }, label);
   const tabs = session ? TABS.map(([name, label, shortcut]) => link(`#/${session.review.job}/${name}`, label, name === open || (name === "overview" && open === "class"), shortcut)) : [];
   const running = session?.solve.state === "running";

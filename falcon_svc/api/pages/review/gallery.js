@@ -43,7 +43,7 @@ export class Gallery {
     return [h("h2", {}, h("a", { href: `#/${session.review.job}/overview` }, session.state.coarse[held.parents[0]].name)),
       near.map((one) => {
         const node = h("a.side", { href: `#/${session.review.job}/class/${one.id}`, "aria-current": one === held ? "page" : null },
-          h("span.dot", { style: { background: shade(one) } }), h("span.name", { dir: "auto" }, one.name),
+          h("span.dot", { style: { background: shade(one) } }), h("span.name", { dir: "auto", title: one.name }, session.short(one)),
           h("small", {}, one.status === "accepted" ? "✓ " : "", count(one.size)));
         node.addEventListener("dragover", (event) => { event.preventDefault(); node.classList.add("over"); });
         node.addEventListener("dragleave", () => node.classList.remove("over"));

@@ -60,7 +60,8 @@ export class Queue {
   #groups(asked) {
     switch (asked.kind) {
       case "same": return [{ name: asked.first.name, ids: asked.first.exemplars }, { name: asked.second.name, ids: asked.second.exemplars }];
-      case "one": return [{ name: "One part", ids: asked.rest.exemplars }, { name: `The other part: ${many(asked.part.length, "sample")}`, ids: asked.part_shown }];
+      case "one": return [{ name: "One part", ids: asked.rest.exemplars }, { name: `The other part: ${many(asked.part.length, "sample")}`, ids: asked.part_shown },
+        ...asked.candidates.map((one) => ({ name: one.name, ids: one.exemplars.slice(0, 3) }))];
       case "belong": return [{ name: `Typical of ${asked.to.name}`, ids: asked.to.exemplars }, { name: "Mark those that do not belong", ids: asked.samples, markable: true }];
       case "place": return [{ name: "These", ids: asked.samples }, ...asked.candidates.map((one, i) => ({ name: `${i + 1}: ${one.name}`, ids: one.exemplars.slice(0, 4) }))];
       case "accept": return [{ name: "Mark those that are wrong", ids: asked.look_at, markable: true }];

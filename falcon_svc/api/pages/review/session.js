@@ -56,6 +56,12 @@ export class Session {
   name(id) { return this.classes.get(id)?.name ?? id ?? "no class"; }
   parent(held) { return held.parents.map((q) => this.state.coarse[q].name).join(", "); }
 
+  /** A name beneath its coarse class: one that nobody gave repeats the coarse class's, which is left out. */
+  short(held) {
+    const parent = this.state.coarse[held.parents[0]].name;
+    return !held.named && held.name.startsWith(`${parent} `) ? `class ${held.name.slice(parent.length + 1)}` : held.name;
+  }
+
   /** Classes that the samples of a class may go to: those under one of its coarse classes. */
   siblings(held) {
     const own = new Set(held.parents);
