@@ -24,6 +24,7 @@ from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
+from falcon_svc.cli.review import review
 from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.triage import export, resolve
 from falcon_svc.cli.validate import validate
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(discover, pretrain, validate, evaluate, predict, verify, demo),
-    *(resolve, export, train_classifier, classify, metrics, advise),
+    *(review, resolve, export, train_classifier, classify, metrics, advise),
     *(serve, worker, doctor),
 )
 for command in COMMANDS:
