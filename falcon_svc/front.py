@@ -65,8 +65,8 @@ def discover(
     **settings
         ``sizes``, ``least_samples``, ``coarse_noise``, ``several_parents``, ``scale``,
         ``constraints``, ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``,
-        ``text_column``, ``vector_column``, ``feature_columns``, ``ignore_columns``, ``label_sources``,
-        ``obsm_key``: docs/configuration.md says what each one means.
+        ``text_column``, ``vector_column``, ``feature_columns``, ``ignore_columns``,
+        ``label_sources``, ``obsm_key``: docs/configuration.md says what each one means.
 
     Returns
     -------
