@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from falcon_svc.core import make_head, make_teacher
+from falcon_svc.discovery.other_sources import compatible_pairs
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.head_start import HeadStart
 from falcon_svc.discovery.training.samples import TrainSamples, update_digest
@@ -61,8 +62,11 @@ def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     """Return the state before the first epoch; `generator` is the one that goes on drawing."""
     config, place = inputs.config, inputs.samples.device
     student = inputs.student.to(place).train()
+    first = inputs.sources[0]
+    compatible = (None, *(compatible_pairs(first, other) for other in inputs.sources[1:]))
     parts = zip(
-        inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, strict=True
+        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, compatible),
+        strict=True,
     )
     return TrainState(
         student=student,
