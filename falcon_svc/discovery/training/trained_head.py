@@ -7,6 +7,7 @@ all samples instead of a window's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,9 +17,11 @@ from torch import Tensor, nn
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_relation
 from falcon_svc.discovery.training.samples import TrainSamples
-from falcon_svc.discovery.training.state import TrainState
+from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray
-from solver import Solution
+from solver import Constraints, Solution
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +33,14 @@ class TrainedHead:
     student, teacher
         The heads, on the CPU.
     relations
-        Per source (F, C) bool, of `solutions`.
+        Per source (F, C) bool: that of `solutions`, or where the solver ran out of time before it
+        had any, the last one of training.
     solutions
         Per source the certified solve of the last relation.
     history
         One mapping of metric name -> number per epoch.
+    wishes
+        Per source, the constraints that its relation keeps.
     """
 
     student: nn.Module
@@ -42,6 +48,7 @@ class TrainedHead:
     relations: tuple[BoolArray, ...]
     solutions: tuple[Solution, ...]
     history: tuple[Mapping[str, float], ...]
+    wishes: tuple[Constraints, ...] = ()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights and relations by name, as safetensors wants them."""
@@ -69,10 +76,22 @@ def finish(state: TrainState, samples: TrainSamples, config: TrainConfig) -> Tra
     return TrainedHead(
         student=state.student.cpu().requires_grad_(False).eval(),
         teacher=teacher.cpu().requires_grad_(False).eval(),
-        relations=tuple(solution.relation for solution in solutions),
+        relations=tuple(
+            _relation(source, solution)
+            for source, solution in zip(state.sources, solutions, strict=True)
+        ),
         solutions=solutions,
         history=tuple(state.history),
+        wishes=tuple(source.wishes for source in state.sources),
     )
+
+
+def _relation(source: SourceState, solution: Solution) -> BoolArray:
+    """The solved relation; training's last one where the solver has none, which is logged."""
+    if solution.relation.any():
+        return solution.relation
+    _log.warning("relation: the solver says %s; the one of training stays", solution.status)
+    return source.relation.cpu().numpy()
 
 
 def _last_solutions(
@@ -83,7 +102,7 @@ def _last_solutions(
         prob = torch.softmax(scores, dim=1)  # (chunk, F)
         for source, window in zip(state.sources, windows, strict=True):
             part = source.labelled(rows)
-            window.add(prob[part], source.coarse[rows[part]])
+            source.observe(window, prob[part], source.coarse[rows[part]])
     return tuple(
         solve_relation(
             window.affinity(),
@@ -91,6 +110,7 @@ def _last_solutions(
             size_targets=source.size_targets,
             time_limit_s=config.solve_limit_s,
             extra=source.extra,
+            wishes=source.wishes,
         )
         for source, window in zip(state.sources, windows, strict=True)
     )

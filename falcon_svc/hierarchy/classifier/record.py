@@ -1,0 +1,133 @@
+"""Everything of a trained classifier that is not a tensor, as JSON, and back.
+
+Place: between `HierarchicalClassifier` and `falcon_svc.hierarchy.classifier.file`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from falcon_svc.errors import FalconError, StorageError
+from falcon_svc.hierarchy.classifier.heads import make_head
+from falcon_svc.hierarchy.classifier.label_forms import FORMS, columns
+from falcon_svc.hierarchy.losses import make_loss
+from falcon_svc.hierarchy.tree import Tree
+
+if TYPE_CHECKING:
+    from falcon_svc.hierarchy.classifier.estimator import HierarchicalClassifier
+
+SETTINGS = (
+    *("loss", "inference", "hidden", "epochs", "batch_size", "learning_rate", "weight_decay"),
+    *("loss_options", "inference_options"),
+)
+PLAIN_KINDS = "biufUO"
+"""Kinds of arrays that plain labels may be."""
+
+
+def record_of(model: HierarchicalClassifier) -> dict[str, Any]:
+    """Return the record, JSON-ready."""
+    tree, seed = model.tree_, model.random_state
+    return {
+        "settings": {name: _plain(getattr(model, name)) for name in SETTINGS},
+        "random_state": int(seed) if isinstance(seed, int | np.integer) else None,
+        "form": model.form_,
+        "classes": _classes_of(model) if model.form_ == "classes" else None,
+        "tree": {
+            "names": list(tree.names),
+            "parents": tree.parents.tolist(),
+            "extra_parents": [list(edge) for edge in tree.extra_parents],
+            "added_root": tree.added_root,
+        },
+        "scale": model.scale_,
+        "n_features": model.n_features_in_,
+        "feature_names": [str(name) for name in getattr(model, "feature_names_in_", [])],
+        "loss_curve": model.loss_curve_,
+        "card": model.card_,
+    }
+
+
+def restore(
+    model: HierarchicalClassifier,
+    record: dict[str, Any],
+    tensors: dict[str, NDArray[Any]],
+    *,
+    where: str,
+) -> None:
+    """Give a new estimator the state of a record.
+
+    Raises
+    ------
+    StorageError
+        The record does not fit together.
+    """
+    try:
+        _restore(model, record, tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError, FalconError) as error:
+        raise StorageError(
+            f"Expected the record of a classifier in {where}, but it does not fit together "
+            f"({error}); save it again with HierarchicalClassifier.save."
+        ) from error
+
+
+def _restore(
+    model: HierarchicalClassifier, record: dict[str, Any], tensors: dict[str, NDArray[Any]]
+) -> None:
+    settings = {name: record["settings"][name] for name in SETTINGS}
+    tree = _tree(record["tree"])
+    model.set_params(**settings, random_state=record["random_state"])
+    if record["form"] not in FORMS:
+        raise ValueError(f"form {record['form']!r}")
+    model.form_, model.tree_ = record["form"], tree
+    model.tree = None if model.form_ == "classes" else tree
+    model.classes_ = (
+        _classes(record["classes"]) if model.form_ == "classes" else columns(model.form_, tree)
+    )
+    model.n_features_in_ = int(record["n_features"])
+    if record["feature_names"]:
+        model.feature_names_in_ = np.array(record["feature_names"], object)
+    model.mean_, model.scale_ = tensors["mean"], float(record["scale"])
+    model.loss_curve_, model.card_ = record["loss_curve"], record["card"]
+    _restore_head(model, {k[5:]: v for k, v in tensors.items() if k.startswith("head.")})
+
+
+def _restore_head(model: HierarchicalClassifier, state: dict[str, NDArray[Any]]) -> None:
+    several = {"several": True} if (model.loss, model.form_) == ("hcal", "sets") else {}
+    loss = make_loss(model.loss, model.tree_, **{**several, **(model.loss_options or {})})
+    texts = next((v for k, v in state.items() if k.endswith("texts")), None)
+    head = make_head(
+        loss,
+        model.n_features_in_,
+        torch.Generator(),
+        hidden=model.hidden,
+        texts=None if texts is None else torch.from_numpy(texts),
+    )
+    head.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    model._keep(head, loss)
+
+
+def _tree(record: dict[str, Any]) -> Tree:
+    parents = np.array(record["parents"], np.int64)
+    extra = tuple((int(child), int(parent)) for child, parent in record["extra_parents"])
+    return Tree(tuple(record["names"]), parents, extra, bool(record["added_root"]))
+
+
+def _classes_of(model: HierarchicalClassifier) -> dict[str, Any]:
+    return {"dtype": model.classes_.dtype.str, "values": model.classes_.tolist()}
+
+
+def _classes(record: dict[str, Any]) -> NDArray[Any]:
+    dtype = np.dtype(record["dtype"])
+    if dtype.kind not in PLAIN_KINDS:
+        raise ValueError(f"labels of type {record['dtype']!r}")
+    return np.array(record["values"], dtype)
+
+
+def _plain(value: Any) -> Any:
+    """Mappings as dictionaries, NumPy's numbers as Python's."""
+    if hasattr(value, "items"):
+        return {name: _plain(one) for name, one in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,77 @@
+"""Losses over a tree, by name: what they train, and the node probabilities that go with them."""
+
+from __future__ import annotations
+
+from falcon_svc.errors import ConfigError
+from falcon_svc.hierarchy.losses.base import NodeLoss
+from falcon_svc.hierarchy.losses.conditional import ConditionalSigmoid, ConditionalSoftmax
+from falcon_svc.hierarchy.losses.deep_rtc import DeepRTC
+from falcon_svc.hierarchy.losses.focal import MultilabelFocal
+from falcon_svc.hierarchy.losses.hce import HACE, HCE
+from falcon_svc.hierarchy.losses.levels import HCAL, HCCF, LevelSoftmax
+from falcon_svc.hierarchy.losses.margin import SoftMaxDescendant, SoftMaxMargin
+from falcon_svc.hierarchy.losses.softmax import FlatSoftmax, PSSoftmax
+from falcon_svc.hierarchy.tree import Tree
+
+__all__ = [
+    "HACE",
+    "HCAL",
+    "HCCF",
+    "HCE",
+    "LOSSES",
+    "ConditionalSigmoid",
+    "ConditionalSoftmax",
+    "DeepRTC",
+    "FlatSoftmax",
+    "LevelSoftmax",
+    "MultilabelFocal",
+    "NodeLoss",
+    "PSSoftmax",
+    "SoftMaxDescendant",
+    "SoftMaxMargin",
+    "make_loss",
+]
+
+LOSSES: dict[str, type[NodeLoss]] = {
+    "flat_softmax": FlatSoftmax,
+    "hce": HCE,
+    "hace": HACE,
+    "conditional_softmax": ConditionalSoftmax,
+    "conditional_sigmoid": ConditionalSigmoid,
+    "ps_softmax": PSSoftmax,
+    "deep_rtc": DeepRTC,
+    "soft_max_margin": SoftMaxMargin,
+    "soft_max_descendant": SoftMaxDescendant,
+    "multilabel_focal": MultilabelFocal,
+    "level_softmax": LevelSoftmax,
+    "hcal": HCAL,
+    "hccf": HCCF,
+}
+
+
+def make_loss(name: str, tree: Tree, **options: object) -> NodeLoss:
+    """Return a loss by name.
+
+    Parameters
+    ----------
+    name
+        One of `LOSSES`.
+    tree
+        The tree.
+    options
+        Keyword arguments of the loss, such as ``dilution=0.5`` of "hace".
+
+    Raises
+    ------
+    ConfigError
+        The loss is unknown, does not have such an option, or not with this value.
+    """
+    if name not in LOSSES:
+        raise ConfigError(f"Expected a loss among {', '.join(LOSSES)}, found {name!r}.")
+    try:
+        return LOSSES[name](tree, **options)
+    except TypeError as error:
+        raise ConfigError(
+            f"Expected options of the loss {name}, found {', '.join(map(repr, options))} "
+            f"({error}); see docs/hierarchy-losses.md."
+        ) from error
