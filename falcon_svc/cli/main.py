@@ -50,7 +50,6 @@ for command in (
     evaluate,
     predict,
     metrics,
-    train_classifier,
     classify,
     advise,
     demo,
@@ -59,6 +58,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.command("train-classifier")(train_classifier)
 app.command(context_settings=PASS_ON)(bench)
 for group in (keys, remote):
     app.add_typer(group)
