@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 
 from falcon_svc import __version__
+from falcon_svc.cli.advise import advise
 from falcon_svc.cli.bench import PASS_ON, bench
+from falcon_svc.cli.classifier import classify, train_classifier
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
@@ -22,6 +24,7 @@ from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
+from falcon_svc.cli.review import review
 from falcon_svc.cli.serve import keys, serve, worker
 from falcon_svc.cli.triage import export, resolve
 from falcon_svc.cli.validate import validate
@@ -44,7 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
-    *(discover, pretrain, validate, evaluate, predict, verify, resolve, export, metrics, demo),
+    *(discover, pretrain, validate, evaluate, predict, verify, demo),
+    *(review, resolve, export, train_classifier, classify, metrics, advise),
     *(serve, worker, doctor),
 )
 for command in COMMANDS:

@@ -39,9 +39,15 @@ LEARNING_RATE = 1e-2
 TEACHER_MOMENTUM = 0.9
 SAMPLED_NEIGHBORS = 6
 WEIGHT_FIXED = 4.0
-START = 8
-ENOUGH = 5
 WEIGHT_FREE = 0.3
+"""Weights of the losses of samples placed by hand and of the others."""
+
+ENOUGH_FIXED = 5
+"""Samples placed by hand from which on a class starts from them alone."""
+
+COPIES_FIXED = 7
+"""How often such a sample counts in a class that does not."""
+
 WEIGHT_NEIGHBOR = 0.5
 TEMPERATURE = 0.9
 MOST_METRIC_ROWS = 50_000
@@ -113,10 +119,7 @@ class Head:
     def __init__(self, task: HeadTask, *, seed: int) -> None:
         self.task, self.seed = task, seed
         self.inputs = self._inputs()
-        known = self._taught()
-        count = np.bincount(task.fine[known][task.fixed[known]], minlength=len(task.relation))
-        free = ~task.fixed[known] & (count[task.fine[known]] >= ENOUGH)
-        known = np.concatenate([known[~free], np.repeat(known[task.fixed[known]], START - 1)])
+        known = self._leading()
         start = discriminant_start(
             *(self.inputs[known], task.fine[known], task.coarse[known]),
             (task.relation,),
@@ -132,6 +135,14 @@ class Head:
         task = self.task
         inside = task.relation[np.maximum(task.fine, 0), np.maximum(task.coarse, 0)]
         return np.flatnonzero((task.fine >= 0) & (task.coarse >= 0) & inside)
+
+    def _leading(self) -> IntArray:
+        """Rows that the class vectors start from; those placed by hand several times."""
+        task, known = self.task, self._taught()
+        by_hand = known[task.fixed[known]]
+        count = np.bincount(task.fine[by_hand], minlength=len(task.relation))
+        free = ~task.fixed[known] & (count[task.fine[known]] >= ENOUGH_FIXED)
+        return np.concatenate([known[~free], np.repeat(by_hand, COPIES_FIXED)])
 
     def _inputs(self) -> FloatArray:
         rows = self._taught()

@@ -49,13 +49,15 @@ class Shown(BaseModel):
 class Asked(BaseModel):
     """Base of all questions: what it is about in a sentence, and what an answer is worth.
 
-    `gain` is the number of samples that are expected to come right by the answer.
+    `gain` is the number of samples that are expected to come right by the answer; `expected` is
+    what the queue compares the answer with: the chance of a change, or samples out of place.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     gain: float
+    expected: float = 0.0
 
 
 class SameClass(Asked):

@@ -37,7 +37,7 @@ KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 N_SHOWN = 24
 """Samples on one page of a question."""
 
-N_DOUBTFUL = 4
+N_DOUBTFUL = 10
 """Of these, samples in doubt; the others lie all over the class."""
 
 MOST_WRONG = 1
@@ -60,7 +60,8 @@ TWO_PRIOR = (1.6, -0.35, -3.4)
 """Log-odds of a cut being real: constant, per log crossing ratio, per stability."""
 
 PRIOR_ANSWERS = 2.0
-W = {"same": 0.5, "one": 0.5, "belong": 1.0, "place": 1.0}
+USEFUL = {"same": 0.5, "one": 0.25}
+"""Share of pairs and cuts that bring what they promise, at first; answers correct it."""
 
 PART_MOVED = 0.2
 """Worth of moving a part to another class, relative to finding a class of its own."""
@@ -112,39 +113,36 @@ class Queue:
         """Take note of how an answer came out."""
         self.asked.update(_classes(question))
         track = self.tracks[question.kind]
+        track.expected += question.expected
         match question:
             case SameClass():
-                track.expected += question.gain / max(self._size_of(question), 1)
                 track.observed += reply.choice == "same"
             case OneClass():
-                track.expected += question.gain / max(len(question.part), 1)
                 track.observed += {"two": 1.0, "one": 0.0}.get(reply.choice, PART_MOVED)
             case Belong():
-                track.expected += question.gain
                 track.observed += len(reply.marked) + len(reply.moved)
             case _:
-                pass
-
-    def _size_of(self, question: SameClass) -> float:
-        return question.gain / max(self._last.get(_pair(question), 1e-9), 1e-9)
-
-    _last: dict[tuple[str, str], float] = field(default_factory=dict)
+                track.observed += question.expected
 
     def _times(self, question: Question) -> int:
         return max((self.asked[class_id] for class_id in _classes(question)), default=0)
+
+    def _chance(self, kind: str, odds: float) -> float:
+        """Probability that an answer changes something, as corrected by earlier answers."""
+        return min(1.0, USEFUL[kind] * float(expit(odds)) * self.tracks[kind].factor)
 
     def _same(self, scene: Scene) -> list[Question]:
         constant, per_link, per_confusion = SAME_PRIOR
         found: list[Question] = []
         for pair in scene.pairs():
             odds = constant + per_link * np.log(pair.link) + per_confusion * np.log(pair.confusion)
-            chance = min(1.0, float(expit(odds)) * self.tracks["same"].factor)
+            chance = self._chance("same", odds)
             a, b = scene.shown(pair.first), scene.shown(pair.second)
-            self._last[a.class_id, b.class_id] = chance
             found.append(
                 SameClass(
                     text=f"Are {a.name!r} and {b.name!r} one class?",
-                    gain=chance * min(scene.size(pair.first), scene.size(pair.second)) * W["same"],
+                    gain=chance * min(scene.size(pair.first), scene.size(pair.second)),
+                    expected=chance,
                     first=a,
                     second=b,
                 )
@@ -161,7 +159,7 @@ class Queue:
             cut = scene.cut(number)
             odds = constant + per_crossing * np.log(cut.crossing)
             odds += per_stability * scene.stability(number)
-            chance = min(1.0, float(expit(odds)) * self.tracks["one"].factor)
+            chance = self._chance("one", odds)
             found.append(_one_question(scene, number, cut, chance))
         return found
 
@@ -175,11 +173,13 @@ class Queue:
             samples = np.concatenate([rows, spread])
             if len(samples):
                 shown = scene.shown(number)
-                gain = float(worth.sum()) + TEACHING * scene.teachable(number)
+                doubt = float(worth.sum()) + TEACHING * scene.teachable(number)
+                gain = doubt * self.tracks["belong"].factor
                 found.append(
                     Belong(
                         text=f"Which of these {len(samples)} do not belong to {shown.name!r}?",
-                        gain=gain * self.tracks["belong"].factor * W["belong"],
+                        gain=gain,
+                        expected=gain,
                         to=shown,
                         samples=scene.names(samples),
                         candidates=self._targets(scene, number),
@@ -202,7 +202,7 @@ class Queue:
                     found.append(
                         Place(
                             text=f"Where do these {len(rows)} samples belong?",
-                            gain=len(rows) * 0.5 * W["place"],
+                            gain=len(rows) * 0.5,
                             samples=scene.names(rows),
                             candidates=tuple(scene.shown(number) for number in candidates),
                         )
@@ -215,7 +215,8 @@ def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClas
     rest, part = cut.parts[0], cut.parts[1]
     return OneClass(
         text=f"Is {shown.name!r} one class, or two, cut like this?",
-        gain=chance * len(part) * W["one"],
+        gain=chance * len(part),
+        expected=chance,
         rest=Shown(class_id=shown.class_id, name=shown.name, exemplars=scene.central(rest)),
         part=scene.names(part),
         part_shown=scene.central(part),
@@ -284,7 +285,3 @@ def _classes(question: Question) -> tuple[str, ...]:
         case AcceptClass():
             return (question.shown.class_id,)
     return ()
-
-
-def _pair(question: SameClass) -> tuple[str, str]:
-    return question.first.class_id, question.second.class_id

@@ -26,6 +26,7 @@ MOST_PAIRS = 3
 TAUGHT = 24
 LEAST_RIVAL = 0.35
 _TINY = 1e-3
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Scene:
         self.review, self.placement = review, placement
         self.inputs, self.neighbors = inputs, neighbors
         self._stability = stability
+        self._shown: dict[int, Shown] = {}
         self.cuts = {} if cuts is None else cuts
         self.numbers = [n for n in numbers(review) if self.size(n)]
 
@@ -88,12 +90,17 @@ class Scene:
         return int(self._sizes[number])
 
     @cached_property
+    def _means(self) -> FloatArray:
+        """(n, D) mean of each class."""
+        known = np.flatnonzero(self.review.fine >= 0)
+        return class_means(self.inputs[known], self.review.fine[known], self.review.next_number)
+
+    @cached_property
     def _members(self) -> dict[int, IntArray]:
         """Rows of each class, most central first."""
         fine = self.review.fine
         known = np.flatnonzero(fine >= 0)
-        means = class_means(self.inputs[known], fine[known], self.review.next_number)
-        distance = ((self.inputs[known] - means[fine[known]]) ** 2).sum(axis=1)
+        distance = ((self.inputs[known] - self._means[fine[known]]) ** 2).sum(axis=1)
         order = known[np.lexsort((distance, fine[known]))]
         starts = np.searchsorted(fine[order], np.arange(self.review.next_number + 1))
         return {n: order[starts[n] : starts[n + 1]] for n in range(self.review.next_number)}
@@ -114,12 +121,11 @@ class Scene:
 
     def shown(self, number: int) -> Shown:
         """Return a class as it is shown."""
-        held = self.review.classes[number]
-        return Shown(
-            class_id=held.id,
-            name=held.name,
-            exemplars=self.names(self.members(number)[:N_EXEMPLARS]),
-        )
+        if number not in self._shown:
+            held = self.review.classes[number]
+            exemplars = self.names(self.members(number)[:N_EXEMPLARS])
+            self._shown[number] = Shown(class_id=held.id, name=held.name, exemplars=exemplars)
+        return self._shown[number]
 
     def stability(self, number: int) -> float:
         """Return how well the class came back in other views, in [0, 1]; 0.7 where unknown."""
@@ -232,17 +238,15 @@ class Scene:
 
     def candidates(self, rows: IntArray, most: int) -> list[int]:
         """Return the classes that samples may belong to, most likely first."""
-        coarse = int(self.review.coarse[rows[0]])
-        barred = frozenset.intersection(
-            *(self.review.excluded.get(row, frozenset()) for row in rows.tolist())
+        coarse, excluded = int(self.review.coarse[rows[0]]), self.review.excluded
+        barred = frozenset.intersection(*(excluded.get(r, _NONE) for r in rows.tolist()))
+        kept = np.array(
+            [
+                n
+                for n in self.numbers
+                if (coarse < 0 or coarse in self.review.classes[n].parents) and n not in barred
+            ],
+            np.int64,
         )
-        kept = [
-            n for n in self.numbers
-            if (coarse < 0 or coarse in self.review.classes[n].parents) and n not in barred
-        ]  # fmt: skip
-        centre = self.inputs[rows].mean(axis=0)
-        gap = [float(((self._mean(n) - centre) ** 2).sum()) for n in kept]
-        return [kept[i] for i in np.argsort(gap, kind="stable")[:most].tolist()]
-
-    def _mean(self, number: int) -> FloatArray:
-        return np.asarray(self.inputs[self.members(number)].mean(axis=0))
+        gap = ((self._means[kept] - self.inputs[rows].mean(axis=0)) ** 2).sum(axis=1)
+        return [int(n) for n in kept[np.argsort(gap, kind="stable")[:most]]]

@@ -67,7 +67,7 @@ BELOW = {
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
         *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
-        *("client", "service", "settings", "storage", "triage"),
+        *("client", "durable", "service", "settings", "storage", "triage"),
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),

@@ -121,7 +121,9 @@ def test_what_was_settled_is_not_asked_again(session):
 
 def test_a_kind_that_comes_out_idle_goes_back():
     queue = Queue()
-    one = q.OneClass(text="?", gain=5.0, rest=SHOWN[0], part=tuple("abcdefghij"), part_shown=("a",))
+    one = q.OneClass(
+        text="?", gain=5, expected=0.5, rest=SHOWN[0], part=tuple("abcdefghij"), part_shown=("a",)
+    )
     for _ in range(10):
         queue.learn(one, q.Reply(choice="one"))
     assert queue.tracks["one"].factor < 0.5
