@@ -69,9 +69,10 @@ class Lookup:
         self.tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
         self.table = np.random.default_rng(0).normal(size=(len(vocabulary), 6)).astype(np.float32)
 
-    def run(self, ids: Any, mask: Any) -> Any:
-        weights = mask[:, :, None].astype(np.float32)
-        return (self.table[ids] * weights).sum(axis=1) / weights.sum(axis=1)
+    def run(self, batches: Any) -> Any:
+        for batch in batches:
+            weights = batch.mask[:, :, None].astype(np.float32)
+            yield batch, (self.table[batch.ids] * weights).sum(axis=1) / weights.sum(axis=1)
 
 
 def test_vectors_are_in_the_order_of_the_texts_and_of_unit_length():
