@@ -43,6 +43,9 @@ SampleKind = Literal["vectors", "images", "texts"]
 
 UNLABELLED = -1
 
+SEVERAL = "|"
+"""Joins the classes of a sample that has several, as in ``land|sea``."""
+
 
 @dataclass(frozen=True)
 class LabelSource:
@@ -77,11 +80,43 @@ class LabelSource:
         """C, the number of coarse classes of this source."""
         return len(self.names)
 
+    def cells(self) -> Cells:
+        """Return the labels with every combination of classes as a label of its own."""
+        sets = sorted(set(self.several.values()))
+        labels = self.labels.copy()
+        for row, classes in self.several.items():
+            labels[row] = self.n_coarse + sets.index(classes)
+        parents = np.eye(self.n_coarse, dtype=np.bool_)
+        further = [parents[list(classes)].sum(axis=0, keepdims=True) > 0 for classes in sets]
+        names = (*self.names, *(SEVERAL.join(self.names[k] for k in classes) for classes in sets))
+        source = LabelSource(self.name, labels, names)
+        return Cells(source, np.concatenate([parents, *further]))
+
     def rows_by_class(self) -> list[IntArray]:
         """Return the row numbers of each coarse class, ascending; C arrays."""
         order = np.argsort(self.labels, kind="stable").astype(np.int64)
         sizes = np.bincount(self.labels + 1, minlength=self.n_coarse + 1)
         return np.split(order[sizes[0] :], np.cumsum(sizes[1:])[:-1])
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A source's labels, where samples of several classes have a label for their combination.
+
+    Parameters
+    ----------
+    source
+        C classes and J combinations: labels in ``{-1, 0, .., C + J - 1}``, and names.
+    parents
+        (C + J, C) bool: the classes that a label leaves open; the identity in its first C rows.
+    """
+
+    source: LabelSource
+    parents: BoolArray
+
+    def widened(self, relation: BoolArray) -> BoolArray:
+        """Return (F, C + J): which fine classes each label allows, of a relation (F, C)."""
+        return np.asarray(relation.astype(np.int64) @ self.parents.T.astype(np.int64) > 0)
 
 
 @runtime_checkable

@@ -24,6 +24,7 @@ from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
 from falcon_svc.data.new_labels import missing_sources, no_labels
 from falcon_svc.data.refusal import Finding, quoted, refusal
+from falcon_svc.data.restriction import restricted
 from falcon_svc.data.scaling import fit_scaling
 from falcon_svc.data.source import Samples, Source, check_column, flat_column, rows_of
 from falcon_svc.data.text_column import empty_texts
@@ -97,7 +98,9 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         What cannot be put down to single rows.
     """
     roles = coarse_roles(source, config)
-    samples, recipe = by_recipe(source.samples(), like, config, source.where)
+    samples, recipe = by_recipe(
+        restricted(source.samples(), source, roles, config), like, config, source.where
+    )
     if like is not None:
         samples = conformed(samples, like, source.where)
     vectors, problems = _vectors(samples, source, config)
@@ -123,7 +126,8 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         sources.append(to_source(name, encoded, where=source.where, config=config))
         columns.append((name, column))
     sources = sources or [no_labels(n)]
-    notes += _unlabelled(sources) if config.require_labels else ()
+    if config.require_labels:
+        notes += [*_unlabelled(sources), *_one_class(sources)]
     ids = read_ids(source, config, samples.kept, n)
     problems += id_findings(ids.values, config)
     texts = _texts(source, samples.text_column or roles.text_column, samples.kept, n)
@@ -169,7 +173,7 @@ def finish(found: Draft) -> CoarseDataset:
 
 
 def new_samples(source: Source, config: DataConfig, like: Reading) -> CoarseDataset:
-    """Return samples for a model, with the label sources that it knows; see `load_new`."""
+    """Return samples for a model, with the label sources that it knows; see `load_new_samples`."""
     found = draft(source, config, like)
     wanted = tuple(name for name, _ in like.coarse_columns)
     there = tuple(s.name for s in found.sources if s.names)
@@ -243,7 +247,7 @@ def _check_rows(n: int, where: str, config: DataConfig) -> None:
             f"{least} to {config.max_rows:,} samples",
             f"{n:,}",
             where=where,
-            remedy="give a data set with samples of at least two coarse classes",
+            remedy="give a data set with more samples",
             code="no_data" if n < least else "too_many_rows",
         )
 
@@ -263,12 +267,22 @@ def _unlabelled(sources: Sequence[LabelSource]) -> list[Note]:
     return [Note("unlabelled", text + "they get their fine class by their features alone.")]
 
 
+def _one_class(sources: Sequence[LabelSource]) -> list[Note]:
+    if max(source.n_coarse for source in sources) > 1:
+        return []
+    text = f"All samples are of one coarse class, {quoted(sources[0].names[0])}: how many fine "
+    text += "classes it holds is less sure than where other classes show what a difference is."
+    return [Note("one_coarse_class", text)]
+
+
 def _count(samples: Samples, vectors: FloatArray | None, source: Source) -> int:
     """Return N."""
     if vectors is not None:
         return len(vectors)
     if samples.text_column is None:
         return len(samples.images or ())
+    if samples.kept is not None:
+        return int(samples.kept.sum())
     check_column(source, samples.text_column, "texts", "text_column")
     return len(flat_column(source, samples.text_column))
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from falcon_svc.data.column_names import DEFAULT_SOURCE
-from falcon_svc.data.source import SEVERAL
-from falcon_svc.types import UNLABELLED, CoarseDataset, LabelSource, Note
+from falcon_svc.types import SEVERAL, UNLABELLED, CoarseDataset, LabelSource, Note
 
 
 def no_labels(n: int) -> LabelSource:

@@ -17,8 +17,6 @@ from falcon_svc.data.refusal import Finding, listed, quoted, refusal
 from falcon_svc.types import BoolArray, Images, Note, SkippedRow
 
 Column = NDArray[Any]
-SEVERAL = "|"
-"""Joins the classes of a sample that has several, as in ``land|sea``."""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ from falcon_svc.result.table import (
     table_assignments,
     table_floats,
     table_labels,
+    table_source,
 )
 from falcon_svc.types import FloatArray, LabelSource
 
@@ -309,7 +310,7 @@ def _damaged(directory: Path, name: str) -> StorageError:
 def _sources(table: pa.Table, relations: tuple[SourceRelation, ...]) -> tuple[LabelSource, ...]:
     columns = coarse_columns([relation.source for relation in relations])
     return tuple(
-        LabelSource(r.source, table_labels(table, column, r.coarse_names), r.coarse_names)
+        table_source(table, column, r.source, r.coarse_names)
         for column, r in zip(columns, relations, strict=True)
     )
 

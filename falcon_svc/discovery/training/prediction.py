@@ -38,7 +38,8 @@ def predict(
     sources, relations
         Coarse labels of these samples and the relation (F, C) of each source. A sample's classes
         are the children of all its labels; where these share none, of its first label; without a
-        label, all. Empty: no sample has labels.
+        label, all. A label that names several classes allows the children of each. Empty: no
+        sample has labels.
 
     Returns
     -------
@@ -47,8 +48,12 @@ def predict(
     """
     device = next(head.parameters()).device
     table = on_device(features, "cpu")
-    tables = [_children_table(relation, device) for relation in relations]
-    labels = [torch.from_numpy(source.labels.copy()).to(device) for source in sources]
+    cells = [source.cells() for source in sources]
+    tables = [
+        _children_table(cell.widened(relation), device)
+        for cell, relation in zip(cells, relations, strict=True)
+    ]
+    labels = [torch.from_numpy(cell.source.labels).to(device) for cell in cells]
     n_fine = head(table[:1].to(device)).shape[1]
     step = max(1, _CHUNK_CELLS // n_fine)
     found = _empty(len(table))
