@@ -18,7 +18,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.labels.config import LabelConfig
 from falcon_svc.discovery.training.config import TrainConfig
-from falcon_svc.encoder.config import EncoderConfig
+from falcon_svc.encoder.config import TEXT, EncoderConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.wrong_fields import wrong_fields
@@ -39,6 +39,13 @@ class DiscoveryConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the head is trained; auto = cuda where there is one."
     )
+
+    @property
+    def reading(self) -> DataConfig:
+        """How the data set is read: an encoder for texts makes its texts the samples."""
+        if self.encoder.name.partition(":")[0] != TEXT:
+            return self.data
+        return self.data.model_copy(update={"samples": "texts"})
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -88,6 +88,7 @@ SAMPLE: Example = {
 }
 FINE_CLASS: Example = {
     "id": 3,
+    "name": "like img-0017",
     "coarse": {"coarse": "owls"},
     "size": 31,
     "mean_confidence": 0.94,
@@ -122,6 +123,8 @@ PREDICTION: Example = {
     "coarse": "owls",
     "coarse_confidence": 0.99,
     "abstained": False,
+    "label_unknown": False,
+    "distance": 0.41,
 }
 GRAPH: Example = {
     "directed": True,
@@ -138,7 +141,8 @@ GRAPH: Example = {
         {
             "id": "fine/3",
             "kind": "fine",
-            "label": "3",
+            "label": "3 like img-0017",
+            "name": "like img-0017",
             "size": 31,
             "mean_confidence": 0.94,
             "stability": 0.88,
@@ -194,8 +198,12 @@ EXAMPLES: dict[str, Example] = {
     "RelationOut": RELATION,
     "CheckOut": CHECK,
     "VerificationOut": {"ok": True, "checks": [CHECK]},
-    "PredictIn": {"vectors": [[0.25, -1.5], [0.0, 2.0]], "coarse": ["owls", None]},
-    "PredictOut": {"predictions": [PREDICTION]},
+    "PredictIn": {
+        "vectors": [[0.25, -1.5], [0.0, 2.0]],
+        "coarse": ["owls", None],
+        "columns": ["wing", "beak"],
+    },
+    "PredictOut": {"predictions": [PREDICTION], "notes": []},
     "Capabilities": {
         "version": "0.1.0",
         "formats": [".npz", ".csv"],

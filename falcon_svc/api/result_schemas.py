@@ -13,6 +13,7 @@ class FineClass(BaseModel):
     """A fine class."""
 
     id: int
+    name: str = Field(description="A readable working name, unlike every other class's.")
     coarse: dict[str, str] = Field(description="Label source -> coarse class.")
     size: int
     mean_confidence: float
@@ -97,11 +98,23 @@ class VerificationOut(BaseModel):
     )
 
 
+Names = list[str | None]
+
+
 class PredictIn(Request):
     """Vectors to assign."""
 
     vectors: list[list[float]] = Field(min_length=1, max_length=10_000)
-    coarse: list[str | None] | None = Field(None, description="Coarse names; null = unknown.")
+    columns: list[str] | None = Field(
+        None,
+        description="Names of the vectors' columns, in any order: features are taken by name, and "
+        "counts of genes go through the model's recipe. Null where they are in the model's order.",
+    )
+    coarse: Names | dict[str, Names] | None = Field(
+        None,
+        description="Coarse names of the first label source, or label source -> coarse names; "
+        "null where unknown. A name that the model does not know counts as null and is marked.",
+    )
     least_confidence: float = Field(0.0, ge=0, le=1, description="Below it, abstain.")
 
 
@@ -110,12 +123,26 @@ class Prediction(BaseModel):
 
     fine: int
     confidence: float
-    coarse: str
+    coarse: str = Field(description="The given coarse class, else the most probable one.")
     coarse_confidence: float
     abstained: bool
+    label_unknown: bool = Field(description="A label was given that the model does not know.")
+    distance: float | None = Field(
+        description="Distance to the nearest fine class, as a multiple of that within which 99 % "
+        "of its samples lie: above 2 it is unlike anything the model has seen. Null in models "
+        "made before this was measured."
+    )
+
+
+class NoteOut(BaseModel):
+    """One thing to know, with a stable code."""
+
+    code: str
+    text: str
 
 
 class PredictOut(BaseModel):
     """Fine classes in the order of the vectors."""
 
     predictions: list[Prediction]
+    notes: list[NoteOut] = Field(description="What to know before trusting the predictions.")

@@ -18,11 +18,13 @@ from falcon_svc.cli.bench import PASS_ON, bench
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
+from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
 from falcon_svc.cli.review import review
 from falcon_svc.cli.serve import keys, serve, worker
+from falcon_svc.cli.triage import export, resolve
 from falcon_svc.cli.validate import validate
 from falcon_svc.cli.verify import verify
 from falcon_svc.errors import FULL, NO_SPACE, FalconError
@@ -43,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
-    *(discover, pretrain, validate, evaluate, predict, verify, demo),
+    *(discover, pretrain, validate, evaluate, predict, verify, resolve, export, metrics, demo),
     *(review, serve, worker, doctor),
 )
 for command in COMMANDS:

@@ -117,16 +117,24 @@ def predict(
     check_name(out)
     import pyarrow as pa
 
-    from falcon_svc.cli.predict import coarse_names
-    from falcon_svc.cli.settings import Flags, data_config
-    from falcon_svc.data import load_dataset
+    from falcon_svc.cli.show import warn
+    from falcon_svc.data import load_new_samples
+    from falcon_svc.data.new_labels import labels_by_source
+    from falcon_svc.types import Reading
 
-    dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
+    given = {} if coarse_column is None else {"coarse_column": coarse_column}
+    dataset = load_new_samples(source, None, Reading(), given)
     with _service(url, key) as falcon:
         found = falcon.predict(
-            job_id, _vectors(dataset), coarse_names(dataset), least_confidence=least_confidence
+            job_id,
+            _vectors(dataset),
+            next(iter(labels_by_source(dataset).values()), None),
+            columns=dataset.reading.features,
+            least_confidence=least_confidence,
         )
-    rows = zip(dataset.ids, found, strict=True)
+    warn([note.text for note in dataset.reading.notes])
+    warn([note["text"] for note in found["notes"]])
+    rows = zip(dataset.ids, found["predictions"], strict=True)
     write_table(pa.Table.from_pylist([{"id": name, **row} for name, row in rows]), out)
     print(f"{len(dataset):,} samples assigned: {out}")
 

@@ -34,6 +34,9 @@ INDEX_NAMES = (
     *("uid", "uuid", "guid", "key"),
 )
 INDEX = re.compile(r"__index_level_\d+__|unnamed: ?[\d.]+(_level_\d+)?|\.\.\.1|")
+OURS = "falcon_"
+"""What the columns begin with that we add to a user's file."""
+
 ENDS_AS_ID = re.compile(r".+([_ .-]id|[a-z]I[dD])")
 
 
@@ -106,17 +109,17 @@ def fine_column(there: Iterable[str], config: DataConfig) -> str | None:
 def why_no_feature(name: str) -> str | None:
     """Return why a column of numbers is no feature by its name alone, or None."""
     fold = folded(name)
-    if INDEX.fullmatch(fold):
-        return "the table's index"
-    if fold in INDEX_NAMES:
-        return "an index by its name"
-    if fold in (*ID_NAMES, *IMAGE_NAMES) or ENDS_AS_ID.fullmatch(name.strip()):
-        return "an id by its name"
-    if fold in SPLIT_NAMES:
-        return "a split by its name"
-    if fold in LABEL_LIKE or fold.startswith(("coarse_", "fine_")):
-        return "labels by its name"
-    return "text by its name" if fold in TEXT_NAMES else None
+    reasons = (
+        (fold.startswith(OURS), "classes of an earlier discovery, by its name"),
+        (INDEX.fullmatch(fold), "the table's index"),
+        (fold in INDEX_NAMES, "an index by its name"),
+        (fold in (*ID_NAMES, *IMAGE_NAMES), "an id by its name"),
+        (ENDS_AS_ID.fullmatch(name.strip()), "an id by its name"),
+        (fold in SPLIT_NAMES, "a split by its name"),
+        (fold in LABEL_LIKE or fold.startswith(("coarse_", "fine_")), "labels by its name"),
+        (fold in TEXT_NAMES, "text by its name"),
+    )
+    return next((reason for is_so, reason in reasons if is_so), None)
 
 
 def is_index(name: str) -> bool:

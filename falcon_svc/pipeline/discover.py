@@ -11,7 +11,7 @@ it to the same result.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +33,11 @@ from falcon_svc.discovery.training.trained_head import TrainedHead
 from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
-from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
+from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.features import check_differ
 from falcon_svc.joint.train import FrozenStart
+from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
@@ -48,7 +50,14 @@ from falcon_svc.pipeline.structure_file import load_structure, run_key, save_str
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
 from falcon_svc.result.files import FEATURES, features_file, write_discovery
-from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
+from falcon_svc.result.reach import Reach
+from falcon_svc.result.record import (
+    CountEstimate,
+    Discovery,
+    FineClass,
+    SharedPair,
+    SourceRelation,
+)
 from falcon_svc.types import (
     UNLABELLED,
     CoarseDataset,
@@ -143,7 +152,7 @@ def discover(
         sample = np.asarray(features[rows])
         space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
         inputs = space.apply(features)
-    neighbors = _neighbors(inputs, believed.sources, config.seed, recorder)
+    neighbors = _neighbors(inputs, believed.sources, config.seed, device, recorder)
     train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
 
@@ -180,7 +189,7 @@ def discover(
             frozen,
             dataset,
             config,
-            lambda inputs: _search(inputs, believed.sources, config.seed, Silent()),
+            lambda inputs: _search(inputs, believed.sources, config.seed, device, Silent()),
             device=device,
             work_dir=work_dir,
             recorder=recorder,
@@ -190,10 +199,14 @@ def discover(
         inputs = space.apply(features)
     with recorder.stage("assignments", total=1):
         assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
-        classes = describe_classes(inputs, assignments, dataset.sources, head.relations, stability)
+        classes = _named(
+            describe_classes(inputs, assignments, dataset.sources, head.relations, stability),
+            assignments.fine,
+            dataset,
+        )
         shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
-        map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
+        layout = draw_map(inputs, dataset.sources[0], seed=config.seed)
     discovery = Discovery(
         ids=dataset.ids,
         dataset_digest=dataset.digest,
@@ -203,8 +216,9 @@ def discover(
         relations=_relations(head, dataset.sources),
         counts=_count_records(structure.counts, bounds),
         total=structure.counts.total,
-        map_rows=map_rows,
-        map_xy=map_xy,
+        map_rows=layout.rows,
+        map_xy=layout.xy,
+        map_method=layout.method,
         history=head.history,
         stages=recorder.records(),
         seed=config.seed,
@@ -212,9 +226,21 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
-        notes=dataset.reading.notes,
+        notes=(*dataset.reading.notes, *notes_of(encoder, dataset)),
+        features=dataset.reading.features,
+        left_out=dataset.reading.left_out,
     )
-    return Run(discovery, _model(space, head, dataset, config), encoder, features)
+    model = _model(space, head, dataset, config, encoder, features, assignments.fine)
+    return Run(discovery, model, encoder, features)
+
+
+def _named(
+    classes: tuple[FineClass, ...], fine: IntArray, dataset: CoarseDataset
+) -> tuple[FineClass, ...]:
+    """Return the classes with their working names."""
+    parents = np.array([one.coarse[dataset.coarse.name] for one in classes], np.int64)
+    names = name_classes(dataset, fine, parents, [one.medoids for one in classes])
+    return tuple(replace(one, name=name) for one, name in zip(classes, names, strict=True))
 
 
 def _overlaps(
@@ -230,7 +256,9 @@ def _encoded(
     encoder: Encoder, dataset: CoarseDataset, run: EncoderRun, recorder: Recorder
 ) -> FloatArray:
     with recorder.stage("features", total=len(dataset)):
-        return encode(encoder, dataset, run).vectors
+        vectors = encode(encoder, dataset, run).vectors
+    check_differ(vectors)
+    return vectors
 
 
 def _structure(
@@ -258,25 +286,34 @@ def _structure(
 
 
 def _neighbors(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, recorder: Recorder
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    recorder: Recorder,
 ) -> tuple[Neighbors, ...]:
     with recorder.stage("neighbors", total=len(inputs) * len(sources)):
-        return _search(inputs, sources, seed, recorder.progress)
+        return _search(inputs, sources, seed, device, recorder.progress)
 
 
 def _search(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, progress: Progress
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    progress: Progress,
 ) -> tuple[Neighbors, ...]:
     """Neighbors by direction from the mean of the own coarse class, per source."""
     return tuple(
         search_neighbors(
-            centred(inputs, source.labels + 1),
-            source,
+            centred(inputs, cells.labels + 1),
+            cells,
             N_NEIGHBORS,
             seed=seed,
+            device=device,
             progress=lambda done, _: progress.advance(done, {}),
         )
-        for source in sources
+        for cells in (source.cells().source for source in sources)
     )
 
 
@@ -315,7 +352,13 @@ def _known(value: float) -> float | None:
 
 
 def _model(
-    space: FeatureSpace, head: TrainedHead, dataset: CoarseDataset, config: DiscoveryConfig
+    space: FeatureSpace,
+    head: TrainedHead,
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    encoder: Encoder,
+    features: FloatArray,
+    fine: IntArray,
 ) -> DiscoveryModel:
     return DiscoveryModel(
         space=space,
@@ -324,6 +367,7 @@ def _model(
         relations=head.relations,
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=config.encoder.name,
-        features=dataset.reading.features,
-        scaling=dataset.reading.scaling,
+        reading=dataset.reading,
+        reach=Reach.of(features, fine),
+        text_encoder=encoder.spec if dataset.kind == "texts" else None,
     )

@@ -28,7 +28,9 @@ from falcon_svc.result.document import (
     json_line,
     read_classes,
     read_counts,
+    read_feature_names,
     read_label_noise,
+    read_left_out,
     read_notes,
     read_relation,
     read_shared_pairs,
@@ -45,6 +47,7 @@ from falcon_svc.result.table import (
     table_assignments,
     table_floats,
     table_labels,
+    table_source,
 )
 from falcon_svc.types import FloatArray, LabelSource
 
@@ -228,6 +231,7 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         total=read_total(document),
         map_rows=arrays["map_rows"],
         map_xy=arrays["map_xy"],
+        map_method=document.get("map_method", "pca"),
         history=_read_run(_intact(directory, RUN, document)),
         stages=read_stages(document),
         seed=document["seed"],
@@ -238,6 +242,8 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         ),
         shared_pairs=read_shared_pairs(document),
         notes=read_notes(document),
+        features=read_feature_names(document),
+        left_out=read_left_out(document),
     )
 
 
@@ -304,7 +310,7 @@ def _damaged(directory: Path, name: str) -> StorageError:
 def _sources(table: pa.Table, relations: tuple[SourceRelation, ...]) -> tuple[LabelSource, ...]:
     columns = coarse_columns([relation.source for relation in relations])
     return tuple(
-        LabelSource(r.source, table_labels(table, column, r.coarse_names), r.coarse_names)
+        table_source(table, column, r.source, r.coarse_names)
         for column, r in zip(columns, relations, strict=True)
     )
 

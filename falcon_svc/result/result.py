@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,11 @@ import numpy as np
 from falcon_svc.durable.atomic_directory import MARKER, replace_directory
 from falcon_svc.errors import InputError, MissingExtraError
 from falcon_svc.result.files import read_discovery
+from falcon_svc.result.given_labels import Labels
 from falcon_svc.result.graph import graph_node_link
 from falcon_svc.result.notebook import page_of
 from falcon_svc.result.plots import Axes, draw_graph, draw_map, draw_sizes
-from falcon_svc.result.predictor import Labels, Predictions, Predictor
+from falcon_svc.result.predictor import Predictions, Predictor
 from falcon_svc.result.record import CountEstimate, Discovery, FineClass
 from falcon_svc.result.table import assignments_table
 from falcon_svc.types import FloatArray, IntArray, Note
@@ -109,10 +110,14 @@ class Result:
         return Predictor.load(self.directory)
 
     def predict(
-        self, vectors: FloatArray, coarse: Labels | Mapping[str, Labels] | None = None
+        self,
+        vectors: FloatArray,
+        coarse: Labels | Mapping[str, Labels] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> Predictions:
         """Return fine classes of new vectors; see `Predictor.predict`."""
-        return self.predictor.predict(np.asarray(vectors), coarse)
+        return self.predictor.predict(np.asarray(vectors), coarse, columns=columns)
 
     def to_arrow(self) -> pa.Table:
         """Return a row per sample: id, coarse labels, fine class, confidence, margin."""

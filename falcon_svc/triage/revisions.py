@@ -252,6 +252,8 @@ def in_force(revisions: Sequence[Revision]) -> list[Revision]:
 
 def check_steps(revisions: Sequence[Revision], corrections: Sequence[Correction]) -> None:
     """Raise CorrectionError where an undo or redo among `corrections` finds nothing to take."""
+    if not any(isinstance(correction, Undo | Redo) for correction in corrections):
+        return
     planned = [Revision("", "", "", "", "", correction) for correction in corrections]
     in_force([*revisions, *planned])
 

@@ -14,6 +14,7 @@ the lower tail of the hypergeometric distribution (Dodge and Romig 1959; exact, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import hypergeom
@@ -57,6 +58,7 @@ class SamplingPlan:
         )
 
 
+@lru_cache(maxsize=4096)
 def sampling_plan(
     n_samples: int,
     *,

@@ -33,7 +33,8 @@ def test_columns_of_a_csv_file_in_the_order_asked_for(tmp_path):
 CSV_REFUSED = [
     ("bird,jay\nbird,wren\n", "header.*'bird' there and again"),
     ("a,b\nx,y,z\n", "found 3 in row 2"),
-    ("a,b\n", "found 1 rows"),
+    ("a,b\n\n\n", "found 1 rows"),
+    ("a\nx\n\ny\n", "found 0 in row 3"),
     (b"a,b\n\xff,x\n", "CSV file in UTF-8"),
     ('a,b\n"x,y\n', "CSV file in UTF-8"),
 ]

@@ -9,7 +9,6 @@ import pytest
 
 from falcon_svc.report import sections
 from falcon_svc.report.evidence import (
-    BORDER_MARGIN,
     collect_evidence,
     mixups,
     share_of_suspects,
@@ -19,6 +18,7 @@ from falcon_svc.report.figures import _closeness
 from falcon_svc.report.graph_drawing import children_of, class_strip, is_drawable, radial_tree
 from falcon_svc.report.html import Html, data_uri, element
 from falcon_svc.report.sections import flattened
+from falcon_svc.result.doubt import BORDER_MARGIN
 from falcon_svc.result.plots import _apart
 from falcon_svc.result.words import count_of, duration, memory, percent, shortened, verdict
 from tests.discoveries import blobs, judged, pretend_blobs, pretend_dataset

@@ -11,7 +11,7 @@ from falcon_svc.review.gallery import marks, ordered_rows
 from falcon_svc.review.overview import rivals
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.state import Review
-from tests.discoveries import StoredImages, pretend_blobs, pretend_dataset
+from tests.discoveries import StoredImages, blobs, pretend_blobs, pretend_dataset
 
 
 @pytest.fixture(scope="module")
@@ -90,29 +90,29 @@ def test_a_mark_is_cohens_d():
     assert marks(x, np.arange(1), np.arange(30, 60), 2) == []
 
 
+def content_of(**parts):
+    x, coarse, _ = blobs(n_fine=2, n_coarse=1, per_fine=3)
+    return Content(pretend_dataset(x, coarse, **parts))
+
+
 def test_words_that_mark_a_class_are_those_that_its_siblings_lack():
     texts = (
-        "the barn owl",
-        "a barn owl",
-        "the owl sleeps",
-        "the grey gull",
-        "a gull sleeps",
-        "the gull",
+        *("the barn owl", "a barn owl", "the owl sleeps"),
+        *("the grey gull", "a gull sleeps", "the gull"),
     )
-    found = [one["word"] for one in Content(texts).marking_words([0, 1, 2], [3, 4, 5], 5)]
-    assert found[0] == "owl" and "barn" in found and "the" not in found
+    found = content_of(texts=texts).marking_words(0, {0: [0, 1, 2], 1: [3, 4, 5]})
+    assert found[0] == "owl" and "barn" in found and not {"the", "sleeps", "gull"} & set(found)
 
 
 def test_pictures_are_made_anew_as_webp():
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 20, 20, 3), dtype=np.uint8)
-    data = Content(images=StoredImages(pixels)).picture(1)
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 20, 20, 3), dtype=np.uint8)
+    data = content_of(images=StoredImages(pixels)).picture(1)
     assert data[:4] == b"RIFF" and data[8:12] == b"WEBP"
     assert Content().picture(1) is None and Content().text(0) is None
 
 
-def test_another_data_set_is_refused():
-    dataset, x, discovery = pretend_blobs()
-    assert Content.of(dataset, discovery).texts is None
-    other = pretend_dataset(x, dataset.coarse.labels, ids=tuple(f"o{i}" for i in range(len(x))))
+def test_another_data_set_is_refused(tmp_path):
+    _, _, discovery = pretend_blobs()
+    np.savez(tmp_path / "other.npz", x=np.eye(4), coarse=np.array(["a", "a", "b", "b"]))
     with pytest.raises(InputError, match="has other samples"):
-        Content.of(other, discovery)
+        Content.read(tmp_path / "other.npz", discovery)

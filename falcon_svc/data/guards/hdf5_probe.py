@@ -3,7 +3,7 @@
 Checks before reading stop what a file claims on purpose; a file with flipped bytes can still send
 the C library into a segmentation fault or an endless loop, which no exception handler sees. So
 the file is read once by a child, and again here when the child has survived it.
-`python -m falcon_svc.data.guards.hdf5_probe FILE SETTINGS.json` is the child.
+`falcon_svc.data.formats.h5ad_child` is that child.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.errors import InputError
 
+CHILD = "falcon_svc.data.formats.h5ad_child"
 BYTES_PER_SECOND = 10 * 2**20  # slower than any disk we expect
 
 
@@ -28,7 +29,7 @@ def probe(path: Path, config: DataConfig) -> None:
         The child crashed, or took longer than `hdf5_time_limit_s` and a second per 10 MiB.
     """
     limit = config.hdf5_time_limit_s + path.stat().st_size / BYTES_PER_SECOND
-    command = [sys.executable, "-m", "falcon_svc.data.guards.hdf5_probe", str(path.absolute())]
+    command = [sys.executable, "-m", CHILD, str(path.absolute())]
     try:
         done = subprocess.run(
             [*command, config.model_dump_json()], capture_output=True, timeout=limit, check=False
@@ -47,17 +48,3 @@ def _damaged(path: Path, found: str) -> InputError:
         remedy="write the file again, or fetch it again if it was cut off",
         code="unreadable",
     )
-
-
-def _read_everything(path: Path, config: DataConfig) -> None:
-    """Read all that loading can ask for; what is refused here is refused again there."""
-    from falcon_svc.data.formats.h5ad import H5adSource
-
-    try:
-        H5adSource(path, config).read_everything()
-    except InputError:
-        return
-
-
-if __name__ == "__main__":
-    _read_everything(Path(sys.argv[1]), DataConfig.model_validate_json(sys.argv[2]))

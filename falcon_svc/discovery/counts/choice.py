@@ -173,33 +173,43 @@ def shared_by_sizes(
     return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, score.shape[1]))
 
 
-def shared_by_votes(
-    sizes: IntArray,
-    bounds: CountBounds,
-    choice: TotalChoice,
-    found: CountPosterior,
-    votes: Float,
-) -> IntArray:
-    """Return counts (C,) of a total where sizes are unequal.
+def prior_beside_votes(
+    sizes: IntArray, choice: TotalChoice, found: CountPosterior, most: int
+) -> Float:
+    """Return (C, <= most) log priors of the counts where sizes are unequal.
 
-    The votes' evidence goes with the posterior of the counts where the total is estimated, and
-    with a weak prior of the sizes (a dispersion of at least 1.3) where it is given: the prior
-    knows the total, the posterior does not.
+    The posterior of the counts where the total is estimated, and a weak prior of the sizes (a
+    dispersion of at least 1.3) where it is given: the prior knows the total, the posterior does
+    not.
+    """
+    if choice.estimated:
+        return np.asarray(np.log(found.counts[:, :most] + LEAST_PROBABILITY))
+    spread = max(choice.dispersion, LONG_TAIL)
+    return log_size_prior(sizes, choice.n_fine, spread, min(most, found.by_shift.shape[2]))
+
+
+def prior_at_total(found: CountPosterior, n_fine: int, most: int) -> Float:
+    """Return (C, <= most) log probabilities of the counts at the shift that expects `n_fine`."""
+    return np.asarray(np.log(found.at_total(n_fine)[:, :most] + LEAST_PROBABILITY))
+
+
+def shared_by_votes(votes: Float, prior: Float, n_fine: int, bounds: CountBounds) -> IntArray:
+    """Return counts (C,) of a total where sizes are unequal.
 
     Parameters
     ----------
-    sizes, bounds, choice, found
-        Samples per coarse class, what the user knows, the total, posterior of the counts.
     votes
         (C, K) evidence of the vote trees, `allocation.split_evidence`.
+    prior
+        (C, K') log priors.
+    n_fine
+        F.
+    bounds
+        What the user knows.
     """
-    most = min(votes.shape[1], found.by_shift.shape[2])
-    spread = max(choice.dispersion, LONG_TAIL)
-    prior = log_size_prior(sizes, choice.n_fine, spread, most)
-    if choice.estimated:
-        prior = np.log(found.counts[:, :most] + LEAST_PROBABILITY)
-    score = VOTE_WEIGHT * votes[:, :most] + prior
-    return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, most))
+    most = min(votes.shape[1], prior.shape[1])
+    score = VOTE_WEIGHT * votes[:, :most] + prior[:, :most]
+    return allocate(score, n_fine, bounds.low, np.minimum(bounds.high, most))
 
 
 def with_intervals(
@@ -240,7 +250,6 @@ def total_estimate(found: CountPosterior, n_fine: int) -> TotalEstimate:
     rounded = found.mean_totals().round().astype(np.int64)
     totals, place = np.unique(rounded, return_inverse=True)
     probability = np.bincount(place, found.weight).astype(np.float64)
-    stability = np.interp(np.log(totals), np.log(found.curve.totals), found.curve.scores, left=0.0)
     every = np.arange(1, int(totals[-1]) * 2 + 2)
     below = found.total_probability(every)
     low, high = (int(every[np.argmax(below >= share - 1e-9)]) for share in TOTAL_INTERVAL)
@@ -251,7 +260,7 @@ def total_estimate(found: CountPosterior, n_fine: int) -> TotalEstimate:
         _runner_up(totals, probability, n_fine),
         totals,
         np.asarray(probability, np.float32),
-        np.asarray(stability, np.float32),
+        np.asarray(found.stability_at(totals), np.float32),
     )
 
 

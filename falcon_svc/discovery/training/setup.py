@@ -111,7 +111,7 @@ def run_digest(inputs: TrainInputs) -> str:
     digest = hashlib.sha256(_settings_of(inputs).encode())
     inputs.samples.update(digest)
     for array in (
-        *(source.labels for source in inputs.sources),
+        *(source.cells().source.labels for source in inputs.sources),
         *(found.index for found in inputs.neighbors),
         *(weight.detach().cpu().numpy() for weight in inputs.student.state_dict().values()),
         *inputs.relations,

@@ -12,12 +12,13 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from falcon_svc.checkpoint import Saved, load_optimizer, optimizer_tensors, prefixed, under
-from falcon_svc.core import children_of, learning_rate_share
+from falcon_svc.core import Children, children_of, learning_rate_share
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_step import (
     AffinityWindow,
@@ -35,6 +36,10 @@ _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
 
 class SourceState:
     """One label source in training: its labels, neighbors, relation, memory and window.
+
+    A combination of classes that a sample's label names counts as one more label (`types.Cells`),
+    whose children are those of all its classes. It takes part in the losses, but not in the
+    window: which of the classes is meant is not known.
 
     Parameters
     ----------
@@ -56,21 +61,38 @@ class SourceState:
         size_targets: IntArray | None,
         device: torch.device,
     ) -> None:
-        self.coarse = torch.from_numpy(labels.labels.copy()).to(device)  # (N,)
+        cells = labels.cells()
+        self.n_coarse = labels.n_coarse
+        self.coarse = torch.from_numpy(cells.source.labels).to(device)  # (N,)
+        self.parents = torch.from_numpy(cells.parents.astype(np.float32)).to(device)  # (C + J, C)
         self.neighbors = torch.from_numpy(neighbors.index).to(device)  # (N, K)
-        self.complete = bool((labels.labels >= 0).all())
+        self.complete = bool((cells.source.labels >= 0).all())
+        self.single = not labels.several
         self.size_targets = size_targets
         self.extra = extra_parents(relation)
         self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
-        self.children = children_of(self.relation)
+        self.children = self._children()
         self.memory = TeacherMemory(len(labels.labels), self.children)
         self.window = AffinityWindow(labels.n_coarse, len(relation), device)
+
+    def _children(self) -> Children:
+        """Table of the children of every label, combinations of classes included."""
+        if self.single:
+            return children_of(self.relation)
+        return children_of(self.relation.float() @ self.parents.T > 0)
 
     def labelled(self, rows: Tensor) -> Tensor | slice:
         """Return which of `rows` this source labels: positions, or a slice for all."""
         if self.complete:
             return slice(None)
         return (self.coarse[rows] >= 0).nonzero()[:, 0]
+
+    def observe(self, window: AffinityWindow, teacher_prob: Tensor, coarse: Tensor) -> None:
+        """Add probabilities (B, F) of samples with labels (B,) to a window, single classes only."""
+        if not self.single:
+            plain = (coarse < self.n_coarse).nonzero()[:, 0]
+            teacher_prob, coarse = teacher_prob[plain], coarse[plain]
+        window.add(teacher_prob, coarse)
 
     def solve(self, *, balance: float, time_limit_s: float) -> Solution:
         """Solve for the relation that the window speaks for, take it over, open the next window.
@@ -99,7 +121,7 @@ class SourceState:
         """Take over a relation, the memory's columns following."""
         if not torch.equal(relation, self.relation):
             self.relation = relation
-            self.children = children_of(relation)
+            self.children = self._children()
             self.memory.change_children(self.children, self.coarse)
 
 
@@ -122,6 +144,11 @@ class TrainState:
     retries: int = 0
     renewed: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def trained_rows(self) -> Tensor:
+        """Return the rows that some source labels, ascending; the others teach nothing."""
+        known = torch.stack([source.coarse >= 0 for source in self.sources]).any(dim=0)
+        return known.nonzero()[:, 0]
 
     def set_learning_rate(self, config: TrainConfig) -> float:
         """Set and return the epoch's learning rate, halved once per retry."""

@@ -98,7 +98,7 @@ def _last_solutions(
         prob = torch.softmax(scores, dim=1)  # (chunk, F)
         for source, window in zip(state.sources, windows, strict=True):
             part = source.labelled(rows)
-            window.add(prob[part], source.coarse[rows[part]])
+            source.observe(window, prob[part], source.coarse[rows[part]])
     return tuple(
         solve_relation(
             window.affinity(),

@@ -1,0 +1,66 @@
+"""A directory of sentence-transformers, run by that library, from safetensors only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from falcon_svc.encoder.text.models import open_tokenizer, unfit
+from falcon_svc.errors import MissingExtraError
+from falcon_svc.types import FloatArray, IntArray
+
+
+class SentenceModel:
+    """Transformer, pooling and what else the directory's modules are.
+
+    Parameters
+    ----------
+    folder
+        Checked by `models`.
+    name, most
+        Its digest, and the tokens of a text that it reads.
+    device
+        A torch device.
+    """
+
+    def __init__(self, folder: Path, name: str, most: int, device: str) -> None:
+        self.name, self.most = name, most
+        self.tokenizer = open_tokenizer(folder)
+        self._device = device
+        self._network = _load(folder, device)
+
+    def run(self, ids: IntArray, mask: IntArray) -> FloatArray:
+        """Return (B, D) sentence embeddings of (B, L) tokens."""
+        import torch
+
+        with torch.inference_mode():
+            tokens = {
+                "input_ids": torch.from_numpy(ids).to(self._device),
+                "attention_mask": torch.from_numpy(mask).to(self._device),
+            }
+            found: FloatArray = self._network(tokens)["sentence_embedding"].float().cpu().numpy()
+        return found
+
+
+def _load(folder: Path, device: str) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as library_log
+    except ImportError as error:
+        raise MissingExtraError(
+            "sentence-transformers", extra="text", purpose="encoder text"
+        ) from error
+    library_log.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return SentenceTransformer(
+            str(folder),
+            device=device,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        ).eval()
+    except Exception as error:  # the library's errors share no base but Exception
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise unfit(
+            folder.name, f"a model that sentence-transformers can open ({reason})"
+        ) from error
