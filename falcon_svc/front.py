@@ -64,9 +64,9 @@ def discover(
         Told of stages and epochs; None = nobody.
     **settings
         ``sizes``, ``least_samples``, ``coarse_noise``, ``several_parents``, ``scale``,
-        ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``, ``text_column``,
-        ``vector_column``, ``feature_columns``, ``ignore_columns``, ``label_sources``,
-        ``obsm_key``: docs/configuration.md says what each one means.
+        ``constraints``, ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``,
+        ``text_column``, ``vector_column``, ``feature_columns``, ``ignore_columns``,
+        ``label_sources``, ``obsm_key``: docs/configuration.md says what each one means.
 
     Returns
     -------

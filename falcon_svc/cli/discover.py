@@ -28,7 +28,11 @@ Images = Annotated[
 ]
 DemoOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Of the result; out/demo, or out/demo-images, ..."),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Directory of the result; default out/demo, out/demo-images, ...",
+    ),
 ]
 
 

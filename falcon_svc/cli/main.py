@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 
 from falcon_svc import __version__
+from falcon_svc.cli.advise import advise
 from falcon_svc.cli.bench import PASS_ON, bench
+from falcon_svc.cli.classifier import classify, train_classifier
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
@@ -45,8 +47,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
-    *(discover, pretrain, validate, evaluate, predict, verify, resolve, export, metrics, demo),
-    *(review, serve, worker, doctor),
+    *(discover, pretrain, validate, evaluate, predict, verify, demo),
+    *(review, resolve, export, train_classifier, classify, metrics, advise),
+    *(serve, worker, doctor),
 )
 for command in COMMANDS:
     app.command()(command)
@@ -104,7 +107,8 @@ def _print_version(wanted: bool) -> None:
 
 
 Version = Annotated[
-    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
 ]
 
 

@@ -31,12 +31,22 @@ Scores = Annotated[
     ),
 ]
 
+Levels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--level",
+        metavar="NAME",
+        help="Column of a level, top first, in every CSV file; may be repeated. All by default.",
+    ),
+]
+
 
 def metrics(
     tree: TreeFile,
     truth: Truth,
     predictions: Predictions = None,
     scores: Scores = None,
+    level: Levels = None,
     as_json: options.Json = False,
 ) -> None:
     """Print the hierarchical metrics of predicted paths or of probabilities."""
@@ -46,20 +56,21 @@ def metrics(
 
     if (predictions is None) == (scores is None):
         raise ConfigError("Expected one of --predictions and --scores; give exactly one.")
-    hierarchy = _read_tree(tree)
-    true = hierarchy.encode(read_paths(truth))
+    hierarchy = _read_tree(tree, level)
+    true = hierarchy.encode(read_paths(truth, level))
     if scores is not None:
         figures = evaluate_scores(true, open_scores(scores, tree=hierarchy), tree=hierarchy)
     elif predictions is not None:
-        predicted = hierarchy.encode(read_paths(predictions))
+        predicted = hierarchy.encode(read_paths(predictions, level))
         figures = evaluate_predictions(true, predicted, tree=hierarchy)
     print(json.dumps(figures, indent=2) if as_json else _table(figures))
 
 
-def _read_tree(file: Path) -> Tree:
+def _read_tree(file: Path, level: list[str] | None) -> Tree:
     from falcon_svc.hierarchy import Tree
 
-    return Tree.from_graphml(file) if file.suffix == ".graphml" else Tree.from_csv(file)
+    is_graph = file.suffix.lower() == ".graphml"
+    return Tree.from_graphml(file) if is_graph else Tree.from_csv(file, columns=level)
 
 
 def _table(figures: dict[str, float | None]) -> str:

@@ -51,7 +51,8 @@ LabelStudio = Annotated[
     typer.Option("--label-studio", metavar="FILE", help="First take these annotations in."),
 ]
 Author = Annotated[
-    str | None, typer.Option("--author", metavar="NAME", help="Of the revisions; you, by default.")
+    str | None,
+    typer.Option("--author", metavar="NAME", help="Author of the revisions; you, by default."),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept with the revisions.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]

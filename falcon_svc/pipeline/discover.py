@@ -39,6 +39,7 @@ from falcon_svc.encoder.features import check_differ
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
+from falcon_svc.pipeline.constraint_stage import check_constraints, constrained
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
 from falcon_svc.pipeline.label_stage import judged_labels
@@ -138,6 +139,7 @@ def discover(
     recorder = Recorder(progress or Silent())
     device = choose_device(config.device)
     bounds = count_bounds(config.counts, dataset.coarse)
+    check_constraints(dataset, config)
     run = EncoderRun(config.encoder, config.seed, device, work_dir, recorder.progress)
     with recorder.stage("encoder", total=0):
         encoder = open_encoder(dataset, run)
@@ -155,6 +157,7 @@ def discover(
     neighbors = _neighbors(inputs, believed.sources, config.seed, device, recorder)
     train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
+    start = constrained(start, structure, rows, inputs, believed, config)
 
     def train_from(start: WarmStart, name: str, folder: str) -> TrainedHead:
         with recorder.stage(name, total=train.epochs):

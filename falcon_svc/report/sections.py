@@ -272,10 +272,14 @@ def training(discovery: Discovery) -> Html:
     )
 
 
+def _peak(size: int) -> str:
+    return memory(size) if size else "unknown"
+
+
 def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
     """Return all that is needed to run it again, and what it took."""
     text = f"Seed {discovery.seed}; data set sha256 {discovery.dataset_digest}."
-    stages = ((s.name, duration(s.seconds), memory(s.peak_rss_bytes)) for s in discovery.stages)
+    stages = ((s.name, duration(s.seconds), _peak(s.peak_rss_bytes)) for s in discovery.stages)
     costs = table(("stage", "time", "peak memory"), stages, numeric=(1, 2))
     config = table(("setting", "value"), flattened(discovery.config))
     versions = table(("package", "version"), sorted(discovery.versions.items()))

@@ -121,7 +121,8 @@ class Content:
         return [
             mark.name
             for mark in found[number]
-            if self._share(mark.name, groups[number]) > CLEARLY_MORE * self._share(mark.name, beside)
+            if self._share(mark.name, groups[number])
+            > CLEARLY_MORE * self._share(mark.name, beside)
         ][:MOST_WORDS]
 
     def _share(self, word: str, rows: Sequence[int]) -> float:

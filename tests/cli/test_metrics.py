@@ -48,6 +48,16 @@ def test_figures_of_scores(folder):
     assert again.json == found
 
 
+def test_columns_that_are_no_levels(folder):
+    for name, text in (("tree", TREE), ("truth", TRUTH)):
+        head, *rows = text.splitlines()
+        lines = [f"id,{head}", *(f"{i},{row}" for i, row in enumerate(rows))]
+        (folder / f"{name}.csv").write_text("\n".join(lines))
+    levels = ("--level", "family", "--level", "species")
+    outcome = metrics(folder, "--predictions", folder / "truth.csv", *levels, "--json")
+    assert outcome.json["full_path_accuracy"] == 1
+
+
 def test_refusals(folder):
     outcome = metrics(folder)
     assert outcome.code == 2 and "exactly one" in outcome.err

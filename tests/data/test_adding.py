@@ -143,7 +143,7 @@ def test_what_cannot_be_added_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="without the columns 'falcon_fine'"):
         add_columns(source, tmp_path / "b.csv", None, COLUMNS)
     assert not (tmp_path / "b.csv").exists()
-    with pytest.raises(ConfigError, match="to name a .csv file"):
+    with pytest.raises(ConfigError, match=r"to name a \.csv file"):
         check_target(source, tmp_path / "b.parquet", overwrite=False)
     with pytest.raises(ConfigError, match=r"a table, .npz or .h5ad"):
         check_target(tmp_path, tmp_path / "b", overwrite=False)

@@ -19,7 +19,7 @@ DOORS = {
     },
     "falcon_svc.data": {
         "DataConfig", "Inspection", "RowProblem", "SourceSummary", "inspect_dataset",
-        "load_dataset", "load_new", "load_truth",
+        "load_dataset", "load_new_samples", "load_truth",
     },
     "falcon_svc.encoder": {
         "Encoder", "EncoderConfig", "EncoderRun", "encode", "extract_features", "notes_of",

@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "hierarchies.md").read_text("utf-8")
 def run(text, where, names):
     test = doctest.DocTestParser().get_doctest(text, dict(names), where, where, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    runner.run(test, out=lambda line: pytest.fail(line))
+    runner.run(test, out=pytest.fail)
 
 
 def test_the_examples_of_the_page():
@@ -27,7 +27,7 @@ def test_the_examples_of_the_page():
 def test_the_examples_of_docstrings(module):
     loaded = import_module(module.name)
     for test in doctest.DocTestFinder().find(loaded, module.name):
-        doctest.DocTestRunner().run(test, out=lambda line: pytest.fail(line))
+        doctest.DocTestRunner().run(test, out=pytest.fail)
 
 
 @pytest.mark.parametrize("wing", ["metrics", "inference"])

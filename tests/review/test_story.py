@@ -140,7 +140,9 @@ def test_text_of_users_is_never_markup(browser, tmp_path):
         "<img src=x onerror=document.title='owned'>",
         "<script>document.title='owned'</script>",
     )
-    write_result(tmp_path / "hostile", **SHAPE, parts={"names": (*names, "\u05d0\u05d1\u05d2 e\u0301\u0301")})
+    write_result(
+        tmp_path / "hostile", **SHAPE, parts={"names": (*names, "\u05d0\u05d1\u05d2 e\u0301\u0301")}
+    )
     running = RunningReview(tmp_path / "hostile")
     try:
         browser.open(running.address, "overview")

@@ -23,11 +23,11 @@ def blob_review(**kwargs) -> Review:
 
 
 def write_result(
-    directory: Path, *, found=None, parts=None, **kwargs
+    directory: Path, *, found=None, parts=None, names=None, **kwargs
 ) -> tuple[CoarseDataset, np.ndarray]:
     """Write a result; return (data set, true fine). `found` is what was found instead of it."""
     x, coarse, fine = blobs(**kwargs)
-    dataset = pretend_dataset(x, coarse, **(parts or {}))
+    dataset = pretend_dataset(x, coarse, **{"names": names, **(parts or {})})
     discovery = pretend_discovery(dataset, x, fine if found is None else found)
     dim, n_fine = x.shape[1], discovery.n_fine
     head = make_head(

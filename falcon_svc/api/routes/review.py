@@ -364,7 +364,7 @@ async def _stream(desk: Desk) -> AsyncIterator[str]:
         await asyncio.sleep(LOOK_S)
 
 
-class _told:  # noqa: N801 - reads as a clause
+class _told:
     """Tells, with a refused stale correction, what has changed since."""
 
     def __init__(self, desk: Desk) -> None:

@@ -18,6 +18,7 @@ from falcon_svc.errors import InputError
 
 CHILD = "falcon_svc.data.formats.h5ad_child"
 BYTES_PER_SECOND = 10 * 2**20  # slower than any disk we expect
+WINDOWS_CRASH = 0xC0000000  # exit codes from here on are exceptions, such as an access violation
 
 
 def probe(path: Path, config: DataConfig) -> None:
@@ -36,8 +37,12 @@ def probe(path: Path, config: DataConfig) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise _damaged(path, f"an HDF5 file that takes more than {limit:.0f} s to read") from error
-    if done.returncode < 0:
-        raise _damaged(path, f"damage that stops the HDF5 library (signal {-done.returncode})")
+    if done.returncode < 0 or done.returncode >= WINDOWS_CRASH:
+        raise _damaged(path, f"damage that stops the HDF5 library ({_how(done.returncode)})")
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code:#x}"
 
 
 def _damaged(path: Path, found: str) -> InputError:

@@ -17,6 +17,7 @@ from falcon_svc.discovery.training.head_start import HeadStart
 from falcon_svc.discovery.training.samples import TrainSamples, update_digest
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Neighbors
+from solver import Constraints
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class TrainInputs:
         (F,) expected shares of the fine classes; None = equal.
     size_targets
         Per source (C,) wanted numbers of fine classes, or None for an even share.
+    wishes
+        Per source, the constraints that every solve of its relation keeps; empty = none.
     seed
         Of batches, views and sampled neighbors.
     encoder_rate
@@ -55,14 +58,17 @@ class TrainInputs:
     size_targets: tuple[IntArray | None, ...]
     seed: int
     encoder_rate: float = 1.0
+    wishes: tuple[Constraints, ...] = ()
 
 
 def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     """Return the state before the first epoch; `generator` is the one that goes on drawing."""
     config, place = inputs.config, inputs.samples.device
     student = inputs.student.to(place).train()
+    wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
     parts = zip(
-        inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, strict=True
+        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, wishes),
+        strict=True,
     )
     return TrainState(
         student=student,
@@ -119,4 +125,7 @@ def run_digest(inputs: TrainInputs) -> str:
         *inputs.size_targets,
     ):
         update_digest(digest, array)
+    for wishes in inputs.wishes:
+        for part in wishes.canonical():
+            digest.update(part)
     return digest.hexdigest()

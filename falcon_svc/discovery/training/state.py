@@ -28,7 +28,7 @@ from falcon_svc.discovery.training.relation_step import (
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.teacher_memory import TeacherMemory
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
-from solver import Solution
+from solver import Constraints, Solution
 
 _log = logging.getLogger(__name__)
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
@@ -49,6 +49,8 @@ class SourceState:
         (F, C) bool to begin with; a class may have as many parents later as are given here.
     size_targets
         (C,) wanted numbers of fine classes, or None.
+    wishes
+        What every solve of the relation keeps.
     device
         Where tensors live.
     """
@@ -59,6 +61,7 @@ class SourceState:
         neighbors: Neighbors,
         relation: BoolArray,
         size_targets: IntArray | None,
+        wishes: Constraints,
         device: torch.device,
     ) -> None:
         cells = labels.cells()
@@ -69,6 +72,7 @@ class SourceState:
         self.complete = bool((cells.source.labels >= 0).all())
         self.single = not labels.several
         self.size_targets = size_targets
+        self.wishes = wishes
         self.extra = extra_parents(relation)
         self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
         self.children = self._children()
@@ -105,6 +109,7 @@ class SourceState:
             size_targets=self.size_targets,
             time_limit_s=time_limit_s,
             extra=self.extra,
+            wishes=self.wishes,
         )
         self.window.clear()
         if solution.relation.any():

@@ -19,7 +19,7 @@ from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_re
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray
-from solver import Solution
+from solver import Constraints, Solution
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,8 @@ class TrainedHead:
         Per source the certified solve of the last relation.
     history
         One mapping of metric name -> number per epoch.
+    wishes
+        Per source, the constraints that its relation keeps.
     """
 
     student: nn.Module
@@ -46,6 +48,7 @@ class TrainedHead:
     relations: tuple[BoolArray, ...]
     solutions: tuple[Solution, ...]
     history: tuple[Mapping[str, float], ...]
+    wishes: tuple[Constraints, ...] = ()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights and relations by name, as safetensors wants them."""
@@ -79,6 +82,7 @@ def finish(state: TrainState, samples: TrainSamples, config: TrainConfig) -> Tra
         ),
         solutions=solutions,
         history=tuple(state.history),
+        wishes=tuple(source.wishes for source in state.sources),
     )
 
 
@@ -106,6 +110,7 @@ def _last_solutions(
             size_targets=source.size_targets,
             time_limit_s=config.solve_limit_s,
             extra=source.extra,
+            wishes=source.wishes,
         )
         for source, window in zip(state.sources, windows, strict=True)
     )

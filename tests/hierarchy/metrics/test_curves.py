@@ -233,6 +233,19 @@ def test_labels_may_be_paths():
     assert one == average_precision_score([3, 2], scores, tree=BIRDS)
 
 
+def test_labels_may_be_lists_of_paths_of_any_length():
+    paths = [("bird", "jay"), ("fish",)]
+    assert node_f1_score(paths, [3, 2], tree=BIRDS) == 1
+    assert node_f1_score(paths, [["bird", "jay"], ["fish", ""]], tree=BIRDS) == 1
+
+
+def test_half_precision_is_summed_in_full():
+    scores = coherent(BIRDS, np.random.default_rng(0), 20).astype(np.float16)
+    true = np.random.default_rng(1).choice(BIRDS.leaves, 20)
+    found = average_precision_score(true, scores, tree=BIRDS)
+    assert found == average_precision_score(true, scores.astype(np.float64), tree=BIRDS)
+
+
 def test_unknown_forms_and_several_parents_are_refused():
     with pytest.raises(InputError, match="'information' or 'depth'"):
         operating_curve([3], np.ones((1, 8)), tree=BIRDS, form="leaves")
