@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from falcon_svc.data import DataConfig, load_dataset, load_new
+from falcon_svc.data import DataConfig, load_dataset, load_new_samples
 from falcon_svc.data.memory import GIVEN
 from falcon_svc.data.new_labels import labels_by_source
 from falcon_svc.errors import ConfigError
@@ -64,9 +64,9 @@ def discover(
         Told of stages and epochs; None = nobody.
     **settings
         ``sizes``, ``least_samples``, ``coarse_noise``, ``several_parents``, ``scale``,
-        ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``, ``text_column``,
-        ``vector_column``, ``feature_columns``, ``ignore_columns``, ``label_sources``,
-        ``obsm_key``: docs/configuration.md says what each one means.
+        ``constraints``, ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``,
+        ``text_column``, ``vector_column``, ``feature_columns``, ``ignore_columns``,
+        ``label_sources``, ``obsm_key``: docs/configuration.md says what each one means.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def predict(
     settings = found.discovery.config.get("data", {})
     remembered = config.data if config else DataConfig.model_validate(settings)
     given, labels = _given(coarse)
-    dataset = load_new(data, remembered, model.reading, given, labels=labels)
+    dataset = load_new_samples(data, remembered, model.reading, given, labels=labels)
     if dataset.vectors is None:
         raise ConfigError(
             f"Expected vectors, found {dataset.kind}; falcon predict applies the result's encoder "

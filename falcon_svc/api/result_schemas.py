@@ -18,9 +18,9 @@ class FineClass(BaseModel):
     size: int
     mean_confidence: float
     stability: float | None
-    medoids: list[str] = Field(description="Ids of its most typical samples.")
+    medoids: list[str] = Field(description="Ids of the most typical samples of the class.")
     also_in: dict[str, list[str]] = Field(
-        description="Label source -> further coarse classes that it lies in."
+        description="Label source -> further coarse classes that the class lies in."
     )
     not_told_from: list[int] = Field(
         description="Classes of other coarse classes that look the same: labels overlap here."
@@ -47,14 +47,14 @@ class DiscoverOut(BaseModel):
     job: JobOut
     classes: list[FineClass]
     assignments: list[Sample]
-    graph: dict[str, Any] = Field(description="Node-link JSON.")
+    graph: dict[str, Any] = Field(description="The coarse-fine graph as node-link JSON.")
 
 
 class Count(BaseModel):
     """How many fine classes a coarse class holds (first label source)."""
 
     coarse: str
-    n_fine: int = Field(description="The number used.")
+    n_fine: int = Field(description="Number of fine classes that was used.")
     low: int = Field(description="Low end of the 90 % interval; n_fine where it was given.")
     high: int = Field(description="High end of the 90 % interval; n_fine where it was given.")
     origin: Literal["given", "allocated", "estimated"] = Field(
@@ -115,7 +115,9 @@ class PredictIn(Request):
         description="Coarse names of the first label source, or label source -> coarse names; "
         "null where unknown. A name that the model does not know counts as null and is marked.",
     )
-    least_confidence: float = Field(0.0, ge=0, le=1, description="Below it, abstain.")
+    least_confidence: float = Field(
+        0.0, ge=0, le=1, description="Confidence below which `abstained` is true."
+    )
 
 
 class Prediction(BaseModel):

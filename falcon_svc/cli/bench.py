@@ -21,12 +21,15 @@ class Benchmark(StrEnum):
     encoder = "encoder"
     solver = "solver"
     service = "service"
+    hierarchy = "hierarchy"
+    triage = "triage"
 
 
 MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {
     Benchmark.encoder: "falcon_svc.bench.encoder_bench",
     Benchmark.solver: "falcon_svc.bench.solver_bench",
     Benchmark.service: "falcon_svc.bench.service_bench",
+    Benchmark.hierarchy: "falcon_svc.bench.hierarchy_bench",
 }
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 Name = Annotated[Benchmark, typer.Argument(help="Which one; its own flags follow.")]

@@ -28,7 +28,11 @@ Images = Annotated[
 ]
 DemoOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Of the result; out/demo, or out/demo-images, ..."),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Directory of the result; default out/demo, out/demo-images, ...",
+    ),
 ]
 
 
@@ -95,9 +99,9 @@ def demo(
     """Discover fine classes in data that ship with the program, and compare with the truth.
 
     150 intents in 6,000 requests, with --text from their words, else from vectors; or with --images
-    153 characters in 3,060 drawings, on which an encoder is trained first. The total is given, as by
-    a user with a rough idea of the number; how many each coarse class holds is not. `--n-fine auto`
-    gives nothing.
+    153 characters in 3,060 drawings, on which an encoder is trained first. The total is given, as
+    by a user with a rough idea of the number; how many each coarse class holds is not. `--n-fine
+    auto` gives nothing.
     """
     from falcon_svc.data import shipped
 

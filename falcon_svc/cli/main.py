@@ -14,14 +14,19 @@ from typing import Annotated
 import typer
 
 from falcon_svc import __version__
+from falcon_svc.cli.advise import advise
 from falcon_svc.cli.bench import PASS_ON, bench
+from falcon_svc.cli.classifier import classify, train_classifier
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
+from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
+from falcon_svc.cli.review import review
 from falcon_svc.cli.serve import keys, serve, worker
+from falcon_svc.cli.triage import export, resolve
 from falcon_svc.cli.validate import validate
 from falcon_svc.cli.verify import verify
 from falcon_svc.errors import FULL, NO_SPACE, FalconError
@@ -43,6 +48,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(discover, pretrain, validate, evaluate, predict, verify, demo),
+    *(review, resolve, export, train_classifier, classify, metrics, advise),
     *(serve, worker, doctor),
 )
 for command in COMMANDS:
@@ -101,7 +107,8 @@ def _print_version(wanted: bool) -> None:
 
 
 Version = Annotated[
-    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
 ]
 
 

@@ -58,8 +58,8 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE.toml", help="Settings; flags override them."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Of everything random.")]
-DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Where to train.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Seed of everything random.")]
+DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Device to train on.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint of a stopped run.")
 ]

@@ -78,10 +78,10 @@ def _read(
     source: Path, model: Predictor, settings: dict[str, Any], given: dict[str, Any]
 ) -> CoarseDataset:
     """Read INPUT as the discovery read its data set; what a flag names must be there."""
-    from falcon_svc.data import DataConfig, load_new
+    from falcon_svc.data import DataConfig, load_new_samples
 
     remembered = DataConfig.model_validate(settings.get("data", {}))
-    return load_new(source, remembered, model.reading, given)
+    return load_new_samples(source, remembered, model.reading, given)
 
 
 def _vectors(

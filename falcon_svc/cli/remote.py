@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from falcon_svc.types import CoarseDataset
 
 Url = Annotated[
-    str, typer.Option("--url", envvar="FALCON_URL", help="Of the service.", show_default=True)
+    str,
+    typer.Option("--url", envvar="FALCON_URL", help="Address of the service.", show_default=True),
 ]
-Key = Annotated[str | None, typer.Option("--key", envvar="FALCON_KEY", help="API key.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="FALCON_KEY", help="API key, where the service needs one."),
+]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
-OutDir = Annotated[Path, typer.Option("--out", metavar="DIR", help="For the results.")]
+OutDir = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory for the results.")]
 LOCAL = "http://127.0.0.1:8000"
 FILES = ("report", "model", "assignments")
 
@@ -32,9 +36,11 @@ remote = typer.Typer(name="remote", help="Discover on a service.", no_args_is_he
 
 @remote.command("discover")
 def discover(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="One file.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The data set, as one file.")],
     out: OutDir,
-    n_fine: Annotated[int | None, typer.Option("--n-fine", help="Fine classes in all.")] = None,
+    n_fine: Annotated[
+        int | None, typer.Option("--n-fine", help="Number of fine classes in all.")
+    ] = None,
     config: options.ConfigFile = None,
     coarse_column: options.CoarseColumn = None,
     url: Url = LOCAL,
@@ -108,7 +114,10 @@ def predict(
     out: TableFile,
     coarse_column: options.CoarseColumn = None,
     least_confidence: Annotated[
-        float, typer.Option("--least-confidence", min=0, max=1, help="Below it, abstain.")
+        float,
+        typer.Option(
+            "--least-confidence", min=0, max=1, help="Confidence below which `abstained` is true."
+        ),
     ] = 0.0,
     url: Url = LOCAL,
     key: Key = None,
@@ -118,12 +127,12 @@ def predict(
     import pyarrow as pa
 
     from falcon_svc.cli.show import warn
-    from falcon_svc.data import load_new
+    from falcon_svc.data import load_new_samples
     from falcon_svc.data.new_labels import labels_by_source
     from falcon_svc.types import Reading
 
     given = {} if coarse_column is None else {"coarse_column": coarse_column}
-    dataset = load_new(source, None, Reading(), given)
+    dataset = load_new_samples(source, None, Reading(), given)
     with _service(url, key) as falcon:
         found = falcon.predict(
             job_id,
@@ -151,7 +160,7 @@ def _vectors(dataset: CoarseDataset) -> Any:
 @remote.command("jobs")
 def jobs(
     state: Annotated[
-        str | None, typer.Option("--state", help="Only those, such as failed.")
+        str | None, typer.Option("--state", help="List only jobs in this state, such as failed.")
     ] = None,
     url: Url = LOCAL,
     key: Key = None,
@@ -173,7 +182,7 @@ def datasets(url: Url = LOCAL, key: Key = None) -> None:
 
 @remote.command("show")
 def show(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a job or a data set.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Id of a job or a data set.")],
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:
@@ -196,7 +205,7 @@ def cancel(job_id: JobId, url: Url = LOCAL, key: Key = None) -> None:
 
 @remote.command("delete")
 def delete(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a job or a data set.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Id of a job or a data set.")],
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:

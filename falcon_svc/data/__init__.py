@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from falcon_svc.data.assemble import draft, finish, new_samples
-from falcon_svc.data.config import DataConfig
+from falcon_svc.data.config import DataConfig, NewSamplesConfig
 from falcon_svc.data.conform import like_before
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
 from falcon_svc.data.memory import WHERE, opened
@@ -26,7 +26,7 @@ __all__ = [
     "SourceSummary",
     "inspect_dataset",
     "load_dataset",
-    "load_new",
+    "load_new_samples",
     "load_truth",
 ]
 
@@ -75,7 +75,7 @@ def load_dataset(
         return finish(draft(source, config))
 
 
-def load_new(
+def load_new_samples(
     data: Any,
     config: DataConfig | None,
     like: Reading,
@@ -111,7 +111,7 @@ def load_new(
     InputError
         A feature is missing; or anything else wrong with the data.
     """
-    lenient = (config or DataConfig()).model_copy(update={"require_labels": False})
+    lenient = NewSamplesConfig.model_validate((config or DataConfig()).model_dump())
     with _fits_in_memory(data):
         with opened(data, labels or {}, lenient) as source:
             config = like_before(lenient, like, source.columns(), given or {})

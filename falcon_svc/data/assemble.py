@@ -173,7 +173,7 @@ def finish(found: Draft) -> CoarseDataset:
 
 
 def new_samples(source: Source, config: DataConfig, like: Reading) -> CoarseDataset:
-    """Return samples for a model, with the label sources that it knows; see `load_new`."""
+    """Return samples for a model, with the label sources that it knows; see `load_new_samples`."""
     found = draft(source, config, like)
     wanted = tuple(name for name, _ in like.coarse_columns)
     there = tuple(s.name for s in found.sources if s.names)

@@ -6,7 +6,7 @@ rows); the service lowers them per tenant.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
 
@@ -90,9 +90,9 @@ class ReadingOptions(BaseModel):
 class DataConfig(ReadingOptions):
     """What to read from a data set, and the limits it must keep: these are the operator's."""
 
-    require_labels: bool = Field(
-        True, description="Refuse samples without a column of coarse labels; false for prediction."
-    )
+    require_labels: ClassVar[bool] = True
+    """Whether samples without coarse labels, or with one class only, are refused."""
+
     follow_links: bool = Field(
         False, description="Read what links in a folder of images point at, also outside of it."
     )
@@ -125,3 +125,9 @@ class DataConfig(ReadingOptions):
         64_000_000, ge=1, le=PILLOW_PIXEL_LIMIT, description="Width x height of one image."
     )
     max_image_bytes: StrictInt = Field(100 * 2**20, ge=1, description="Bytes of one image file.")
+
+
+class NewSamplesConfig(DataConfig):
+    """Settings for samples that a model is to predict: no labels are needed, and one will do."""
+
+    require_labels: ClassVar[bool] = False

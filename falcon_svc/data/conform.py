@@ -43,7 +43,6 @@ def like_before(
     table = earlier.features if earlier.counts is None else None
     return config.model_copy(
         update={
-            "require_labels": False,
             "coarse_column": given.get("coarse_column") or first(config.coarse_column, main),
             "label_sources": further_sources | given.get("label_sources", {}),
             "id_column": first(config.id_column, earlier.id_column),

@@ -46,7 +46,8 @@ class EncoderConfig(BaseModel):
         (127.0,), description="Subtracted from the pixels 0-255: one number, or one per channel."
     )
     scale: Channels = Field(
-        (1 / 128,), description="Multiplied afterwards: one number, or one per channel."
+        (1 / 128,),
+        description="Factor of the pixels less `mean`: one number, or one per channel.",
     )
     layout: Literal["auto", "NCHW", "NHWC"] = Field(
         "auto", description="Order of the network's input; auto = where the model has 3 channels."

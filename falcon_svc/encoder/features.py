@@ -118,15 +118,9 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
     Features
         (N, D) float32 in the data set's order; a memory map when it comes from the work folder.
         Vectors that are passed through are not copied.
-
-    Raises
-    ------
-    InputError
-        Every sample has the same features.
     """
     name = key(dataset.digest, encoder.spec)
     if isinstance(encoder, PassThrough):
-        _check_differ(encoder.vectors)
         return Features(encoder.vectors, encoder.spec, name)
     shape = (len(dataset), encoder.dim)
 
@@ -138,7 +132,6 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
     else:
         vectors = np.zeros(shape, np.float32)
         make(vectors)
-    _check_differ(vectors)
     return Features(vectors, encoder.spec, name)
 
 
@@ -147,8 +140,8 @@ def notes_of(encoder: Encoder, dataset: CoarseDataset) -> tuple[Note, ...]:
     return encoder.notes(dataset) if isinstance(encoder, Telling) else ()
 
 
-def _check_differ(vectors: FloatArray) -> None:
-    """Refuse features that are all the same; most data sets pass with the first block."""
+def check_differ(vectors: FloatArray) -> None:
+    """Raise InputError if all features are the same; most data sets pass with the first block."""
     first = vectors[0]
     tolerance = ROUNDING * float(np.abs(first).max())
     for start in range(0, len(vectors), BLOCK_ROWS):

@@ -16,7 +16,7 @@ MAX_BYTES = 256 * 2**20
 SEPARATORS = ",;\t"
 
 
-def read_paths(file: Path, columns: Sequence[str] | None) -> list[list[str]]:
+def read_paths(file: Path, columns: Sequence[str] | None = None) -> list[list[str]]:
     """Return the rows of a CSV file with a header, restricted to `columns`.
 
     Raises
@@ -56,7 +56,8 @@ def _table(content: bytes, where: str) -> list[list[str]]:
             f"Expected a CSV file in UTF-8, found something else in {where} ({error}); "
             f"save it again as CSV in UTF-8."
         ) from error
-    rows = [row for row in rows if row]
+    while rows and not rows[-1]:
+        rows.pop()
     if len(rows) < 2:
         raise InputError(
             f"Expected a header and at least one path, found {len(rows)} rows in {where}; "

@@ -6,8 +6,8 @@ read in pieces of about 4 million values and never copied whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,16 +33,16 @@ class RowScores(Protocol):
 
 
 def as_nodes(labels: ArrayLike, tree: Tree, *, name: str = "y_true") -> IntArray:
-    """Return (n,) node numbers of labels that are node numbers or (n, levels) arrays of names.
+    """Return (n,) node numbers of labels that are numbers, paths, or an (n, levels) array of names.
 
     Raises
     ------
     InputError
         A number that is no node, a path that is not in the tree, another shape or type.
     """
+    if are_paths(labels):
+        return tree.encode(labels.tolist() if isinstance(labels, np.ndarray) else list(labels))
     values = np.asarray(labels)
-    if values.dtype.kind in "OUS" and values.ndim == 2:
-        return tree.encode(values.tolist())
     if values.ndim != 1 or (values.dtype.kind not in "iu" and values.size):
         raise InputError(
             f"Expected {name} as (n,) node numbers or an (n, levels) array of names, found shape "
@@ -55,6 +55,14 @@ def as_nodes(labels: ArrayLike, tree: Tree, *, name: str = "y_true") -> IntArray
             f"{values[wrong[0]]} at row {wrong[0]}; Tree.encode turns paths into numbers."
         )
     return values.astype(np.int64)
+
+
+def are_paths(labels: Any) -> TypeGuard[Sequence[Sequence[str]]]:
+    """Whether labels are rows of names, perhaps of different lengths, and not numbers."""
+    if isinstance(labels, np.ndarray):
+        return labels.ndim == 2 and labels.dtype.kind in "OUS"
+    rows = isinstance(labels, list | tuple) and labels and isinstance(labels[0], list | tuple)
+    return bool(rows) and all(isinstance(name, str) for name in labels[0])
 
 
 def labels_and_predictions(
@@ -105,8 +113,15 @@ def chunks(scores: RowScores) -> Iterator[tuple[slice, NDArray[np.floating[Any]]
     step = max(1, CHUNK_VALUES // max(width, 1))
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
-        block = np.asarray(scores[rows])
-        yield rows, _without_nan(block if block.dtype.kind == "f" else block.astype(float), start)
+        yield rows, _without_nan(as_floats(scores[rows]), start)
+
+
+def as_floats(values: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Return float32 and float64 as they are, half precision as float32, all else as float64."""
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        return array.astype(np.float64)
+    return array.astype(np.float32) if array.dtype.itemsize < 4 else array
 
 
 def _without_nan(block: NDArray[np.floating[Any]], start: int) -> NDArray[np.floating[Any]]:

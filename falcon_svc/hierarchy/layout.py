@@ -19,6 +19,7 @@ from falcon_svc.types import IntArray
 
 ROOT_NAME = "root"
 ROOT = -1
+MAX_DEPTH = 100
 Path = tuple[str, ...]
 
 
@@ -53,6 +54,7 @@ def as_path(row: Sequence[str] | str, *, where: str) -> Path:
     path = tuple(_name(value) for value in ([row] if isinstance(row, str) else list(row)))
     while path and not path[-1]:
         path = path[:-1]
+    check_depth(len(path) - 1)
     if all(path):
         return path
     raise InputError(
@@ -60,6 +62,15 @@ def as_path(row: Sequence[str] | str, *, where: str) -> Path:
         f"{path.index('') + 1} before {quoted(path[-1])} in {where}; "
         f"only the end of a path may be empty."
     )
+
+
+def check_depth(depth: int) -> None:
+    """Refuse more than 100 levels below the root: work grows with the square of a line."""
+    if depth > MAX_DEPTH:
+        raise InputError(
+            f"Expected a hierarchy of at most {MAX_DEPTH} levels below its root, found more; "
+            f"leave out classes with a single child."
+        )
 
 
 def _name(value: object) -> str:

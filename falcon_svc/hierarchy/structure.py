@@ -16,12 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.data.refusal import listed, quoted
 from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.layout import ROOT
+from falcon_svc.hierarchy.layout import ROOT, check_depth
 from falcon_svc.types import BoolArray, IntArray
 
 FloatArray64 = NDArray[np.float64]
 
-MAX_DEPTH = 100
 MAX_DENSE_NODES = 30_000  # a table of this many nodes squared holds 0.9 GB
 
 
@@ -61,6 +60,7 @@ class Structure:
         object.__setattr__(self, "extra_parents", tuple(map(tuple, self.extra_parents)))
         self._check_order()
         self._check_names()
+        check_depth(self.height)
 
     def _check_order(self) -> None:
         n = len(self.names)
@@ -75,23 +75,21 @@ class Structure:
                 f"Expected one root, at node 0 with parent -1, found roots at nodes "
                 f"{listed(roots.tolist())}; Tree.from_parents adds a root above several."
             )
-        edges = np.array([*enumerate(self.parents[1:].tolist(), 1), *self.extra_parents]).T
-        late = (edges[1] >= edges[0]) | (edges[1] < 0) | (edges[0] >= n) if n > 1 else np.array([])
-        if late.any():
-            child, parent = edges[:, np.flatnonzero(late)[0]].tolist()
+        for child, parent in self.edges.tolist():
+            if not 0 <= parent < child < n:
+                raise InputError(
+                    f"Expected every parent to be a node before its child, found parent {parent} "
+                    f"of node {child} among {n} nodes; Tree.from_parents sorts them."
+                )
+        if len(np.unique(self.edges, axis=0)) < len(self.edges):
             raise InputError(
-                f"Expected every parent to be a node before its child, found parent {parent} of "
-                f"node {child} among {n} nodes; Tree.from_parents sorts them."
+                "Expected every pair of child and parent once, found one again among the extra "
+                "parents; leave it out."
             )
 
     def _check_names(self) -> None:
         if not all(isinstance(name, str) and name for name in self.names):
             raise InputError("Expected a name for every class, found an empty one; name it.")
-        if self.height > MAX_DEPTH:
-            raise InputError(
-                f"Expected a hierarchy of at most {MAX_DEPTH} levels, found {self.height}; "
-                f"leave out classes with a single child."
-            )
         seen: set[tuple[int, str]] = set()
         for key in zip(self.parents.tolist(), self.names, strict=True):
             if key in seen:
@@ -119,6 +117,7 @@ class Structure:
         while (above >= 0).any():
             depths += above >= 0
             above = np.where(above >= 0, self.parents[above], -1)
+            check_depth(int(depths.max()))
         return depths
 
     @property

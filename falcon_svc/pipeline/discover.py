@@ -36,9 +36,11 @@ from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
 from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.features import check_differ
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
+from falcon_svc.pipeline.constraint_stage import check_constraints, constrained
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
 from falcon_svc.pipeline.label_stage import judged_labels
@@ -138,6 +140,7 @@ def discover(
     recorder = Recorder(progress or Silent())
     device = choose_device(config.device)
     bounds = count_bounds(config.counts, dataset.coarse, dataset.sources[1:])
+    check_constraints(dataset, config)
     run = EncoderRun(config.encoder, config.seed, device, work_dir, recorder.progress)
     with recorder.stage("encoder", total=0):
         encoder = open_encoder(dataset, run)
@@ -155,6 +158,7 @@ def discover(
     neighbors = _neighbors(inputs, believed.sources, config.seed, device, recorder)
     train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
+    start = constrained(start, structure, rows, inputs, believed, config)
 
     def train_from(start: WarmStart, name: str, folder: str) -> TrainedHead:
         with recorder.stage(name, total=train.epochs):
@@ -206,7 +210,7 @@ def discover(
         )
         shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
-        map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
+        layout = draw_map(inputs, dataset.sources[0], seed=config.seed)
     discovery = Discovery(
         ids=dataset.ids,
         dataset_digest=dataset.digest,
@@ -216,8 +220,9 @@ def discover(
         relations=_relations(head, dataset.sources),
         counts=_count_records(structure.counts, bounds),
         total=structure.counts.total,
-        map_rows=map_rows,
-        map_xy=map_xy,
+        map_rows=layout.rows,
+        map_xy=layout.xy,
+        map_method=layout.method,
         history=head.history,
         stages=recorder.records(),
         seed=config.seed,
@@ -255,7 +260,9 @@ def _encoded(
     encoder: Encoder, dataset: CoarseDataset, run: EncoderRun, recorder: Recorder
 ) -> FloatArray:
     with recorder.stage("features", total=len(dataset)):
-        return encode(encoder, dataset, run).vectors
+        vectors = encode(encoder, dataset, run).vectors
+    check_differ(vectors)
+    return vectors
 
 
 def _structure(

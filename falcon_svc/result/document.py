@@ -48,6 +48,7 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "relations": [_relation(relation) for relation in discovery.relations],
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
         "shared_pairs": [_shared_pair(pair, discovery) for pair in discovery.shared_pairs],
+        "map_method": discovery.map_method,
         "notes": [asdict(note) for note in discovery.notes],
         "features": None if discovery.features is None else list(discovery.features),
         "left_out": [{"column": name, "why": why} for name, why in discovery.left_out],

@@ -231,6 +231,7 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         total=read_total(document),
         map_rows=arrays["map_rows"],
         map_xy=arrays["map_xy"],
+        map_method=document.get("map_method", "pca"),
         history=_read_run(_intact(directory, RUN, document)),
         stages=read_stages(document),
         seed=document["seed"],

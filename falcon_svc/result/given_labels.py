@@ -64,7 +64,8 @@ class GivenLabels:
         InputError
             Another number of labels than samples, or a label source that the model lacks.
         """
-        tables = given if isinstance(given, Mapping) else {known[0][0]: given} if given else {}
+        first = known[0][0]
+        tables = given if isinstance(given, Mapping) else {} if given is None else {first: given}
         sources = [name for name, _ in known]
         if strange := [name for name in tables if name not in sources]:
             raise InputError(

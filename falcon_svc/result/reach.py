@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from falcon_svc.types import FloatArray, IntArray
 
 INSIDE = 0.99
+FEW = 20
 UNLIKE = 2.0
 """From this multiple of a class's reach on a sample is unlike anything that was seen."""
 
@@ -31,7 +32,8 @@ class Reach:
     A class's centre :math:`m` is the mean of its n samples. Its radius is the 99 % quantile of
     their distances to :math:`m`, times :math:`\sqrt{(n + 1) / (n - 1)}`: the samples helped to
     make :math:`m` and lie nearer than new ones do, whose squared distance is larger by that factor
-    squared. Classes without spread take the median radius of the others.
+    squared. Classes of fewer than 20 samples, whose quantile is uncertain, and those without
+    spread reach at least as far as the median class.
 
     Parameters
     ----------
@@ -58,7 +60,9 @@ class Reach:
                 far = np.quantile(np.linalg.norm(rows - centres[k], axis=1), INSIDE)
                 radii[k] = far * np.sqrt((len(rows) + 1) / (len(rows) - 1))
         spread = radii[radii > 0]
-        radii[radii == 0] = np.median(spread) if len(spread) else 1.0
+        usual = np.median(spread) if len(spread) else 1.0
+        few = (sizes < FEW) | (radii == 0)
+        radii[few] = np.maximum(radii[few], usual)
         return cls(centres, radii)
 
     def distance(self, vectors: FloatArray) -> FloatArray:

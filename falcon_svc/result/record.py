@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note
 
+MapMethod = Literal["pca", "tsne"]
 SCHEMA_VERSION = "1.2"
 SUSPECTED = 0.5
 """Probability of being wrong above which a coarse label is suspected."""
@@ -282,6 +283,8 @@ class Discovery:
         Per judged label source, what is thought of its labels; empty where none was judged.
     shared_pairs
         Pairs of fine classes of different coarse classes (first source) that cannot be told apart.
+    map_method
+        How the map was laid out: ``"pca"`` or ``"tsne"``.
     map_rows, map_xy
         (S,) rows and (S, 2) float32 coordinates of a 2-D map of at most a few thousand samples.
     history
@@ -318,6 +321,7 @@ class Discovery:
     notes: tuple[Note, ...] = ()
     features: tuple[str, ...] | None = None
     left_out: tuple[tuple[str, str], ...] = ()
+    map_method: MapMethod = "pca"
 
     @property
     def n_samples(self) -> int:

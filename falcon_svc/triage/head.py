@@ -33,12 +33,21 @@ from falcon_svc.discovery.training.samples import on_device
 from falcon_svc.discovery.training.warm_start import discriminant_start
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
-EPOCHS = 8
+EPOCHS = 10
 BATCH_SIZE = 512
-LEARNING_RATE = 5e-3
+LEARNING_RATE = 1e-2
 TEACHER_MOMENTUM = 0.9
 SAMPLED_NEIGHBORS = 6
 WEIGHT_FIXED = 4.0
+WEIGHT_FREE = 0.3
+"""Weights of the losses of samples placed by hand and of the others."""
+
+ENOUGH_FIXED = 5
+"""Samples placed by hand from which on a class starts from them alone."""
+
+COPIES_FIXED = 7
+"""How often such a sample counts in a class that does not."""
+
 WEIGHT_NEIGHBOR = 0.5
 TEMPERATURE = 0.9
 MOST_METRIC_ROWS = 50_000
@@ -110,7 +119,7 @@ class Head:
     def __init__(self, task: HeadTask, *, seed: int) -> None:
         self.task, self.seed = task, seed
         self.inputs = self._inputs()
-        known = self._taught()
+        known = self._leading()
         start = discriminant_start(
             *(self.inputs[known], task.fine[known], task.coarse[known]),
             (task.relation,),
@@ -126,6 +135,14 @@ class Head:
         task = self.task
         inside = task.relation[np.maximum(task.fine, 0), np.maximum(task.coarse, 0)]
         return np.flatnonzero((task.fine >= 0) & (task.coarse >= 0) & inside)
+
+    def _leading(self) -> IntArray:
+        """Rows that the class vectors start from; those placed by hand several times."""
+        task, known = self.task, self._taught()
+        by_hand = known[task.fixed[known]]
+        count = np.bincount(task.fine[by_hand], minlength=len(task.relation))
+        free = ~task.fixed[known] & (count[task.fine[known]] >= ENOUGH_FIXED)
+        return np.concatenate([known[~free], np.repeat(by_hand, COPIES_FIXED)])
 
     def _inputs(self) -> FloatArray:
         rows = self._taught()
@@ -143,7 +160,7 @@ class Head:
         mass = torch.zeros(task.relation.shape[::-1], dtype=torch.float64)
         labelled = torch.from_numpy(np.flatnonzero(task.coarse >= 0))
         coarse, inputs = torch.from_numpy(task.coarse.copy()), on_device(self.inputs, "cpu")
-        for rows in labelled.split(_CHUNK):
+        for rows in torch.split(labelled, _CHUNK):
             prob = torch.softmax(inputs[rows] @ self.teacher[0].T + self.teacher[1], dim=1)
             mass.index_add_(0, coarse[rows], prob.double())
         return np.asarray(mass.numpy().T / max(len(labelled), 1))
@@ -165,7 +182,7 @@ class Head:
             np.empty(n, np.float32),
         )
         inputs = on_device(self.inputs, "cpu")
-        for rows in torch.arange(n).split(_CHUNK):
+        for rows in torch.split(torch.arange(n), _CHUNK):
             scores = inputs[rows] @ self.teacher[0].T + self.teacher[1]
             prob = torch.softmax(self._masked(scores, rows.numpy()), dim=1)
             best = prob.topk(min(2, prob.shape[1]), dim=1)
@@ -225,7 +242,7 @@ class _Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - number / epochs)
         order = self.rows[torch.randperm(len(self.rows), generator=self.generator)]
-        for rows in order.split(BATCH_SIZE):
+        for rows in torch.split(order, BATCH_SIZE):
             loss = self._loss(rows, memory, soft)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -245,7 +262,7 @@ class _Loop:
         target = confidence_target(memory[rows], temperature=TEMPERATURE, soft_weight=soft)
         own = confidence_loss(log_prob, target)
         free = own + WEIGHT_NEIGHBOR * neighbor_loss(log_prob, memory[near])
-        return torch.where(self.fixed[rows], WEIGHT_FIXED * own, free).mean()
+        return torch.where(self.fixed[rows], WEIGHT_FIXED * own, WEIGHT_FREE * free).mean()
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -258,7 +275,7 @@ class _Loop:
         """The teacher's log-probabilities (N, M), with what a person said in their place."""
         weight, bias = self.head.teacher
         memory = torch.zeros(len(self.inputs), self.children.width)
-        for rows in self.rows.split(_CHUNK):
+        for rows in torch.split(self.rows, _CHUNK):
             scores = take_children(
                 self.inputs[rows] @ weight.T + bias, self.coarse[rows], self.children
             )

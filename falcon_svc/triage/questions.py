@@ -6,7 +6,7 @@ corrections; it is the only place where replies get a meaning.
 
     same     Are these two classes one?              same / different
     one      Is this class one, or two, cut so?      one / two / the class that the part joins
-    belong   Which of these do not belong here?      the ids of those
+    belong   Which of these do not belong here?      the ids of those, and where they belong
     place    Where do these samples belong?          a class / own / mixed
     coarse   Is this coarse label right?             right / wrong
     accept   Is this class done?                     accept / later
@@ -49,13 +49,15 @@ class Shown(BaseModel):
 class Asked(BaseModel):
     """Base of all questions: what it is about in a sentence, and what an answer is worth.
 
-    `gain` is the number of samples that are expected to come right by the answer.
+    `gain` is the number of samples that are expected to come right by the answer; `expected` is
+    what the queue compares the answer with: the chance of a change, or samples out of place.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     gain: float
+    expected: float = 0.0
 
 
 class SameClass(Asked):
@@ -69,7 +71,7 @@ class SameClass(Asked):
 class OneClass(Asked):
     """Is this class one? `part` would leave it, as a class of its own or for a candidate.
 
-    `part_shown` are exemplars of that part.
+    `part_shown` are exemplars of that part. "one" is also the answer where the cut makes no sense.
     """
 
     kind: Literal["one"] = "one"
@@ -80,11 +82,15 @@ class OneClass(Asked):
 
 
 class Belong(Asked):
-    """Which of these samples do not belong to this class?"""
+    """Which of these samples do not belong to this class?
+
+    They are dragged onto the class where they belong, or marked where none of them fits.
+    """
 
     kind: Literal["belong"] = "belong"
     to: Shown
     samples: tuple[str, ...]
+    candidates: tuple[Shown, ...] = ()
 
 
 class Place(Asked):
@@ -120,15 +126,26 @@ Question = Annotated[
 
 
 class Reply(BaseModel):
-    """What a reviewer answers: a choice, and where samples are marked, their ids."""
+    """What a reviewer answers: a choice, and where samples are shown, what is said of them.
+
+    `marked` samples do not belong here; `moved` ones belong to the class that is named.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     choice: str = ""
     marked: tuple[str, ...] = ()
+    moved: dict[str, ClassId] = Field(default_factory=dict)
+
+    @property
+    def clicks(self) -> int:
+        """What the reply costs: one, and one for each sample that something is said of."""
+        return 1 + len(self.marked) + len(self.moved)
 
 
-def corrections_of(question: Question, reply: Reply) -> list[Correction]:
+def corrections_of(  # noqa: PLR0911 - one case a kind
+    question: Question, reply: Reply
+) -> list[Correction]:
     """Return what a reply means; an empty list where it settles nothing.
 
     Raises
@@ -136,7 +153,7 @@ def corrections_of(question: Question, reply: Reply) -> list[Correction]:
     CorrectionError
         The reply does not fit the question.
     """
-    strange = set(reply.marked) - set(_markable(question))
+    strange = {*reply.marked, *reply.moved} - set(_markable(question))
     if strange:
         raise CorrectionError(
             f"Only samples that were shown can be marked, but {sorted(strange)[0]!r} was not."
@@ -173,13 +190,16 @@ def _one(question: OneClass, choice: str) -> list[Correction]:
 
 
 def _belong(question: Belong, reply: Reply) -> list[Correction]:
-    class_id, out = question.to.class_id, set(reply.marked)
+    class_id, out = question.to.class_id, {*reply.marked, *reply.moved}
     right = tuple(name for name in question.samples if name not in out)
     made: list[Correction] = []
     if right:
         made.append(Label(samples=right, class_id=class_id))
-    if out:
-        made.append(Exclude(samples=tuple(sorted(out)), class_id=class_id))
+    for other in sorted(set(reply.moved.values())):
+        there = tuple(name for name in question.samples if reply.moved.get(name) == other)
+        made.append(Move(samples=there, class_id=other))
+    if lost := tuple(sorted(set(reply.marked) - set(reply.moved))):
+        made.append(Exclude(samples=lost, class_id=class_id))
     return made
 
 

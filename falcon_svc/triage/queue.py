@@ -18,7 +18,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import expit
 
 from falcon_svc.triage.questions import (
+    AcceptClass,
     Belong,
+    CoarseRight,
     OneClass,
     Place,
     Question,
@@ -28,6 +30,9 @@ from falcon_svc.triage.questions import (
 )
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.split import LEAST_ROWS, Cut
+from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
+
+KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 
 N_SHOWN = 24
 """Samples on one page of a question."""
@@ -35,14 +40,16 @@ N_SHOWN = 24
 N_DOUBTFUL = 10
 """Of these, samples in doubt; the others lie all over the class."""
 
+MOST_WRONG = 1
+ACCEPTING = 0.005
+"""Worth of accepting a class, per sample: it mends nothing, so it comes when little is left."""
+
 TEACHING = 0.3
 """Share of a class's doubtful samples that one page of answers puts right through the head."""
 
 LEAST_GROUP = 3
 MOST_CANDIDATES = 5
-PLACED_AGAIN = 0.6
-"""Share of samples taken out of a class that the re-solve puts into the right one."""
-
+MOST_TARGETS = 15
 COVERAGE = 0.9
 """What each earlier question about a class leaves of the worth of the next."""
 
@@ -52,8 +59,12 @@ SAME_PRIOR = (-1.0, 0.45, 0.55)
 TWO_PRIOR = (1.6, -0.35, -3.4)
 """Log-odds of a cut being real: constant, per log crossing ratio, per stability."""
 
-PRIOR_ANSWERS = 4.0
-W = dict(same=1.0, one=1.0, belong=1.0, place=1.0)
+PRIOR_ANSWERS = 2.0
+USEFUL = {"same": 0.5, "one": 0.25}
+"""Share of pairs and cuts that bring what they promise, at first; answers correct it."""
+
+PART_MOVED = 0.2
+"""Worth of moving a part to another class, relative to finding a class of its own."""
 
 
 @dataclass
@@ -91,6 +102,8 @@ class Queue:
             *self._one(scene),
             *self._belong(scene),
             *self._place(scene),
+            *_coarse(scene),
+            *_accept(scene),
         ]
         worth = [question.gain * COVERAGE ** self._times(question) for question in made]
         order = np.argsort(-np.array(worth), kind="stable")[:most]
@@ -100,39 +113,36 @@ class Queue:
         """Take note of how an answer came out."""
         self.asked.update(_classes(question))
         track = self.tracks[question.kind]
+        track.expected += question.expected
         match question:
             case SameClass():
-                track.expected += question.gain / max(self._size_of(question), 1)
                 track.observed += reply.choice == "same"
             case OneClass():
-                track.expected += question.gain / max(len(question.part), 1)
-                track.observed += reply.choice != "one"
+                track.observed += {"two": 1.0, "one": 0.0}.get(reply.choice, PART_MOVED)
             case Belong():
-                track.expected += question.gain
-                track.observed += PLACED_AGAIN * len(reply.marked)
+                track.observed += len(reply.marked) + len(reply.moved)
             case _:
-                pass
-
-    def _size_of(self, question: SameClass) -> float:
-        return question.gain / max(self._last.get(_pair(question), 1e-9), 1e-9)
-
-    _last: dict[tuple[str, str], float] = field(default_factory=dict)
+                track.observed += question.expected
 
     def _times(self, question: Question) -> int:
         return max((self.asked[class_id] for class_id in _classes(question)), default=0)
+
+    def _chance(self, kind: str, odds: float) -> float:
+        """Probability that an answer changes something, as corrected by earlier answers."""
+        return min(1.0, USEFUL[kind] * float(expit(odds)) * self.tracks[kind].factor)
 
     def _same(self, scene: Scene) -> list[Question]:
         constant, per_link, per_confusion = SAME_PRIOR
         found: list[Question] = []
         for pair in scene.pairs():
             odds = constant + per_link * np.log(pair.link) + per_confusion * np.log(pair.confusion)
-            chance = min(1.0, float(expit(odds)) * self.tracks["same"].factor)
+            chance = self._chance("same", odds)
             a, b = scene.shown(pair.first), scene.shown(pair.second)
-            self._last[a.class_id, b.class_id] = chance
             found.append(
                 SameClass(
                     text=f"Are {a.name!r} and {b.name!r} one class?",
-                    gain=chance * min(scene.size(pair.first), scene.size(pair.second)) * W["same"],
+                    gain=chance * min(scene.size(pair.first), scene.size(pair.second)),
+                    expected=chance,
                     first=a,
                     second=b,
                 )
@@ -149,7 +159,7 @@ class Queue:
             cut = scene.cut(number)
             odds = constant + per_crossing * np.log(cut.crossing)
             odds += per_stability * scene.stability(number)
-            chance = min(1.0, float(expit(odds)) * self.tracks["one"].factor)
+            chance = self._chance("one", odds)
             found.append(_one_question(scene, number, cut, chance))
         return found
 
@@ -157,22 +167,30 @@ class Queue:
         """Per class: members in doubt and strangers that may belong, and members all over it."""
         found: list[Question] = []
         for number in scene.numbers:
-            rows, worth = scene.doubtful(number, PLACED_AGAIN)
+            rows, worth = scene.doubtful(number)
             rows, worth = rows[:N_DOUBTFUL], worth[:N_DOUBTFUL]
             spread = scene.spread(number, N_SHOWN - len(rows), leave_out=rows)
             samples = np.concatenate([rows, spread])
             if len(samples):
                 shown = scene.shown(number)
-                gain = float(worth.sum()) + TEACHING * scene.teachable(number)
+                doubt = float(worth.sum()) + TEACHING * scene.teachable(number)
+                gain = doubt * self.tracks["belong"].factor
                 found.append(
                     Belong(
                         text=f"Which of these {len(samples)} do not belong to {shown.name!r}?",
-                        gain=gain * self.tracks["belong"].factor * W["belong"],
+                        gain=gain,
+                        expected=gain,
                         to=shown,
                         samples=scene.names(samples),
+                        candidates=self._targets(scene, number),
                     )
                 )
         return found
+
+    def _targets(self, scene: Scene, number: int) -> tuple[Shown, ...]:
+        """Other classes that a sample may be dragged onto, nearest first."""
+        near = scene.candidates(scene.members(number), MOST_TARGETS + 1)
+        return tuple(scene.shown(other) for other in near if other != number)
 
     def _place(self, scene: Scene) -> list[Question]:
         """Groups of samples that were taken out of the same class and look alike."""
@@ -184,7 +202,7 @@ class Queue:
                     found.append(
                         Place(
                             text=f"Where do these {len(rows)} samples belong?",
-                            gain=len(rows) * 0.5 * W["place"],
+                            gain=len(rows) * 0.5,
                             samples=scene.names(rows),
                             candidates=tuple(scene.shown(number) for number in candidates),
                         )
@@ -192,15 +210,13 @@ class Queue:
         return found
 
 
-KINDS = ("same", "one", "belong", "place", "coarse", "accept")
-
-
 def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClass:
     shown = scene.shown(number)
     rest, part = cut.parts[0], cut.parts[1]
     return OneClass(
         text=f"Is {shown.name!r} one class, or two, cut like this?",
-        gain=chance * len(part) * W["one"],
+        gain=chance * len(part),
+        expected=chance,
         rest=Shown(class_id=shown.class_id, name=shown.name, exemplars=scene.central(rest)),
         part=scene.names(part),
         part_shown=scene.central(part),
@@ -210,6 +226,42 @@ def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClas
             if other != number
         ),
     )
+
+
+def _coarse(scene: Scene) -> list[Question]:
+    """Suspected coarse labels that nobody has looked at; an answer is worth one sample."""
+    review, names = scene.review, scene.review.coarse_names
+    return [
+        CoarseRight(
+            text=f"Is the coarse label {names[review.coarse[row]]!r} right?",
+            gain=doubt,
+            sample=review.ids[row],
+            given=names[review.coarse[row]],
+            proposed=names[likely],
+        )
+        for row, (likely, doubt) in scene.suspects.items()
+        if not review.fixed[row] and review.coarse[row] == review.given_coarse[row] >= 0
+    ]
+
+
+def _accept(scene: Scene) -> list[Question]:
+    """Classes that nobody has accepted, with the samples that the stop rule asks to look at."""
+    found: list[Question] = []
+    for number in scene.numbers:
+        if scene.review.classes[number].status == "accepted":
+            continue
+        plan = sampling_plan(scene.size(number), most_wrong=MOST_WRONG)
+        shown = scene.shown(number)
+        found.append(
+            AcceptClass(
+                text=f"Is {shown.name!r} done? {plan.sentence()}",
+                gain=ACCEPTING * scene.size(number),
+                shown=shown,
+                look_at=scene.names(rows_to_look_at(scene.members(number), plan, seed=number)),
+                most_wrong=plan.most_wrong,
+            )
+        )
+    return found
 
 
 def _alike(scene: Scene, rows: np.ndarray) -> list[np.ndarray]:
@@ -230,10 +282,6 @@ def _classes(question: Question) -> tuple[str, ...]:
             return (question.rest.class_id,)
         case Belong():
             return (question.to.class_id,)
-        case Place():
-            return ()
+        case AcceptClass():
+            return (question.shown.class_id,)
     return ()
-
-
-def _pair(question: SameClass) -> tuple[str, str]:
-    return question.first.class_id, question.second.class_id

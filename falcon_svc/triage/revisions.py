@@ -9,7 +9,6 @@ after it (optimistic concurrency, as HTTP's `If-Match`).
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -20,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from falcon_svc.durable.files import storage_errors, sync, sync_file
+from falcon_svc.durable.files import lock, storage_errors, sync, sync_file
 from falcon_svc.errors import FalconError, InputError, StorageError
 from falcon_svc.triage.corrections import (
     CORRECTION,
@@ -182,7 +181,7 @@ class RevisionLog:
         existed = self.path.exists()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file)
             if not existed:
                 sync(self.path.parent)
             yield file
@@ -252,6 +251,8 @@ def in_force(revisions: Sequence[Revision]) -> list[Revision]:
 
 def check_steps(revisions: Sequence[Revision], corrections: Sequence[Correction]) -> None:
     """Raise CorrectionError where an undo or redo among `corrections` finds nothing to take."""
+    if not any(isinstance(correction, Undo | Redo) for correction in corrections):
+        return
     planned = [Revision("", "", "", "", "", correction) for correction in corrections]
     in_force([*revisions, *planned])
 

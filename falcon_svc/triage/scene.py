@@ -6,7 +6,7 @@ correction; cuts of classes that did not change are kept from one scene to the n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +24,9 @@ N_EXEMPLARS = 9
 UNKNOWN_STABILITY = 0.7
 MOST_PAIRS = 3
 TAUGHT = 24
+LEAST_RIVAL = 0.35
 _TINY = 1e-3
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Scene:
         Class number -> stability in [0, 1] where it was measured.
     cuts : dict, optional
         Of an earlier scene; filled here.
+    suspects : mapping, optional
+        Row whose coarse label looks wrong -> (coarse class that it looks like, probability).
     """
 
     def __init__(
@@ -66,10 +70,13 @@ class Scene:
         neighbors: IntArray,
         stability: dict[int, float],
         cuts: dict[bytes, Cut] | None = None,
+        suspects: Mapping[int, tuple[int, float]] | None = None,
     ) -> None:
+        self.suspects = suspects or {}
         self.review, self.placement = review, placement
         self.inputs, self.neighbors = inputs, neighbors
         self._stability = stability
+        self._shown: dict[int, Shown] = {}
         self.cuts = {} if cuts is None else cuts
         self.numbers = [n for n in numbers(review) if self.size(n)]
 
@@ -83,12 +90,17 @@ class Scene:
         return int(self._sizes[number])
 
     @cached_property
+    def _means(self) -> FloatArray:
+        """(n, D) mean of each class."""
+        known = np.flatnonzero(self.review.fine >= 0)
+        return class_means(self.inputs[known], self.review.fine[known], self.review.next_number)
+
+    @cached_property
     def _members(self) -> dict[int, IntArray]:
         """Rows of each class, most central first."""
         fine = self.review.fine
         known = np.flatnonzero(fine >= 0)
-        means = class_means(self.inputs[known], fine[known], self.review.next_number)
-        distance = ((self.inputs[known] - means[fine[known]]) ** 2).sum(axis=1)
+        distance = ((self.inputs[known] - self._means[fine[known]]) ** 2).sum(axis=1)
         order = known[np.lexsort((distance, fine[known]))]
         starts = np.searchsorted(fine[order], np.arange(self.review.next_number + 1))
         return {n: order[starts[n] : starts[n + 1]] for n in range(self.review.next_number)}
@@ -109,12 +121,11 @@ class Scene:
 
     def shown(self, number: int) -> Shown:
         """Return a class as it is shown."""
-        held = self.review.classes[number]
-        return Shown(
-            class_id=held.id,
-            name=held.name,
-            exemplars=self.names(self.members(number)[:N_EXEMPLARS]),
-        )
+        if number not in self._shown:
+            held = self.review.classes[number]
+            exemplars = self.names(self.members(number)[:N_EXEMPLARS])
+            self._shown[number] = Shown(class_id=held.id, name=held.name, exemplars=exemplars)
+        return self._shown[number]
 
     def stability(self, number: int) -> float:
         """Return how well the class came back in other views, in [0, 1]; 0.7 where unknown."""
@@ -184,20 +195,21 @@ class Scene:
         mean = flat / np.maximum(self._sizes, 1)[:, None]
         return np.asarray(mean + mean.T, np.float32)
 
-    def doubtful(self, number: int, again: float) -> tuple[IntArray, FloatArray]:
+    def doubtful(self, number: int) -> tuple[IntArray, FloatArray]:
         """Return rows worth asking about for a class, and what each is worth, largest first.
 
         Members in doubt, and samples whose second best class it is; those that a person settled
-        are left out. Taking out a wrong member is worth `again` of putting a sample right.
+        are left out.
         """
         review, placed = self.review, self.placement
         inside = (review.fine == number) & ~review.fixed
         outside = (placed.runner_up == number) & (review.fine != number) & ~review.fixed
+        outside &= placed.rival > LEAST_RIVAL
         parents = review.classes[number].parents
         outside &= np.isin(review.coarse, parents)
         still = placed.fine == number
         doubt = np.where(still, 1 - placed.confidence, 1 - placed.rival)
-        worth = np.where(inside, again * doubt, np.where(outside, placed.rival, 0.0))
+        worth = np.where(inside, doubt, np.where(outside, placed.rival, 0.0))
         rows = np.flatnonzero(worth > _TINY)
         rows = rows[[number not in review.excluded.get(row, ()) for row in rows.tolist()]]
         order = np.argsort(-worth[rows], kind="stable")
@@ -214,29 +226,27 @@ class Scene:
         """Return the expected number of wrong samples of a class, less the more it was shown."""
         rows = self.members(number)
         doubt = 1 - self.placement.confidence[rows[~self.review.fixed[rows]]]
-        return float(doubt.sum()) / (1 + self.review.fixed[rows].sum() / TAUGHT)
+        return float(doubt.sum()) / (1 + int(self.review.fixed[rows].sum()) / TAUGHT)
 
     def homeless(self) -> list[IntArray]:
-        """Return groups of rows that a person took out of a class and that nobody placed."""
-        groups: dict[tuple[int, frozenset[int]], list[int]] = {}
-        for row, barred in self.review.excluded.items():
+        """Return per coarse class the rows that a person took out and that nobody placed."""
+        groups: dict[int, list[int]] = {}
+        for row in self.review.excluded:
             if not self.review.fixed[row]:
-                groups.setdefault((int(self.review.coarse[row]), barred), []).append(row)
+                groups.setdefault(int(self.review.coarse[row]), []).append(row)
         return [np.array(rows, np.int64) for rows in groups.values()]
 
     def candidates(self, rows: IntArray, most: int) -> list[int]:
         """Return the classes that samples may belong to, most likely first."""
-        coarse = int(self.review.coarse[rows[0]])
-        barred = frozenset.intersection(
-            *(self.review.excluded.get(row, frozenset()) for row in rows.tolist())
+        coarse, excluded = int(self.review.coarse[rows[0]]), self.review.excluded
+        barred = frozenset.intersection(*(excluded.get(r, _NONE) for r in rows.tolist()))
+        kept = np.array(
+            [
+                n
+                for n in self.numbers
+                if (coarse < 0 or coarse in self.review.classes[n].parents) and n not in barred
+            ],
+            np.int64,
         )
-        kept = [
-            n for n in self.numbers
-            if (coarse < 0 or coarse in self.review.classes[n].parents) and n not in barred
-        ]  # fmt: skip
-        centre = self.inputs[rows].mean(axis=0)
-        gap = [float(((self._mean(n) - centre) ** 2).sum()) for n in kept]
-        return [kept[i] for i in np.argsort(gap, kind="stable")[:most].tolist()]
-
-    def _mean(self, number: int) -> FloatArray:
-        return np.asarray(self.inputs[self.members(number)].mean(axis=0))
+        gap = ((self._means[kept] - self.inputs[rows].mean(axis=0)) ** 2).sum(axis=1)
+        return [int(n) for n in kept[np.argsort(gap, kind="stable")[:most]]]

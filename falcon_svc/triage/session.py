@@ -137,8 +137,7 @@ class Session:
         self.refresh()
 
         def check() -> None:
-            check_steps(self.log.revisions, corrections)
-            self._try(corrections)
+            self.plan(corrections)
 
         try:
             fresh = self.log.append(
@@ -150,6 +149,17 @@ class Session:
         if any(isinstance(c, Undo | Redo | Resolved) for c in corrections):
             self._fold()
         return fresh
+
+    def plan(self, corrections: Sequence[Correction]) -> None:
+        """Make corrections in memory only, to `preview` what they would change.
+
+        Raises
+        ------
+        CorrectionError
+            One of them cannot be made.
+        """
+        check_steps(self.log.revisions, corrections)
+        self._try(corrections)
 
     def undo(self, *, author: str, expected: str, reason: str = "") -> Revision:
         """Take back the last correction in force; itself a revision."""

@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -107,9 +108,9 @@ def load_placement(folder: Path, digest: str, *, n_samples: int) -> Placement:
 _ARRAYS = ("fine", "runner_up", "confidence", "rival")
 
 
-def _class(record: dict[str, object]) -> ReviewClass:
-    tuples = {name: tuple(record[name]) for name in ("parents", "born_of")}  # type: ignore[arg-type]
-    return ReviewClass(**{**record, **tuples})  # type: ignore[arg-type]
+def _class(record: dict[str, Any]) -> ReviewClass:
+    tuples = {name: tuple(record[name]) for name in ("parents", "born_of")}
+    return ReviewClass(**{**record, **tuples})
 
 
 def _path(folder: Path, digest: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from falcon_svc.triage.corrections import (
     Accept,
@@ -36,7 +36,7 @@ def sentence_of(correction: Correction, review: Review) -> str:
     return f"{_clause(correction, review)}."
 
 
-def _clause(correction: Correction, review: Review) -> str:  # noqa: PLR0911, PLR0912 - a case each
+def _clause(correction: Correction, review: Review) -> str:  # noqa: PLR0911, PLR0912 - one case a kind
     def name(class_id: str) -> str:
         held = review.classes.get(int(class_id[1:]))
         return class_id if held is None else f"{held.name!r} ({class_id})"
@@ -77,8 +77,7 @@ def _clause(correction: Correction, review: Review) -> str:  # noqa: PLR0911, PL
     return _pair_clause(correction, name)
 
 
-def _pair_clause(correction: Correction, name: object) -> str:
-    assert callable(name)
+def _pair_clause(correction: Correction, name: Callable[[str], str]) -> str:  # noqa: PLR0911
     match correction:
         case MustLink():
             ends = f"{name(correction.class_id)} and {name(correction.other)}"

@@ -268,7 +268,8 @@ def test_vectors_that_a_model_cannot_take(service, http, job):
     assert ask(b'{"vectors": []}')[0] == 422
     assert ask(b'{"vectors": [[1, 2], [1]]}')[0] == 422
     assert ask(json.dumps({"vectors": [[1e39] * 8]}).encode()) == (422, "non_finite")
-    assert ask(json.dumps({"vectors": [[0.0] * 8], "coarse": ["sky"]}).encode())[0] == 422
+    assert ask(json.dumps({"vectors": [[0.0] * 8], "columns": ["a"]}).encode())[0] == 422
+    assert ask(json.dumps({"vectors": [[0.0] * 8], "coarse": {"sky": ["a"]}}).encode())[0] == 422
     assert ask(json.dumps({"vectors": [[0.0] * 8], "coarse": []}).encode())[0] == 422
     assert ask(b"x", **{"Content-Type": "text/plain"}) == (415, "unsupported_media_type")
     for body in PREDICT_BODIES:

@@ -34,7 +34,7 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("result",),
-    "hierarchy": ("data.refusal", "result.words"),
+    "hierarchy": ("data.formats.npy_format", "data.refusal", "result.words"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -48,6 +48,9 @@ BELOW = {
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
         *("settings", "storage"),
+    ),
+    "triage": (
+        *("core", "data", "discovery", "durable", "neighbors", "solver", "result"),
     ),
     "settings": (),
     "encoder_files": ("settings",),
@@ -63,12 +66,12 @@ BELOW = {
     "front": ("config", "data", "keywords", "pipeline", "result"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
-        *(*COMPUTE, "config", "data", "metrics", "pipeline", "report", "result"),
-        *("client", "service", "settings", "storage"),
+        *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
+        *("client", "durable", "service", "settings", "storage", "triage"),
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("hierarchy", "result", "service", "settings"),
+        *("hierarchy", "result", "service", "settings", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}
@@ -135,8 +138,9 @@ def modules_loaded_by(statement: str) -> set[str]:
 
 def test_data_hierarchy_metrics_and_report_load_no_torch():
     packages = [f"falcon_svc.{name}" for name in ("data", "hierarchy", "metrics", "report")]
-    names = [*(m.name for m in within(*packages)), "falcon_svc.encoder"]
-    loaded = modules_loaded_by("import " + ", ".join(names))
+    trained = [f"falcon_svc.hierarchy.{name}" for name in ("advice", "classifier", "losses")]
+    names = [m.name for m in within(*packages) if not any(is_part(m.name, p) for p in trained)]
+    loaded = modules_loaded_by("import " + ", ".join([*names, "falcon_svc.encoder"]))
     assert not loaded & {"torch", "faiss", "ortools"}
 
 

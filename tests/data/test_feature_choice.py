@@ -168,7 +168,7 @@ def test_settings_name_features_and_columns_to_ignore(tmp_path: Path) -> None:
     less = load_dataset(path, DataConfig(ignore_columns=("year",)))
     assert less.reading.features == ("a", "b")
     assert dict(less.reading.left_out)["year"] == "named in ignore_columns"
-    refused(path, "no_such_column", "'c'", feature_columns=("a", "c"))
+    refused(path, "missing_features", "'c'", feature_columns=("a", "c"))
     refused(path, "bad_number", "'bird' (column 'coarse')", feature_columns=("a", "coarse"))
 
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy import files as tree_files
+from falcon_svc.result.graph import graph_graphml
+from tests.discoveries import pretend_blobs
 from tests.hierarchy.plain import BIRDS, often, trees
 
 
@@ -33,7 +35,8 @@ def test_columns_of_a_csv_file_in_the_order_asked_for(tmp_path):
 CSV_REFUSED = [
     ("bird,jay\nbird,wren\n", "header.*'bird' there and again"),
     ("a,b\nx,y,z\n", "found 3 in row 2"),
-    ("a,b\n", "found 1 rows"),
+    ("a,b\n\n\n", "found 1 rows"),
+    ("a\nx\n\ny\n", "found 0 in row 3"),
     (b"a,b\n\xff,x\n", "CSV file in UTF-8"),
     ('a,b\n"x,y\n', "CSV file in UTF-8"),
 ]
@@ -77,6 +80,16 @@ def test_graphml_holds_several_parents(tmp_path):
     tree.to_graphml(tmp_path / "dag.graphml")
     again = Tree.from_graphml(tmp_path / "dag.graphml")
     assert (again.ancestors == tree.ancestors).all() and again.names == tree.names
+
+
+def test_the_graph_of_a_discovery_is_a_hierarchy(tmp_path):
+    _, _, discovery = pretend_blobs()
+    write(tmp_path, graph_graphml(discovery), "graph.graphml")
+    tree = Tree.from_graphml(tmp_path / "graph.graphml")
+    (relation,) = discovery.relations
+    fine = [str(one.id) for one in discovery.classes]
+    own = Tree.from_relation(relation.coarse_names, fine, relation.relation)
+    assert {*tree.paths} == {*own.paths}
 
 
 GRAPHML = (

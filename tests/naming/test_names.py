@@ -24,7 +24,8 @@ FINE = np.repeat([0, 1], 3)
 
 def test_tfidf_is_the_formula_by_hand():
     counts = np.array([[3.0, 0, 3], [0, 3, 1]])  # mean of the classes: 5
-    expected = [[3 * log(1 + 5 / 3), 0, 3 * log(1 + 5 / 4)], [0, 3 * log(1 + 5 / 3), log(1 + 5 / 4)]]
+    rare, common = log(1 + 5 / 3), log(1 + 5 / 4)
+    expected = [[3 * rare, 0, 3 * common], [0, 3 * rare, common]]
     assert np.allclose(class_tfidf(counts), expected)
 
 
@@ -68,7 +69,8 @@ def test_effect_size_does_not_know_units():
     x, _, fine = blobs()
     parents = np.arange(7) % 3
     moved = x.astype(np.float64) * 50 - 900
-    assert np.allclose(effect_sizes(x, fine, parents), effect_sizes(moved, fine, parents), rtol=1e-3)
+    d = effect_sizes(x, fine, parents)
+    assert np.allclose(d, effect_sizes(moved, fine, parents), rtol=1e-3)
 
 
 def test_constant_features_and_tiny_classes_give_no_warning():
@@ -109,10 +111,7 @@ def test_a_class_without_words_or_named_columns_is_like_its_most_typical_sample(
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=6), st.integers(0, 1))
 def test_names_are_different_short_and_never_markup(words, kind):
     texts = tuple(words[i % len(words)] or "-" for i in range(84))
-    if kind:
-        found = named(texts=texts)
-    else:
-        found = named(features=tuple((words * 8)[:8]))
+    found = named(texts=texts) if kind else named(features=tuple((words * 8)[:8]))
     assert len(set(map(str.casefold, found))) == 7
     for name in found:
         assert name and len(name) <= MAX_LETTERS

@@ -13,6 +13,7 @@ from falcon_svc.discovery.training.feature_space import FeatureSpace
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.result.files import FEATURES, features_file, write_discovery
 from falcon_svc.triage.state import Review
+from falcon_svc.types import CoarseDataset
 from tests.discoveries import blobs, pretend_dataset, pretend_discovery
 
 
@@ -21,10 +22,12 @@ def blob_review(**kwargs) -> Review:
     return Review.of(pretend_discovery(pretend_dataset(x, coarse), x, fine))
 
 
-def write_result(directory: Path, *, found=None, **kwargs) -> tuple[np.ndarray, np.ndarray]:
-    """Write a result and return (features, true fine); `found` is what was found instead."""
+def write_result(
+    directory: Path, *, found=None, parts=None, names=None, **kwargs
+) -> tuple[CoarseDataset, np.ndarray]:
+    """Write a result; return (data set, true fine). `found` is what was found instead of it."""
     x, coarse, fine = blobs(**kwargs)
-    dataset = pretend_dataset(x, coarse)
+    dataset = pretend_dataset(x, coarse, **{"names": names, **(parts or {})})
     discovery = pretend_discovery(dataset, x, fine if found is None else found)
     dim, n_fine = x.shape[1], discovery.n_fine
     head = make_head(
@@ -43,4 +46,4 @@ def write_result(directory: Path, *, found=None, **kwargs) -> tuple[np.ndarray, 
     )
     files = {**model.files(), FEATURES: features_file(x)}
     write_discovery(directory, discovery, model_files=files, report_html="")
-    return x, fine
+    return dataset, fine

@@ -35,7 +35,7 @@ def test_a_document_becomes_its_kind():
     ],
 )
 def test_what_is_no_correction_is_told_in_a_sentence(document, told):
-    with pytest.raises(CorrectionError, match=".") as refused:
+    with pytest.raises(CorrectionError, match=r"\.$") as refused:
         read_correction(document)
     assert told in str(refused.value)
 

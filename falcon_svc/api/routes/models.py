@@ -31,7 +31,15 @@ BODY = {
         },
     },
 }
-Least = Annotated[float, Query(ge=0, le=1, description="Of a npy body.", examples=[0.5])]
+Least = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=1,
+        description="Confidence below which `abstained` is true, for an npy body.",
+        examples=[0.5],
+    ),
+]
 
 
 @router.post(

@@ -47,19 +47,25 @@ RANGES = re.compile(r"bytes=(\d+-\d*|-\d+)( *, *(\d+-\d*|-\d+)){0,99}")
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 Kind = Annotated[
     Literal["medoid", "border", "suspect"],
-    Query(description="Typical, near the border, or strange.", examples=["border"]),
+    Query(description="Which samples: typical, near the border, or strange.", examples=["border"]),
 ]
-ClassId = Annotated[int, Path(description="0, 1, ...", examples=[3])]
-Most = Annotated[int, Query(ge=1, le=1000, description="Samples at most.", examples=[50])]
+ClassId = Annotated[int, Path(description="Number of the fine class, from 0.", examples=[3])]
+Most = Annotated[int, Query(ge=1, le=1000, description="Most samples to return.", examples=[50])]
 Form = Annotated[Literal["json", "graphml", "cytoscape"], Query(examples=["graphml"])]
 Accept = Annotated[str | Left, Header(include_in_schema=False)]
-Range = Annotated[str | Left, Header(description="A part of the file.", examples=["bytes=0-99"])]
+Range = Annotated[
+    str | Left, Header(description="The part of the file that is wanted.", examples=["bytes=0-99"])
+]
 
 
 def _file_of(media_type: str) -> Responses:
     """Document a download, which can be asked for in ranges."""
     answer = {"content": {media_type: PAGE if media_type == "text/html" else BYTES}}
-    return {200: answer, 206: {**answer, "description": "The range."}, **refused(416)}
+    return {
+        200: answer,
+        206: {**answer, "description": "The part of the file that was asked for."},
+        **refused(416),
+    }
 
 
 class Download(FileResponse):

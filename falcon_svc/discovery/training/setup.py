@@ -18,6 +18,7 @@ from falcon_svc.discovery.training.head_start import HeadStart
 from falcon_svc.discovery.training.samples import TrainSamples, update_digest
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Neighbors
+from solver import Constraints
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class TrainInputs:
         (F,) expected shares of the fine classes; None = equal.
     size_targets
         Per source (C,) wanted numbers of fine classes, or None for an even share.
+    wishes
+        Per source, the constraints that every solve of its relation keeps; empty = none.
     seed
         Of batches, views and sampled neighbors.
     encoder_rate
@@ -56,6 +59,7 @@ class TrainInputs:
     size_targets: tuple[IntArray | None, ...]
     seed: int
     encoder_rate: float = 1.0
+    wishes: tuple[Constraints, ...] = ()
 
 
 def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
@@ -63,9 +67,11 @@ def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     config, place = inputs.config, inputs.samples.device
     student = inputs.student.to(place).train()
     first = inputs.sources[0]
+    wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
     compatible = (None, *(compatible_pairs(first, other) for other in inputs.sources[1:]))
+    relations = (inputs.relations, inputs.size_targets, wishes, compatible)
     parts = zip(
-        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, compatible),
+        *(inputs.sources, inputs.neighbors, *relations),
         strict=True,
     )
     return TrainState(
@@ -123,4 +129,7 @@ def run_digest(inputs: TrainInputs) -> str:
         *inputs.size_targets,
     ):
         update_digest(digest, array)
+    for wishes in inputs.wishes:
+        for part in wishes.canonical():
+            digest.update(part)
     return digest.hexdigest()

@@ -147,6 +147,7 @@ def train_head(
         fine_prior=fine_prior,
         size_targets=size_targets or (None,) * len(sources),
         seed=seed,
+        wishes=start.wishes,
     )
     n_rows = min(len(features), config.batch_size)
     with threads_for(2 * n_rows * start.weight.size):

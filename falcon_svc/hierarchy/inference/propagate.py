@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.inputs import chunks, row_scores
+from falcon_svc.hierarchy.inputs import as_floats, chunks, row_scores
 from falcon_svc.hierarchy.specificity import Scores
 from falcon_svc.hierarchy.tree import Tree
 
@@ -30,7 +30,8 @@ def bottom_up(leaf_scores: ArrayLike, *, tree: Tree) -> Scores:
     Returns
     -------
     NDArray
-        (n, n_nodes) of the type of `leaf_scores`; no child scores above its parent.
+        (n, n_nodes) float32 where `leaf_scores` are at most that fine, else float64; no child
+        scores above its parent but by rounding.
 
     Examples
     --------
@@ -38,8 +39,7 @@ def bottom_up(leaf_scores: ArrayLike, *, tree: Tree) -> Scores:
     >>> bottom_up([[0.25, 0.5, 0.25]], tree=tree).tolist()
     [[1.0, 0.75, 0.25, 0.5, 0.25]]
     """
-    leaf = np.asarray(leaf_scores)
-    values = leaf if leaf.dtype.kind == "f" else leaf.astype(np.float64)
+    values = as_floats(leaf_scores)
     if values.ndim != 2 or values.shape[1] != tree.n_leaves:
         raise InputError(
             f"Expected scores of shape (n, {tree.n_leaves}), a column for every leaf, found "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.inputs import as_nodes, labels_and_predictions
+from falcon_svc.hierarchy.inputs import are_paths, as_nodes, labels_and_predictions
 from falcon_svc.hierarchy.tree import Tree
 
 Average = Literal["micro", "macro"]
@@ -94,8 +94,8 @@ def full_path_accuracy_score(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree
     tree
         The hierarchy; one parent per class where predictions are by level.
     """
-    predicted = np.asarray(y_pred)
-    if predicted.ndim != 2 or predicted.dtype.kind not in "iu":
+    predicted = None if are_paths(y_pred) else np.asarray(y_pred)
+    if predicted is None or predicted.ndim != 2:
         true, nodes = labels_and_predictions(y_true, y_pred, tree)
         return float((true == nodes).mean())
     tree.require_tree("A prediction per level")

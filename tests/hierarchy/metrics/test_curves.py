@@ -189,6 +189,24 @@ def test_pieces_of_rows_change_nothing(monkeypatch):
     assert all(np.allclose(a, b) for a, b in zip(whole, pieces, strict=True))
 
 
+class OnDemand:
+    """Scores that exist only while they are read."""
+
+    shape = (40_000, 8)
+    longest = 0
+
+    def __getitem__(self, rows):
+        self.longest = max(self.longest, rows.stop - rows.start)
+        return tied(BIRDS, np.random.default_rng(rows.start), rows.stop - rows.start)
+
+
+def test_scores_are_never_held_whole(monkeypatch):
+    monkeypatch.setattr(inputs, "CHUNK_VALUES", 1_000 * BIRDS.n_nodes)
+    scores, true = OnDemand(), np.random.default_rng(0).choice(BIRDS.leaves, 40_000)
+    assert 0 < average_precision_score(true, scores, tree=BIRDS) < 1
+    assert scores.longest == 1_000
+
+
 REFUSED = [
     ([3], np.full((1, 8), np.nan), "NaN at row 0 for node 0"),
     ([3], np.ones((1, 7)), r"shape \(n, 8\)"),
@@ -213,6 +231,19 @@ def test_labels_may_be_paths():
     paths = np.array([["bird", "jay"], ["fish", ""]])
     one = average_precision_score(paths, scores, tree=BIRDS)
     assert one == average_precision_score([3, 2], scores, tree=BIRDS)
+
+
+def test_labels_may_be_lists_of_paths_of_any_length():
+    paths = [("bird", "jay"), ("fish",)]
+    assert node_f1_score(paths, [3, 2], tree=BIRDS) == 1
+    assert node_f1_score(paths, [["bird", "jay"], ["fish", ""]], tree=BIRDS) == 1
+
+
+def test_half_precision_is_summed_in_full():
+    scores = coherent(BIRDS, np.random.default_rng(0), 20).astype(np.float16)
+    true = np.random.default_rng(1).choice(BIRDS.leaves, 20)
+    found = average_precision_score(true, scores, tree=BIRDS)
+    assert found == average_precision_score(true, scores.astype(np.float64), tree=BIRDS)
 
 
 def test_unknown_forms_and_several_parents_are_refused():

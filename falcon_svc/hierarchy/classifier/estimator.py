@@ -20,13 +20,13 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from torch import Tensor, nn
 
 from falcon_svc.errors import ConfigError
-from falcon_svc.hierarchy import classifier_file, classifier_record
-from falcon_svc.hierarchy.decide import DEPTH_RULES, decide, rule_of
-from falcon_svc.hierarchy.heads import make_head
-from falcon_svc.hierarchy.label_forms import Labels, read_labels, read_texts, written
+from falcon_svc.hierarchy.classifier import file, record
+from falcon_svc.hierarchy.classifier.card import model_card
+from falcon_svc.hierarchy.classifier.decide import DEPTH_RULES, decide, rule_of
+from falcon_svc.hierarchy.classifier.heads import make_head
+from falcon_svc.hierarchy.classifier.label_forms import Labels, read_labels, read_texts, written
+from falcon_svc.hierarchy.classifier.train import Training, train
 from falcon_svc.hierarchy.losses import HCCF, NodeLoss, make_loss
-from falcon_svc.hierarchy.model_card import model_card
-from falcon_svc.hierarchy.train import Training, train
 from falcon_svc.hierarchy.tree import Tree
 
 ROWS_AT_ONCE = 4096
@@ -41,8 +41,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     loss
         What is trained, one of `falcon_svc.hierarchy.losses.LOSSES`.
     inference
-        How a node is chosen, one of `falcon_svc.hierarchy.decide.RULES`; "bottom_up" is the most
-        probable leaf.
+        How a node is chosen, one of `falcon_svc.hierarchy.classifier.RULES`; "bottom_up" is the
+        most probable leaf.
     tree
         The tree; None = made of the paths that `fit` gets.
     hidden
@@ -52,7 +52,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     batch_size
         Samples per step; None = 1/40 of the data, from 16 to 256.
     learning_rate, weight_decay
-        Of AdamW.
+        Of AdamW; a weight_decay of None = D / 128, at most 1. Where predictions are too little
+        sure lower it, where a set is small or noisy raise it.
     loss_options, inference_options
         Keyword arguments of the loss and of the rule, such as ``{"dilution": 0.7}``.
     texts
@@ -87,7 +88,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     Examples
     --------
     >>> import numpy as np
-    >>> from falcon_svc.hierarchy.estimator import HierarchicalClassifier
+    >>> from falcon_svc.hierarchy.classifier import HierarchicalClassifier
     >>> X = np.array([[0.0, 0], [0, 1], [5, 0], [5, 1]] * 10)
     >>> paths = [("bird", "jay"), ("bird", "wren"), ("fish", "cod"), ("fish", "eel")] * 10
     >>> model = HierarchicalClassifier(random_state=0).fit(X, paths)
@@ -105,7 +106,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float = 0.03,
-        weight_decay: float = 1.0,
+        weight_decay: float | None = None,
         loss_options: Mapping[str, Any] | None = None,
         inference_options: Mapping[str, Any] | None = None,
         texts: Any = None,
@@ -220,7 +221,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             It cannot be written.
         """
         check_is_fitted(self)
-        classifier_file.write(Path(path), self._to_bytes())
+        file.write(Path(path), self._to_bytes())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -232,7 +233,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             It is missing, damaged or of another version.
         """
         model = cls()
-        model._from_bytes(classifier_file.read(Path(path)), where=str(path))
+        model._from_bytes(file.read(Path(path)), where=str(path))
         return model
 
     def _read(self, X: ArrayLike, y: Any) -> tuple[NDArray[np.float64], Labels]:
@@ -246,13 +247,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return vectors, read_labels(y, self.tree)
 
     def _training(self) -> Training:
-        counts = [1 if count is None else count for count in (self.epochs, self.batch_size)]
-        if min(counts) < 1 or min(self.hidden, self.weight_decay) < 0 or self.learning_rate <= 0:
-            raise ConfigError(
-                f"Expected epochs and batch_size of 1 or more or None, hidden and weight_decay of "
-                f"0 or more and a learning_rate above 0, found {self.epochs}, {self.batch_size}, "
-                f"{self.hidden}, {self.weight_decay} and {self.learning_rate}."
-            )
+        if self.hidden < 0:
+            raise ConfigError(f"Expected hidden units of 0 or more, found {self.hidden}.")
         return Training(self.epochs, self.batch_size, self.learning_rate, self.weight_decay)
 
     def _loss_options(self, labels: Labels) -> dict[str, Any]:
@@ -291,11 +287,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def _to_bytes(self) -> bytes:
         tensors = {"mean": self.mean_, **{f"head.{k}": v for k, v in self.weights_.items()}}
-        return classifier_file.to_bytes(classifier_record.record_of(self), tensors)
+        return file.to_bytes(record.record_of(self), tensors)
 
     def _from_bytes(self, content: bytes, *, where: str) -> None:
-        record, tensors = classifier_file.from_bytes(content, where=where)
-        classifier_record.restore(self, record, tensors, where=where)
+        found, tensors = file.from_bytes(content, where=where)
+        record.restore(self, found, tensors, where=where)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return settings and, where it is trained, the bytes that `save` would write."""

@@ -1,6 +1,6 @@
 """The training loop of hierarchical heads: minibatches, AdamW, a falling rate, one seed.
 
-Place: under `falcon_svc.hierarchy.estimator`; knows a head and a loss, neither files nor labels'
+Place: under `HierarchicalClassifier`; knows a head and a loss, neither files nor labels'
 names. The same seed, data and thread count give the same weights.
 
 Shapes: N samples, D inputs.
@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from falcon_svc.errors import DivergedError
+from falcon_svc.errors import ConfigError, DivergedError
 from falcon_svc.hierarchy.losses.base import NodeLoss
 from falcon_svc.progress import Progress, Silent
 
 STEPS_PER_EPOCH = 40
 LEAST_BATCH, MOST_BATCH = 16, 256
 LEAST_EPOCHS, LEAST_STEPS = 5, 200
+FULL_DECAY_INPUTS = 128
 BETAS = (0.9, 0.99)  # of AdamW: runs are short, so the second moments forget sooner than usual
 
 
@@ -37,7 +38,9 @@ class Training:
     learning_rate
         Of AdamW at first; it falls to 0 in a straight line.
     weight_decay
-        Of AdamW: shrinks the weights by this times the learning rate at every step.
+        Of AdamW: shrinks the weights by this times the learning rate at every step, which keeps
+        each of them below about 1 / weight_decay. None = D / 128, at most 1: with few features
+        the weights must be larger to be as sure.
 
     Notes
     -----
@@ -48,11 +51,27 @@ class Training:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float = 0.03
-    weight_decay: float = 1.0
+    weight_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ConfigError(f"Expected {name} of 1 or more or None, found {count}.")
+        if self.learning_rate <= 0 or (self.weight_decay or 0) < 0:
+            raise ConfigError(
+                f"Expected a learning_rate above 0 and a weight_decay of 0 or more or None, "
+                f"found {self.learning_rate} and {self.weight_decay}."
+            )
 
     def batch(self, n: int) -> int:
         """Return the samples per step for n samples."""
         return self.batch_size or min(MOST_BATCH, max(LEAST_BATCH, n // STEPS_PER_EPOCH))
+
+    def decay(self, n_inputs: int) -> float:
+        """Return the weight decay for vectors of this many numbers."""
+        usual = min(1.0, n_inputs / FULL_DECAY_INPUTS)
+        return usual if self.weight_decay is None else self.weight_decay
 
     def passes(self, n: int) -> int:
         """Return the epochs for n samples."""
@@ -96,7 +115,7 @@ def train(
     told = progress or Silent()
     size, epochs = training.batch(len(inputs)), training.passes(len(inputs))
     told.stage("train", epochs)
-    groups = _groups(head, training.weight_decay)
+    groups = _groups(head, training.decay(inputs.shape[1]))
     optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=BETAS, fused=True)
     steps = epochs * math.ceil(len(inputs) / size)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)

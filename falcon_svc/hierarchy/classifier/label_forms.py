@@ -1,7 +1,7 @@
 """The forms in which labels come to a classifier, and in which its predictions go back.
 
-Place: between `falcon_svc.hierarchy.estimator` and node numbers. A table of paths is HiClass's
-form: (n, levels) names, top level first, "" behind the end of shorter paths.
+Place: between `HierarchicalClassifier` and node numbers. A table of paths is HiClass's form:
+(n, levels) names, top level first, "" behind the end of shorter paths.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Everything of a trained classifier that is not a tensor, as JSON, and back.
 
-Place: between `HierarchicalClassifier` and `falcon_svc.hierarchy.classifier_file`.
+Place: between `HierarchicalClassifier` and `falcon_svc.hierarchy.classifier.file`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from falcon_svc.errors import FalconError, StorageError
-from falcon_svc.hierarchy.heads import make_head
-from falcon_svc.hierarchy.label_forms import FORMS, columns
+from falcon_svc.hierarchy.classifier.heads import make_head
+from falcon_svc.hierarchy.classifier.label_forms import FORMS, columns
 from falcon_svc.hierarchy.losses import make_loss
 from falcon_svc.hierarchy.tree import Tree
 
 if TYPE_CHECKING:
-    from falcon_svc.hierarchy.estimator import HierarchicalClassifier
+    from falcon_svc.hierarchy.classifier.estimator import HierarchicalClassifier
 
 SETTINGS = (
     *("loss", "inference", "hidden", "epochs", "batch_size", "learning_rate", "weight_decay"),

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.hierarchy.label_forms import Labels
+from falcon_svc.hierarchy.classifier.label_forms import Labels
 
 if TYPE_CHECKING:
-    from falcon_svc.hierarchy.estimator import HierarchicalClassifier
+    from falcon_svc.hierarchy.classifier.estimator import HierarchicalClassifier
 
 PACKAGES = ("falcon-svc", "torch", "numpy", "scikit-learn")
 
@@ -64,7 +64,7 @@ def model_card(
             "hidden": model.hidden,
             "epochs": len(model.loss_curve_),
             "learning_rate": model.learning_rate,
-            "weight_decay": model.weight_decay,
+            "weight_decay": model._training().decay(vectors.shape[1]),
         },
         "versions": {package: version(package) for package in PACKAGES},
         "metrics": {"training_loss": model.loss_curve_[-1]},

@@ -1,8 +1,8 @@
 """Heads that score the nodes of a tree: linear, prototypes (HCAL) and class texts (HCCF).
 
-Place: between features and a `NodeLoss`; made by `make_head`, trained by
-`falcon_svc.hierarchy.train`. Their state is plain tensors (safetensors holds it). Scores are
-computed as (O, B) and handed on as the transpose, the layout in which losses are fastest.
+Place: between features and a `NodeLoss`; made by `make_head`, trained by `train`. Their state is
+plain tensors (safetensors holds it). Scores are computed as (O, B) and handed on as the
+transpose, the layout in which losses are fastest.
 
 Shapes: B batch, D inputs, H hidden units, N nodes, O outputs, E dimensions of an embedding.
 """

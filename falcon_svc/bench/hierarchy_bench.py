@@ -1,0 +1,274 @@
+"""Hierarchy benchmark: losses x inference x metrics, beside HiClass.
+
+`falcon bench hierarchy SET ... [--seeds 0,1,2,3,4] [--losses ...] [--json FILE]`. Every set is
+split 80/20 by class and seed; all methods get the same vectors. An inference turns the head's
+node probabilities into others, and the metrics are taken of those:
+
+- ``own``: as the loss defines them;
+- ``bottom_up``: of the leaves alone, normalised and summed up;
+- ``ensemble``: leaf times parent (Jain);
+- ``diffusion``: over the tree, its strength chosen on an eighth of the training rows, by a head
+  that was trained on the others;
+- ``learned_diffusion``: a map learned from the same rows.
+
+The last three are for heads that are trained at every level, and for two others beside them.
+HCCF gets the mean training vector of each class in place of a text embedding. Seconds are of the
+process on all its threads (CPU time), so that they hold on a busy machine too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from falcon_svc.bench.bench_set import BenchSet
+from falcon_svc.bench.command import parser, progress_of
+from falcon_svc.bench.hierarchy_peers import PEERS
+from falcon_svc.bench.set_name import SHIPPED, parse_all
+from falcon_svc.bench.table import Figure, markdown, write_json
+from falcon_svc.errors import ConfigError
+from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+from falcon_svc.hierarchy.evaluation import evaluate_predictions, evaluate_scores
+from falcon_svc.hierarchy.inference import (
+    Diffusion,
+    LearnedDiffusion,
+    bottom_up,
+    choose_alpha,
+    hierarchical_ensemble,
+)
+from falcon_svc.hierarchy.losses import LOSSES
+from falcon_svc.hierarchy.tree import Tree
+from falcon_svc.pipeline.record import versions
+from falcon_svc.progress import Progress, Silent
+from falcon_svc.types import FloatArray, IntArray
+
+Floats = NDArray[np.floating[Any]]
+EVERY_LEVEL = ("level_softmax", "hcal", "hccf")
+INDEPENDENT = (*EVERY_LEVEL, "deep_rtc", "multilabel_focal", "conditional_sigmoid")
+"""Losses whose own node probabilities are not the sums over leaves."""
+DIFFUSED = (*EVERY_LEVEL, "flat_softmax", "hace")
+COLUMNS = {
+    "AP": "average_precision_information",
+    "AC": "average_correct_information",
+    "R@90C": "recall_at_90_correct_information",
+    "R@95C": "recall_at_95_correct_information",
+    "Majority F1": "majority_f1",
+    "Leaf F1": "leaf_f1",
+    "Leaf top-1": "leaf_top1",
+    "hF": "hierarchical_f",
+    "HVR": "level_violation",
+}
+TEST_SHARE, HELD_OUT_SHARE = 0.2, 0.125
+Key = tuple[str, str]
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One set, split once.
+
+    Parameters
+    ----------
+    tree
+        Two levels: coarse classes, and the fine classes below them.
+    train, test
+        (n, D) vectors.
+    train_nodes, test_nodes
+        (n,) leaves.
+    seed
+        Of the split and of everything that is trained on it.
+    """
+
+    tree: Tree
+    train: FloatArray
+    train_nodes: IntArray
+    test: FloatArray
+    test_nodes: IntArray
+    seed: int
+
+    @classmethod
+    def of(cls, data: BenchSet, seed: int) -> Split:
+        """Split the rows that have both labels, each fine class by itself."""
+        rows, source = data.judged, data.dataset.coarse
+        coarse = [source.names[k] for k in source.labels[rows].tolist()]
+        fine = [f"fine {label}" for label in data.truth[rows].tolist()]
+        paths = list(zip(coarse, fine, strict=True))
+        tree = Tree.from_paths(sorted(set(paths)))
+        nodes = tree.encode(paths)
+        train, test = train_test_split(
+            np.arange(len(rows)), test_size=TEST_SHARE, stratify=nodes, random_state=seed
+        )
+        x = data.features[rows]
+        return cls(tree, x[train], nodes[train], x[test], nodes[test], seed)
+
+    def held_out(self) -> Split:
+        """Return the training rows, split again: an eighth of them becomes the test."""
+        train, held = train_test_split(
+            np.arange(len(self.train)),
+            test_size=HELD_OUT_SHARE,
+            stratify=self.train_nodes,
+            random_state=self.seed,
+        )
+        x, nodes = self.train, self.train_nodes
+        return Split(self.tree, x[train], nodes[train], x[held], nodes[held], self.seed)
+
+
+def run(
+    sets: Sequence[str],
+    *,
+    seeds: Sequence[int],
+    losses: Sequence[str] | None = None,
+    peers: bool = True,
+    progress: Progress | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Return the tables, and the same as a document.
+
+    Parameters
+    ----------
+    sets
+        Names of `falcon_svc.bench.set_name`.
+    seeds
+        One split and training each.
+    losses
+        Some of `LOSSES`; None = all.
+    peers
+        Also measure HiClass and logistic regression.
+    progress
+        Told of every set and seed.
+    """
+    wanted = list(LOSSES) if losses is None else list(losses)
+    unknown = [name for name in wanted if name not in LOSSES]
+    if unknown:
+        raise ConfigError(f"Expected losses among {', '.join(LOSSES)}, found {unknown[0]!r}.")
+    told, tables, documents = progress or Silent(), [], []
+    _warm_up()
+    for name in parse_all(sets):
+        data = name.load()
+        found: dict[Key, list[Figures]] = defaultdict(list)
+        for seed in seeds:
+            told.stage(f"{data.name}, seed {seed}", 1)
+            for key, figures in _measured(Split.of(data, seed), wanted, peers=peers):
+                found[key].append(figures)
+        tables.append(f"### {data.name}\n\n{_table(found)}")
+        documents.append({**data.document(), "rows": _rows(found)})
+    document = {"versions": versions(), "seeds": list(seeds), "sets": documents}
+    return "\n\n".join(tables), document
+
+
+def _warm_up() -> None:
+    """Train once on next to nothing: the first training of a process loads what all need."""
+    HierarchicalClassifier(epochs=1, random_state=0).fit(np.eye(4), list("aabb"))
+
+
+def _measured(split: Split, losses: Sequence[str], *, peers: bool) -> Iterator[tuple[Key, Figures]]:
+    for name in losses:
+        yield from _of_loss(split, name)
+    for name, peer in PEERS.items() if peers else ():
+        answer = peer(split.train, split.train_nodes, split.test, split.tree)
+        figures = _plain(evaluate_scores(split.test_nodes, answer.scores, tree=split.tree))
+        decided = evaluate_predictions(split.test_nodes, answer.nodes, tree=split.tree)
+        own = _plain(decided) | {"leaf_top1": decided["full_path_accuracy"] or 0.0}
+        yield (name, "own"), figures | own | {"seconds": answer.seconds}
+
+
+def _of_loss(split: Split, loss: str) -> Iterator[tuple[Key, Figures]]:
+    model, seconds = _trained(split, loss)
+    scores = model.node_proba(split.test)
+    for rule, applied in _inferred(split, loss, scores):
+        figures = _plain(evaluate_scores(split.test_nodes, applied, tree=split.tree))
+        yield (loss, rule), figures | {"seconds": seconds}
+
+
+def _trained(split: Split, loss: str) -> tuple[HierarchicalClassifier, float]:
+    texts = _class_means(split) if loss == "hccf" else None
+    model = HierarchicalClassifier(loss, tree=split.tree, texts=texts, random_state=split.seed)
+    paths = split.tree.decode(split.train_nodes)
+    began = time.process_time()
+    model.fit(split.train, paths)
+    return model, time.process_time() - began
+
+
+def _class_means(split: Split) -> Floats:
+    """(n_nodes, D) mean training vector of each class, 1 everywhere for the root."""
+    below = split.tree.ancestors[split.train_nodes].T.astype(np.float64)  # (n_nodes, n)
+    means = below @ split.train / below.sum(axis=1, keepdims=True)
+    centred: Floats = means - means[1:].mean(axis=0)
+    centred[0] = 1.0
+    return centred
+
+
+def _inferred(split: Split, loss: str, scores: Floats) -> Iterator[tuple[str, Floats]]:
+    """Yield each inference with the probabilities that it makes."""
+    tree = split.tree
+    if loss in INDEPENDENT:
+        yield "own", scores
+    leaves = scores[:, tree.leaves]
+    yield "bottom_up", bottom_up(leaves / leaves.sum(axis=1, keepdims=True), tree=tree)
+    if loss in DIFFUSED:
+        yield "ensemble", hierarchical_ensemble(scores, tree=tree)
+        held = split.held_out()
+        held_scores = _trained(held, loss)[0].node_proba(held.test)
+        alpha = choose_alpha(held.test_nodes, held_scores, tree=tree)
+        yield "diffusion", Diffusion(tree, alpha).apply(scores)
+        learned = LearnedDiffusion.fit(
+            held.test_nodes, held_scores, tree=tree, alpha=alpha or 0.1, seed=split.seed
+        )
+        yield "learned_diffusion", learned.apply(scores)
+
+
+def _plain(figures: dict[str, float | None]) -> Figures:
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _table(found: dict[Key, list[Figures]]) -> str:
+    rows = []
+    for (method, rule), runs in found.items():
+        cells = [_figure(runs, name).percent() for name in COLUMNS.values()]
+        rows.append((method, rule, *cells, f"{_figure(runs, 'seconds').mean:.2f}"))
+    return markdown(("loss", "inference", *COLUMNS, "training CPU s"), rows)
+
+
+def _rows(found: dict[Key, list[Figures]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "method": method,
+            "inference": rule,
+            "figures": {name: _figure(runs, name).document() for name in runs[0]},
+        }
+        for (method, rule), runs in found.items()
+    ]
+
+
+def _figure(runs: Sequence[Figures], name: str) -> Figure:
+    return Figure(tuple(run[name] for run in runs))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the tables; see this module's docstring for the arguments."""
+    flags = parser("hierarchy", "Hierarchical classifiers: losses x inference, beside HiClass.")
+    flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
+    flags.add_argument("--seeds", default="0,1,2,3,4", help="one split and training per seed")
+    flags.add_argument("--losses", help=f"some of {','.join(LOSSES)}")
+    flags.add_argument("--no-peers", action="store_true", help="without HiClass")
+    given = flags.parse_args(argv)
+    table, document = run(
+        given.sets or [SHIPPED],
+        seeds=[int(seed) for seed in given.seeds.split(",")],
+        losses=given.losses.split(",") if given.losses else None,
+        peers=not given.no_peers,
+        progress=progress_of(given),
+    )
+    write_json(given.json, document)
+    print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

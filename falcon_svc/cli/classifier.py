@@ -1,0 +1,220 @@
+"""`falcon train-classifier` and `falcon classify`: a hierarchical classifier on vectors."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from falcon_svc.cli import options
+from falcon_svc.cli.path_labels import Labels, Result, read_paths, vectors_of
+from falcon_svc.cli.table_file import TableFile, check_name, write_table
+from falcon_svc.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+    from falcon_svc.types import CoarseDataset, FloatArray, IntArray
+
+
+class Loss(StrEnum):
+    """Losses; docs/hierarchical-classifiers.md says what each does."""
+
+    flat_softmax = "flat_softmax"
+    hce = "hce"
+    hace = "hace"
+    conditional_softmax = "conditional_softmax"
+    conditional_sigmoid = "conditional_sigmoid"
+    ps_softmax = "ps_softmax"
+    deep_rtc = "deep_rtc"
+    soft_max_margin = "soft_max_margin"
+    soft_max_descendant = "soft_max_descendant"
+    multilabel_focal = "multilabel_focal"
+    level_softmax = "level_softmax"
+    hcal = "hcal"
+    hccf = "hccf"
+
+
+class Inference(StrEnum):
+    """How a node is chosen."""
+
+    bottom_up = "bottom_up"
+    top_down = "top_down"
+    ensemble = "ensemble"
+    diffusion = "diffusion"
+    majority = "majority"
+    plurality = "plurality"
+    threshold = "threshold"
+
+
+ModelFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="The classifier.")]
+LossFlag = Annotated[Loss, typer.Option("--loss", help="What is trained.")]
+Hidden = Annotated[int, typer.Option("--hidden", metavar="N", help="Hidden units; 0 = linear.")]
+Texts = Annotated[
+    Path | None,
+    typer.Option("--texts", metavar="FILE.npz", help="For hccf: arrays names and embeddings."),
+]
+TestShare = Annotated[
+    float,
+    typer.Option(
+        "--test-share",
+        metavar="P",
+        help="Part that a first training leaves out to measure on; 0 = measure nothing.",
+    ),
+]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="File that falcon train-classifier wrote.")
+]
+InferenceFlag = Annotated[
+    Inference | None, typer.Option("--inference", help="How a class is chosen.")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", metavar="P", help="With --inference threshold: least probability."),
+]
+
+
+def train_classifier(
+    source: options.Input,
+    out: ModelFile,
+    labels: Labels = None,
+    result: Result = None,
+    loss: LossFlag = Loss.hace,
+    hidden: Hidden = 0,
+    texts: Texts = None,
+    test_share: TestShare = 0.2,
+    seed: options.Seed = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train a classifier of paths on the vectors of INPUT; measured first on a held-out part."""
+    from falcon_svc.data import load_dataset
+    from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+
+    if not 0 <= test_share < 1:
+        raise ConfigError(f"Expected --test-share in [0, 1), found {test_share}; try 0.2.")
+    dataset = load_dataset(source)
+    vectors = vectors_of(dataset, source)
+    paths = read_paths(dataset, source, labels, result)
+    model = HierarchicalClassifier(loss.value, hidden=hidden, texts=texts, random_state=seed or 0)
+    figures = _measured(model, vectors, paths, test_share) if test_share else {}
+    model.fit(vectors, paths)
+    model.card_["metrics"] |= figures
+    model.card_["data_set"] = _identity(dataset, source)
+    model.save(out)
+    print(json.dumps(model.card_, indent=2) if as_json else _told(model, out))
+
+
+def classify(
+    model: Model,
+    source: options.Input,
+    out: TableFile,
+    inference: InferenceFlag = None,
+    threshold: Threshold = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the class of every sample of INPUT, as deep as the inference is sure."""
+    check_name(out)
+    from falcon_svc.data import load_dataset
+    from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+    from falcon_svc.hierarchy.classifier.decide import decide
+
+    if (threshold is not None) != (inference is Inference.threshold):
+        raise ConfigError("Expected --threshold together with --inference threshold; give both.")
+    classifier = HierarchicalClassifier.load(model)
+    dataset = load_dataset(source)
+    vectors = _checked(classifier, vectors_of(dataset, source), dataset)
+    probabilities = classifier.node_proba(vectors)
+    rule = classifier.inference if inference is None else inference.value
+    chosen = {} if threshold is None else {"threshold": threshold}
+    nodes = decide(rule, probabilities, classifier.tree_, chosen)
+    write_table(_table(classifier, dataset.ids, nodes, probabilities), out)
+    if not quiet:
+        print(f"{len(dataset):,} samples classified: {out}")
+
+
+def _measured(
+    model: HierarchicalClassifier, vectors: FloatArray, paths: list[Any], share: float
+) -> dict[str, Any]:
+    """Train on a part of the rows and return the figures on the others."""
+    import numpy as np
+    from sklearn.base import clone
+
+    from falcon_svc.hierarchy import Tree
+    from falcon_svc.hierarchy.evaluation import evaluate_scores
+
+    tree = Tree.from_paths(paths)
+    order = np.random.default_rng(model.random_state).permutation(len(paths))
+    test, train = np.split(order, [max(1, round(share * len(paths)))])
+    part = clone(model).set_params(tree=tree)
+    part.fit(vectors[train], [paths[i] for i in train])
+    nodes = tree.encode([paths[i] for i in test])
+    figures = evaluate_scores(nodes, part.node_proba(vectors[test]), tree=tree)
+    return {"held_out_rows": len(test), "held_out": figures}
+
+
+def _identity(dataset: CoarseDataset, source: Path) -> dict[str, Any]:
+    features = dataset.reading.features
+    return {
+        "name": source.name,
+        "sha256": dataset.digest,
+        "features": None if features is None else list(features),
+        "rows_left_out": len(dataset.skipped),
+    }
+
+
+def _told(model: HierarchicalClassifier, out: Path) -> str:
+    rows, tree = model.card_["trained_on"], model.tree_
+    lines = [f"{rows['rows']:,} rows, {tree.n_leaves} leaves in {tree.height} levels: {out}"]
+    if rows["rows_without_label"]:
+        lines.append(f"{rows['rows_without_label']:,} rows have no label and train nothing.")
+    held = model.card_["metrics"].get("held_out", {})
+    for name in ("leaf_top1", "hierarchical_f", "average_precision_information"):
+        if held.get(name) is not None:
+            lines.append(f"{name}  {held[name]:.4f}  (held out)")
+    return "\n".join(lines)
+
+
+def _checked(
+    model: HierarchicalClassifier, vectors: FloatArray, dataset: CoarseDataset
+) -> FloatArray:
+    """Refuse vectors of other columns than those that trained the classifier."""
+    known = model.card_.get("data_set", {}).get("features")
+    found = dataset.reading.features
+    if vectors.shape[1] != model.n_features_in_:
+        raise InputError(
+            f"Expected vectors of {model.n_features_in_} numbers, as the classifier was trained "
+            f"on, found {vectors.shape[1]}; take the same features."
+        )
+    if known is not None and found is not None and list(found) != known:
+        raise InputError(
+            f"Expected the columns {', '.join(known[:5])}, .. in this order, as the classifier "
+            f"was trained on, found {', '.join(found[:5])}, ..; name and sort them alike."
+        )
+    return vectors
+
+
+def _table(
+    model: HierarchicalClassifier, ids: tuple[str, ...], nodes: IntArray, probabilities: Any
+) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    tree = model.tree_
+    levels = tree.decode(nodes)
+    columns = {f"level_{j}": pa.array(levels[:, j - 1], pa.string()) for j in _levels(levels)}
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            **columns,
+            "depth": pa.array(tree.depths[nodes]),
+            "probability": pa.array(probabilities[np.arange(len(nodes)), nodes]),
+        }
+    )
+
+
+def _levels(levels: Any) -> range:
+    return range(1, levels.shape[1] + 1)

@@ -1,0 +1,38 @@
+"""The page on hierarchies and the examples of docstrings say what the program says."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from importlib import import_module
+
+import pytest
+
+from tests.architecture.sources import ROOT, within
+
+PAGE = (ROOT / "docs" / "hierarchies.md").read_text("utf-8")
+
+
+def run(text, where, names):
+    test = doctest.DocTestParser().get_doctest(text, dict(names), where, where, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(test, out=pytest.fail)
+
+
+def test_the_examples_of_the_page():
+    run(PAGE, "docs/hierarchies.md", {})
+
+
+@pytest.mark.parametrize("module", within("falcon_svc.hierarchy"), ids=lambda m: m.name)
+def test_the_examples_of_docstrings(module):
+    loaded = import_module(module.name)
+    for test in doctest.DocTestFinder().find(loaded, module.name):
+        doctest.DocTestRunner().run(test, out=pytest.fail)
+
+
+@pytest.mark.parametrize("wing", ["metrics", "inference"])
+def test_every_name_of_the_doors_is_on_the_page_or_a_type(wing):
+    door = import_module(f"falcon_svc.hierarchy.{wing}")
+    named = set(re.findall(r"`(\w+)`", PAGE))
+    types = {"Form", "HierarchicalScores", "OperatingCurve", "Reliability", "RiskCoverage"}
+    assert set(door.__all__) - types - {"ABSTAINED", "set_coverage_score"} <= named
