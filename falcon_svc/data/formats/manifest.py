@@ -143,7 +143,11 @@ class ManifestSource:
     def columns(self) -> tuple[str, ...]:
         """Return the columns' names; those of boxes say where, not what."""
         boxes = self._boxes.names if self._boxes else ()
-        return tuple(name for name in (*self._table.columns(), *([self._crop_id] if self._crop_id else [])) if name not in boxes)
+        return tuple(
+            name
+            for name in (*self._table.columns(), *([self._crop_id] if self._crop_id else []))
+            if name not in boxes
+        )
 
     def column(self, name: str) -> Column:
         """Return one column of the table, or the ids of crops."""
