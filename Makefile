@@ -1,4 +1,4 @@
-# make demo | demo-images | serve | test | lint | types | check | clients | clean
+# make demo | demo-images | demo-text | serve | test | lint | types | check | clients | clean
 #
 # Everything runs in a virtual environment, VENV (default .venv), which is made with the first
 # Python >= 3.11 that is found and filled from PyPI; it is filled again when pyproject.toml changes.
@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo demo-images serve test lint types check clients clean
+.PHONY: help demo demo-images demo-text serve test lint types check clients clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -28,11 +28,14 @@ demo: $(VENV)/.installed
 demo-images: $(VENV)/.installed
 	$(BIN)/falcon demo --images --out $(DEMO_OUT)-images
 
+demo-text: $(VENV)/.installed-text
+	$(BIN)/falcon demo --text --out $(DEMO_OUT)-text
+
 serve: $(VENV)/.installed
 	$(BIN)/falcon serve
 
 test: $(VENV)/.installed-dev
-	$(TEST_ENV) $(BIN)/python -m pytest
+	$(TEST_ENV) $(BIN)/python -m pytest -n logical --dist loadgroup
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -62,6 +65,10 @@ endef
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(install_torch)
 	$(PIP) --editable '.[cpu]'
+	@touch $@
+
+$(VENV)/.installed-text: $(VENV)/.installed
+	$(PIP) --editable '.[cpu,text]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python

@@ -2,8 +2,9 @@
 
 Each section is documented where it is used: reading (`data.config`), the feature step
 (`encoder.config`), numbers of classes (`discovery.counts.config`), belief in labels
-(`discovery.labels.config`), head training (`discovery.training.config`), joint training
-(`joint.config`). Functions receive their section or plain numbers, never the whole.
+(`discovery.labels.config`), head training (`discovery.training.config`), constraints
+(`discovery.training.relation_config`), joint training (`joint.config`). Functions receive their
+section or plain numbers, never the whole.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.labels.config import LabelConfig
 from falcon_svc.discovery.training.config import TrainConfig
-from falcon_svc.encoder.config import EncoderConfig
+from falcon_svc.discovery.training.relation_config import RelationConfig
+from falcon_svc.encoder.config import TEXT, EncoderConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.wrong_fields import wrong_fields
@@ -34,11 +36,19 @@ class DiscoveryConfig(BaseModel):
     counts: CountConfig = Field(default_factory=CountConfig)
     labels: LabelConfig = Field(default_factory=LabelConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
+    relation: RelationConfig = Field(default_factory=RelationConfig)
     joint: JointConfig = Field(default_factory=JointConfig)
-    seed: StrictInt = Field(0, ge=0, lt=2**31, description="Of everything random.")
+    seed: StrictInt = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the head is trained; auto = cuda where there is one."
     )
+
+    @property
+    def reading(self) -> DataConfig:
+        """How the data set is read: an encoder for texts makes its texts the samples."""
+        if self.encoder.name.partition(":")[0] != TEXT:
+            return self.data
+        return self.data.model_copy(update={"samples": "texts"})
 
 
 def read_config(path: Path) -> dict[str, Any]:

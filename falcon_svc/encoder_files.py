@@ -1,19 +1,20 @@
 """The network files that jobs of the service may name: those in one folder of the operator's.
 
-A client writes `onnx:NAME` or `moco:continue=NAME`; NAME is looked up among the folder's entries
-and never becomes part of a path by itself.
+A client writes `onnx:NAME`, `moco:continue=NAME` or `text:NAME`; NAME is looked up among the
+folder's entries and never becomes part of a path by itself.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from falcon_svc.errors import ConfigError
 from falcon_svc.settings import Settings
 
-PATTERNS = {"onnx:": "*.onnx", "moco:continue=": "*.safetensors"}
+PATTERNS = {"onnx:": "*.onnx", "moco:continue=": "*.safetensors", "text:": "*/tokenizer.json"}
 """What stands before a file's name, and which files may follow it."""
-PLAIN = ("none", "pixels", "moco")
+PLAIN = ("none", "pixels", "moco", "text")
 """Encoders without a file."""
 
 
@@ -25,8 +26,13 @@ def available(settings: Settings) -> dict[str, str]:
     return {
         f"{before}{path.name}": f"{before}{path}"
         for before, pattern in PATTERNS.items()
-        for path in sorted(folder.glob(pattern))
+        for path in map(_model, sorted(folder.glob(pattern)))
     }
+
+
+def _model(path: Path) -> Path:
+    """Return the file, or the folder of a sentence model."""
+    return path.parent if path.name == "tokenizer.json" else path
 
 
 def resolve(config: dict[str, Any], settings: Settings) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.record import Discovery
 from falcon_svc.types import FloatArray, IntArray
 
+MISSING = ("", "-1", "nan")
+"""How a missing label reads as text."""
+
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
 
@@ -207,7 +210,13 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if values.dtype.kind not in "OUSbiuf":
             raise InputError(f"Expected coarse labels, found values of type {values.dtype}.")
         names = as_strings(values, what="coarse", where="predict")
-        return [None if name in ("", "-1", "nan") else name for name in names]
+        known = {*self._predictor().sources[0][1], *MISSING}
+        if strange := [name for name in names if name not in known]:
+            raise InputError(
+                f"Expected coarse classes of the discovery, found {strange[0][:60]!r}; leave "
+                "unknown ones None."
+            )
+        return [None if name in MISSING else name for name in names]
 
 
 def _by_name(labels: NDArray[Any]) -> dict[str, Any]:

@@ -7,14 +7,16 @@ become the configuration, the pipeline writes a result directory, `Result` reads
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from falcon_svc.data import load_dataset
+from falcon_svc.data import DataConfig, load_dataset, load_new_samples
 from falcon_svc.data.memory import GIVEN
+from falcon_svc.data.new_labels import labels_by_source
 from falcon_svc.errors import ConfigError
 from falcon_svc.keywords import AUTO, config_of
 from falcon_svc.result.result import Result
@@ -62,9 +64,9 @@ def discover(
         Told of stages and epochs; None = nobody.
     **settings
         ``sizes``, ``least_samples``, ``coarse_noise``, ``several_parents``, ``scale``,
-        ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``, ``text_column``,
-        ``vector_column``, ``feature_columns``, ``ignore_columns``, ``label_sources``,
-        ``obsm_key``: docs/configuration.md says what each one means.
+        ``constraints``, ``encoder``, ``head``, ``epochs``, ``seed``, ``device``, ``id_column``,
+        ``text_column``, ``vector_column``, ``feature_columns``, ``ignore_columns``,
+        ``label_sources``, ``obsm_key``: docs/configuration.md says what each one means.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def discover(
 
     keywords = {"n_fine": n_fine, "n_fine_per_coarse": n_fine_per_coarse, **settings}
     config, labels = _with_coarse(config_of(config, keywords), coarse)
-    dataset = load_dataset(data, config.data, labels=labels)
+    dataset = load_dataset(data, config.reading, labels=labels)
     if out is not None:
         discover_to(Path(out), dataset, config, resume=resume, progress=progress)
         return Result(Path(out))
@@ -118,39 +120,45 @@ def predict(
     result
         A `Result`, or its directory.
     data, coarse
-        As in `discover`; vectors in the form that the discovery was given. Without labels, `data`
-        must be an array.
+        As in `discover`: columns, embedding and counts are taken as the discovery read them. One
+        sample is enough; labels need not be there, and those that the model does not know are
+        marked.
     config
-        How the data are read.
+        How the data are read; None = as the discovery's were.
 
     Returns
     -------
     Predictions
-        (N,) fine class, confidence, margin, runner-up and coarse class.
+        (N,) fine class, confidence, margin, runner-up, coarse class and distance; `notes` says
+        what to know before trusting them.
 
     Raises
     ------
     InputError
-        Other features than the model's, or labels that it does not know.
+        A feature is missing, or other dimensions than the model's.
     """
     found = result if isinstance(result, Result) else Result(Path(result))
-    if coarse is None and not isinstance(data, str | Path) and hasattr(data, "dtype"):
-        return found.predict(data)
-    config, labels = _with_coarse(config_of(config, {}), coarse)
     model = found.predictor
-    dataset = load_dataset(data, config.data, labels=labels, like=_columns(model.features))
+    settings = found.discovery.config.get("data", {})
+    remembered = config.data if config else DataConfig.model_validate(settings)
+    given, labels = _given(coarse)
+    dataset = load_new_samples(data, remembered, model.reading, given, labels=labels)
     if dataset.vectors is None:
         raise ConfigError(
-            "Expected vectors, found images; falcon predict applies the result's encoder to them."
+            f"Expected vectors, found {dataset.kind}; falcon predict applies the result's encoder "
+            "to them."
         )
-    names = {s.name: [None if k < 0 else s.names[k] for k in s.labels] for s in dataset.sources}
-    return model.predict(dataset.vectors, names)
+    predicted = model.predict(dataset.vectors, labels_by_source(dataset))
+    return replace(predicted, notes=(*dataset.reading.notes, *predicted.notes))
 
 
-def _columns(features: tuple[str, ...] | None) -> Any:
-    from falcon_svc.types import Reading
-
-    return Reading(features=features)
+def _given(
+    coarse: str | ArrayLike | Mapping[str, ArrayLike] | None,
+) -> tuple[dict[str, Any], dict[str, ArrayLike]]:
+    """Return what the user says of new samples' labels, and the labels that lie beside them."""
+    if isinstance(coarse, str):
+        return {"coarse_column": coarse}, {}
+    return {}, _beside(coarse)
 
 
 def _with_coarse(
@@ -161,12 +169,19 @@ def _with_coarse(
         return config, {}
     if isinstance(coarse, str):
         return _reading(config, coarse_column=coarse), {}
-    if not isinstance(coarse, Mapping):
-        return _reading(config, coarse_column=GIVEN), {GIVEN: coarse}
-    first, *others = coarse
-    columns = {GIVEN: coarse[first], **{f"{GIVEN}_{name}": coarse[name] for name in others}}
+    others = [*coarse][1:] if isinstance(coarse, Mapping) else []
     sources = {name: f"{GIVEN}_{name}" for name in others}
-    return _reading(config, coarse_column=GIVEN, label_sources=sources), columns
+    return _reading(config, coarse_column=GIVEN, label_sources=sources), _beside(coarse)
+
+
+def _beside(coarse: ArrayLike | Mapping[str, ArrayLike] | None) -> dict[str, ArrayLike]:
+    """Return the label columns that lie beside the data, by the names that they get."""
+    if coarse is None:
+        return {}
+    if not isinstance(coarse, Mapping):
+        return {GIVEN: coarse}
+    first, *others = coarse
+    return {GIVEN: coarse[first], **{f"{GIVEN}_{name}": coarse[name] for name in others}}
 
 
 def _reading(config: DiscoveryConfig, **changes: Any) -> DiscoveryConfig:

@@ -28,6 +28,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "ignore_columns": ("data", "ignore_columns"),
     "label_sources": ("data", "label_sources"),
     "obsm_key": ("data", "obsm_key"),
+    "constraints": ("relation", "constraints"),
     "encoder": ("encoder", "name"),
     "head": ("train", "head"),
     "epochs": ("train", "epochs"),

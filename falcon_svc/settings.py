@@ -40,13 +40,17 @@ class Settings(BaseSettings):
     artifacts_url: str | None = Field(
         None, description="fsspec URL of uploads and results; None = folder in the data directory."
     )
-    host: str = Field("127.0.0.1", description="Where to listen; beyond loopback only with keys.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; beyond loopback only with keys."
+    )
     port: int = Field(8000, ge=0, le=65_535)
     keys_required: bool = Field(
         False, description="Whether every request needs an API key; loopback may do without."
     )
 
-    engine: Literal["local", "ray"] = Field("local", description="Where attempts run.")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="Where jobs run: on this machine, or on a Ray cluster."
+    )
     slots: int = Field(1, ge=1, le=1_000, description="Jobs that run at once.")
     gpus: int | None = Field(
         None, ge=0, description="GPUs of this machine for jobs, one each; None = those it has."
@@ -74,18 +78,24 @@ class Settings(BaseSettings):
         description="Most data memory of a job, beyond what it loads; None = no limit.",
     )
     check_memory_bytes: int = Field(
-        4 * 2**30, ge=2**28, description="The same for the process that checks an upload."
+        4 * 2**30,
+        ge=2**28,
+        description="Most data memory of the process that checks an upload, beyond what it loads.",
     )
-    check_cpu_s: int = Field(600, ge=1, description="Most processor time of that process.")
+    check_cpu_s: int = Field(
+        600, ge=1, description="Most processor seconds of the process that checks an upload."
+    )
     lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
     start_s: float = Field(
-        60.0, gt=0, description="The same for an attempt that is preparing: it loads."
+        60.0, gt=0, description="Silence after which an attempt that still loads is given up."
     )
     lock_wait_s: float = Field(
         10.0, ge=0, description="How long to wait for a supervisor that is just ending."
     )
     max_attempts: int = Field(4, ge=1, description="Attempts after which a job has failed.")
-    retention_s: float = Field(30 * 86_400.0, gt=0, description="Until a finished job expires.")
+    retention_s: float = Field(
+        30 * 86_400.0, gt=0, description="Seconds until a finished job expires."
+    )
 
     allowed_hosts: str = Field(
         "127.0.0.1,localhost,[::1]", description="Host names that work without a key."
@@ -93,7 +103,9 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "", description="Addresses whose X-Forwarded-For says where requests come from."
     )
-    rate_per_s: float = Field(1_000.0, gt=0, description="Requests of one tenant or address.")
+    rate_per_s: float = Field(
+        1_000.0, gt=0, description="Most requests per second of one tenant or address."
+    )
     wrong_keys: int = Field(
         20,
         ge=1,
@@ -106,12 +118,20 @@ class Settings(BaseSettings):
     max_uploads: int = Field(
         100, ge=1, description="Requests with a body that one tenant sends at once."
     )
-    max_json_bytes: int = Field(32 * 2**20, ge=2**10, description="Of one JSON request.")
-    max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Of one request's file.")
-    max_queued_jobs: int = Field(1_000, ge=1, description="Unfinished jobs of one tenant.")
-    max_dataset_bytes: int = Field(20 * 2**30, ge=1, description="Of all data sets of one tenant.")
-    max_datasets: int = Field(10_000, ge=1, description="Data sets and open uploads of one tenant.")
-    most_wait_s: float = Field(60.0, ge=0, description="Longest `Prefer: wait`.")
+    max_json_bytes: int = Field(32 * 2**20, ge=2**10, description="Most bytes of one JSON request.")
+    max_upload_bytes: int = Field(
+        256 * 2**20, ge=1, description="Most bytes of one request's file."
+    )
+    max_queued_jobs: int = Field(1_000, ge=1, description="Most unfinished jobs of one tenant.")
+    max_dataset_bytes: int = Field(
+        20 * 2**30, ge=1, description="Most bytes of all data sets of one tenant."
+    )
+    max_datasets: int = Field(
+        10_000, ge=1, description="Most data sets and open uploads of one tenant."
+    )
+    most_wait_s: float = Field(
+        60.0, ge=0, description="Longest wait that `Prefer: wait` gets, in seconds."
+    )
 
     private_webhooks: bool = Field(
         False, description="Whether webhooks may go to http and to private addresses."

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from falcon_svc.count_recipe import CountRecipe
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -35,7 +38,13 @@ Sizes = Literal["auto", "equal", "natural", "long tail"]
 Scale = Literal["none", "standard", "robust"]
 """How columns of vectors are brought to one scale; `Scaling` says by which formula."""
 
+SampleKind = Literal["vectors", "images", "texts"]
+"""What samples are; texts may also lie beside vectors and images, and are then only shown."""
+
 UNLABELLED = -1
+
+SEVERAL = "|"
+"""Joins the classes of a sample that has several, as in ``land|sea``."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +80,47 @@ class LabelSource:
         """C, the number of coarse classes of this source."""
         return len(self.names)
 
+    def at(self, rows: IntArray) -> LabelSource:
+        """Return the labels of some rows; labels of several classes count as none there."""
+        return LabelSource(self.name, self.labels[rows], self.names)
+
+    def cells(self) -> Cells:
+        """Return the labels with every combination of classes as a label of its own."""
+        sets = sorted(set(self.several.values()))
+        labels = self.labels.copy()
+        for row, classes in self.several.items():
+            labels[row] = self.n_coarse + sets.index(classes)
+        parents = np.eye(self.n_coarse, dtype=np.bool_)
+        further = [parents[list(classes)].sum(axis=0, keepdims=True) > 0 for classes in sets]
+        names = (*self.names, *(SEVERAL.join(self.names[k] for k in classes) for classes in sets))
+        source = LabelSource(self.name, labels, names)
+        return Cells(source, np.concatenate([parents, *further]))
+
     def rows_by_class(self) -> list[IntArray]:
         """Return the row numbers of each coarse class, ascending; C arrays."""
         order = np.argsort(self.labels, kind="stable").astype(np.int64)
         sizes = np.bincount(self.labels + 1, minlength=self.n_coarse + 1)
         return np.split(order[sizes[0] :], np.cumsum(sizes[1:])[:-1])
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A source's labels, where samples of several classes have a label for their combination.
+
+    Parameters
+    ----------
+    source
+        C classes and J combinations: labels in ``{-1, 0, .., C + J - 1}``, and names.
+    parents
+        (C + J, C) bool: the classes that a label leaves open; the identity in its first C rows.
+    """
+
+    source: LabelSource
+    parents: BoolArray
+
+    def widened(self, relation: BoolArray) -> BoolArray:
+        """Return (F, C + J): which fine classes each label allows, of a relation (F, C)."""
+        return np.asarray(relation.astype(np.int64) @ self.parents.T.astype(np.int64) > 0)
 
 
 @runtime_checkable
@@ -158,12 +203,18 @@ class Reading:
         Where the ids come from; None = they are row numbers, counted from 0.
     features
         (D,) names of the vectors' columns in order; None where they have none.
+    text_column
+        The column whose texts are the samples; None where they are vectors or images.
     left_out
         (column, why) of each column that is not used.
     notes
         What to know before trusting a result.
     scaling
         What was fitted and applied to the vectors; None for ``scale = "none"``.
+    vector_column, obsm_key
+        Which column or embedding the vectors are, where they are one; "X" for counts.
+    counts
+        How counts of genes became the vectors; None where they were vectors already.
     """
 
     coarse_columns: tuple[tuple[str, str], ...] = ()
@@ -172,6 +223,10 @@ class Reading:
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[Note, ...] = ()
     scaling: Scaling | None = None
+    vector_column: str | None = None
+    obsm_key: str | None = None
+    counts: CountRecipe | None = None
+    text_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,19 +238,22 @@ class CoarseDataset:
     vectors
         (N, D) finite float32, or None for an image data set.
     images
-        N images, or None for a vector data set. Exactly one of the two is given.
+        N images, or None. At most one of the two is given; without either the texts are the
+        samples.
     ids
         (N,) unique strings.
     sources
         At least one `LabelSource`; a sample may be labelled by none of them.
     digest
-        sha256 hex of content (vectors or image bytes, labels, names, ids).
+        sha256 hex of content (vectors, image bytes or texts, labels, names, ids).
     texts
-        (N,) a line of text per sample, shown in reports; or None.
+        (N,) a text per sample: the sample itself, or what is shown beside it in reports; or None.
     skipped
         Rows that were left out on reading.
     reading
         How it was read: columns used and left out, notes, scaling.
+    kept
+        (rows of the file,) whether the row became a sample; None = all rows did.
     """
 
     vectors: FloatArray | None
@@ -206,20 +264,30 @@ class CoarseDataset:
     texts: tuple[str, ...] | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
     reading: Reading = field(default_factory=Reading)
+    kept: BoolArray | None = None
 
     def __post_init__(self) -> None:
-        assert (self.vectors is None) != (self.images is None)
         n = len(self.ids)
         assert self.sources and all(len(s.labels) == n for s in self.sources)
         if self.vectors is not None:
             assert self.vectors.ndim == 2 and self.vectors.dtype == np.float32
             assert len(self.vectors) == n
+        elif self.images is not None:
+            assert len(self.images) == n
         else:
-            assert self.images is not None and len(self.images) == n
+            assert self.texts is not None
+        assert self.vectors is None or self.images is None
         assert self.texts is None or len(self.texts) == n
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def kind(self) -> SampleKind:
+        """What the samples are."""
+        if self.vectors is not None:
+            return "vectors"
+        return "texts" if self.images is None else "images"
 
     @property
     def coarse(self) -> LabelSource:

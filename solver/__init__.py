@@ -21,10 +21,12 @@ from .constraints import (
     StayClose,
     UnusedAllowed,
 )
+from .documents import from_documents, to_documents
 from .errors import ProblemError
 from .explain import Explanation, explain_infeasible
 from .min_cut import Cut
 from .problem import RelationProblem
+from .proof_file import proof_bytes, read_proof, verify_file
 from .solution import Solution
 from .solve import solve
 from .verify import Verification, verify
@@ -51,6 +53,11 @@ __all__ = [
     "UnusedAllowed",
     "Verification",
     "explain_infeasible",
+    "from_documents",
+    "proof_bytes",
+    "read_proof",
     "solve",
+    "to_documents",
     "verify",
+    "verify_file",
 ]

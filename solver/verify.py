@@ -49,11 +49,14 @@ class Verification:
         One sentence per fault; empty when `ok`.
     bound_by : str
         What confirmed the bound: "prices", "highs", or "nothing".
+    second_bound : float or None
+        The bound that a second solver found by itself, where one was asked and answered.
     """
 
     ok: bool
     problems: tuple[str, ...]
     bound_by: str
+    second_bound: float | None = None
 
 
 def verify(
@@ -153,8 +156,8 @@ def _holds(  # noqa: PLR0911 - one line per kind
     return True
 
 
-def _magnitude(problem: RelationProblem) -> float:
-    """Largest number that an objective of this problem is summed from, times their count."""
+def magnitude(problem: RelationProblem) -> float:
+    """Return the largest number that an objective is summed from, times their count."""
     weight, target = problem.column_costs()
     largest = float(np.abs(problem.matrix).max())
     size_cost = float((weight * (problem.n_fine + target) ** 2).max())
@@ -164,7 +167,7 @@ def _magnitude(problem: RelationProblem) -> float:
 
 
 def _float_error(problem: RelationProblem) -> float:
-    return 1e-13 * _magnitude(problem)
+    return 1e-13 * magnitude(problem)
 
 
 def _within(value: int, least: int, most: int | None) -> bool:
@@ -196,6 +199,6 @@ def _bound_check(
         return "nothing", ["The prices do not prove the bound, and no second solver could."]
     if solution.status == "infeasible":
         return "highs", [] if best == -np.inf else ["A second solver found a relation."]
-    if best > solution.bound + tolerance + HIGHS_TOLERANCE * _magnitude(problem):
+    if best > solution.bound + tolerance + HIGHS_TOLERANCE * magnitude(problem):
         return "highs", [f"A second solver's bound is {best!r}, above {solution.bound!r}."]
     return "highs", []

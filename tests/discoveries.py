@@ -106,6 +106,8 @@ def pretend_discovery(dataset: CoarseDataset, x: FloatArray, fine: IntArray) -> 
         config={"head": {"n_fine": n_fine, "epochs": 12, "kind": "prototypes"}, "device": "cpu"},
         versions={"falcon_svc": "0.1.0", "numpy": "2.4", "python": "3.11"},
         notes=(Note("unlabelled", "1 of 84 samples has no coarse label."),),
+        features=("length", "width"),
+        left_out=(("row_number", "it counts the rows"),),
     )
 
 

@@ -17,7 +17,18 @@ from falcon_svc.api.feed import Feed
 from falcon_svc.api.methods import Methods
 from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
-from falcon_svc.api.routes import batches, datasets, discover, jobs, models, pages, results, system
+from falcon_svc.api.routes import (
+    batches,
+    datasets,
+    discover,
+    jobs,
+    models,
+    pages,
+    results,
+    review,
+    review_page,
+    system,
+)
 from falcon_svc.service.busy import Busy
 from falcon_svc.service.context import Context
 from falcon_svc.service.operations.supervise import Companion
@@ -61,7 +72,7 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
-    for part in (datasets, jobs, results, batches, models, discover, pages):
+    for part in (datasets, jobs, results, review, batches, models, discover, pages, review_page):
         app.include_router(part.router)
     app.include_router(system.router(metrics, vitals, worker))
     problems.install(app)

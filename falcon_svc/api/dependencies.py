@@ -59,7 +59,10 @@ def _with(scope: str) -> Callable[[Request], Awaitable[Caller]]:
 
 async def _wait_s(
     prefer: Annotated[
-        str | Left, Header(description="`wait=N`: seconds (RFC 7240).", examples=["wait=30"])
+        str | Left,
+        Header(
+            description="Seconds to wait for the end, as `wait=N` (RFC 7240).", examples=["wait=30"]
+        ),
     ] = None,
 ) -> float:
     """Return the seconds of `Prefer: wait=N` (RFC 7240); 0 without it."""
@@ -106,10 +109,13 @@ DatasetId = Annotated[str, Depends(_dataset_id)]
 JobId = Annotated[str, Depends(_job_id)]
 BatchId = Annotated[str, Depends(_batch_id)]
 UploadId = Annotated[str, Depends(_upload_id)]
-PageSize = Annotated[int, Query(ge=1, le=200, description="Items of a page.", examples=[50])]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Most items of a page.", examples=[50])]
 PageToken = Annotated[
     str | Left,
-    Query(description="`next_page_token`.", examples=[f"{JOB_ID}.{SHA256[:32]}"]),
+    Query(
+        description="The `next_page_token` of the page before.",
+        examples=[f"{JOB_ID}.{SHA256[:32]}"],
+    ),
 ]
 
 

@@ -27,12 +27,14 @@ Responses = dict[int | str, dict[str, Any]]
 SCHEMAS = "#/components/schemas/{model}"
 OPEN = ("/health/live", "/health/ready")
 """Operations that need no key."""
-PAGES = ("/", "/docs", "/v1/openapi.json")
+PAGES = ("/", "/docs", "/review", "/v1/openapi.json")
+FOLDERS = ("/docs/", "/review/")
 """What describes the service, and holds nothing of anybody's."""
 TAGS = {
     "data sets": "Files with coarse labels, sent whole or in parts, checked once.",
     "jobs": "Discoveries that somebody asked for: queue, follow, cancel, delete.",
     "results": "What a job that has succeeded found.",
+    "review": "Look at a result, correct it, solve it again: revisions that nobody overwrites.",
     "batches": "Jobs that are queued together.",
     "models": "Fine classes of new vectors.",
     "system": "Health, figures, and what this service can do.",
@@ -56,10 +58,12 @@ MEANING = {
     408: "The body did not arrive in time.",
     409: "Not in the state that things are in.",
     410: "It was there, and is no longer.",
+    412: "Somebody has corrected the review since; `errors` says what.",
     413: "Too large, or more than the tenant may keep.",
     415: "Another media type, encoding or file format.",
     416: "No such range of bytes.",
     422: "Understood, but it cannot be done; data sets and settings have codes of their own.",
+    428: "Without `If-Match`: the revision that you saw.",
     429: "Too often, or too many; send it again after `Retry-After`.",
     500: "A mistake of the service; its log has the `request_id`.",
     503: "Not now; send it again after `Retry-After`.",
@@ -98,7 +102,7 @@ GATED = refused(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)
 
 def is_open(path: str) -> bool:
     """Return whether a path needs no key."""
-    return path in OPEN or path in PAGES or path.startswith("/docs/")
+    return path in OPEN or path in PAGES or path.startswith(FOLDERS)
 
 
 class Application(FastAPI):
@@ -123,7 +127,7 @@ class Application(FastAPI):
 
     def methods_of(self, path: str) -> list[str]:
         """Return the methods that a path has; none where there is no such path."""
-        found: set[str] = {"GET"} if path in PAGES or path.startswith("/docs/") else set()
+        found: set[str] = {"GET"} if path in PAGES or path.startswith(FOLDERS) else set()
         for template, operations in self.openapi()["paths"].items():
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/:]+", template), path):
                 found |= {method.upper() for method in operations}

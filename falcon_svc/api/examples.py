@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from falcon_svc.api.review_examples import REVIEWS
+
 Example = dict[str, Any]
 DATASET_ID = "ds_01k8xgkq2v9f3m4n5p6r7s8t9v"
 JOB_ID = "job_01k8xgm1c2d3e4f5g6h7j8k9m0"
@@ -86,6 +88,7 @@ SAMPLE: Example = {
 }
 FINE_CLASS: Example = {
     "id": 3,
+    "name": "like img-0017",
     "coarse": {"coarse": "owls"},
     "size": 31,
     "mean_confidence": 0.94,
@@ -109,12 +112,19 @@ RELATION: Example = {
         "gap": 0.0,
     },
 }
+CHECK: Example = {
+    "name": "relation of coarse",
+    "ok": True,
+    "text": "The optimal solve is proven by prices, and a second solver's bound is 0.83.",
+}
 PREDICTION: Example = {
     "fine": 3,
     "confidence": 0.97,
     "coarse": "owls",
     "coarse_confidence": 0.99,
     "abstained": False,
+    "label_unknown": False,
+    "distance": 0.41,
 }
 GRAPH: Example = {
     "directed": True,
@@ -131,7 +141,8 @@ GRAPH: Example = {
         {
             "id": "fine/3",
             "kind": "fine",
-            "label": "3",
+            "label": "3 like img-0017",
+            "name": "like img-0017",
             "size": 31,
             "mean_confidence": 0.94,
             "stability": 0.88,
@@ -161,8 +172,8 @@ ORDER: Example = {
     "config": {"counts": {"n_fine": 40}, "seed": 0},
     "metadata": {"run": "7"},
 }
-
 EXAMPLES: dict[str, Example] = {
+    **REVIEWS,
     "DatasetOut": DATASET,
     "Page_DatasetOut_": {"items": [DATASET], "next_page_token": None},
     "UploadIn": {"name": "birds.npz", "size_bytes": 1_843_200},
@@ -185,8 +196,14 @@ EXAMPLES: dict[str, Example] = {
     },
     "Count": COUNT,
     "RelationOut": RELATION,
-    "PredictIn": {"vectors": [[0.25, -1.5], [0.0, 2.0]], "coarse": ["owls", None]},
-    "PredictOut": {"predictions": [PREDICTION]},
+    "CheckOut": CHECK,
+    "VerificationOut": {"ok": True, "checks": [CHECK]},
+    "PredictIn": {
+        "vectors": [[0.25, -1.5], [0.0, 2.0]],
+        "coarse": ["owls", None],
+        "columns": ["wing", "beak"],
+    },
+    "PredictOut": {"predictions": [PREDICTION], "notes": []},
     "Capabilities": {
         "version": "0.1.0",
         "formats": [".npz", ".csv"],
@@ -215,10 +232,12 @@ _CODES = {
     408: "too_slow",
     409: "no_result",
     410: "expired",
+    412: "stale_revision",
     413: "too_large",
     415: "unsupported_media_type",
     416: "no_such_range",
     422: "invalid_request",
+    428: "no_revision",
     429: "rate_limited",
     500: "internal",
     503: "overloaded",

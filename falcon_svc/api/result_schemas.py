@@ -13,13 +13,14 @@ class FineClass(BaseModel):
     """A fine class."""
 
     id: int
+    name: str = Field(description="A readable working name, unlike every other class's.")
     coarse: dict[str, str] = Field(description="Label source -> coarse class.")
     size: int
     mean_confidence: float
     stability: float | None
-    medoids: list[str] = Field(description="Ids of its most typical samples.")
+    medoids: list[str] = Field(description="Ids of the most typical samples of the class.")
     also_in: dict[str, list[str]] = Field(
-        description="Label source -> further coarse classes that it lies in."
+        description="Label source -> further coarse classes that the class lies in."
     )
     not_told_from: list[int] = Field(
         description="Classes of other coarse classes that look the same: labels overlap here."
@@ -46,14 +47,14 @@ class DiscoverOut(BaseModel):
     job: JobOut
     classes: list[FineClass]
     assignments: list[Sample]
-    graph: dict[str, Any] = Field(description="Node-link JSON.")
+    graph: dict[str, Any] = Field(description="The coarse-fine graph as node-link JSON.")
 
 
 class Count(BaseModel):
     """How many fine classes a coarse class holds (first label source)."""
 
     coarse: str
-    n_fine: int = Field(description="The number used.")
+    n_fine: int = Field(description="Number of fine classes that was used.")
     low: int = Field(description="Low end of the 90 % interval; n_fine where it was given.")
     high: int = Field(description="High end of the 90 % interval; n_fine where it was given.")
     origin: Literal["given", "allocated", "estimated"] = Field(
@@ -80,12 +81,43 @@ class RelationOut(BaseModel):
     certificate: dict[str, Any] | None
 
 
+class CheckOut(BaseModel):
+    """One thing that was checked in a result."""
+
+    name: str = Field(description="What was checked.")
+    ok: bool = Field(description="Whether nothing is wrong with it.")
+    text: str = Field(description="What was found, in a sentence.")
+
+
+class VerificationOut(BaseModel):
+    """Whether a result is what it says."""
+
+    ok: bool = Field(description="Whether nothing is wrong anywhere.")
+    checks: list[CheckOut] = Field(
+        description="The files, the proof of each relation, the assignments."
+    )
+
+
+Names = list[str | None]
+
+
 class PredictIn(Request):
     """Vectors to assign."""
 
     vectors: list[list[float]] = Field(min_length=1, max_length=10_000)
-    coarse: list[str | None] | None = Field(None, description="Coarse names; null = unknown.")
-    least_confidence: float = Field(0.0, ge=0, le=1, description="Below it, abstain.")
+    columns: list[str] | None = Field(
+        None,
+        description="Names of the vectors' columns, in any order: features are taken by name, and "
+        "counts of genes go through the model's recipe. Null where they are in the model's order.",
+    )
+    coarse: Names | dict[str, Names] | None = Field(
+        None,
+        description="Coarse names of the first label source, or label source -> coarse names; "
+        "null where unknown. A name that the model does not know counts as null and is marked.",
+    )
+    least_confidence: float = Field(
+        0.0, ge=0, le=1, description="Confidence below which `abstained` is true."
+    )
 
 
 class Prediction(BaseModel):
@@ -93,12 +125,26 @@ class Prediction(BaseModel):
 
     fine: int
     confidence: float
-    coarse: str
+    coarse: str = Field(description="The given coarse class, else the most probable one.")
     coarse_confidence: float
     abstained: bool
+    label_unknown: bool = Field(description="A label was given that the model does not know.")
+    distance: float | None = Field(
+        description="Distance to the nearest fine class, as a multiple of that within which 99 % "
+        "of its samples lie: above 2 it is unlike anything the model has seen. Null in models "
+        "made before this was measured."
+    )
+
+
+class NoteOut(BaseModel):
+    """One thing to know, with a stable code."""
+
+    code: str
+    text: str
 
 
 class PredictOut(BaseModel):
     """Fine classes in the order of the vectors."""
 
     predictions: list[Prediction]
+    notes: list[NoteOut] = Field(description="What to know before trusting the predictions.")

@@ -30,7 +30,7 @@ class Request(BaseModel):
 class FieldProblem(BaseModel):
     """One thing that is wrong with a request."""
 
-    pointer: str = Field(examples=["/counts/n_fine"], description="JSON pointer to it.")
+    pointer: str = Field(examples=["/counts/n_fine"], description="JSON pointer to what is wrong.")
     detail: str = Field(examples=["expected a valid integer, found 'many'"])
 
 
@@ -39,10 +39,16 @@ class Problem(BaseModel):
 
     type: str = Field(examples=["urn:falcon:problem:not_found"])
     status: int = Field(examples=[404])
-    code: str = Field(examples=["not_found"], description="Stable, for programs.")
-    detail: str = Field(description="Expected, found, remedy; for people.")
-    request_id: str | None = Field(None, description="Of the request, as in the service's log.")
-    errors: list[FieldProblem] = Field(default_factory=list, description="Each thing wrong.")
+    code: str = Field(examples=["not_found"], description="Stable code of the error, for programs.")
+    detail: str = Field(
+        description="Sentence for people: what was expected, what was found, what to do."
+    )
+    request_id: str | None = Field(
+        None, description="Identifier of the request, as in the service's log."
+    )
+    errors: list[FieldProblem] = Field(
+        default_factory=list, description="Everything that is wrong with the request."
+    )
 
 
 class Failure(BaseModel):
@@ -50,8 +56,12 @@ class Failure(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    code: str = Field(examples=["max_attempts"], description="Stable, for programs.")
-    detail: str = Field(description="Expected, found, remedy; for people.")
+    code: str = Field(
+        examples=["max_attempts"], description="Stable code of the error, for programs."
+    )
+    detail: str = Field(
+        description="Sentence for people: what was expected, what was found, what to do."
+    )
     cause: str | None = Field(None, description="How the last of several attempts ended.")
     errors: list[dict[str, Any]] = Field(default_factory=list, description="Rows that are wrong.")
 
@@ -60,7 +70,9 @@ class Page(BaseModel, Generic[Item]):
     """A part of a listing, newest first."""
 
     items: list[Item]
-    next_page_token: str | None = Field(None, description="None on the last page.")
+    next_page_token: str | None = Field(
+        None, description="Token of the next page; null on the last one."
+    )
 
 
 class DatasetSummary(BaseModel):
@@ -87,11 +99,15 @@ class DatasetOut(BaseModel):
     name: str
     state: Literal["validating", "ready", "invalid"]
     size_bytes: int
-    sha256: str = Field(description="Of the file's bytes, hex.")
+    sha256: str = Field(description="SHA-256 of the file's bytes, in hexadecimal digits.")
     options: dict[str, Any]
     metadata: Metadata
-    summary: DatasetSummary | None = Field(None, description="Once it was read.")
-    error: Failure | None = Field(None, description="Why it is invalid, row by row.")
+    summary: DatasetSummary | None = Field(
+        None, description="What the data set holds; null until it was read."
+    )
+    error: Failure | None = Field(
+        None, description="Why the data set is invalid, row by row; null if it is not."
+    )
     created_at: datetime
     validated_at: datetime | None = None
 
@@ -120,7 +136,7 @@ class UploadIn(Request):
         examples=["birds.npz"],
         json_schema_extra={"minLength": 5, "maxLength": 200, "pattern": NAME},
     )
-    size_bytes: int = Field(ge=1, description="Of the whole file.")
+    size_bytes: int = Field(ge=1, description="Bytes of the whole file.")
 
 
 class UploadOut(BaseModel):
@@ -130,7 +146,9 @@ class UploadOut(BaseModel):
     name: str
     size_bytes: int
     received_parts: list[int] = Field(description="Numbers of the parts that are here.")
-    dataset_id: str | None = Field(None, description="What it became.")
+    dataset_id: str | None = Field(
+        None, description="The data set that the upload became; null until then."
+    )
     expires_at: datetime
 
     @classmethod
@@ -149,7 +167,9 @@ class UploadOut(BaseModel):
 class CompleteIn(Request):
     """The end of an upload."""
 
-    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Of the whole file, hex.")
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$", description="SHA-256 of the whole file, in hexadecimal digits."
+    )
     options: dict[str, Any] = Field(default_factory=dict)
     metadata: Metadata = Field(default_factory=dict, max_length=50)
 
@@ -170,7 +190,7 @@ class JobIn(Request):
     dataset_id: str = Field(examples=["ds_01k8…"])
     config: dict[str, Any] = Field(
         default_factory=dict,
-        description="As in a configuration file: docs/configuration.md.",
+        description="Settings as in a configuration file: docs/configuration.md.",
         examples=[{"counts": {"n_fine": 40}, "seed": 0}],
     )
     metadata: Metadata = Field(default_factory=dict, max_length=50)
@@ -215,8 +235,8 @@ class JobSummary(BaseModel):
     n_fine_runner_up: int | None = Field(
         None, description="Next most probable number that differs by more than 20 %, if any."
     )
-    seconds: float = Field(description="Of all stages.")
-    stages: list[Stage] = Field(default_factory=list, description="In order.")
+    seconds: float = Field(description="Seconds of all stages together.")
+    stages: list[Stage] = Field(default_factory=list, description="The stages in their order.")
 
 
 class JobOut(BaseModel):
@@ -229,11 +249,13 @@ class JobOut(BaseModel):
     state: State
     stage: str | None = None
     progress: Progress
-    attempt: int = Field(description="0 before the first.")
+    attempt: int = Field(description="Number of the present attempt; 0 before the first.")
     config: dict[str, Any]
     metadata: Metadata
-    summary: JobSummary | None = Field(None, description="Once it has succeeded.")
-    error: Failure | None = Field(None, description="Once it has failed.")
+    summary: JobSummary | None = Field(
+        None, description="Figures of the result; null until the job has succeeded."
+    )
+    error: Failure | None = Field(None, description="Why the job failed; null if it did not.")
     created_at: datetime
     preparing_at: datetime | None = None
     running_at: datetime | None = None
@@ -282,7 +304,9 @@ class JobEvent(BaseModel):
 class BatchJobIn(JobIn):
     """A job of a batch."""
 
-    custom_id: str = Field(min_length=1, max_length=200, description="Yours; once in a batch.")
+    custom_id: str = Field(
+        min_length=1, max_length=200, description="Your own name for the job, used once in a batch."
+    )
 
 
 class BatchIn(Request):
@@ -296,8 +320,8 @@ class BatchOut(BaseModel):
     """Jobs that were queued together."""
 
     id: str
-    request_counts: dict[str, int] = Field(description="Jobs in all, and by state.")
-    ended: bool = Field(description="Whether all of them have.")
+    request_counts: dict[str, int] = Field(description="Number of jobs in all, and in each state.")
+    ended: bool = Field(description="Whether all jobs of the batch have ended.")
     results_url: str = Field(description="A line per job that has succeeded.")
     errors_url: str = Field(description="A line per job that has ended otherwise.")
     metadata: Metadata
@@ -330,7 +354,7 @@ class Capabilities(BaseModel):
     formats: list[str]
     dataset_options: list[str]
     encoders: list[str]
-    devices: list[str] = Field(description="What a job may name beside auto.")
+    devices: list[str] = Field(description="Devices that a job may name beside auto.")
     engine: str
     limits: dict[str, int | float]
 

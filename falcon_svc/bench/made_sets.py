@@ -49,7 +49,7 @@ class Made(BaseModel):
 
     thin: int | None = Field(None, ge=0, lt=2**31, description="Seed of thinning; None = none.")
     null: Kind | None = Field(None, description="Kind of null; None = none.")
-    seed: int = Field(0, ge=0, lt=2**31, description="Of the null.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the null.")
 
     def apply(self, data: BenchSet) -> BenchSet:
         """Return the set that was asked for; its name is that of `data`.

@@ -47,7 +47,9 @@ class PlantedSet(BaseModel):
         le=1_000,
         description="Most over fewest samples of a fine class: sizes are log-uniform between.",
     )
-    distance: float = Field(10.0, gt=0, le=1e6, description="In standard deviations.")
+    distance: float = Field(
+        10.0, gt=0, le=1e6, description="Distance between fine classes, in standard deviations."
+    )
     seed: int = Field(0, ge=0, lt=2**31)
 
     def read(self) -> Truth:

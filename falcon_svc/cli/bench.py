@@ -22,6 +22,7 @@ class Benchmark(StrEnum):
     solver = "solver"
     service = "service"
     hierarchy = "hierarchy"
+    triage = "triage"
 
 
 MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {

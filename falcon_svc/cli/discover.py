@@ -9,20 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.adding import AddTo, Overwrite, check_add_to
+from falcon_svc.cli.explore import explore as show_totals
 from falcon_svc.cli.runs import run_discovery
 from falcon_svc.cli.settings import Flags, discovery_config
 from falcon_svc.cli.summary import print_summary, summarise
+from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     from falcon_svc.result.record import Discovery
 
 DEMO_FIGURES = ("acc", "ari", "nmi", "acc_unmasked", "relation_edge_acc")
+Text = Annotated[
+    bool, typer.Option("--text", help="The requests' texts, with the encoder of the extra text.")
+]
 Images = Annotated[
     bool, typer.Option("--images", help="Drawings of characters, with an encoder trained on them.")
 ]
 DemoOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Of the result; out/demo or out/demo-images."),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Directory of the result; default out/demo, out/demo-images, ...",
+    ),
 ]
 
 
@@ -38,12 +48,16 @@ def discover(
     seed: options.Seed = None,
     device: options.DeviceFlag = None,
     resume: options.Resume = False,
+    explore: options.Explore = False,
     coarse_column: options.CoarseColumn = None,
     label_source: options.LabelSources = None,
+    add_to: AddTo = None,
+    overwrite: Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Find the fine classes of INPUT and write them to DIR."""
+    check_add_to(source, add_to, overwrite=overwrite)
     flags = Flags(
         config=config,
         n_fine=n_fine,
@@ -57,12 +71,23 @@ def discover(
         device=device.value if device else None,
     )
     directory = out.absolute()
-    found = run_discovery(source, directory, discovery_config(flags), resume=resume, quiet=quiet)
+    if explore and resume:
+        raise ConfigError(
+            "Expected --explore or --resume, found both; --explore always begins anew, leave "
+            "--resume out."
+        )
+    if explore:
+        show_totals(source, directory, flags, quiet=quiet, as_json=as_json)
+        return
+    found = run_discovery(
+        source, directory, discovery_config(flags), resume=resume, quiet=quiet, add_to=add_to
+    )
     _show(summarise(found, directory), quiet=quiet, as_json=as_json)
 
 
 def demo(
     images: Images = False,
+    text: Text = False,
     out: DemoOut = None,
     n_fine: options.NFine = None,
     seed: options.Seed = None,
@@ -73,22 +98,26 @@ def demo(
 ) -> None:
     """Discover fine classes in data that ship with the program, and compare with the truth.
 
-    150 intents in 6,000 requests, or with --images 153 characters in 3,060 drawings, on which an
-    encoder is trained first. The total is given, as by a user with a rough idea of the number; how
-    many each coarse class holds is not. `--n-fine auto` gives nothing.
+    150 intents in 6,000 requests, with --text from their words, else from vectors; or with --images
+    153 characters in 3,060 drawings, on which an encoder is trained first. The total is given, as
+    by a user with a rough idea of the number; how many each coarse class holds is not. `--n-fine
+    auto` gives nothing.
     """
     from falcon_svc.data import shipped
 
+    if images and text:
+        raise ConfigError("Expected --images or --text, found both; leave one out.")
     path, total, truth = shipped.demo_path(), shipped.DEMO_N_FINE, "intents"
     if images:
         path, total, truth = shipped.drawings_path(), shipped.DRAWINGS_N_FINE, "characters"
     flags = Flags(
         n_fine=n_fine or str(total),
-        encoder="moco" if images else None,
+        encoder="moco" if images else "text" if text else None,
         seed=seed,
         device=device.value if device else None,
     )
-    directory = (out or Path("out/demo-images" if images else "out/demo")).absolute()
+    usual = "out/demo-images" if images else "out/demo-text" if text else "out/demo"
+    directory = (out or Path(usual)).absolute()
     found = run_discovery(path, directory, discovery_config(flags), resume=resume, quiet=quiet)
     figures = _against_truth(found, path)
     summary = summarise(found, directory) | {"evaluation": figures}

@@ -16,9 +16,10 @@ Quick = Annotated[bool, typer.Option("--quick", help="Do not read files through.
 
 def doctor(data_dir: DataDir = None, quick: Quick = False, as_json: Json = False) -> None:
     """Look over a service's database, files, folders and disk; change nothing."""
+    settings = settings_of(data_dir)
     from falcon_svc.service.operations.doctor import Doctor
 
-    found = list(Doctor(settings_of(data_dir), quick=quick).findings())
+    found = list(Doctor(settings, quick=quick).findings())
     if as_json:
         print(json.dumps({"ok": not found, "findings": [asdict(one) for one in found]}))
     else:

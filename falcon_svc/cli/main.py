@@ -1,6 +1,6 @@
 """The door of the command line: all commands, and errors as one sentence with an exit code.
 
-Exit codes: 0 done, 1 `falcon validate` or `falcon doctor` found something wrong, 2 anything else
+Exit codes: 0 done, 1 `falcon validate`, `verify` or `doctor` found something wrong, 2 anything else
 that the user can mend, 130 interrupted.
 """
 
@@ -24,8 +24,11 @@ from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
 from falcon_svc.cli.remote import remote
+from falcon_svc.cli.review import review
 from falcon_svc.cli.serve import keys, serve, worker
+from falcon_svc.cli.triage import export, resolve
 from falcon_svc.cli.validate import validate
+from falcon_svc.cli.verify import verify
 from falcon_svc.errors import FULL, NO_SPACE, FalconError
 
 BAD_INPUT = 2
@@ -43,20 +46,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (
-    discover,
-    pretrain,
-    validate,
-    evaluate,
-    predict,
-    metrics,
-    classify,
-    advise,
-    demo,
-    serve,
-    worker,
-    doctor,
-):
+COMMANDS = (
+    *(discover, pretrain, validate, evaluate, predict, verify, demo),
+    *(review, resolve, export, classify, metrics, advise),
+    *(serve, worker, doctor),
+)
+for command in COMMANDS:
     app.command()(command)
 app.command("train-classifier")(train_classifier)
 app.command(context_settings=PASS_ON)(bench)
@@ -113,7 +108,8 @@ def _print_version(wanted: bool) -> None:
 
 
 Version = Annotated[
-    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
 ]
 
 

@@ -43,12 +43,12 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE or onnx:FILE.",
+        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE, onnx:FILE, text[:DIR].",
     ),
 ]
 AllowDownload = Annotated[
     bool,
-    typer.Option("--allow-download", help="Let timm or torchvision fetch weights without @FILE."),
+    typer.Option("--allow-download", help="Let timm, torchvision or text:NAME fetch weights."),
 ]
 TrainEncoder = Annotated[
     bool,
@@ -58,10 +58,14 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE.toml", help="Settings; flags override them."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Of everything random.")]
-DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Where to train.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Seed of everything random.")]
+DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Device to train on.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint of a stopped run.")
+]
+Explore = Annotated[
+    bool,
+    typer.Option("--explore", help="Show several totals to choose from; train no head."),
 ]
 CoarseColumn = Annotated[
     str | None, typer.Option("--coarse-column", metavar="NAME", help="Column of coarse labels.")

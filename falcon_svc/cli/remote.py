@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from falcon_svc.types import CoarseDataset
 
 Url = Annotated[
-    str, typer.Option("--url", envvar="FALCON_URL", help="Of the service.", show_default=True)
+    str,
+    typer.Option("--url", envvar="FALCON_URL", help="Address of the service.", show_default=True),
 ]
-Key = Annotated[str | None, typer.Option("--key", envvar="FALCON_KEY", help="API key.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="FALCON_KEY", help="API key, where the service needs one."),
+]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
-OutDir = Annotated[Path, typer.Option("--out", metavar="DIR", help="For the results.")]
+OutDir = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory for the results.")]
 LOCAL = "http://127.0.0.1:8000"
 FILES = ("report", "model", "assignments")
 
@@ -32,9 +36,11 @@ remote = typer.Typer(name="remote", help="Discover on a service.", no_args_is_he
 
 @remote.command("discover")
 def discover(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="One file.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The data set, as one file.")],
     out: OutDir,
-    n_fine: Annotated[int | None, typer.Option("--n-fine", help="Fine classes in all.")] = None,
+    n_fine: Annotated[
+        int | None, typer.Option("--n-fine", help="Number of fine classes in all.")
+    ] = None,
     config: options.ConfigFile = None,
     coarse_column: options.CoarseColumn = None,
     url: Url = LOCAL,
@@ -108,7 +114,10 @@ def predict(
     out: TableFile,
     coarse_column: options.CoarseColumn = None,
     least_confidence: Annotated[
-        float, typer.Option("--least-confidence", min=0, max=1, help="Below it, abstain.")
+        float,
+        typer.Option(
+            "--least-confidence", min=0, max=1, help="Confidence below which `abstained` is true."
+        ),
     ] = 0.0,
     url: Url = LOCAL,
     key: Key = None,
@@ -117,16 +126,24 @@ def predict(
     check_name(out)
     import pyarrow as pa
 
-    from falcon_svc.cli.predict import coarse_names
-    from falcon_svc.cli.settings import Flags, data_config
-    from falcon_svc.data import load_dataset
+    from falcon_svc.cli.show import warn
+    from falcon_svc.data import load_new_samples
+    from falcon_svc.data.new_labels import labels_by_source
+    from falcon_svc.types import Reading
 
-    dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
+    given = {} if coarse_column is None else {"coarse_column": coarse_column}
+    dataset = load_new_samples(source, None, Reading(), given)
     with _service(url, key) as falcon:
         found = falcon.predict(
-            job_id, _vectors(dataset), coarse_names(dataset), least_confidence=least_confidence
+            job_id,
+            _vectors(dataset),
+            next(iter(labels_by_source(dataset).values()), None),
+            columns=dataset.reading.features,
+            least_confidence=least_confidence,
         )
-    rows = zip(dataset.ids, found, strict=True)
+    warn([note.text for note in dataset.reading.notes])
+    warn([note["text"] for note in found["notes"]])
+    rows = zip(dataset.ids, found["predictions"], strict=True)
     write_table(pa.Table.from_pylist([{"id": name, **row} for name, row in rows]), out)
     print(f"{len(dataset):,} samples assigned: {out}")
 
@@ -143,7 +160,7 @@ def _vectors(dataset: CoarseDataset) -> Any:
 @remote.command("jobs")
 def jobs(
     state: Annotated[
-        str | None, typer.Option("--state", help="Only those, such as failed.")
+        str | None, typer.Option("--state", help="List only jobs in this state, such as failed.")
     ] = None,
     url: Url = LOCAL,
     key: Key = None,
@@ -165,7 +182,7 @@ def datasets(url: Url = LOCAL, key: Key = None) -> None:
 
 @remote.command("show")
 def show(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a job or a data set.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Id of a job or a data set.")],
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:
@@ -188,7 +205,7 @@ def cancel(job_id: JobId, url: Url = LOCAL, key: Key = None) -> None:
 
 @remote.command("delete")
 def delete(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="Of a job or a data set.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Id of a job or a data set.")],
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:

@@ -6,15 +6,16 @@ Shared by `falcon discover`, `falcon demo` and `falcon pretrain`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from falcon_svc.cli.show import shown_progress
-from falcon_svc.durable.atomic_directory import check_replaceable
+from falcon_svc.cli.adding import class_columns
+from falcon_svc.cli.show import shown_progress, warn
+from falcon_svc.durable.atomic_directory import EXPLORED, MARKER, check_replaceable
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
@@ -27,9 +28,15 @@ LISTED_SKIPPED = 5
 
 
 def run_discovery(
-    source: Path, directory: Path, config: DiscoveryConfig, *, resume: bool, quiet: bool
+    source: Path,
+    directory: Path,
+    config: DiscoveryConfig,
+    *,
+    resume: bool,
+    quiet: bool,
+    add_to: Path | None = None,
 ) -> Discovery:
-    """Read the data set, discover, write `directory`.
+    """Read the data set, discover, write `directory`, and `add_to`, a copy with the classes.
 
     Raises
     ------
@@ -41,24 +48,38 @@ def run_discovery(
     with opened(source, directory, config, quiet=quiet) as (dataset, progress):
         from falcon_svc.pipeline.discover import discover_to
 
-        return discover_to(directory, dataset, config, resume=resume, progress=progress)
+        found = discover_to(directory, dataset, config, resume=resume, progress=progress)
+    if add_to is not None:
+        from falcon_svc.data.adding import add_columns
+
+        add_columns(source, add_to, dataset.kept, class_columns(found.assignments))
+    return found
 
 
 @contextmanager
 def opened(
-    source: Path, directory: Path, config: DiscoveryConfig, *, quiet: bool
+    source: Path,
+    directory: Path,
+    config: DiscoveryConfig,
+    *,
+    quiet: bool,
+    over: Sequence[str] = (MARKER, EXPLORED),
+    resumable: bool = True,
 ) -> Iterator[tuple[CoarseDataset, Progress]]:
-    """Yield the data set of a run that is to write `directory`, and the progress to tell."""
+    """Yield the data set of a run that is to write `directory`, and the progress to tell.
+
+    `over` are the markers of what may be replaced; a run that is not `resumable` begins anew
+    after an interruption.
+    """
     from falcon_svc.data import load_dataset
 
-    check_replaceable(directory)
-    dataset = load_dataset(source, config.data)
+    check_replaceable(directory, over=over)
+    dataset = load_dataset(source, config.reading)
     if not quiet:
-        for note in dataset.reading.notes:
-            print(f"warning: {note.text}", file=sys.stderr)
+        warn([note.text for note in dataset.reading.notes])
         _tell_skipped([f"{skip.id}: {skip.reason}" for skip in dataset.skipped])
     with (
-        _told_how_to_resume(directory),
+        _told_how_to_go_on(directory, resumable=resumable),
         shown_progress(len(dataset), quiet=quiet) as progress,
     ):
         yield dataset, progress
@@ -73,13 +94,11 @@ def _tell_skipped(lines: list[str]) -> None:
 
 
 @contextmanager
-def _told_how_to_resume(directory: Path) -> Iterator[None]:
+def _told_how_to_go_on(directory: Path, *, resumable: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        message = (
-            f"interrupted: nothing was written to {directory}; the same command with --resume "
-            "goes on from the last checkpoint."
-        )
+        way = "with --resume goes on from the last checkpoint" if resumable else "begins anew"
+        message = f"interrupted: nothing was written to {directory}; the same command {way}."
         print(message, file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import resource
+import platform
 import signal
 import socket
 import sys
@@ -19,20 +20,33 @@ if TYPE_CHECKING:
     from falcon_svc.settings import Settings
 
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help="Database, files, work of jobs.")
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="DIR", help="Directory of database, files and work of jobs."
+    ),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option("--port", help="0 = any that is free.")]
-NoWorker = Annotated[bool, typer.Option("--no-worker", help="API only; see falcon worker.")]
-Check = Annotated[
-    bool, typer.Option("--check", help="Only tell whether one is at work here: exit code 0 or 2.")
+Port = Annotated[
+    int | None, typer.Option("--port", help="Port to listen on; 0 = any that is free.")
 ]
-Scopes = Annotated[str, typer.Option("--scopes", help="Among read,write,admin.")]
-Days = Annotated[float | None, typer.Option("--days", min=0, help="Valid for; default for ever.")]
+NoWorker = Annotated[
+    bool, typer.Option("--no-worker", help="Start the API only; falcon worker runs jobs.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Tell whether a worker is at work here: exit code 0 or 2.")
+]
+Scopes = Annotated[
+    str, typer.Option("--scopes", help="What the key may do, among read,write,admin.")
+]
+Days = Annotated[
+    float | None,
+    typer.Option("--days", min=0, help="Days until the key expires; without it, never."),
+]
 GRACE_S = 5
 BACKLOG = 512
 SWITCH_S = 0.0005
 MOST_FILES = 65_536
+NEEDED = ("fcntl", "resource")
 
 keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -116,6 +130,8 @@ def _bind(settings: Settings) -> socket.socket:
 def _prepare_process() -> None:
     """One thread per product of matrices, as answers share the cores; sockets for many clients."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded
+    import resource
+
     sys.setswitchinterval(SWITCH_S)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
@@ -139,7 +155,7 @@ def worker(data_dir: DataDir = None, check: Check = False) -> None:
 @keys.command("create")
 def create_key(
     tenant: Annotated[str, typer.Argument(help="Whose data the key opens.")],
-    name: Annotated[str, typer.Option("--name", help="To tell keys apart.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name of the key, to tell keys apart.")] = "",
     scopes: Scopes = "read,write",
     days: Days = None,
     new: Annotated[bool, typer.Option("--new", help="Make the data directory too.")] = False,
@@ -166,7 +182,8 @@ def list_keys(data_dir: DataDir = None) -> None:
 
 @keys.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="As listed.")], data_dir: DataDir = None
+    key_id: Annotated[str, typer.Argument(help="Id of the key, as falcon keys list shows it.")],
+    data_dir: DataDir = None,
 ) -> None:
     """Revoke a key, at once."""
     context = _context(data_dir)
@@ -178,8 +195,10 @@ def revoke_key(
 
 @keys.command("rotate")
 def rotate_key(
-    key_id: Annotated[str, typer.Argument(help="As listed.")],
-    overlap_days: Annotated[float, typer.Option(min=0, help="Both work until then.")] = 1.0,
+    key_id: Annotated[str, typer.Argument(help="Id of the key, as falcon keys list shows it.")],
+    overlap_days: Annotated[
+        float, typer.Option(min=0, help="Days for which both keys work.")
+    ] = 1.0,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key in place of another one, which expires a day later, and show it, this once."""
@@ -202,7 +221,14 @@ def webhook_secret(tenant: str, data_dir: DataDir = None) -> None:
 
 
 def settings_of(data_dir: Path | None, **given: object) -> Settings:
-    """Return the settings of flags and environment, where flags go too, for child processes."""
+    """Return the settings of flags and environment, where flags go too, for child processes.
+
+    Raises
+    ------
+    ConfigError
+        This system cannot run the service, or a setting is wrong.
+    """
+    check_supported()
     from falcon_svc.settings import read_settings
 
     flags = {"data_dir": data_dir, **given}
@@ -210,6 +236,17 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
         if value is not None:
             os.environ[f"FALCON_{name.upper()}"] = str(value)
     return read_settings()
+
+
+def check_supported() -> None:
+    """Raise ConfigError where the service cannot run: it needs locks and limits of Unix."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise ConfigError(
+            f"Expected Linux or macOS for the service, found {platform.system()}, which lacks file "
+            "locks and process limits of Unix; run it in WSL or a container (docker/README.md), or "
+            "use falcon discover, predict and remote here.",
+            code="unsupported_system",
+        )
 
 
 def _context(data_dir: Path | None, *, new: bool = False) -> Context:
@@ -220,10 +257,10 @@ def _context(data_dir: Path | None, *, new: bool = False) -> Context:
     ConfigError
         No service was ever started in it (code ``no_service``): its keys would open nothing.
     """
+    settings = settings_of(data_dir)
     from falcon_svc.service.context import Context
     from falcon_svc.service.keys import has_pepper
 
-    settings = settings_of(data_dir)
     if not new and not has_pepper(settings.data_dir):
         raise ConfigError(
             f"Expected the data directory of a service, found none at "

@@ -32,6 +32,22 @@ class Flags:
     seed: int | None = None
     device: str | None = None
 
+    def arguments(self) -> list[str]:
+        """Return the command line that gives them, but for the total."""
+        values: dict[str, object] = {
+            "--config": self.config,
+            "--n-fine-per-coarse": self.n_fine_per_coarse,
+            "--encoder": self.encoder,
+            "--coarse-column": self.coarse_column,
+            "--seed": self.seed,
+            "--device": self.device,
+        }
+        given = [(flag, str(value)) for flag, value in values.items() if value is not None]
+        given += [("--label-source", pair) for pair in self.label_sources or ()]
+        switches = {"--allow-download": self.allow_download, "--train-encoder": self.train_encoder}
+        words = [word for pair in given for word in pair]
+        return words + [flag for flag, wanted in switches.items() if wanted]
+
 
 def discovery_config(flags: Flags) -> DiscoveryConfig:
     """Return the checked settings of a run.
@@ -53,7 +69,7 @@ def data_config(flags: Flags) -> DataConfig:
     from falcon_svc.data import DataConfig
 
     if flags.config is not None:
-        return discovery_config(flags).data
+        return discovery_config(flags).reading
     return DataConfig(**flag_tables(flags).get("data", {}))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -152,3 +152,9 @@ class _Notes(logging.Handler):
         if message not in self._seen:
             self._seen.add(message)
             self._write(f"note: {message}")
+
+
+def warn(sentences: Sequence[str]) -> None:
+    """Print what a person should know before trusting a result."""
+    for sentence in sentences:
+        print(f"warning: {sentence}", file=sys.stderr)

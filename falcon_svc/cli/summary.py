@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from falcon_svc.result.record import CountEstimate, Discovery
 
 Record = dict[str, Any]
+NAMED_CLASSES, NAMES, NAME_LETTERS = 30, 3, 40
+"""Coarse classes and fine classes of each that are listed by name, and letters of the former."""
 SHORT = {"": "", "clear": "clear", "weak": "weak", "no better than chance": "chance"}
 """Verdicts on whether a coarse class holds finer ones -> as the table says it."""
 
@@ -53,6 +55,10 @@ def _coarse_class(discovery: Discovery, count: CountEstimate) -> Record:
         "origin": count.origin,
         "verdict": count.verdict,
         "sizes": sorted((c.size for c in fine), reverse=True),
+        "classes": [
+            {"id": c.id, "name": c.name, "size": c.size}
+            for c in sorted(fine, key=lambda c: (-c.size, c.id))
+        ],
         "mean_confidence": round(confidence, 4),
     }
 
@@ -70,7 +76,17 @@ def print_summary(summary: Record) -> None:
     for record in summary["coarse"]:
         table.add_row(*_cells(record))
     Console().print(table)
+    for record in summary["coarse"][:NAMED_CLASSES]:
+        print(_largest(record))
     print(f"report: {summary['report']}")
+
+
+def _largest(record: Record) -> str:
+    """Return the names of a coarse class's largest fine classes in one line."""
+    classes = record["classes"]
+    names = "; ".join(f"{c['id']} {c['name']}" for c in classes[:NAMES])
+    more = f"; {len(classes) - NAMES:,} more" if len(classes) > NAMES else ""
+    return f"{record['name'][:NAME_LETTERS]}: {names}{more}"
 
 
 def _title(summary: Record) -> str:

@@ -52,14 +52,14 @@ def _encoder_epochs(flags: Flags) -> int:
 
 
 def _cost(found: Inspection, n_fine: int | None, encoder_epochs: int) -> RunEstimate:
-    from falcon_svc.pipeline.estimate import IMAGE_DIMS, estimate_run
+    from falcon_svc.pipeline.estimate import DIMS, estimate_run
 
     return estimate_run(
         found.n_samples,
-        found.n_dims or IMAGE_DIMS,
+        found.n_dims or DIMS[found.kind],
         len(found.sources[0].classes),
         n_fine,
-        images=found.kind == "images",
+        kind=found.kind,
         encoder_epochs=encoder_epochs,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -273,6 +273,10 @@ class Falcon:
         """Return how many fine classes each coarse class holds, and how that came about."""
         return self._get(list[doc.Count], f"/v1/jobs/{job_id}/counts")
 
+    def verification(self, job_id: str) -> doc.Verification:
+        """Return whether a result is what it says: files, proofs, assignments."""
+        return self._get(doc.Verification, f"/v1/jobs/{job_id}/verification")
+
     def relation(self, job_id: str) -> list[doc.Relation]:
         """Return each label source's relation with its certificate."""
         return self._get(list[doc.Relation], f"/v1/jobs/{job_id}/relation")
@@ -286,10 +290,11 @@ class Falcon:
         self,
         job_id: str,
         vectors: Sequence[Sequence[float]],
-        coarse: Sequence[str | None] | None = None,
+        coarse: Sequence[str | None] | Mapping[str, Sequence[str | None]] | None = None,
         *,
+        columns: Sequence[str] | None = None,
         least_confidence: float = 0.0,
-    ) -> list[doc.Prediction]:
+    ) -> doc.Predictions:
         """Return the fine class of new vectors by the model of a job; many go in several requests.
 
         Parameters
@@ -297,18 +302,28 @@ class Falcon:
         vectors
             (N, D), as the job's features.
         coarse
-            N names, None where unknown.
+            N names of the first label source, or such names per label source; None where unknown.
+        columns
+            (D,) names of the vectors' columns in any order; None = they are in the job's order.
         least_confidence
             Below it, `abstained` is true.
+
+        Returns
+        -------
+        Predictions
+            One record per vector, and the notes of all requests, each once.
         """
         at_once = max(1, NUMBERS // max(1, len(vectors[0]))) if len(vectors) else 1
-        found: list[doc.Prediction] = []
+        found = doc.Predictions(predictions=[], notes=[])
         for start in range(0, len(vectors), at_once):
             part = slice(start, start + at_once)
             body: Document = {"vectors": [list(map(float, row)) for row in vectors[part]]}
-            body["coarse"] = None if coarse is None else list(coarse[part])
+            body["coarse"] = _sliced(coarse, part)
+            body["columns"] = None if columns is None else list(columns)
             body["least_confidence"] = least_confidence
-            found += self._post(Document, f"/v1/models/{job_id}:predict", body)["predictions"]
+            answer = self._post(doc.Predictions, f"/v1/models/{job_id}:predict", body)
+            found["predictions"] += answer["predictions"]
+            found["notes"] += [note for note in answer["notes"] if note not in found["notes"]]
         return found
 
     def _pages(self, kind: type[Kind], path: str, wanted: dict[str, str]) -> Iterator[Kind]:
@@ -332,3 +347,12 @@ class Falcon:
     ) -> Kind:
         headers = {} if key is None else {"Idempotency-Key": key}
         return cast(Kind, self._transport.send("POST", path, json=body, headers=headers).json())
+
+
+def _sliced(
+    coarse: Sequence[str | None] | Mapping[str, Sequence[str | None]] | None, part: slice
+) -> Any:
+    """Return the labels of some samples."""
+    if isinstance(coarse, Mapping):
+        return {name: list(labels[part]) for name, labels in coarse.items()}
+    return None if coarse is None else list(coarse[part])

@@ -171,6 +171,7 @@ class FineClass(TypedDict):
     """A fine class."""
 
     id: int
+    name: str
     coarse: dict[str, str]
     size: int
     mean_confidence: float
@@ -212,6 +213,21 @@ class Relation(TypedDict):
     certificate: dict[str, Any] | None
 
 
+class Check(TypedDict):
+    """One thing that was checked in a result."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+class Verification(TypedDict):
+    """Whether a result is what it says."""
+
+    ok: bool
+    checks: list[Check]
+
+
 class Prediction(TypedDict):
     """The fine class of a new sample."""
 
@@ -220,6 +236,22 @@ class Prediction(TypedDict):
     coarse: str
     coarse_confidence: float
     abstained: bool
+    label_unknown: bool
+    distance: float | None
+
+
+class Note(TypedDict):
+    """One thing to know, with a stable code."""
+
+    code: str
+    text: str
+
+
+class Predictions(TypedDict):
+    """Fine classes in the order of the vectors, and what to know before trusting them."""
+
+    predictions: list[Prediction]
+    notes: list[Note]
 
 
 class Capabilities(TypedDict):

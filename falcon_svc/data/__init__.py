@@ -9,8 +9,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from falcon_svc.data.assemble import draft, finish
-from falcon_svc.data.config import DataConfig
+from falcon_svc.data.assemble import draft, finish, new_samples
+from falcon_svc.data.config import DataConfig, NewSamplesConfig
 from falcon_svc.data.conform import like_before
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
 from falcon_svc.data.memory import WHERE, opened
@@ -26,6 +26,7 @@ __all__ = [
     "SourceSummary",
     "inspect_dataset",
     "load_dataset",
+    "load_new_samples",
     "load_truth",
 ]
 
@@ -35,7 +36,6 @@ def load_dataset(
     config: DataConfig | None = None,
     *,
     labels: Mapping[str, ArrayLike] | None = None,
-    like: Reading | None = None,
 ) -> CoarseDataset:
     """Read and check a coarsely labelled data set.
 
@@ -48,9 +48,6 @@ def load_dataset(
         Columns and limits; None = the defaults.
     labels
         Columns of data in memory that lie beside it, name -> N values: ``{"coarse": y}``.
-    like
-        The `reading` of the data set that a model was made with: its features are taken by name,
-        in its order, and scaled as they were there.
 
     Returns
     -------
@@ -73,9 +70,54 @@ def load_dataset(
     >>> dataset.coarse.names
     ('cat', 'dog')
     """
-    config = like_before(config or DataConfig(), like)
+    config = config or DataConfig()
     with _fits_in_memory(data), opened(data, labels or {}, config) as source:
-        return finish(draft(source, config, like))
+        return finish(draft(source, config))
+
+
+def load_new_samples(
+    data: Any,
+    config: DataConfig | None,
+    like: Reading,
+    given: Mapping[str, Any] | None = None,
+    *,
+    labels: Mapping[str, ArrayLike] | None = None,
+) -> CoarseDataset:
+    """Read samples that a model is to predict, as the data set was read that it was made with.
+
+    Parameters
+    ----------
+    data
+        Path, or data in memory as `load_dataset` takes: one sample is enough, and labels need not
+        be there.
+    config
+        The settings of that data set; None = the defaults.
+    like
+        The `reading` of that data set: features are taken by name, in its order; counts by its
+        recipe; scaled as there.
+    given
+        Settings that a user names for these samples, such as ``coarse_column``; they win.
+    labels
+        Columns of data in memory that lie beside it, name -> N values.
+
+    Returns
+    -------
+    CoarseDataset
+        Its label sources are what the data hold, under the names of `like`: classes that the
+        model does not know among them, or none at all; `reading.notes` says what is missing.
+
+    Raises
+    ------
+    InputError
+        A feature is missing; or anything else wrong with the data.
+    """
+    lenient = NewSamplesConfig.model_validate((config or DataConfig()).model_dump())
+    with _fits_in_memory(data):
+        with opened(data, labels or {}, lenient) as source:
+            config = like_before(lenient, like, source.columns(), given or {})
+        probed = config.model_copy(update={"probe_hdf5": False})
+        with opened(data, labels or {}, probed) as source:
+            return new_samples(source, config, like)
 
 
 def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:

@@ -9,21 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from falcon_svc.count_recipe import CountRecipe
 from falcon_svc.data.column_figures import ColumnFigures
-from falcon_svc.data.column_names import COARSE_NAMES, Roles
+from falcon_svc.data.column_names import COARSE_NAMES, Roles, other_labels
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.conform import conformed
+from falcon_svc.data.conform import by_recipe, conformed
 from falcon_svc.data.identity import Ids, id_notes, read_ids
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
+from falcon_svc.data.new_labels import missing_sources, no_labels
 from falcon_svc.data.refusal import Finding, quoted, refusal
+from falcon_svc.data.restriction import restricted
 from falcon_svc.data.scaling import fit_scaling
-from falcon_svc.data.source import Samples, Source, check_column, rows_of
+from falcon_svc.data.source import Samples, Source, check_column, flat_column, rows_of
+from falcon_svc.data.text_column import empty_texts
 from falcon_svc.data.vector_notes import vector_notes
 from falcon_svc.data.vectors import to_vectors, vector_findings
 from falcon_svc.types import (
@@ -34,6 +38,7 @@ from falcon_svc.types import (
     LabelSource,
     Note,
     Reading,
+    SampleKind,
 )
 
 
@@ -52,12 +57,20 @@ class Draft:
     label_notes: tuple[Note, ...]
     config: DataConfig
     like: Reading | None = None
+    recipe: CountRecipe | None = None
 
     @property
     def origin(self) -> list[int]:
         """(N,) the samples' row numbers in the file."""
         kept = self.samples.kept
         return list(range(len(self.ids.values))) if kept is None else np.flatnonzero(kept).tolist()
+
+    @property
+    def kind(self) -> SampleKind:
+        """What the samples are."""
+        if self.vectors is not None:
+            return "vectors"
+        return "images" if self.samples.text_column is None else "texts"
 
     @cached_property
     def figures(self) -> ColumnFigures | None:
@@ -69,7 +82,7 @@ class Draft:
     def notes(self) -> tuple[Note, ...]:
         """Everything that a person should know."""
         found = [*self.samples.notes, *self.label_notes, *id_notes(self.ids)]
-        if self.figures is not None and self.vectors is not None:
+        if self.like is None and self.figures is not None and self.vectors is not None:
             found += vector_notes(
                 self.vectors, self.figures, self.samples.names, self.sources, self.config.scale
             )
@@ -85,11 +98,13 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         What cannot be put down to single rows.
     """
     roles = coarse_roles(source, config)
-    samples = source.samples()
+    samples, recipe = by_recipe(
+        restricted(source.samples(), source, roles, config), like, config, source.where
+    )
     if like is not None:
         samples = conformed(samples, like, source.where)
     vectors, problems = _vectors(samples, source, config)
-    n = len(vectors) if vectors is not None else len(samples.images or ())
+    n = _count(samples, vectors, source)
     _check_rows(n, source.where, config)
     sources, columns, notes, left_out = [], [], [], []
     for name, column in roles.sources:
@@ -100,7 +115,8 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
             where=source.where,
             config=config,
         )
-        unfit = None if name in roles.chosen else _unfit(name, encoded.names, n)
+        free = name in roles.chosen or not config.require_labels
+        unfit = None if free else _unfit(name, encoded.names, n)
         if unfit is not None:
             notes.append(Note("source_left_out", unfit))
             left_out.append((column, "no labels: see the note"))
@@ -109,10 +125,17 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         notes += encoded.notes
         sources.append(to_source(name, encoded, where=source.where, config=config))
         columns.append((name, column))
-    notes += _unlabelled(sources)
+    sources = sources or [no_labels(n)]
+    if config.require_labels:
+        notes += [*_unlabelled(sources), *_one_class(sources)]
+        notes += other_labels(source.columns(), roles, config)
     ids = read_ids(source, config, samples.kept, n)
     problems += id_findings(ids.values, config)
-    texts = _texts(source, roles, config, samples.kept, n)
+    texts = _texts(source, samples.text_column or roles.text_column, samples.kept, n)
+    if samples.text_column is not None:
+        problems += empty_texts(texts or [], samples.text_column)
+    elif texts is not None:
+        texts = [text[: config.max_text_letters] for text in texts]
     return Draft(
         source.where,
         samples.told(left_out=left_out),
@@ -125,6 +148,7 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         tuple(notes),
         config,
         like,
+        recipe,
     )
 
 
@@ -138,14 +162,27 @@ def finish(found: Draft) -> CoarseDataset:
         vectors = reading.scaling.apply(vectors)
     return CoarseDataset(
         vectors=vectors,
-        images=found.samples.images if vectors is None else None,
+        images=found.samples.images,
         ids=tuple(found.ids.values),
         sources=found.sources,
         digest=_digest(found, vectors),
         texts=None if found.texts is None else tuple(found.texts),
         skipped=found.samples.skipped,
         reading=reading,
+        kept=found.samples.kept,
     )
+
+
+def new_samples(source: Source, config: DataConfig, like: Reading) -> CoarseDataset:
+    """Return samples for a model, with the label sources that it knows; see `load_new_samples`."""
+    found = draft(source, config, like)
+    wanted = tuple(name for name, _ in like.coarse_columns)
+    there = tuple(s.name for s in found.sources if s.names)
+    notes = (*found.label_notes, *missing_sources(wanted, there))
+    known = tuple(s for s in found.sources if not wanted or s.name in wanted) or (
+        no_labels(len(found.ids.values)),
+    )
+    return finish(replace(found, sources=known, label_notes=notes))
 
 
 def reading_of(found: Draft) -> Reading:
@@ -160,6 +197,10 @@ def reading_of(found: Draft) -> Reading:
         left_out=found.samples.left_out,
         notes=found.notes,
         scaling=scaling,
+        vector_column=found.samples.vector_column,
+        obsm_key=found.samples.obsm_key,
+        counts=found.recipe,
+        text_column=found.samples.text_column,
     )
 
 
@@ -172,7 +213,7 @@ def coarse_roles(source: Source, config: DataConfig) -> Roles:
         A column that is not there; the message lists those that are.
     """
     roles = Roles.of(source.columns(), config)
-    if not roles.sources:
+    if not roles.sources and config.require_labels:
         check_column(source, COARSE_NAMES[0], "the coarse labels", "coarse_column")
     for _, column in roles.sources:
         check_column(source, column, "coarse labels", "coarse_column or label_sources")
@@ -201,13 +242,14 @@ def _vectors(
 
 
 def _check_rows(n: int, where: str, config: DataConfig) -> None:
-    if not 2 <= n <= config.max_rows:
+    least = 2 if config.require_labels else 1
+    if not least <= n <= config.max_rows:
         raise refusal(
-            f"2 to {config.max_rows:,} samples",
+            f"{least} to {config.max_rows:,} samples",
             f"{n:,}",
             where=where,
-            remedy="give a data set with samples of at least two coarse classes",
-            code="no_data" if n < 2 else "too_many_rows",
+            remedy="give a data set with more samples",
+            code="no_data" if n < least else "too_many_rows",
         )
 
 
@@ -226,21 +268,37 @@ def _unlabelled(sources: Sequence[LabelSource]) -> list[Note]:
     return [Note("unlabelled", text + "they get their fine class by their features alone.")]
 
 
-def _texts(
-    source: Source, roles: Roles, config: DataConfig, kept: BoolArray | None, n: int
-) -> list[str] | None:
-    name = roles.text_column
+def _one_class(sources: Sequence[LabelSource]) -> list[Note]:
+    if max(source.n_coarse for source in sources) > 1:
+        return []
+    text = f"All samples are of one coarse class, {quoted(sources[0].names[0])}: how many fine "
+    text += "classes it holds is less sure than where other classes show what a difference is."
+    return [Note("one_coarse_class", text)]
+
+
+def _count(samples: Samples, vectors: FloatArray | None, source: Source) -> int:
+    """Return N."""
+    if vectors is not None:
+        return len(vectors)
+    if samples.text_column is None:
+        return len(samples.images or ())
+    if samples.kept is not None:
+        return int(samples.kept.sum())
+    check_column(source, samples.text_column, "texts", "text_column")
+    return len(flat_column(source, samples.text_column))
+
+
+def _texts(source: Source, name: str | None, kept: BoolArray | None, n: int) -> list[str] | None:
     if name is None:
         return None
     check_column(source, name, "one value per sample", "text_column")
-    values = as_strings(rows_of(source, name, kept, n), what=name, where=source.where)
-    return [value[: config.max_text_letters] for value in values]
+    return as_strings(rows_of(source, name, kept, n), what=name, where=source.where)
 
 
 def _digest(found: Draft, vectors: FloatArray | None) -> str:
     """sha256 over content, labels, names and ids; stable over formats of the same content."""
     digest = hashlib.sha256()
-    for part in _content(found.samples, vectors):
+    for part in _content(found, vectors):
         digest.update(part)
     for source in found.sources:
         digest.update(json.dumps([source.name, *source.names]).encode())
@@ -251,9 +309,11 @@ def _digest(found: Draft, vectors: FloatArray | None) -> str:
     return digest.hexdigest()
 
 
-def _content(samples: Samples, vectors: FloatArray | None) -> Iterator[bytes | memoryview]:
-    images = samples.images
-    if vectors is None and isinstance(images, ArrayImages):
+def _content(found: Draft, vectors: FloatArray | None) -> Iterator[bytes | memoryview]:
+    samples, images = found.samples, found.samples.images
+    if samples.text_column is not None:
+        yield json.dumps(found.texts).encode()
+    elif vectors is None and isinstance(images, ArrayImages):
         yield repr(images.pixels.shape).encode()
         yield np.ascontiguousarray(images.pixels).data.cast("B")
     elif vectors is None:

@@ -86,7 +86,7 @@ class BesideSource:
         self._joined: Joined | None = None
 
     @classmethod
-    def of(cls, path: Path, samples: Source, config: DataConfig) -> BesideSource:
+    def of(cls, path: Path, samples: Source, config: DataConfig) -> Source:
         """Find the labels and ids of a file of samples.
 
         Raises
@@ -95,6 +95,8 @@ class BesideSource:
             There are no labels.
         """
         found = beside(path)
+        if found is None and not config.require_labels:
+            return Unlabelled(samples, _ids_beside(path))
         if found is None:
             choices = [path.with_suffix(suffix).name for suffix in TABLES[:2]]
             raise refusal(
@@ -154,6 +156,39 @@ class BesideSource:
         if len(row_of) < len(ids.values):
             return None  # repeated ids are refused where ids are judged
         return Joined(wanted, ids.column, np.array([row_of.get(i, -1) for i in wanted], np.int64))
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Samples without a file of labels, whose ids may lie beside them."""
+
+    samples_file: Source
+    ids: list[str] | None
+
+    @property
+    def where(self) -> str:
+        """The file's name."""
+        return self.samples_file.where
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the ids, if there are any."""
+        return () if self.ids is None else (IDS_BESIDE,)
+
+    def column(self, name: str) -> Column:
+        """Return the ids."""
+        return np.array([*(self.ids or []), None], dtype=object)[:-1]
+
+    def index_column(self) -> str | None:
+        """Return the ids' column."""
+        return None if self.ids is None else IDS_BESIDE
+
+    def class_names(self, column: str) -> tuple[str, ...] | None:
+        """Return None: there are no labels."""
+        return None
+
+    def samples(self) -> Samples:
+        """Read the samples."""
+        return self.samples_file.samples()
 
 
 @dataclass(frozen=True)

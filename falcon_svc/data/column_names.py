@@ -11,11 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.types import Note
 
 COARSE_NAMES = (
     *("coarse", "coarse_label", "coarse_labels", "label", "labels", "superclass", "super_class"),
     *("class", "class_name", "category", "choice", "target", "y"),
 )
+SAID_PLAINLY = COARSE_NAMES[:3]
+"""Names that leave no doubt."""
+
 FINE_NAMES = ("fine", "fine_label", "fine_labels", "fine_class")
 ID_NAMES = ("id", "ids", "file_name", "file")
 TEXT_NAMES = ("text", "texts")
@@ -34,6 +38,9 @@ INDEX_NAMES = (
     *("uid", "uuid", "guid", "key"),
 )
 INDEX = re.compile(r"__index_level_\d+__|unnamed: ?[\d.]+(_level_\d+)?|\.\.\.1|")
+OURS = "falcon_"
+"""What the columns begin with that we add to a user's file."""
+
 ENDS_AS_ID = re.compile(r".+([_ .-]id|[a-z]I[dD])")
 
 
@@ -106,17 +113,17 @@ def fine_column(there: Iterable[str], config: DataConfig) -> str | None:
 def why_no_feature(name: str) -> str | None:
     """Return why a column of numbers is no feature by its name alone, or None."""
     fold = folded(name)
-    if INDEX.fullmatch(fold):
-        return "the table's index"
-    if fold in INDEX_NAMES:
-        return "an index by its name"
-    if fold in (*ID_NAMES, *IMAGE_NAMES) or ENDS_AS_ID.fullmatch(name.strip()):
-        return "an id by its name"
-    if fold in SPLIT_NAMES:
-        return "a split by its name"
-    if fold in LABEL_LIKE or fold.startswith(("coarse_", "fine_")):
-        return "labels by its name"
-    return "text by its name" if fold in TEXT_NAMES else None
+    reasons = (
+        (fold.startswith(OURS), "classes of an earlier discovery, by its name"),
+        (INDEX.fullmatch(fold), "the table's index"),
+        (fold in INDEX_NAMES, "an index by its name"),
+        (fold in (*ID_NAMES, *IMAGE_NAMES), "an id by its name"),
+        (ENDS_AS_ID.fullmatch(name.strip()), "an id by its name"),
+        (fold in SPLIT_NAMES, "a split by its name"),
+        (fold in LABEL_LIKE or fold.startswith(("coarse_", "fine_")), "labels by its name"),
+        (fold in TEXT_NAMES, "text by its name"),
+    )
+    return next((reason for is_so, reason in reasons if is_so), None)
 
 
 def is_index(name: str) -> bool:
@@ -147,3 +154,19 @@ def _further(there: list[str], main: str | None) -> dict[str, str]:
         and column not in ("coarse_", "coarse_label", "coarse_labels", main)
         and not column.endswith("_names")
     }
+
+
+def other_labels(there: Iterable[str], roles: Roles, config: DataConfig) -> tuple[Note, ...]:
+    """Return the note on columns whose names say labels as much as that of the one chosen."""
+    taken = next((column for name, column in roles.sources if name == DEFAULT_SOURCE), "")
+    if config.coarse_column is not None or folded(taken) in SAID_PLAINLY:
+        return ()
+    others = [
+        name
+        for name in there
+        if folded(name) in COARSE_NAMES and name != taken and roles.role(name) is None
+    ]
+    if not others:
+        return ()
+    text = f"Coarse labels are read from {taken!r}, though {', '.join(map(repr, others))} may hold "
+    return (Note("other_labels", text + "labels too; name the right one with coarse_column."),)

@@ -6,7 +6,7 @@ rows); the service lowers them per tenant.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
 
@@ -32,14 +32,25 @@ class ReadingOptions(BaseModel):
         default_factory=dict,
         description="Further label sources, NAME -> COLUMN; empty = every column coarse_NAME.",
     )
+    restrict_to: tuple[str, ...] = Field(
+        (), description="Coarse classes (first source) whose samples are read; empty = all."
+    )
     fine_column: str = Field("fine", description="Column of the fine truth; read by evaluate only.")
     id_column: str | None = Field(
         None,
         description="Column of the ids; None = id, ids, file_name, file, the table's index; else "
         "row numbers.",
     )
+    samples: Literal["auto", "texts"] = Field(
+        "auto",
+        description="What the samples are: auto = vectors or images where there are any, else "
+        "texts; texts = the texts of `text_column`, as with the encoder text.",
+    )
     text_column: str | None = Field(
-        None, description="Column shown beside each sample in reports; None = text."
+        None,
+        description="Column of the texts: the samples, or what is shown beside them in reports; "
+        "None = text, and for samples sentence, query, title or the like, or the only column of "
+        "sentences.",
     )
     vector_column: str | None = Field(
         None,
@@ -79,6 +90,9 @@ class ReadingOptions(BaseModel):
 class DataConfig(ReadingOptions):
     """What to read from a data set, and the limits it must keep: these are the operator's."""
 
+    require_labels: ClassVar[bool] = True
+    """Whether samples without coarse labels, or with one class only, are refused."""
+
     follow_links: bool = Field(
         False, description="Read what links in a folder of images point at, also outside of it."
     )
@@ -98,7 +112,9 @@ class DataConfig(ReadingOptions):
     max_dimensions: StrictInt = Field(65_536, ge=2, description="Components of a vector.")
     max_classes: StrictInt = Field(10_000, ge=2, description="Coarse classes of one label source.")
     max_label_letters: StrictInt = Field(1_000, ge=1, description="Letters of a label or an id.")
-    max_text_letters: StrictInt = Field(2_000, ge=1, description="Letters kept of a text.")
+    max_text_letters: StrictInt = Field(
+        2_000, ge=1, description="Letters kept of a text that is only shown."
+    )
     probe_hdf5: bool = Field(
         True, description="Read .h5ad in a child process first; false inside a sandbox."
     )
@@ -109,3 +125,9 @@ class DataConfig(ReadingOptions):
         64_000_000, ge=1, le=PILLOW_PIXEL_LIMIT, description="Width x height of one image."
     )
     max_image_bytes: StrictInt = Field(100 * 2**20, ge=1, description="Bytes of one image file.")
+
+
+class NewSamplesConfig(DataConfig):
+    """Settings for samples that a model is to predict: no labels are needed, and one will do."""
+
+    require_labels: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from falcon_svc.columns import further
 from falcon_svc.data.column_names import (
     FINE_TRUTH,
     VECTOR_NAMES,
@@ -114,15 +115,23 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
 
 def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:
     """Return the columns of the setting, in its order."""
-    texts = {}
+    texts: dict[str, NumberText] = {}
+    if missing := [name for name in config.feature_columns if name not in schema.names]:
+        raise refusal(
+            f"the {len(config.feature_columns):,} features that are asked for",
+            f"all but {listed(missing)}",
+            where=where,
+            remedy="add these columns, or name others with feature_columns",
+            code="missing_features",
+        )
     for name in config.feature_columns:
-        kind = schema.field(name).type if name in schema.names else None
-        if kind is not None and arrow_types.is_words(kind):
+        kind = schema.field(name).type
+        if arrow_types.is_words(kind):
             texts[name] = NumberText.of(read(name))
-        elif kind is None or not arrow_types.is_number(kind):
+        elif not arrow_types.is_number(kind):
             raise refusal(
-                f"a column of numbers {quoted(name)}, as feature_columns says",
-                f"the type {kind}" if kind else f"the columns {listed(schema.names)}",
+                f"numbers in column {quoted(name)}, which is asked for as a feature",
+                f"the type {kind}",
                 where=where,
                 remedy="name columns of numbers, or name one column of lists with vector_column",
                 code="no_such_column",
@@ -130,7 +139,15 @@ def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wh
     used = (*config.feature_columns, *(n for n in schema.names if roles.role(n) is not None))
     others = [name for name in schema.names if name not in used]
     reasons = tuple((name, "not among feature_columns") for name in others)
-    return Choice(None, config.feature_columns, texts, reasons, ())
+    notes = () if config.require_labels else _further(schema, others)
+    return Choice(None, config.feature_columns, texts, reasons, notes)
+
+
+def _further(schema: pa.Schema, others: list[str]) -> tuple[Note, ...]:
+    """Return the note on columns that a model was made without, though they might be features."""
+    numbers = [n for n in others if arrow_types.is_number(schema.field(n).type)]
+    free = [name for name in numbers if why_no_feature(name) is None]
+    return further((), free)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from falcon_svc.data.formats.stores import FileStore
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.source import Samples
 from falcon_svc.errors import InputError
-from falcon_svc.types import ByteArray, Resample, SkippedRow
+from falcon_svc.types import BoolArray, ByteArray, Resample, SkippedRow
 
 SURVEY_SIDE = 8  # JPEGs are decoded at 1/8 for the check: all bytes are read, few pixels made
 SHOWN_SKIPPED = 3
@@ -31,6 +31,12 @@ class FileImages:
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def keep(self, kept: BoolArray) -> FileImages:
+        """Return the images of the samples that were kept."""
+        files = tuple(name for name, stays in zip(self.files, kept, strict=True) if stays)
+        crops = None if self.crops is None else self.crops.keep(kept)
+        return replace(self, files=files, crops=crops)
 
     def read(
         self, start: int, stop: int, *, side: int | None, resample: Resample = "bilinear"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.data.refusal import refusal
-from falcon_svc.types import ByteArray, Resample
+from falcon_svc.types import BoolArray, ByteArray, Resample
 
 CHANNELS = (1, 3)
 
@@ -37,6 +37,10 @@ class ArrayImages:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def keep(self, kept: BoolArray) -> ArrayImages:
+        """Return the images of the samples that were kept."""
+        return ArrayImages(self.pixels[kept])
 
     def read(
         self, start: int, stop: int, *, side: int | None, resample: Resample = "bilinear"

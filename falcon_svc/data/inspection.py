@@ -17,7 +17,7 @@ from falcon_svc.data.assemble import Draft, reading_of, unlabelled_rows
 from falcon_svc.data.files import FileImages
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.vector_notes import long_rows
-from falcon_svc.types import UNLABELLED, BoolArray, LabelSource, Note
+from falcon_svc.types import UNLABELLED, BoolArray, LabelSource, Note, SampleKind
 
 TINY_CLASS = 21  # fewer samples than 20 neighbors and the sample itself
 LISTED_WARNINGS = 1_000
@@ -57,7 +57,7 @@ class Inspection:
     n_samples
         N, rows with errors included, skipped images not.
     n_dims
-        D of vectors, or None for images.
+        D of vectors, or None for images and texts.
     duplicates
         Samples that repeat an earlier one exactly.
     constant_columns
@@ -79,7 +79,7 @@ class Inspection:
     """
 
     where: str
-    kind: Literal["vectors", "images"]
+    kind: SampleKind
     n_samples: int
     n_dims: int | None
     sources: tuple[SourceSummary, ...]
@@ -123,7 +123,7 @@ def inspect_draft(found: Draft) -> Inspection:
     reading = reading_of(found)
     return Inspection(
         where=found.where,
-        kind="images" if found.vectors is None else "vectors",
+        kind=found.kind,
         n_samples=len(found.ids.values),
         n_dims=None if found.vectors is None else found.vectors.shape[1],
         sources=tuple(_summary(source) for source in found.sources),
@@ -172,6 +172,8 @@ def _contents(found: Draft) -> Iterator[bytes]:
     images = found.samples.images
     if found.vectors is not None:
         yield from (vector.tobytes() for vector in found.vectors)
+    elif found.kind == "texts":
+        yield from (text.encode() for text in found.texts or ())
     elif isinstance(images, ArrayImages):
         yield from (pixels.tobytes() for pixels in images.pixels)
     elif isinstance(images, FileImages):

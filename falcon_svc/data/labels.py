@@ -17,9 +17,9 @@ import numpy as np
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.label_notes import label_notes
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, refusal
-from falcon_svc.data.source import SEVERAL, Column
+from falcon_svc.data.source import Column
 from falcon_svc.errors import InputError
-from falcon_svc.types import UNLABELLED, IntArray, LabelSource, Note
+from falcon_svc.types import SEVERAL, UNLABELLED, IntArray, LabelSource, Note
 
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MISSING = {"", "-1"}
@@ -255,7 +255,7 @@ def to_source(name: str, encoded: Encoded, *, where: str, config: DataConfig) ->
     Raises
     ------
     InputError
-        Fewer than two classes, or too many; where wrong rows may be the cause, the sentence
+        No class, or too many; where wrong rows may be the cause, the sentence
         about them.
     """
     problem = class_problem(name, encoded, where, config)
@@ -266,14 +266,15 @@ def to_source(name: str, encoded: Encoded, *, where: str, config: DataConfig) ->
 
 def class_problem(name: str, encoded: Encoded, where: str, config: DataConfig) -> InputError | None:
     """Return what is wrong with the number of classes."""
-    if 2 <= len(encoded.names) <= config.max_classes:
+    least = 1 if config.require_labels else 0
+    if least <= len(encoded.names) <= config.max_classes:
         return None
     return refusal(
-        f"2 to {config.max_classes:,} coarse classes in {quoted(name)}",
+        f"1 to {config.max_classes:,} coarse classes in {quoted(name)}",
         f"{len(encoded.names):,} ({listed(encoded.names[:3])})",
         where=where,
         remedy="choose the column with the coarse labels, see coarse_column",
-        code="one_class" if len(encoded.names) < 2 else "too_many_classes",
+        code="too_many_classes" if encoded.names else "no_labels",
     )
 
 

@@ -17,13 +17,11 @@ from falcon_svc.data.refusal import Finding, listed, quoted, refusal
 from falcon_svc.types import BoolArray, Images, Note, SkippedRow
 
 Column = NDArray[Any]
-SEVERAL = "|"
-"""Joins the classes of a sample that has several, as in ``land|sea``."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Vectors or images as the file holds them.
+    """Vectors, images or texts as the file holds them.
 
     Parameters
     ----------
@@ -31,6 +29,10 @@ class Samples:
         (N, D) numbers of any float or integer width, or None.
     images
         The N readable images, or None.
+    counts
+        (N, genes) scipy CSR that the recipe makes vectors of, or None; `names` are the genes.
+    text_column
+        The column whose texts are the samples, where there are neither vectors nor images.
     kept
         (rows of the columns,) True where the row became a sample; None when all did.
     skipped
@@ -45,10 +47,14 @@ class Samples:
         What the reader had to guess or leave.
     findings
         Rows with cells that are not numbers in columns of numbers; NaN in `vectors`.
+    vector_column, obsm_key
+        Which column or embedding the vectors are, where they are one.
     """
 
     vectors: NDArray[Any] | None = None
     images: Images | None = None
+    counts: Any | None = None
+    text_column: str | None = None
     kept: BoolArray | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
     names: tuple[str, ...] | None = None
@@ -56,6 +62,8 @@ class Samples:
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[Note, ...] = ()
     findings: tuple[Finding, ...] = ()
+    vector_column: str | None = None
+    obsm_key: str | None = None
 
     def told(
         self, *, left_out: Iterable[tuple[str, str]] = (), notes: Iterable[Note] = ()

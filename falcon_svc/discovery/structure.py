@@ -10,21 +10,26 @@ worth in accuracy, is in docs/decisions/0003-structure.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.discovery.counts.allocation import split_evidence
-from falcon_svc.discovery.counts.bounds import CountBounds
+from falcon_svc.discovery.counts.bounds import INFEASIBLE, CountBounds
 from falcon_svc.discovery.counts.choice import (
     Counts,
+    TotalChoice,
     choose_total,
     counts_given,
+    prior_at_total,
+    prior_beside_votes,
     shared_by_sizes,
     shared_by_votes,
     with_intervals,
 )
-from falcon_svc.discovery.counts.posterior import MOST_COUNT, count_posterior
+from falcon_svc.discovery.counts.posterior import MOST_COUNT, CountPosterior, count_posterior
 from falcon_svc.discovery.counts.size_prior import (
     EQUAL_GIVEN_COUNTS,
     MIXED,
@@ -34,13 +39,18 @@ from falcon_svc.discovery.counts.size_prior import (
 from falcon_svc.discovery.partition.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition.views import equal_views, unequal_views
 from falcon_svc.discovery.partition.votes import (
+    Forest,
     balanced_consensus,
     balanced_votes,
-    tree_votes,
+    forest_votes,
+    view_forest,
     vote_trees,
 )
 from falcon_svc.discovery.stability import class_stability
+from falcon_svc.errors import ConfigError
 from falcon_svc.types import FloatArray, IntArray, LabelSource
+
+Float = NDArray[np.floating[Any]]
 
 EXPONENT_OF_COUNTS, EXPONENT_OF_TOTAL = 0.25, 0.0
 """Taste of the trees for equal sizes. Where counts are given no cluster is one too many; where
@@ -91,14 +101,14 @@ def find_structure(
 
     Raises
     ------
-    ValueError
-        The bounds leave no counts that the rows can fill.
+    ConfigError
+        The data do not split into as many classes of `least_samples` as were asked for.
     """
-    work = _Work(raw, source, bounds, seed, on_step)
+    work = StructureWork(raw, source, bounds, seed, on_step)
     return work.counts_given() if bounds.fixed else work.counts_unknown()
 
 
-class _Work:
+class StructureWork:
     """One data set on its way to a structure."""
 
     def __init__(
@@ -124,14 +134,21 @@ class _Work:
         known = counts_given(self.bounds, dispersion, equal or self.bounds.sizes == "equal")
         if known.equal:
             return self._equal(known)
-        parts = self._tree_votes(int(counts.sum()), EXPONENT_OF_COUNTS)
+        total = int(counts.sum())
+        parts = forest_votes(self.forest(total, EXPONENT_OF_COUNTS), self.groups, total)
         if dispersion < MIXED or len(counts) == 1:
             parts += self._balanced_votes(counts)
         return self._unequal(known, parts)
 
     def counts_unknown(self) -> Structure:
         """Share out a given total, or estimate it."""
-        found = count_posterior(
+        found = self.posterior()
+        choice = choose_total(self.sizes, self.bounds, found)
+        return self.at_choice(choice, found)
+
+    def posterior(self) -> CountPosterior:
+        """Return what the data say of the counts."""
+        return count_posterior(
             self.raw,
             self.source,
             self.bounds.low,
@@ -140,21 +157,42 @@ class _Work:
             seed=self.seed,
             on_step=self.on_step,
         )
-        choice = choose_total(self.sizes, self.bounds, found)
+
+    def at_choice(self, choice: TotalChoice, found: CountPosterior) -> Structure:
+        """Return the structure of a total."""
         if choice.equal:
             counts = shared_by_sizes(self.sizes, self.bounds, choice, found)
             return self._equal(with_intervals(counts, self.sizes, choice, found))
-        parts = self._tree_votes(choice.n_fine, EXPONENT_OF_TOTAL)
+        forest = self.forest(choice.n_fine, EXPONENT_OF_TOTAL)
+        prior = prior_beside_votes(self.sizes, choice, found, min(MOST_COUNT, choice.n_fine))
+        return self._of_votes(forest, choice, prior, found)
+
+    def other_total(
+        self, forest: Forest, n_fine: int, choice: TotalChoice, found: CountPosterior
+    ) -> Structure:
+        """Return the structure of another total than the one chosen, from the same trees."""
+        other = replace(choice, n_fine=n_fine, equal=False)
+        prior = prior_at_total(found, n_fine, min(MOST_COUNT, n_fine))
+        return self._of_votes(forest, other, prior, found)
+
+    def _of_votes(
+        self, forest: Forest, choice: TotalChoice, prior: Float, found: CountPosterior
+    ) -> Structure:
+        """Return the structure that votes and a log prior (C, K) of the counts speak for."""
+        parts = forest_votes(forest, self.groups, choice.n_fine)
         trees = self._trees(parts, -(-choice.n_fine // len(self.groups)))
-        votes = split_evidence(trees, choice.n_fine, min(MOST_COUNT, choice.n_fine))
-        counts = shared_by_votes(self.sizes, self.bounds, choice, found, votes)
+        total = self._possible(trees, choice)
+        votes = split_evidence(trees, total, prior.shape[1])
+        counts = shared_by_votes(votes, prior, total, self.bounds)
         return self._unequal(with_intervals(counts, self.sizes, choice, found), parts)
 
-    def _tree_votes(self, n_fine: int, size_exponent: float) -> list[IntArray]:
-        return tree_votes(
+    def forest(self, n_fine: int, size_exponent: float, *, most_fine: int | None = None) -> Forest:
+        """Return the trees of all views, from which the votes of any total are cut."""
+        return view_forest(
             unequal_views(self.raw, self.source),
             self.source,
             n_fine,
+            most_fine=most_fine,
             size_exponent=size_exponent,
             on_part=self.on_step,
         )
@@ -163,8 +201,34 @@ class _Work:
         trees = vote_trees(parts, self.groups, most)
         return trees if self.least <= 1 else [tree.pruned(self.least) for tree in trees]
 
+    def _possible(self, trees: Sequence[MergeTree], choice: TotalChoice) -> int:
+        """Return the total, or as many classes as the trees hold where it was estimated."""
+        leaves = np.array([1 + len(tree.costs) for tree in trees])
+        self._demand_leaves(leaves, self.bounds.low)
+        room = int(np.minimum(leaves, self.bounds.high).sum())
+        if choice.n_fine > room and not choice.estimated:
+            raise ConfigError(
+                f"n_fine = {choice.n_fine} was asked for, but the data split into at most {room} "
+                f"classes of at least {self.bounds.least_samples} samples; give a smaller n_fine "
+                "or least_samples.",
+                code=INFEASIBLE,
+            )
+        return min(choice.n_fine, room)
+
+    def _demand_leaves(self, leaves: IntArray, counts: IntArray) -> None:
+        short = np.flatnonzero(leaves < counts)
+        if len(short):
+            name = self.source.names[short[0]]
+            raise ConfigError(
+                f"{counts[short[0]]} fine classes were asked for in {name!r}, but it splits into "
+                f"at most {leaves[short[0]]} of at least {self.bounds.least_samples} samples; give "
+                "a smaller n_fine_per_coarse or least_samples.",
+                code=INFEASIBLE,
+            )
+
     def _unequal(self, counts: Counts, parts: list[IntArray]) -> Structure:
         trees = self._trees(parts, int(counts.n_fine.max()))
+        self._demand_leaves(np.array([1 + len(tree.costs) for tree in trees]), counts.n_fine)
         fine = cut_at_counts(trees, self.groups, counts.n_fine)
         return self._structure(fine, counts, parts)
 

@@ -16,7 +16,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from falcon_svc.durable.files import storage_errors, sync
@@ -27,13 +27,21 @@ FileContent = bytes | Callable[[Path], None]
 """The bytes of a file, or a function that writes it to the path it is given."""
 
 MARKER = "discovery.json"
-"""The file by which a directory is known as ours; it lists the other files under `files`."""
+"""The file by which a directory is known as a result; it lists the other files under `files`."""
+
+EXPLORED = "explore.json"
+"""The same of a directory in which several totals lie for somebody to choose from."""
 
 STALE_S = 3600.0
 """Age at which a temporary sibling is taken for a killed run's."""
 
 
-def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None:
+def replace_directory(
+    directory: Path,
+    files: Mapping[str, FileContent],
+    *,
+    over: Sequence[str] = (MARKER, EXPLORED),
+) -> None:
     """Write `files` and let them become `directory`, in place of an earlier result.
 
     Parameters
@@ -42,6 +50,8 @@ def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None
         Must not exist, be empty, or hold an earlier result and nothing else.
     files
         Names and contents, written in order: a function may read the files before its own.
+    over
+        Markers of what may be replaced.
 
     Raises
     ------
@@ -49,7 +59,7 @@ def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None
         The directory is not ours to replace, or could not be written; it is then as before.
     """
     directory = Path(directory).resolve()
-    check_replaceable(directory)
+    check_replaceable(directory, over=over)
     what = f"The result could not be written to {directory}, where nothing was changed"
     with storage_errors(what, remedy="name a directory on another disk"):
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +75,7 @@ def replace_directory(directory: Path, files: Mapping[str, FileContent]) -> None
         _sweep(directory)
 
 
-def check_replaceable(directory: Path) -> None:
+def check_replaceable(directory: Path, *, over: Sequence[str] = (MARKER, EXPLORED)) -> None:
     """Raise StorageError unless a result may be written to `directory`. Cheap: call it early."""
     directory = Path(directory)
     if not directory.exists():
@@ -74,7 +84,7 @@ def check_replaceable(directory: Path) -> None:
         raise StorageError(
             f"The result needs a directory, but {directory} is a file; name another."
         )
-    foreign = sorted({entry.name for entry in directory.iterdir()} - _own_names(directory))
+    foreign = sorted({entry.name for entry in directory.iterdir()} - _own_names(directory, over))
     if foreign:
         raise StorageError(
             f"A result replaces only an earlier result or an empty directory, but {directory} "
@@ -82,13 +92,17 @@ def check_replaceable(directory: Path) -> None:
         )
 
 
-def _own_names(directory: Path) -> set[str]:
-    """Names of the files that an earlier run wrote there; empty if it is no result."""
+def _own_names(directory: Path, markers: Sequence[str]) -> set[str]:
+    """Names of the files that earlier runs wrote there; empty if it is no result."""
+    return {name for marker in markers for name in _listed(directory, marker)}
+
+
+def _listed(directory: Path, marker: str) -> set[str]:
     try:
-        listed = json.loads((directory / MARKER).read_bytes())["files"]
+        listed = json.loads((directory / marker).read_bytes())["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    return {MARKER, *listed}
+    return {marker, *listed}
 
 
 def write_durably(path: Path, content: FileContent) -> None:

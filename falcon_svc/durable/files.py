@@ -8,6 +8,7 @@ artifacts, the features' cache. A file is durable once it and the folder that na
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,17 @@ from typing import IO, Any
 
 from falcon_svc.errors import StorageError
 
+WINDOWS = os.name == "nt"
+
 
 def sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file's bytes, or a folder's names, are on the disk.
+
+    Windows syncs files that are open for writing only, and keeps names in its journal by itself.
+    """
+    if WINDOWS and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -29,6 +37,22 @@ def sync_file(file: IO[Any]) -> None:
     """Wait until what was written to an open file is on the disk."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def lock(file: IO[Any]) -> None:
+    """Wait until no other process has an open file locked; the lock ends with the file.
+
+    On Windows the first byte stands for the file, and waiting ends with an error after ten seconds.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from falcon_svc.durable.files import WINDOWS
+
 _HERE, _SWAP = -100, 2  # AT_FDCWD; RENAME_EXCHANGE and RENAME_SWAP have the same value
 _CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
@@ -24,6 +26,8 @@ def exchange(one: Path, other: Path) -> bool:
     OSError
         The system offers it and it failed; nothing was changed.
     """
+    if WINDOWS:
+        return False
     first, second = os.fsencode(one), os.fsencode(other)
     library = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "darwin" and hasattr(library, "renamex_np"):

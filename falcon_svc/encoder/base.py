@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.progress import Progress, Silent
-from falcon_svc.types import CoarseDataset, FloatArray
+from falcon_svc.types import CoarseDataset, FloatArray, Note
 
 
 class Encoder(Protocol):
@@ -30,6 +30,15 @@ class Encoder(Protocol):
 
     def files(self) -> dict[str, bytes]:
         """Return what a result must hold for new samples to be encoded; often nothing."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An encoder that has something to tell of a data set."""
+
+    def notes(self, dataset: CoarseDataset) -> tuple[Note, ...]:
+        """Return what to know before trusting the features."""
         ...
 
 

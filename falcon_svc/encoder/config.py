@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_svc.encoder.moco.config import MocoConfig
 
+TEXT = "text"
+"""The encoder whose samples are texts."""
+
 Value = Annotated[float, Field(allow_inf_nan=False)]
 Channels = tuple[Value] | tuple[Value, Value, Value]
 
@@ -20,11 +23,14 @@ class EncoderConfig(BaseModel):
     name: str = Field(
         "auto",
         description="none (vectors as they are), pixels, moco (trained on the images), "
-        "moco:continue=DIR, timm:NAME[@FILE], torchvision:NAME[@FILE], onnx:FILE; auto = none for "
-        "vectors, pixels for images.",
+        "moco:continue=DIR, timm:NAME[@FILE], torchvision:NAME[@FILE], onnx:FILE, text (sentence "
+        "embeddings), text:DIR, text:FILE; auto = none for vectors, pixels for images, text for "
+        "texts.",
     )
     allow_download: bool = Field(
-        False, description="Whether timm and torchvision may fetch weights where no FILE is given."
+        False,
+        description="Whether timm and torchvision may fetch weights where no FILE is given, and "
+        "text:NAME a model from the Hugging Face hub.",
     )
     pixel_side: int | None = Field(
         None,
@@ -40,11 +46,19 @@ class EncoderConfig(BaseModel):
         (127.0,), description="Subtracted from the pixels 0-255: one number, or one per channel."
     )
     scale: Channels = Field(
-        (1 / 128,), description="Multiplied afterwards: one number, or one per channel."
+        (1 / 128,),
+        description="Factor of the pixels less `mean`: one number, or one per channel.",
     )
     layout: Literal["auto", "NCHW", "NHWC"] = Field(
         "auto", description="Order of the network's input; auto = where the model has 3 channels."
     )
     batch: int = Field(64, ge=1, le=4096, description="Images per batch.")
+    max_tokens: int | None = Field(
+        None,
+        ge=8,
+        le=8192,
+        description="Tokens of a text that are read, at most the model's own limit; None = that, "
+        "256 for text.",
+    )
     threads: int = Field(0, ge=0, description="Threads of onnxruntime; 0 = its own choice.")
     moco: MocoConfig = Field(default_factory=MocoConfig)

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from falcon_svc.encoder.backbones.onnx import OnnxEncoder
-from falcon_svc.encoder.base import Encoder, EncoderRun
+from falcon_svc.encoder.base import Encoder, EncoderRun, Telling
 from falcon_svc.encoder.cache import load_or_make
+from falcon_svc.encoder.config import TEXT
 from falcon_svc.encoder.pass_through import PASS_THROUGH, PassThrough
 from falcon_svc.encoder.pixels import PixelEncoder
 from falcon_svc.errors import ConfigError, InputError
-from falcon_svc.types import CoarseDataset, Features, FloatArray
+from falcon_svc.types import CoarseDataset, Features, FloatArray, Note
 
 BLOCK_ROWS = 4_096
 ROUNDING = 1e-5
@@ -31,6 +32,12 @@ def _open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encode
     from falcon_svc.encoder.moco.encoder import open_moco
 
     return open_moco(argument, dataset, run)
+
+
+def _open_text(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+    from falcon_svc.encoder.text import open_text
+
+    return open_text(argument, dataset, run)
 
 
 def _open_from(library: str) -> Opener:
@@ -51,6 +58,8 @@ FOR_IMAGES: dict[str, Opener] = {
     "torchvision": _open_from("torchvision"),
 }
 FOR_VECTORS: dict[str, Opener] = {PASS_THROUGH: PassThrough, "moco": _open_moco}
+FOR_TEXTS: dict[str, Opener] = {TEXT: _open_text}
+OPENERS = {"images": FOR_IMAGES, "vectors": FOR_VECTORS, "texts": FOR_TEXTS}
 
 
 def extract_features(dataset: CoarseDataset, run: EncoderRun | None = None) -> Features:
@@ -65,7 +74,7 @@ def open_encoder(dataset: CoarseDataset, run: EncoderRun) -> Encoder:
     Parameters
     ----------
     dataset
-        N vectors or images.
+        N vectors, images or texts.
     run
         Settings, seed, device, work folder, progress.
 
@@ -80,7 +89,7 @@ def open_encoder(dataset: CoarseDataset, run: EncoderRun) -> Encoder:
     CollapsedError, DivergedError
         It was trained in vain.
     """
-    what, kinds = ("vectors", FOR_VECTORS) if dataset.images is None else ("images", FOR_IMAGES)
+    what, kinds = dataset.kind, OPENERS[dataset.kind]
     name = run.config.name
     kind, _, argument = (next(iter(kinds)) if name == "auto" else name).partition(":")
     if kind not in kinds:
@@ -109,15 +118,9 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
     Features
         (N, D) float32 in the data set's order; a memory map when it comes from the work folder.
         Vectors that are passed through are not copied.
-
-    Raises
-    ------
-    InputError
-        Every sample has the same features.
     """
     name = key(dataset.digest, encoder.spec)
     if isinstance(encoder, PassThrough):
-        _check_differ(encoder.vectors)
         return Features(encoder.vectors, encoder.spec, name)
     shape = (len(dataset), encoder.dim)
 
@@ -129,12 +132,16 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
     else:
         vectors = np.zeros(shape, np.float32)
         make(vectors)
-    _check_differ(vectors)
     return Features(vectors, encoder.spec, name)
 
 
-def _check_differ(vectors: FloatArray) -> None:
-    """Refuse features that are all the same; most data sets pass with the first block."""
+def notes_of(encoder: Encoder, dataset: CoarseDataset) -> tuple[Note, ...]:
+    """Return what an encoder has to tell of a data set, such as texts that it cut."""
+    return encoder.notes(dataset) if isinstance(encoder, Telling) else ()
+
+
+def check_differ(vectors: FloatArray) -> None:
+    """Raise InputError if all features are the same; most data sets pass with the first block."""
     first = vectors[0]
     tolerance = ROUNDING * float(np.abs(first).max())
     for start in range(0, len(vectors), BLOCK_ROWS):

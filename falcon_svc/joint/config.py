@@ -27,10 +27,10 @@ class JointConfig(BaseModel):
         256, ge=2, le=65_536, description="Samples per step; batches are evened out. Paper: 256."
     )
     learning_rate: StrictFloat = Field(
-        2e-3, gt=0, le=100, description="Of the head, at first. Paper: 0.1 with sgd."
+        2e-3, gt=0, le=100, description="Learning rate of the head, at first. Paper: 0.1 with sgd."
     )
     encoder_rate: StrictFloat = Field(
-        0.1, gt=0, le=1, description="Share of it for the encoder. Paper: 1."
+        0.1, gt=0, le=1, description="Share of the learning rate that the encoder gets. Paper: 1."
     )
     fresh_neighbors: bool = Field(
         False,
@@ -43,7 +43,9 @@ class JointConfig(BaseModel):
         description="Epochs between searches for neighbors by the teacher's features of clean "
         "views; 0 = never (paper).",
     )
-    precision: Literal["bf16", "fp32"] = Field("fp32", description="Of the encoder's forward pass.")
+    precision: Literal["bf16", "fp32"] = Field(
+        "fp32", description="Precision of the encoder's forward pass."
+    )
 
     def train(self, head: TrainConfig) -> TrainConfig:
         """Return the settings of the loop: those of the head alone, but for what stands here."""

@@ -109,6 +109,7 @@ def train_jointly(
         size_targets=start.size_targets,
         seed=seed,
         encoder_rate=config.encoder_rate,
+        wishes=start.head.wishes,
     )
     trained = train(
         inputs,

@@ -24,13 +24,16 @@ _TORCH_CHUNK_BYTES = 64 << 20
 _log = logging.getLogger(__name__)
 
 
-def choose_backend() -> str:
-    """Return ``"faiss-gpu"``, ``"faiss"`` or ``"torch"``: the best that this machine can run."""
+def choose_backend(device: str = "auto") -> str:
+    """Return ``"faiss-gpu"``, ``"faiss"`` or ``"torch"``: the best that this machine can run.
+
+    `device` is ``"auto"``, ``"cpu"`` or a CUDA device; ``"cpu"`` never means a GPU.
+    """
     try:
         import faiss
     except ImportError:
         return "torch"
-    return "faiss-gpu" if faiss.get_num_gpus() > 0 else "faiss"
+    return "faiss-gpu" if device != "cpu" and faiss.get_num_gpus() > 0 else "faiss"
 
 
 def top_k(

@@ -28,6 +28,7 @@ def search_neighbors(
     *,
     seed: int,
     exact_limit: int = 200_000,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Neighbors:
     """Find the k nearest neighbors of every sample inside its coarse class.
@@ -44,6 +45,8 @@ def search_neighbors(
         Used by the inverted file only.
     exact_limit
         Classes with more samples are searched approximately (faiss only).
+    device
+        ``"auto"``, ``"cpu"`` or a CUDA device.
     progress
         Called with (samples done, N).
 
@@ -53,7 +56,7 @@ def search_neighbors(
         A row's own number occurs only where it is alone in its class, or where this source did
         not label it (the row is then K times itself). `recall` is the lowest of all classes.
     """
-    backend = choose_backend()
+    backend = choose_backend(device)
     _log.info("neighbor search: %s, %d x %d, k = %d", backend, *features.shape, k)
     index: IntArray = np.repeat(np.arange(len(features)), k).reshape(-1, k)
     recall, done = 1.0, int((labels.labels < 0).sum())

@@ -11,7 +11,7 @@ it to the same result.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import CountBounds, count_bounds
 from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.labels.shared_classes import find_shared_classes
+from falcon_svc.discovery.other_sources import with_other_labels
 from falcon_svc.discovery.partition.shared_metric import centred
 from falcon_svc.discovery.partition.views import SHRINKAGE
 from falcon_svc.discovery.structure import Structure, find_structure
@@ -32,11 +33,14 @@ from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.discovery.training.trained_head import TrainedHead
 from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
-from falcon_svc.durable.atomic_directory import check_replaceable
-from falcon_svc.encoder import Encoder, EncoderRun, encode, open_encoder
+from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
+from falcon_svc.encoder import Encoder, EncoderRun, encode, notes_of, open_encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+from falcon_svc.encoder.features import check_differ
 from falcon_svc.joint.train import FrozenStart
+from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
+from falcon_svc.pipeline.constraint_stage import check_constraints, constrained
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
 from falcon_svc.pipeline.label_stage import judged_labels
@@ -47,8 +51,15 @@ from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
-from falcon_svc.result.files import write_discovery
-from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
+from falcon_svc.result.files import FEATURES, features_file, write_discovery
+from falcon_svc.result.reach import Reach
+from falcon_svc.result.record import (
+    CountEstimate,
+    Discovery,
+    FineClass,
+    SharedPair,
+    SourceRelation,
+)
 from falcon_svc.types import (
     UNLABELLED,
     CoarseDataset,
@@ -57,6 +68,7 @@ from falcon_svc.types import (
     LabelSource,
     Neighbors,
 )
+from solver import proof_bytes
 
 N_NEIGHBORS = 20
 
@@ -108,7 +120,8 @@ def discover_to(
         shutil.rmtree(work_dir, ignore_errors=True)
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     page = render_report(run.discovery, dataset, run.features)
-    write_discovery(directory, run.discovery, model_files=run.model_files(), report_html=page)
+    kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
+    write_discovery(directory, run.discovery, model_files=kept, report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     return run.discovery
 
@@ -126,14 +139,15 @@ def discover(
     """
     recorder = Recorder(progress or Silent())
     device = choose_device(config.device)
-    bounds = count_bounds(config.counts, dataset.coarse)
+    bounds = count_bounds(config.counts, dataset.coarse, dataset.sources[1:])
+    check_constraints(dataset, config)
     run = EncoderRun(config.encoder, config.seed, device, work_dir, recorder.progress)
     with recorder.stage("encoder", total=0):
         encoder = open_encoder(dataset, run)
     check_trainable(encoder, dataset, config)
     features = _encoded(encoder, dataset, run, recorder)
     label_noise, believed = judged_labels(features, dataset, bounds, config, recorder)
-    bounds = count_bounds(config.counts, believed.coarse)
+    bounds = count_bounds(config.counts, believed.coarse, believed.sources[1:])
     rows = structure_rows(believed.coarse, bounds, seed=config.seed)
     with recorder.stage("structure", total=0):
         structure = _structure(features, rows, believed, bounds, config, work_dir, recorder)
@@ -141,9 +155,10 @@ def discover(
         sample = np.asarray(features[rows])
         space = FeatureSpace.learn(sample, sample.mean(axis=0), structure.fine, shrinkage=SHRINKAGE)
         inputs = space.apply(features)
-    neighbors = _neighbors(inputs, believed.sources, config.seed, recorder)
+    neighbors = _neighbors(inputs, believed.sources, config.seed, device, recorder)
     train = config.train.for_samples(len(dataset))
     start = start_of(inputs, rows, structure, believed.sources, seed=config.seed)
+    start = constrained(start, structure, rows, inputs, believed, config)
 
     def train_from(start: WarmStart, name: str, folder: str) -> TrainedHead:
         with recorder.stage(name, total=train.epochs):
@@ -178,7 +193,7 @@ def discover(
             frozen,
             dataset,
             config,
-            lambda inputs: _search(inputs, believed.sources, config.seed, Silent()),
+            lambda inputs: _search(inputs, believed.sources, config.seed, device, Silent()),
             device=device,
             work_dir=work_dir,
             recorder=recorder,
@@ -188,10 +203,14 @@ def discover(
         inputs = space.apply(features)
     with recorder.stage("assignments", total=1):
         assignments = predict(head.teacher, inputs, dataset.sources, head.relations)
-        classes = describe_classes(inputs, assignments, dataset.sources, head.relations, stability)
+        classes = _named(
+            describe_classes(inputs, assignments, dataset.sources, head.relations, stability),
+            assignments.fine,
+            dataset,
+        )
         shared_pairs = _overlaps(inputs, believed, head)
     with recorder.stage("map", total=1):
-        map_rows, map_xy = draw_map(inputs, dataset.sources[0], seed=config.seed)
+        layout = draw_map(inputs, dataset.sources[0], seed=config.seed)
     discovery = Discovery(
         ids=dataset.ids,
         dataset_digest=dataset.digest,
@@ -201,8 +220,9 @@ def discover(
         relations=_relations(head, dataset.sources),
         counts=_count_records(structure.counts, bounds),
         total=structure.counts.total,
-        map_rows=map_rows,
-        map_xy=map_xy,
+        map_rows=layout.rows,
+        map_xy=layout.xy,
+        map_method=layout.method,
         history=head.history,
         stages=recorder.records(),
         seed=config.seed,
@@ -210,9 +230,21 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
-        notes=dataset.reading.notes,
+        notes=(*dataset.reading.notes, *notes_of(encoder, dataset)),
+        features=dataset.reading.features,
+        left_out=dataset.reading.left_out,
     )
-    return Run(discovery, _model(space, head, dataset, config), encoder, features)
+    model = _model(space, head, dataset, config, encoder, features, assignments.fine)
+    return Run(discovery, model, encoder, features)
+
+
+def _named(
+    classes: tuple[FineClass, ...], fine: IntArray, dataset: CoarseDataset
+) -> tuple[FineClass, ...]:
+    """Return the classes with their working names."""
+    parents = np.array([one.coarse[dataset.coarse.name] for one in classes], np.int64)
+    names = name_classes(dataset, fine, parents, [one.medoids for one in classes])
+    return tuple(replace(one, name=name) for one, name in zip(classes, names, strict=True))
 
 
 def _overlaps(
@@ -228,7 +260,9 @@ def _encoded(
     encoder: Encoder, dataset: CoarseDataset, run: EncoderRun, recorder: Recorder
 ) -> FloatArray:
     with recorder.stage("features", total=len(dataset)):
-        return encode(encoder, dataset, run).vectors
+        vectors = encode(encoder, dataset, run).vectors
+    check_differ(vectors)
+    return vectors
 
 
 def _structure(
@@ -243,38 +277,45 @@ def _structure(
     key = run_key(dataset.digest, config)
     if (earlier := load_structure(work_dir, key)) is not None:
         return earlier
-    source = dataset.coarse
-    part = LabelSource(source.name, source.labels[rows], source.names)
+    part, *others = (source.at(rows) for source in dataset.sources)
+    seen = with_other_labels(np.asarray(features[rows]), part, others)
     # Thousands of small matrices: more threads than one only wait for each other, and their
     # number would show in the last bits.
     with threadpool_limits(1):
-        structure = find_structure(
-            np.asarray(features[rows]), part, bounds, seed=config.seed, on_step=recorder.step
-        )
+        structure = find_structure(seen, part, bounds, seed=config.seed, on_step=recorder.step)
     save_structure(work_dir, key, structure)
     return structure
 
 
 def _neighbors(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, recorder: Recorder
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    recorder: Recorder,
 ) -> tuple[Neighbors, ...]:
     with recorder.stage("neighbors", total=len(inputs) * len(sources)):
-        return _search(inputs, sources, seed, recorder.progress)
+        return _search(inputs, sources, seed, device, recorder.progress)
 
 
 def _search(
-    inputs: FloatArray, sources: tuple[LabelSource, ...], seed: int, progress: Progress
+    inputs: FloatArray,
+    sources: tuple[LabelSource, ...],
+    seed: int,
+    device: str,
+    progress: Progress,
 ) -> tuple[Neighbors, ...]:
     """Neighbors by direction from the mean of the own coarse class, per source."""
     return tuple(
         search_neighbors(
-            centred(inputs, source.labels + 1),
-            source,
+            centred(inputs, cells.labels + 1),
+            cells,
             N_NEIGHBORS,
             seed=seed,
+            device=device,
             progress=lambda done, _: progress.advance(done, {}),
         )
-        for source in sources
+        for cells in (source.cells().source for source in sources)
     )
 
 
@@ -283,7 +324,7 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
         SourceRelation(
             source=source.name,
             coarse_names=source.names,
-            relation=solution.relation,
+            relation=relation,
             regret=solution.regret.astype(np.float32),
             status=solution.status,
             method=solution.method,
@@ -292,8 +333,9 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
             gap=solution.gap,
             seconds=solution.seconds,
             certificate=solution.certificate,
+            proof=proof_bytes(solution),
         )
-        for source, solution in zip(sources, head.solutions, strict=True)
+        for source, relation, solution in zip(sources, head.relations, head.solutions, strict=True)
     )
 
 
@@ -312,7 +354,13 @@ def _known(value: float) -> float | None:
 
 
 def _model(
-    space: FeatureSpace, head: TrainedHead, dataset: CoarseDataset, config: DiscoveryConfig
+    space: FeatureSpace,
+    head: TrainedHead,
+    dataset: CoarseDataset,
+    config: DiscoveryConfig,
+    encoder: Encoder,
+    features: FloatArray,
+    fine: IntArray,
 ) -> DiscoveryModel:
     return DiscoveryModel(
         space=space,
@@ -321,6 +369,7 @@ def _model(
         relations=head.relations,
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=config.encoder.name,
-        features=dataset.reading.features,
-        scaling=dataset.reading.scaling,
+        reading=dataset.reading,
+        reach=Reach.of(features, fine),
+        text_encoder=encoder.spec if dataset.kind == "texts" else None,
     )

@@ -1,6 +1,6 @@
 """How long a run takes and how much memory it needs: a linear model, for `falcon validate`.
 
-    seconds = START + min(N, MAX_ROWS) * PER_ROW + N * (PER_SAMPLE + images * PER_IMAGE)
+    seconds = START + min(N, MAX_ROWS) * PER_ROW + N * (PER_SAMPLE + PER_IMAGE or PER_TEXT)
               + N * epochs * (PER_STEP + PER_LOGIT * F)
               + min(N, MAX_ROWS) * PER_COUNTED_ROW where F is unknown
               + N * encoder epochs * PER_VIEWED_SAMPLE where an encoder is trained
@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.pipeline.sample import MAX_ROWS
+from falcon_svc.types import SampleKind
 
 START_S = 8.0
 PER_ROW_S = 2.6e-3
@@ -33,12 +34,14 @@ PER_COUNTED_ROW_S = 2.5e-3
 PER_SAMPLE_S = 5e-5
 PER_STEP_S = 9e-6
 PER_LOGIT_S = 9e-9
-PER_IMAGE_S = 1.5e-3
+SEEN_S: dict[SampleKind, float] = {"vectors": 0.0, "images": 1.5e-3, "texts": 2.5e-3}
+"""Seconds to make a vector of one sample: of an image, of a text of ten words."""
 PER_VIEWED_SAMPLE_S = 8e-4
 BASE_BYTES = 923_000_000
 BYTES_PER_COMPONENT = 12
 BYTES_PER_SAMPLE = 1_450
-IMAGE_DIMS = 64
+DIMS: dict[SampleKind, int] = {"vectors": 64, "images": 64, "texts": 384}
+"""Dimensions that are reckoned with where the data set does not say."""
 FINE_PER_COARSE = 10
 """Fine classes per coarse class that are reckoned with while their number is unknown."""
 
@@ -57,7 +60,7 @@ def estimate_run(
     n_coarse: int,
     n_fine: int | None,
     *,
-    images: bool,
+    kind: SampleKind,
     encoder_epochs: int = 0,
 ) -> RunEstimate:
     """Return what a discovery will cost.
@@ -68,14 +71,14 @@ def estimate_run(
         N, D (of the features) and C.
     n_fine
         F, or None while it is unknown.
-    images
-        Whether features are made from images first.
+    kind
+        What the samples are.
     encoder_epochs
         Epochs of pre-training; 0 where no encoder is trained.
     """
     fine = n_fine or FINE_PER_COARSE * n_coarse
     seconds = START_S + PER_ROW_S * min(n_samples, MAX_ROWS)
-    seconds += n_samples * (PER_SAMPLE_S + images * PER_IMAGE_S)
+    seconds += n_samples * (PER_SAMPLE_S + SEEN_S[kind])
     seconds += n_samples * encoder_epochs * PER_VIEWED_SAMPLE_S
     epochs = TrainConfig().for_samples(n_samples).epochs
     seconds += n_samples * epochs * (PER_STEP_S + PER_LOGIT_S * fine)

@@ -7,7 +7,7 @@ Files: `model.safetensors` (tensors) and `model.json` (all else), which
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import safetensors.torch
 import torch
@@ -15,8 +15,10 @@ from torch import nn
 
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.result.model_reading import reading_record, reading_tensors
 from falcon_svc.result.predictor import FORMAT_VERSION, RECORD, TENSORS
-from falcon_svc.types import BoolArray, Scaling
+from falcon_svc.result.reach import Reach
+from falcon_svc.types import BoolArray, Reading
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class DiscoveryModel:
         (F, C) bool per label source, and each source's name and class names.
     encoder
         The encoder spec that made the features; new samples must come from the same.
-    features
-        (D,) names of the vectors' columns in order; None where they have none.
-    scaling
-        What brought the columns to one scale before the discovery; None = nothing did. New
-        vectors come as they are and are scaled here.
+    reading
+        How the data set was read: names and scaling of columns, the recipe on counts.
+    reach
+        How far the fine classes reach; None = not measured.
+    text_encoder
+        The spec (digest included) of the encoder that made vectors of texts; None where the
+        samples were none.
     """
 
     space: FeatureSpace
@@ -46,8 +50,9 @@ class DiscoveryModel:
     relations: tuple[BoolArray, ...]
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     encoder: str
-    features: tuple[str, ...] | None = None
-    scaling: Scaling | None = None
+    reading: Reading = field(default_factory=Reading)
+    reach: Reach | None = None
+    text_encoder: str | None = None
 
     @property
     def n_dims(self) -> int:
@@ -62,16 +67,15 @@ class DiscoveryModel:
         }
         tensors |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
         tensors |= {f"relation.{i}": torch.from_numpy(r) for i, r in enumerate(self.relations)}
-        if self.scaling is not None:
-            tensors["scaling.centre"] = torch.from_numpy(self.scaling.centre)
-            tensors["scaling.scale"] = torch.from_numpy(self.scaling.scale)
+        numbers = reading_tensors(self.reading) | (self.reach.tensors() if self.reach else {})
+        tensors |= {name: torch.from_numpy(values.copy()) for name, values in numbers.items()}
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         record = {
             "format_version": FORMAT_VERSION,
             "encoder": self.encoder,
             "n_dims": self.n_dims,
-            "features": None if self.features is None else list(self.features),
-            "scaling": None if self.scaling is None else self.scaling.kind,
+            **reading_record(self.reading),
+            "text_encoder": self.text_encoder,
             "n_fine": len(self.relations[0]),
             "train": self.train.model_dump(mode="json"),
             "sources": [{"name": name, "classes": list(names)} for name, names in self.sources],

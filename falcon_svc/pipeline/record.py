@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -56,7 +55,14 @@ class Recorder:
 
 
 def peak_rss_bytes() -> int:
-    """Return the process's peak resident memory; the kernel counts KiB, on macOS bytes."""
+    """Return the process's peak resident memory; the kernel counts KiB, on macOS bytes.
+
+    It is 0 on Windows, where Python cannot ask for it.
+    """
+    try:
+        import resource
+    except ImportError:
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

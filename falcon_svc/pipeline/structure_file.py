@@ -25,8 +25,9 @@ TOTAL_COLUMNS = ("totals", "probability", "stability")
 
 
 def run_key(dataset_digest: str, config: DiscoveryConfig) -> str:
-    """Return sha256 hex over all that determines the structure."""
-    settings = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    """Return sha256 hex over all that determines the structure, and nothing else."""
+    own = config.model_dump(mode="json", include={"encoder", "counts", "labels", "seed"})
+    settings = json.dumps(own, sort_keys=True)
     text = f"{__version__}\n{dataset_digest}\n{settings}"
     return hashlib.sha256(text.encode()).hexdigest()
 

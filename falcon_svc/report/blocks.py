@@ -25,9 +25,13 @@ def folded(title: str, *content: object) -> Html:
 
 
 def table(
-    heads: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Sequence[int] = ()
+    heads: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numeric: Sequence[int] = (),
+    stacked: bool = False,
 ) -> Html:
-    """Return a table; `numeric` columns are set to the right."""
+    """Return a table; `numeric` columns are set to the right, `stacked` cells on a small screen."""
     kinds = ["number" if i in numeric else None for i in range(len(heads))]
     head = (element("th", h, scope="col", class_=k) for h, k in zip(heads, kinds, strict=True))
     body = (
@@ -35,4 +39,4 @@ def table(
         for row in rows
     )
     inner = element("table", element("thead", element("tr", head)), element("tbody", body))
-    return element("div", inner, class_="scroll")
+    return element("div", inner, class_="scroll stacked" if stacked else "scroll")

@@ -28,7 +28,7 @@ def class_groups(discovery: Discovery, evidence: Sequence[Evidence], exemplars: 
             "details",
             _group_head(names[k], classes, color_of(k), counts.get(k)),
             element(
-                "div", (_card(evidence[c.id], exemplars, names) for c in classes), class_="cards"
+                "div", (_card(evidence, c.id, exemplars, names) for c in classes), class_="cards"
             ),
             open=True if k == 0 or discovery.n_fine <= OPEN_ALL else None,
             style=f"--hue:{color_of(k)}",
@@ -50,9 +50,9 @@ def how_to_read(dataset: CoarseDataset) -> str:
     return f"{text} A strip is a sample, feature by feature: blue below the mean, orange above."
 
 
-def class_link(fine: int) -> Html:
-    """Return the name of a class, leading to its card."""
-    return element("a", f"class {fine}", href=fine_anchor(fine))
+def class_link(fine: FineClass) -> Html:
+    """Return number and name of a class, leading to its card."""
+    return element("a", f"class {fine.title}", href=fine_anchor(fine.id))
 
 
 def _group_head(
@@ -70,15 +70,19 @@ def _interval(count: CountEstimate | None) -> str:
     return f" ({count.low}–{count.high})"
 
 
-def _card(evidence: Evidence, exemplars: Exemplars, names: Sequence[str]) -> Html:
-    fine = evidence.fine
+def _card(
+    every: Sequence[Evidence], number: int, exemplars: Exemplars, names: Sequence[str]
+) -> Html:
+    evidence = every[number]
+    fine, rival = evidence.fine, evidence.rival
     return element(
         "article",
         element("header", element("h4", f"Class {fine.id}"), _size(fine)),
+        element("p", fine.name, class_="called") if fine.name else None,
         _further_homes(fine, names),
         element("div", _confidence(fine), _stability(fine), class_="gauges"),
         exemplars.central(fine.medoids),
-        _doubts(evidence, exemplars),
+        _doubts(evidence, None if rival is None else every[rival.fine].fine, exemplars),
         id=fine_anchor(fine.id)[1:],
     )
 
@@ -112,14 +116,14 @@ def _gauge(name: str, level: float, value: str) -> Html:
     return element("div", words, bar, class_="gauge")
 
 
-def _doubts(evidence: Evidence, exemplars: Exemplars) -> Html:
+def _doubts(evidence: Evidence, nearest: FineClass | None, exemplars: Exemplars) -> Html:
     """Where the class blurs: its rival, and the samples at the border."""
     if not evidence.fine.size:
         return element("p", "Holds no sample of this data set.", class_="doubt")
-    if evidence.rival is None:
+    if nearest is None:
         return element("p", "The only class of its kind: no rival.", class_="doubt")
     share = f" · {percent(evidence.share_border)} border samples"
-    rival = element("p", "nearest: ", class_link(evidence.rival.fine), share, class_="doubt")
+    rival = element("p", "nearest: ", class_link(nearest), share, class_="doubt")
     if not evidence.border:
         return rival
     return element("div", rival, exemplars.border(evidence.border), class_="border")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from falcon_svc.result.doubt import at_border
 from falcon_svc.result.record import Assignments, Discovery, FineClass
 from falcon_svc.types import IntArray
 
 N_BORDER = 6
-BORDER_MARGIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Evidence:
     fine
         The class as it was found.
     border
-        Rows of its least certain samples, those with margin under `BORDER_MARGIN` only.
+        Rows of its least certain samples, those at the border only.
     share_border
-        Share of its samples whose margin is under `BORDER_MARGIN`.
+        Share of its samples at the border.
     rival
         None where it has no sibling.
     """
@@ -74,8 +74,8 @@ def collect_evidence(discovery: Discovery) -> tuple[Evidence, ...]:
 
 
 def share_of_border_samples(discovery: Discovery) -> float:
-    """Share of all samples whose margin is under `BORDER_MARGIN`."""
-    return float((discovery.assignments.margin < BORDER_MARGIN).mean())
+    """Share of all samples that lie at the border of their class."""
+    return float(at_border(discovery.assignments).mean())
 
 
 def share_of_suspects(discovery: Discovery) -> float:
@@ -97,7 +97,7 @@ def mixups(discovery: Discovery, most: int) -> tuple[Mixup, ...]:
 
 def _evidence(fine: FineClass, rows: IntArray, found: Assignments) -> Evidence:
     """`rows` are the class's samples, least certain first."""
-    unsure = rows[found.margin[rows] < BORDER_MARGIN]
+    unsure = rows[at_border(found)[rows]]
     return Evidence(
         fine=fine,
         border=tuple(unsure[:N_BORDER].tolist()),

@@ -22,7 +22,6 @@ from falcon_svc.result.plots import (
     Axes,
     bare,
     colors,
-    draw_map,
     draw_sizes,
     map_data,
     parents_of,
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 FAINT, DEEP = "#eceeef", "#1d4468"
 SMALL, WIDE = (3.9, 2.6), 9.5  # inches; text is legible where a small one fills a third
 MAX_PANELS, MAX_ROWS = 12, 60
+NOT_LEARNT = ("epoch", "learning_rate", "samples_per_s", "seconds")
+"""Recorded per epoch, but set beforehand or about the machine."""
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -104,13 +105,6 @@ def total_curve(total: TotalEstimate) -> Html:
         return _picture(figure, text)
 
 
-def coarse_map(discovery: Discovery) -> Html:
-    """Return the 2-D map, coloured by coarse class, a ring at the centre of each fine class."""
-    with _figure(WIDE, 6, bare=True) as (figure, [axes]):
-        draw_map(axes, discovery)
-        return _picture(figure, "Map of samples in two dimensions, coloured by coarse class")
-
-
 def class_maps(discovery: Discovery) -> Html:
     """Return a small map per coarse class, coloured by fine class; the largest come first."""
     xy, coarse, fine = map_data(discovery)
@@ -159,7 +153,7 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Html:
 
 
 def _changing(history: Sequence[Mapping[str, float]]) -> list[str]:
-    names = [name for name in (history[0] if history else {}) if name != "epoch"]
+    names = [name for name in (history[0] if history else {}) if name not in NOT_LEARNT]
     return [n for n in names if len({epoch.get(n) for epoch in history}) > 1][:MAX_PANELS]
 
 

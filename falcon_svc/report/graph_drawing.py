@@ -15,18 +15,20 @@ from falcon_svc.result.record import Discovery, FineClass
 from falcon_svc.result.words import color_of, count_of, percent, shortened, tint
 
 MAX_LEAVES, MAX_BRANCHES = 240, 36
-WIDTH, HEIGHT = 1080, 740
-BRANCH, LEAF, NAME = 140.0, 286.0, 332.0  # radii
-ROOMY = 26.0  # distance of leaves from which numbers stand upright
+WIDTH, HEIGHT = 1280, 960
+BRANCH, LEAF, NAME = 120.0, 238.0, 442.0  # radii
+LETTERS = 24  # of a fine class's number and name
+ROOMY = 20.0  # distance of leaves from which their names are written larger
 GAP = 1.6  # angle between two coarse classes, in leaves
 
 
 def children_of(discovery: Discovery, source: int = 0) -> tuple[tuple[FineClass, ...], ...]:
-    """Return the fine classes of every coarse class of a source, largest first."""
+    """Return the fine classes of every coarse class of a source, in the order of their numbers."""
     name = discovery.relations[source].source
-    ordered = sorted(discovery.classes, key=lambda fine: (-fine.size, fine.id))
     n_coarse = len(discovery.relations[source].coarse_names)
-    return tuple(tuple(fine for fine in ordered if fine.coarse[name] == k) for k in range(n_coarse))
+    return tuple(
+        tuple(fine for fine in discovery.classes if fine.coarse[name] == k) for k in range(n_coarse)
+    )
 
 
 def fine_anchor(fine: int) -> str:
@@ -38,7 +40,7 @@ def tooltip(fine: FineClass) -> str:
     """Return a class's figures in a line."""
     stability = "" if fine.stability is None else f", stability {fine.stability:.2f}"
     samples = count_of(fine.size, "sample")
-    return f"Class {fine.id}: {samples}, confidence {percent(fine.mean_confidence)}{stability}"
+    return f"Class {fine.title}: {samples}, confidence {percent(fine.mean_confidence)}{stability}"
 
 
 def class_strip(classes: Sequence[FineClass], color: str) -> Html:
@@ -48,8 +50,8 @@ def class_strip(classes: Sequence[FineClass], color: str) -> Html:
 
 def _segment(fine: FineClass, color: str) -> Html:
     style = f"flex:{max(fine.size, 0.01)} 1 0;background:{tint(color, _strength(fine))}"
-    label = element("span", fine.id)
-    return element("a", label, href=fine_anchor(fine.id), title=tooltip(fine), style=style)
+    number, name = element("b", fine.id), element("small", f" {fine.name}")
+    return element("a", number, name, href=fine_anchor(fine.id), title=tooltip(fine), style=style)
 
 
 def _strength(fine: FineClass) -> float:
@@ -117,7 +119,7 @@ def _branch(branch: _Branch, typical: float, spacing: float) -> Html:
 
 
 def _leaf(fine: FineClass, branch: _Branch, angle: float, scale: float, spacing: float) -> Html:
-    """A link from the branch, a dot as large as the class, and its number outside."""
+    """A link from the branch, a dot as large as the class, number and name outside."""
     radius = min(max(scale * min(0.42 * spacing, 9), 1.5), 0.48 * spacing, 16)
     x, y = _point(LEAF, angle)
     dot = element(
@@ -133,7 +135,7 @@ def _leaf(fine: FineClass, branch: _Branch, angle: float, scale: float, spacing:
         element("title", tooltip(fine)),
         link,
         dot,
-        _leaf_number(fine.id, LEAF + radius, angle, spacing > ROOMY),
+        _leaf_name(fine.title, LEAF + radius, angle, spacing > ROOMY),
     )
     return element("a", parts, href=fine_anchor(fine.id))
 
@@ -145,16 +147,21 @@ def _branch_name(name: str, angle: float) -> Html:
     return element("text", text, x=f"{x:.1f}", y=f"{y + 5:.1f}", text_anchor=anchor, class_="name")
 
 
-def _leaf_number(fine: int, radius: float, angle: float, roomy: bool) -> Html:
-    """The class number; turned, but never upside down, where leaves are close."""
-    x, y = _point(radius + (14 if roomy else 6), angle)
-    if roomy:
-        return element("text", fine, x=f"{x:.1f}", y=f"{y + 4:.1f}", class_="roomy")
+def _leaf_name(title: str, radius: float, angle: float, roomy: bool) -> Html:
+    """Number and name, turned outwards, but never upside down."""
+    x, y = _point(radius + 6, angle)
     degrees = math.degrees(angle)
     flipped = math.cos(angle) < 0
     turn = f"translate({x:.1f} {y:.1f}) rotate({degrees + 180 * flipped:.1f})"
     anchor = "end" if flipped else "start"
-    return element("text", fine, transform=turn, text_anchor=anchor, dy="0.35em")
+    return element(
+        "text",
+        shortened(title, LETTERS),
+        transform=turn,
+        text_anchor=anchor,
+        dy="0.35em",
+        class_="roomy" if roomy else None,
+    )
 
 
 def _curve(start: tuple[float, float], end: tuple[float, float], color: str, width: float) -> Html:

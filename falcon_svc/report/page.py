@@ -36,13 +36,14 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
     body = element(
         "main",
         sections.headline(discovery),
+        sections.notes(discovery),
         sections.graph(discovery),
+        sections.first_looks(discovery, evidence),
         section(
             "The classes",
             how_to_read(dataset),
             class_groups(discovery, evidence, exemplars),
         ),
-        sections.first_looks(discovery, evidence),
         sections.label_doubts(discovery, exemplars),
         sections.overlaps(discovery),
         sections.distributions(discovery),

@@ -15,7 +15,6 @@ from falcon_svc.report import figures
 from falcon_svc.report.blocks import figure, folded, section, table
 from falcon_svc.report.cards import class_link
 from falcon_svc.report.evidence import (
-    BORDER_MARGIN,
     Evidence,
     mixups,
     share_of_border_samples,
@@ -24,10 +23,19 @@ from falcon_svc.report.evidence import (
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import is_drawable, radial_tree
 from falcon_svc.report.html import Html, element
+from falcon_svc.report.map_drawing import coarse_map
+from falcon_svc.result.doubt import BORDER_MARGIN
 from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
 from falcon_svc.result.words import count_of, duration, memory, number, percent, verdict
 from falcon_svc.types import SkippedRow
 
+MAP_WORDS = {
+    "tsne": "by t-SNE (van der Maaten and Hinton 2008, with openTSNE): near means alike, but sizes "
+    "of groups, gaps between them and distances of far ones mean nothing.",
+    "pca": "by their first two principal components, so that near means alike, though unlike "
+    "samples may lie together too. With the extra map (pip install -e '.[map]') the map is drawn "
+    "by t-SNE, which tells groups better apart.",
+}
 N_DOUBTFUL, N_MIXUPS = 8, 6
 N_SKIPPED = 20
 PROVEN = 1e-6  # largest gap of a proven optimum: rounding
@@ -46,15 +54,27 @@ def headline(discovery: Discovery) -> Html:
     )
 
 
+def notes(discovery: Discovery) -> Html | None:
+    """Return what was told on reading the data."""
+    if not discovery.notes:
+        return None
+    text = "What reading the data set had to guess, or found odd: look at it before the result."
+    lines = (element("li", note.text) for note in discovery.notes)
+    return section("Notes on the data", text, element("ul", lines, class_="notes"))
+
+
 def graph(discovery: Discovery) -> Html | None:
     """Return the drawing of the graph, where it is legible; the groups show it anyway."""
     if not is_drawable(discovery):
         return None
     text = (
         "Each branch is a coarse class, each dot a fine class found inside it: as large as the "
-        "class, and stronger the more confident its samples are. A dot leads to its card."
+        "class, and stronger the more confident its samples are. A dot leads to its card. Names "
+        "are working names: words, features or samples that are typical of the class."
     )
-    return section("The coarse-fine graph", text, radial_tree(discovery), class_="wide-only")
+    return section(
+        "The coarse-fine graph", text, element("div", radial_tree(discovery), class_="wide")
+    )
 
 
 def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
@@ -63,7 +83,9 @@ def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
     doubtful = sorted(evidence, key=_doubt, reverse=True)[:N_DOUBTFUL]
     names = discovery.relations[0].coarse_names
     source = discovery.relations[0].source
-    rows = ((class_link(e.fine.id), names[e.fine.coarse[source]], _reason(e)) for e in doubtful)
+    rows = (
+        (class_link(e.fine), names[e.fine.coarse[source]], _reason(e, discovery)) for e in doubtful
+    )
     return section("Where to look first", text, table(("class", "inside", "why"), rows))
 
 
@@ -78,7 +100,7 @@ def label_doubts(discovery: Discovery, exemplars: Exemplars) -> Html | None:
         for m in found
     )
     heads = ("labelled", "looks like", "samples", "for example")
-    return section("Coarse labels in doubt", text, table(heads, rows, numeric=(2,)))
+    return section("Coarse labels in doubt", text, table(heads, rows, numeric=(2,), stacked=True))
 
 
 def overlaps(discovery: Discovery) -> Html | None:
@@ -100,8 +122,8 @@ def _overlap(pair: SharedPair, discovery: Discovery, names: Sequence[str]) -> tu
     source = discovery.relations[0].source
     first, second = (discovery.classes[fine] for fine in pair.fine)
     return (
-        *(class_link(first.id), names[first.coarse[source]]),
-        *(class_link(second.id), names[second.coarse[source]]),
+        *(class_link(first), names[first.coarse[source]]),
+        *(class_link(second), names[second.coarse[source]]),
         *(percent(pair.balanced_accuracy), percent(pair.upper)),
     )
 
@@ -158,12 +180,15 @@ def maps(discovery: Discovery) -> Html | None:
     """Return the 2-D maps."""
     if not len(discovery.map_rows):
         return None
-    text = (
-        f"{count_of(len(discovery.map_rows), 'sample')} laid out in two dimensions, so that "
-        "near means alike. Distances between far groups mean little."
-    )
+    shown = len(discovery.map_rows)
+    part = "" if shown == discovery.n_samples else f" of {discovery.n_samples:,}, drawn at random,"
+    how = MAP_WORDS[discovery.map_method]
+    text = f"{count_of(shown, 'sample')}{part} laid out in two dimensions {how}"
     whole = figure(
-        figures.coarse_map(discovery), "By coarse class; rings are fine classes.", wide=True
+        coarse_map(discovery),
+        "By coarse class; a ring is the middle of a fine class, with its number: point at it for "
+        "its name and figures, follow it to its card.",
+        wide=True,
     )
     single = figure(
         figures.class_maps(discovery), "One coarse class each, by fine class.", wide=True
@@ -199,12 +224,29 @@ def counts(discovery: Discovery) -> Html:
     names = discovery.sources[0].names
     top = max((count.high for count in discovery.counts), default=1)
     rows = (
-        (names[c.coarse], c.n_fine, _range(c), _range_bar(c, top), c.verdict, _origin(c))
-        for c in discovery.counts
+        (*_coarse_names(same, names), _range(c), _range_bar(c, top), c.verdict, _origin(c))
+        for c, same in _alike_counts(discovery.counts)
     )
     heads = ("coarse class", "fine classes", "interval", "", "finer classes", "how known")
     whole = table(heads, rows, numeric=(1, 2))
     return section("Number of classes", text, *_total_doubt(discovery), whole)
+
+
+def _alike_counts(
+    counts: Sequence[CountEstimate],
+) -> list[tuple[CountEstimate, list[CountEstimate]]]:
+    """Return every different line of the table, with the coarse classes that it is true of."""
+    groups: dict[tuple[object, ...], list[CountEstimate]] = {}
+    for count in counts:
+        line = (count.n_fine, count.low, count.high, count.origin, count.verdict)
+        groups.setdefault(line, []).append(count)
+    return [(same[0], same) for same in groups.values()]
+
+
+def _coarse_names(same: Sequence[CountEstimate], names: Sequence[str]) -> tuple[str, str]:
+    """Return the coarse classes of a line, and how many fine classes each of them holds."""
+    each = " each" if len(same) > 1 else ""
+    return ", ".join(names[count.coarse] for count in same), f"{same[0].n_fine}{each}"
 
 
 def _total_doubt(discovery: Discovery) -> list[Html]:
@@ -230,10 +272,14 @@ def training(discovery: Discovery) -> Html:
     )
 
 
+def _peak(size: int) -> str:
+    return memory(size) if size else "unknown"
+
+
 def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
     """Return all that is needed to run it again, and what it took."""
     text = f"Seed {discovery.seed}; data set sha256 {discovery.dataset_digest}."
-    stages = ((s.name, duration(s.seconds), memory(s.peak_rss_bytes)) for s in discovery.stages)
+    stages = ((s.name, duration(s.seconds), _peak(s.peak_rss_bytes)) for s in discovery.stages)
     costs = table(("stage", "time", "peak memory"), stages, numeric=(1, 2))
     config = table(("setting", "value"), flattened(discovery.config))
     versions = table(("package", "version"), sorted(discovery.versions.items()))
@@ -241,10 +287,22 @@ def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
         "How it was made",
         text,
         costs,
+        _features(discovery),
         folded("Settings", config),
         folded("Versions", versions),
         _skipped_rows(skipped) if skipped else None,
     )
+
+
+def _features(discovery: Discovery) -> Html | None:
+    """The columns that were used and those that were not; None where columns have no names."""
+    if not discovery.features and not discovery.left_out:
+        return None
+    used = ((name, "used") for name in discovery.features or ())
+    out = ((name, f"left out: {why}") for name, why in discovery.left_out)
+    n_used, n_out = len(discovery.features or ()), len(discovery.left_out)
+    title = f"Columns: {count_of(n_used, 'feature')} used, {n_out} left out"
+    return folded(title, table(("column", "what became of it"), (*out, *used)))
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -262,9 +320,9 @@ def _answer(discovery: Discovery) -> str:
     """The result in three sentences."""
     border, suspects = share_of_border_samples(discovery), share_of_suspects(discovery)
     stable = [c.stability for c in discovery.classes if c.stability is not None]
-    solid = sum(verdict(s) == "solid" for s in stable)
+    repeatable = sum(verdict(s) == "repeatable" for s in stable)
     stability = (
-        f" {solid} of {len(stable)} classes are repeatable: other views of the same features "
+        f" {repeatable} of {len(stable)} classes are repeatable: other views of the same features "
         "find them again, which does not say that they could not be split further."
         if stable
         else ""
@@ -305,7 +363,7 @@ def _doubt(evidence: Evidence) -> float:
     return (1 - stability) + evidence.share_border + pull + (evidence.fine.size == 0)
 
 
-def _reason(evidence: Evidence) -> list[object]:
+def _reason(evidence: Evidence, discovery: Discovery) -> list[object]:
     """Why a class is doubtful, in words."""
     fine, reasons = evidence.fine, []
     if fine.size == 0:
@@ -315,7 +373,7 @@ def _reason(evidence: Evidence) -> list[object]:
     reasons.append(f"{percent(evidence.share_border)} border samples")
     if evidence.rival is None:
         return [*reasons]
-    return [*reasons, ", nearest ", class_link(evidence.rival.fine)]
+    return [*reasons, ", nearest ", class_link(discovery.classes[evidence.rival.fine])]
 
 
 def _certified(solved: SourceRelation) -> str:

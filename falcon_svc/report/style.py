@@ -32,8 +32,15 @@ figcaption{margin-top:6px}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:0 24px}
 .tree{display:block;width:100%;height:auto;font-size:10px;fill:var(--soft)}
 .tree .name{font-size:14px;font-weight:600;fill:var(--ink)}
-.tree .roomy{font-size:13px;text-anchor:middle}
+.tree .roomy{font-size:13px}
 .tree .link{fill:none;stroke-opacity:.45}
+.map{position:relative}.map svg{position:absolute;inset:0;width:100%;height:100%;font-size:10px}
+.map circle{fill:#fff;stroke-width:1.8}.map a:hover circle{stroke-width:4}
+.map text{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}
+.map a text{fill:var(--ink)}.map .name{font-size:14px;font-weight:600;fill:var(--ink);
+text-anchor:middle;pointer-events:none;stroke-width:4px}
+.called{margin:2px 0 6px;font-size:14px;font-weight:600;overflow-wrap:anywhere}
+.notes{padding-left:20px;max-width:46em}.notes li{margin:6px 0}
 .tree a:hover text{fill:var(--ink);font-weight:600}
 .groups{border-top:1px solid var(--line)}
 .groups>details{border-bottom:1px solid var(--line)}
@@ -47,9 +54,11 @@ border-left:6px solid var(--soft)}
 details[open]>summary .words::before{transform:rotate(90deg);left:0;top:8px}
 .strip{display:flex;gap:2px;height:34px;border-radius:4px;overflow:hidden}
 .strip a{min-width:2px;overflow:hidden;container-type:inline-size;display:block;color:var(--ink);
-font-size:12px;line-height:34px;text-align:center;font-variant-numeric:tabular-nums}
+font-size:12px;line-height:34px;text-align:center;white-space:nowrap;text-overflow:ellipsis;
+padding:0 3px;font-variant-numeric:tabular-nums}.strip b{font-weight:500}
 .strip a:hover{outline:2px solid var(--ink);outline-offset:-2px;text-decoration:none}
-@container(max-width:21px){.strip span{display:none}}
+@container(max-width:76px){.strip small{display:none}}
+@container(max-width:15px){.strip b{display:none}}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,310px),1fr));gap:14px;
 padding:6px 0 26px}
 article{background:var(--card);border:1px solid var(--line);border-top:3px solid var(--hue);
@@ -91,9 +100,18 @@ pre{overflow:auto;max-height:320px;font-size:12px;padding:12px;border:1px solid 
 border-radius:6px}
 footer{margin-top:72px;color:var(--soft);font-size:13px}
 @media(max-width:640px){main{padding:32px 16px 64px}h1{font-size:29px}.lead{font-size:16px}
-.wide-only{display:none}.groups>details>summary{grid-template-columns:1fr;gap:8px}
+.groups>details>summary{grid-template-columns:1fr;gap:8px}
 section{margin-top:48px}
-.wide{overflow-x:auto}.wide img{width:720px;max-width:none}
+.wide{overflow-x:auto}.wide>img,.wide>svg,.wide>.map{width:860px;max-width:none}
+.stacked thead{display:none}
+.stacked tr{display:block;padding:8px 0;border-bottom:1px solid var(--line)}
+.stacked td,.stacked td:first-child{display:block;border:0;padding:2px 0;text-align:left;
+white-space:normal}
+td .gallery,td .fingerprint{width:100%}
 .figures{grid-template-columns:1fr 1fr}.range{width:90px}}
-@media print{.groups>details{break-inside:auto}article{break-inside:avoid}}
+@media print{body{font-size:12px}main{max-width:none;padding:0}
+details::details-content{content-visibility:visible;height:auto;opacity:1}
+.plain{display:none}.groups>details{break-inside:auto}.groups summary{break-after:avoid}
+article,tr,figure{break-inside:avoid}section{margin-top:28px}h2,section>p{break-after:avoid}
+.cards{grid-template-columns:1fr 1fr 1fr;gap:8px}.wide,.scroll{overflow:visible}}
 """

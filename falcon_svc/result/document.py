@@ -48,7 +48,10 @@ def discovery_document(discovery: Discovery, files: Mapping[str, str]) -> Record
         "relations": [_relation(relation) for relation in discovery.relations],
         "edges": [edge for relation in discovery.relations for edge in _edges(relation)],
         "shared_pairs": [_shared_pair(pair, discovery) for pair in discovery.shared_pairs],
+        "map_method": discovery.map_method,
         "notes": [asdict(note) for note in discovery.notes],
+        "features": None if discovery.features is None else list(discovery.features),
+        "left_out": [{"column": name, "why": why} for name, why in discovery.left_out],
         "stages": [asdict(stage) for stage in discovery.stages],
         "config": dict(discovery.config),
         "versions": dict(discovery.versions),
@@ -86,12 +89,15 @@ def read_classes(document: Record, ids: Sequence[str]) -> tuple[FineClass, ...]:
                 source: tuple(index[source][name] for name in parents)
                 for source, parents in record.get("also_in", {}).items()
             },
+            name=record.get("name", ""),
         )
         for record in document["classes"]
     )
 
 
-def read_relation(document: Record, record: Record, regret: FloatArray) -> SourceRelation:
+def read_relation(
+    document: Record, record: Record, regret: FloatArray, proof: bytes
+) -> SourceRelation:
     """Return one source's relation, rebuilt from its edges."""
     names = tuple(record["coarse_names"])
     index = {name: k for k, name in enumerate(names)}
@@ -103,7 +109,12 @@ def read_relation(document: Record, record: Record, regret: FloatArray) -> Sourc
     for name in ("objective", "bound", "gap"):
         solve[name] = math.inf if solve[name] is None else solve[name]
     return SourceRelation(
-        source=record["source"], coarse_names=names, relation=relation, regret=regret, **solve
+        source=record["source"],
+        coarse_names=names,
+        relation=relation,
+        regret=regret,
+        proof=proof,
+        **solve,
     )
 
 
@@ -150,6 +161,17 @@ def read_shared_pairs(document: Record) -> tuple[SharedPair, ...]:
         )
         for record in document.get("shared_pairs", ())
     )
+
+
+def read_left_out(document: Record) -> tuple[tuple[str, str], ...]:
+    """Return the columns that were not used, and why; results of schema 1.1 do not say."""
+    return tuple((one["column"], one["why"]) for one in document.get("left_out", ()))
+
+
+def read_feature_names(document: Record) -> tuple[str, ...] | None:
+    """Return the names of the columns that were used; None where they have none."""
+    names = document.get("features")
+    return None if names is None else tuple(names)
 
 
 def read_stages(document: Record) -> tuple[StageRecord, ...]:
@@ -234,6 +256,7 @@ def _shared_pair(pair: SharedPair, discovery: Discovery) -> Record:
 def _fine_class(fine: FineClass, names: Mapping[str, Sequence[str]], ids: Sequence[str]) -> Record:
     return {
         "id": fine.id,
+        "name": fine.name,
         "coarse": {source: names[source][k] for source, k in fine.coarse.items()},
         "size": fine.size,
         "mean_confidence": fine.mean_confidence,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,9 @@ from falcon_svc.result.document import (
     json_line,
     read_classes,
     read_counts,
+    read_feature_names,
     read_label_noise,
+    read_left_out,
     read_notes,
     read_relation,
     read_shared_pairs,
@@ -45,8 +47,9 @@ from falcon_svc.result.table import (
     table_assignments,
     table_floats,
     table_labels,
+    table_source,
 )
-from falcon_svc.types import LabelSource
+from falcon_svc.types import FloatArray, LabelSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +58,7 @@ ASSIGNMENTS = "assignments.parquet"
 ARRAYS = "arrays.safetensors"
 RUN = "run.jsonl"
 REPORT = "report.html"
+FEATURES = "features.npy"
 
 
 def write_discovery(
@@ -87,6 +91,7 @@ def write_discovery(
         {
             ASSIGNMENTS: assignments_parquet(discovery),
             ARRAYS: _arrays_bytes(discovery),
+            **{proof_name(i): r.proof for i, r in enumerate(discovery.relations) if r.proof},
             "graph.json": json_bytes(graph_node_link(discovery)),
             "graph.graphml": graph_graphml(discovery),
             RUN: _run_lines(discovery).encode(),
@@ -129,6 +134,42 @@ def read_settings(directory: Path) -> dict[str, Any]:
     return settings
 
 
+def features_file(features: FloatArray) -> Callable[[Path], None]:
+    """Return what writes (N, D) features, possibly a memory map, as the result's `features.npy`."""
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.save(file, features, allow_pickle=False)
+
+    return write
+
+
+def read_features(directory: Path) -> FloatArray:
+    """Return the (N, D) float32 features of a result, as a read-only memory map.
+
+    Raises
+    ------
+    InputError
+        The result was written by a release that did not keep them.
+    StorageError
+        The file is not as it was written.
+    """
+    directory = Path(directory)
+    document = _read_document(directory)
+    if FEATURES not in document.get("files", {}):
+        raise InputError(
+            f"Triage needs the features of the discovery in {directory / FEATURES}, but this "
+            "result was written without them; run falcon discover again."
+        )
+    path = directory / FEATURES
+    if not path.is_file() or sha256_of(path) != document["files"][FEATURES]:
+        raise _damaged(directory, FEATURES)
+    features: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+    if features.ndim != 2 or len(features) != document["n_samples"]:
+        raise _damaged(directory, FEATURES)
+    return features
+
+
 def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:
     """Return the bytes of files of a result.
 
@@ -144,13 +185,39 @@ def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:
         raise _damaged(directory, MARKER) from error
 
 
+def proof_name(source: int) -> str:
+    """Return the name of the file with the proof of a label source's relation."""
+    return f"relation.{source}.npz"
+
+
+def damaged_files(directory: Path) -> list[str]:
+    """Return the names of files that are missing or not as they were written.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`.
+    """
+    listed: dict[str, str] = _read_document(directory)["files"]
+    return [
+        name
+        for name, digest in listed.items()
+        if not (directory / name).is_file() or sha256_of(directory / name) != digest
+    ]
+
+
 def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
     """Put a document and the files beside it together."""
     table = read_assignments(_intact(directory, ASSIGNMENTS, document))
     arrays = _read_arrays(_intact(directory, ARRAYS, document))
     relations = tuple(
-        read_relation(document, record, arrays[_regret_key(record["source"])])
-        for record in document["relations"]
+        read_relation(
+            document,
+            record,
+            arrays[_regret_key(record["source"])],
+            _proof(directory, i, document),
+        )
+        for i, record in enumerate(document["relations"])
     )
     ids = tuple(table.column("id").to_pylist())
     return Discovery(
@@ -164,6 +231,7 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         total=read_total(document),
         map_rows=arrays["map_rows"],
         map_xy=arrays["map_xy"],
+        map_method=document.get("map_method", "pca"),
         history=_read_run(_intact(directory, RUN, document)),
         stages=read_stages(document),
         seed=document["seed"],
@@ -174,7 +242,15 @@ def _discovery(directory: Path, document: dict[str, Any]) -> Discovery:
         ),
         shared_pairs=read_shared_pairs(document),
         notes=read_notes(document),
+        features=read_feature_names(document),
+        left_out=read_left_out(document),
     )
+
+
+def _proof(directory: Path, source: int, document: Mapping[str, Any]) -> bytes:
+    """Return the proof of a source's relation; results of schema 1.1 have none."""
+    name = proof_name(source)
+    return _intact(directory, name, document) if name in document["files"] else b""
 
 
 def _label_noise(
@@ -234,7 +310,7 @@ def _damaged(directory: Path, name: str) -> StorageError:
 def _sources(table: pa.Table, relations: tuple[SourceRelation, ...]) -> tuple[LabelSource, ...]:
     columns = coarse_columns([relation.source for relation in relations])
     return tuple(
-        LabelSource(r.source, table_labels(table, column, r.coarse_names), r.coarse_names)
+        table_source(table, column, r.source, r.coarse_names)
         for column, r in zip(columns, relations, strict=True)
     )
 

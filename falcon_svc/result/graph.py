@@ -100,7 +100,8 @@ def _fine_node(fine: FineClass) -> Record:
     node: Record = {
         "id": _fine_id(fine.id),
         "kind": "fine",
-        "label": str(fine.id),
+        "label": fine.title,
+        "name": fine.name,
         "size": fine.size,
         "mean_confidence": fine.mean_confidence,
     }

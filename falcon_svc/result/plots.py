@@ -38,7 +38,7 @@ def draw_map(axes: Axes, discovery: Discovery) -> None:
     rings = np.array(list(middles.values())).reshape(-1, 2)
     edges = colors(parents_of(discovery)[list(middles)])
     axes.scatter(*rings.T, s=16, c="#ffffff", edgecolors=edges, linewidths=1.2)
-    for k, place in _apart(_most_common(centres(xy, coarse), coarse), xy).items():
+    for k, place in apart(most_common(centres(xy, coarse), coarse), xy).items():
         _label(axes, discovery.relations[0].coarse_names[k], place)
     axes.set_aspect("equal", "datalim")
 
@@ -62,7 +62,13 @@ def draw_graph(axes: Axes, discovery: Discovery) -> None:
     if len(order) <= 3 * MAX_NAMES:
         for i in order:
             fine = discovery.classes[int(i)]
-            axes.text(1.03, place[fine.id], f"{fine.id} ({fine.size:,})", va="center", size="small")
+            axes.text(
+                1.03,
+                place[fine.id],
+                f"{shortened(fine.title, 34)} ({fine.size:,})",
+                va="center",
+                size="small",
+            )
     axes.set_xlim(-0.5, 1.4)
 
 
@@ -93,14 +99,14 @@ def bare(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _most_common(places: Mapping[int, FloatArray], groups: IntArray) -> dict[int, FloatArray]:
+def most_common(places: Mapping[int, FloatArray], groups: IntArray) -> dict[int, FloatArray]:
     """Keep the places of the `MAX_NAMES` largest groups."""
     sizes = np.bincount(groups[groups >= 0])
     ranked = sorted(places, key=lambda k: -int(sizes[k]))
     return {k: places[k] for k in ranked[:MAX_NAMES]}
 
 
-def _apart(places: Mapping[int, FloatArray], xy: FloatArray) -> dict[int, FloatArray]:
+def apart(places: Mapping[int, FloatArray], xy: FloatArray) -> dict[int, FloatArray]:
     """Move labels up, lowest first, until none lies on another."""
     width, height = LABEL_BOX * np.ptp(xy, axis=0)
     settled: dict[int, FloatArray] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from falcon_svc.errors import InputError, StorageError
 from falcon_svc.result.files import read_intact
+from falcon_svc.result.given_labels import GivenLabels, Labels
+from falcon_svc.result.model_reading import arranged, stored_reading
+from falcon_svc.result.reach import UNLIKE, Reach
 from falcon_svc.result.record import Assignments
-from falcon_svc.types import BoolArray, FloatArray, IntArray, Scaling
+from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note, Reading, Scaling
 
 FORMAT_VERSION = 1
 TENSORS, RECORD = "model.safetensors", "model.json"
 EPSILON = 1e-12
 _CHUNK_CELLS = 1 << 22  # cells of (rows, F): 16 MB
-
-Labels = Sequence[str | None]
-"""A coarse class name per sample, None where it is unknown."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,19 @@ class Predictions(Assignments):
         (N,) int64 coarse class of the first source: the given one, else the most probable.
     coarse_confidence
         (N,) float32 in [0, 1]: probability of the fine classes of the most probable coarse class.
+    distance
+        (N,) float32, see `Reach.distance`; NaN in models that were made without it.
+    label_unknown
+        (N,) whether a label was given that the model does not know.
+    notes
+        What to know before trusting this: unknown labels, columns left out, samples far off.
     """
 
     coarse: IntArray
     coarse_confidence: FloatArray
+    distance: FloatArray
+    label_unknown: BoolArray
+    notes: tuple[Note, ...] = ()
 
     def abstained(self, least: float) -> BoolArray:
         """(N,) whether the confidence lies under `least` in [0, 1]."""
@@ -63,17 +72,21 @@ class Predictor:
         Kind of head: ``"linear"``, ``"mlp"`` or ``"prototype"``.
     sources
         Each label source's name and its class names, in the order of the relations.
-    features
-        (D,) names of the vectors' columns in order; None where they have none.
+    reading
+        How the data set was read that the model was made with: names of features, the recipe on
+        counts, columns of labels and ids.
     encoder
         The encoder that made the features; new samples must come from the same.
+    text_encoder
+        What made vectors of texts, digest included; None where the samples were none.
     """
 
     tensors: Mapping[str, NDArray[Any]]
     kind: str
     sources: tuple[tuple[str, tuple[str, ...]], ...]
-    features: tuple[str, ...] | None = None
+    reading: Reading = field(default_factory=Reading)
     encoder: str = "none"
+    text_encoder: str | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Predictor:
@@ -99,12 +112,14 @@ class Predictor:
             record = json.loads(files[RECORD])
             if record["format_version"] != FORMAT_VERSION:
                 raise ValueError(f"format version {record['format_version']}")
+            tensors = load(files[TENSORS])
             return cls(
-                tensors=load(files[TENSORS]),
+                tensors=tensors,
                 kind=record["train"]["head"],
                 sources=tuple((s["name"], tuple(s["classes"])) for s in record["sources"]),
-                features=None if record.get("features") is None else tuple(record["features"]),
+                reading=stored_reading(record, tensors),
                 encoder=record["encoder"],
+                text_encoder=record.get("text_encoder"),
             )
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StorageError(
@@ -129,8 +144,17 @@ class Predictor:
             np.asarray(self.tensors[f"relation.{i}"], np.bool_) for i in range(len(self.sources))
         )
 
+    @cached_property
+    def reach(self) -> Reach | None:
+        """How far the fine classes reach; None in models that were made without."""
+        return Reach.stored(self.tensors)
+
     def predict(
-        self, vectors: FloatArray, coarse: Labels | Mapping[str, Labels] | None = None
+        self,
+        vectors: FloatArray,
+        coarse: Labels | Mapping[str, Labels] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> Predictions:
         """Assign every sample its most probable fine class.
 
@@ -141,38 +165,54 @@ class Predictor:
         coarse
             N coarse class names of the first label source, or such names per label source; None
             = unknown. A sample's classes are the children of all its labels; where these share
-            none, those of its first label; without a label, all.
+            none, those of its first label; without a label, all. A name that the model does not
+            know counts as none and is marked.
+        columns
+            Names of the vectors' columns, in any order and with others among them: the features
+            are taken by name, and counts of genes go through the model's recipe. None = `vectors`
+            has the model's D columns in its order.
 
         Raises
         ------
         InputError
-            Other dimensions than the model's, numbers that are not finite, an unknown class name
-            or label source.
+            A feature is missing; other dimensions than the model's, numbers that are not finite,
+            an unknown label source.
         """
-        rows = self._checked(vectors)
-        labels = self._labels(len(rows), coarse)
-        found = _empty(len(rows))
+        taken, told = arranged(self.reading, self.n_dims, vectors, columns)
+        rows = self._checked(taken)
+        labels = GivenLabels.of(coarse, len(rows), self.sources)
+        found = _empty(len(rows), labels.unknown)
         for piece in self._pieces(len(rows)):
             scores = self._scores(rows[piece])
-            allowed = self._allowed([part[piece] for part in labels], scores)
+            allowed = self._allowed(labels.sources, piece, scores)
             prob = _softmax(scores, allowed)
             _fill(found, piece, scores, allowed, prob)
             parents = prob @ self.relations[0]
-            likely = parents.argmax(axis=1)
-            found.coarse[piece] = np.where(labels[0][piece] >= 0, labels[0][piece], likely)
+            first = labels.sources[0].labels[piece]
+            found.coarse[piece] = np.where(first >= 0, first, parents.argmax(axis=1))
             found.coarse_confidence[piece] = np.minimum(parents.max(axis=1), 1.0)
-        return found
+            if self.reach is not None:
+                found.distance[piece] = self.reach.distance(self._scaled(rows[piece]))
+        return replace(found, notes=(*told, *labels.notes, *_far_off(found.distance)))
 
     def probabilities(
         self, vectors: FloatArray, coarse: Labels | Mapping[str, Labels] | None = None
     ) -> FloatArray:
         """Return (N, F) float32 probabilities; 0 where labels rule a class out, see `predict`."""
         rows = self._checked(vectors)
-        labels = self._labels(len(rows), coarse)
+        labels = GivenLabels.of(coarse, len(rows), self.sources)
         found = np.empty((len(rows), self.n_fine), np.float32)
         for piece in self._pieces(len(rows)):
             scores = self._scores(rows[piece])
-            found[piece] = _softmax(scores, self._allowed([p[piece] for p in labels], scores))
+            found[piece] = _softmax(scores, self._allowed(labels.sources, piece, scores))
+        return found
+
+    def inputs_of(self, features: FloatArray) -> FloatArray:
+        """Return (N, K) head inputs of (N, D) features as they were scaled in the discovery."""
+        found = np.empty((len(features), self.tensors["projection"].shape[1]), np.float32)
+        for piece in self._pieces(len(features)):
+            rows = _unit(np.asarray(features[piece], np.float32) - self.tensors["mean"])
+            found[piece] = rows @ self.tensors["projection"]
         return found
 
     def _pieces(self, n: int) -> Iterator[slice]:
@@ -195,24 +235,17 @@ class Predictor:
             )
         return rows
 
-    def _labels(self, n: int, coarse: Labels | Mapping[str, Labels] | None) -> list[IntArray]:
-        """Per given source (n,) class indices; -1 where unknown."""
-        first = self.sources[0][0]
-        given = {} if coarse is None else coarse if isinstance(coarse, Mapping) else {first: coarse}
-        known = [name for name, _ in self.sources]
-        if strange := [name for name in given if name not in known]:
-            raise InputError(
-                f"Expected label sources of the discovery ({', '.join(known)}), found "
-                f"{strange[0]!r}; leave it out."
-            )
-        unknown: Labels = [None] * n
-        return [_indices(given.get(name, unknown), n, names, name) for name, names in self.sources]
-
-    def _allowed(self, labels: list[IntArray], scores: FloatArray) -> BoolArray:
+    def _allowed(
+        self, labels: tuple[LabelSource, ...], piece: slice, scores: FloatArray
+    ) -> BoolArray:
         """(rows, F): the classes that each row's labels allow."""
         allowed: BoolArray = np.ones(scores.shape, np.bool_)
-        for label, relation in zip(labels, self.relations, strict=True):
+        for source, relation in zip(labels, self.relations, strict=True):
+            label = source.labels[piece]
             children = np.where((label >= 0)[:, None], relation.T[label], True)
+            for row, classes in source.several.items():
+                if piece.start <= row < piece.stop:
+                    children[row - piece.start] = relation[:, classes].any(axis=1)
             both = allowed & children
             allowed = np.where(both.any(axis=1, keepdims=True), both, allowed)
         return allowed
@@ -244,23 +277,7 @@ class Predictor:
         return Scaling("standard", centre, scale).apply(np.asarray(vectors))
 
 
-def _indices(names: Labels, n: int, known: tuple[str, ...], source: str) -> IntArray:
-    if len(names) != n:
-        raise InputError(
-            f"Expected one coarse label for each of {n} vectors, found {len(names)}; give null "
-            "where it is unknown."
-        )
-    index = {name: k for k, name in enumerate(known)}
-    for row, name in enumerate(names):
-        if name is not None and name not in index:
-            raise InputError(
-                f"Expected a coarse class of the discovery (label source {source}), found "
-                f"{str(name)[:60]!r} in row {row}; leave it empty where it is unknown."
-            )
-    return np.array([-1 if name is None else index[name] for name in names], np.int64)
-
-
-def _empty(n: int) -> Predictions:
+def _empty(n: int, unknown: BoolArray) -> Predictions:
     return Predictions(
         fine=np.empty(n, np.int64),
         confidence=np.empty(n, np.float32),
@@ -269,7 +286,18 @@ def _empty(n: int) -> Predictions:
         fine_unmasked=np.empty(n, np.int64),
         coarse=np.empty(n, np.int64),
         coarse_confidence=np.empty(n, np.float32),
+        distance=np.full(n, np.nan, np.float32),
+        label_unknown=unknown,
     )
+
+
+def _far_off(distance: FloatArray) -> tuple[Note, ...]:
+    """Return the note on samples that are unlike anything the model was made with."""
+    count = int((distance > UNLIKE).sum())
+    if not count:
+        return ()
+    text = f"{count:,} samples lie more than {UNLIKE:g} times as far from every fine class as its "
+    return (Note("far_off", text + "own samples do: their classes say little, however confident."),)
 
 
 def _fill(

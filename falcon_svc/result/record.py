@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note
 
-SCHEMA_VERSION = "1.1"
+MapMethod = Literal["pca", "tsne"]
+SCHEMA_VERSION = "1.2"
 SUSPECTED = 0.5
 """Probability of being wrong above which a coarse label is suspected."""
 
@@ -70,6 +71,9 @@ class FineClass:
         (mean best Jaccard overlap); None when it was not measured.
     also_in
         Further parents: source name -> coarse class indices; only sources where there are some.
+    name
+        A readable working name of plain letters, unlike every other class's; empty in results of
+        before.
     """
 
     id: int
@@ -79,6 +83,12 @@ class FineClass:
     medoids: tuple[int, ...]
     stability: float | None
     also_in: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """Number and name."""
+        return f"{self.id} {self.name}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,8 @@ class SourceRelation:
         Of the certified solve; `gap` = bound - objective >= 0.
     certificate
         JSON-ready record by which `solver.verify` checks the solve.
+    proof
+        The file that `solver.verify_file` checks; empty in results of schema 1.1 and earlier.
     """
 
     source: str
@@ -110,6 +122,7 @@ class SourceRelation:
     gap: float
     seconds: float
     certificate: Mapping[str, Any]
+    proof: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -270,6 +283,8 @@ class Discovery:
         Per judged label source, what is thought of its labels; empty where none was judged.
     shared_pairs
         Pairs of fine classes of different coarse classes (first source) that cannot be told apart.
+    map_method
+        How the map was laid out: ``"pca"`` or ``"tsne"``.
     map_rows, map_xy
         (S,) rows and (S, 2) float32 coordinates of a 2-D map of at most a few thousand samples.
     history
@@ -280,6 +295,10 @@ class Discovery:
         All that is needed to run it again.
     notes
         What to know about the data set before trusting the result.
+    features
+        (D,) names of the columns that were used, in order; None where they have none.
+    left_out
+        (column, why) of each column that was not used.
     """
 
     ids: tuple[str, ...]
@@ -300,6 +319,9 @@ class Discovery:
     label_noise: tuple[LabelNoise, ...] = ()
     shared_pairs: tuple[SharedPair, ...] = ()
     notes: tuple[Note, ...] = ()
+    features: tuple[str, ...] | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
+    map_method: MapMethod = "pca"
 
     @property
     def n_samples(self) -> int:

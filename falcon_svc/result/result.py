@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,11 @@ import numpy as np
 from falcon_svc.durable.atomic_directory import MARKER, replace_directory
 from falcon_svc.errors import InputError, MissingExtraError
 from falcon_svc.result.files import read_discovery
+from falcon_svc.result.given_labels import Labels
 from falcon_svc.result.graph import graph_node_link
 from falcon_svc.result.notebook import page_of
 from falcon_svc.result.plots import Axes, draw_graph, draw_map, draw_sizes
-from falcon_svc.result.predictor import Labels, Predictions, Predictor
+from falcon_svc.result.predictor import Predictions, Predictor
 from falcon_svc.result.record import CountEstimate, Discovery, FineClass
 from falcon_svc.result.table import assignments_table
 from falcon_svc.types import FloatArray, IntArray, Note
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
     import pyarrow as pa
+
+    from falcon_svc.result.verification import Check
 
 OBS = ("fine", "fine_confidence", "fine_margin")
 """Columns that `Result.add_to` writes."""
@@ -107,10 +110,14 @@ class Result:
         return Predictor.load(self.directory)
 
     def predict(
-        self, vectors: FloatArray, coarse: Labels | Mapping[str, Labels] | None = None
+        self,
+        vectors: FloatArray,
+        coarse: Labels | Mapping[str, Labels] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> Predictions:
         """Return fine classes of new vectors; see `Predictor.predict`."""
-        return self.predictor.predict(np.asarray(vectors), coarse)
+        return self.predictor.predict(np.asarray(vectors), coarse, columns=columns)
 
     def to_arrow(self) -> pa.Table:
         """Return a row per sample: id, coarse labels, fine class, confidence, margin."""
@@ -192,6 +199,12 @@ class Result:
     def plot_sizes(self, ax: Axes | None = None) -> Axes:
         """Draw the classes' sizes, largest first; return the matplotlib axes."""
         return _drawn(draw_sizes, self.discovery, ax, (5, 3))
+
+    def verify(self) -> tuple[Check, ...]:
+        """Check files, proofs and assignments with a second solver; see `Check.ok`."""
+        from falcon_svc.result.verification import verify_result
+
+        return verify_result(self.directory)
 
     def save(self, directory: str | Path) -> None:
         """Write the result's files to a directory, which appears whole or not at all.

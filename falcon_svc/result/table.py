@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_svc.result.record import Assignments, Discovery
-from falcon_svc.types import UNLABELLED, FloatArray, IntArray, LabelSource
+from falcon_svc.types import SEVERAL, UNLABELLED, FloatArray, IntArray, LabelSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,7 @@ def assignments_table(discovery: Discovery) -> pa.Table:
     return pa.table(
         {
             "id": pa.array(discovery.ids, pa.string()),
-            **{n: _names_column(s) for n, s in zip(names, discovery.sources, strict=True)},
+            **{n: names_column(s) for n, s in zip(names, discovery.sources, strict=True)},
             "fine": pa.array(found.fine),
             "confidence": pa.array(found.confidence),
             "margin": pa.array(found.margin),
@@ -77,7 +77,7 @@ def _noise_columns(discovery: Discovery) -> dict[str, pa.Array]:
         empty = source.labels == UNLABELLED
         wrong, better, sure = noise_columns(noise.source, first=discovery.sources[0].name)
         columns[wrong] = pa.array(noise.wrong_probability, mask=empty)
-        columns[better] = _names_column(proposed)
+        columns[better] = names_column(proposed)
         columns[sure] = pa.array(noise.proposed_probability, mask=empty)
     return columns
 
@@ -129,11 +129,25 @@ def table_labels(table: pa.Table, column: str, names: Sequence[str]) -> IntArray
     return labels
 
 
-def _names_column(source: LabelSource) -> pa.DictionaryArray:
+def table_source(table: pa.Table, column: str, name: str, names: Sequence[str]) -> LabelSource:
+    """Return a label source as `names_column` wrote it, samples of several classes included."""
+    labels, place = table_labels(table, column, names), {n: k for k, n in enumerate(names)}
+    several = {}
+    texts = table.column(column)
+    for row in np.flatnonzero(labels == UNLABELLED).tolist():
+        text = texts[row].as_py()
+        if text is not None:
+            several[row] = tuple(place[part] for part in text.split(SEVERAL))
+    return LabelSource(name, labels, tuple(names), several)
+
+
+def names_column(source: LabelSource) -> pa.DictionaryArray:
+    """Return (N,) class names of a source; null where it does not label."""
     import pyarrow as pa
 
-    codes = pa.array(source.labels.astype(np.int32), mask=source.labels == UNLABELLED)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(source.names, pa.string()))
+    cells = source.cells().source
+    codes = pa.array(cells.labels.astype(np.int32), mask=cells.labels == UNLABELLED)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(cells.names, pa.string()))
 
 
 def _numbers(table: pa.Table, column: str, dtype: Any) -> Any:

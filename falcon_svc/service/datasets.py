@@ -23,6 +23,7 @@ from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import DatasetRepository, file_key, folder_key, labels_key
 from falcon_svc.storage.ids import new_id
 from falcon_svc.storage.jobs import results_key
+from falcon_svc.storage.reviews import remove_review
 from falcon_svc.storage.tables import Dataset
 from falcon_svc.storage.uploads import UploadRepository
 
@@ -240,3 +241,5 @@ def delete(context: Context, caller: Caller, dataset_id: str) -> None:
         jobs = datasets.delete(dataset_id)
     for key in [*map(results_key, jobs), folder_key(dataset_id)]:
         context.artifacts.remove(key)
+    for job_id in jobs:
+        remove_review(context.settings.data_dir, job_id)

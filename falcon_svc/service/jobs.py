@@ -24,6 +24,7 @@ from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.jobs import JobRepository, Page, results_key
 from falcon_svc.storage.measures import LOOP_FAILURES, MeasureRepository
+from falcon_svc.storage.reviews import remove_review
 from falcon_svc.storage.states import INVALID, READY, TERMINAL
 from falcon_svc.storage.tables import Dataset, Event, Job, Measure
 
@@ -255,6 +256,7 @@ def delete(context: Context, caller: Caller, job_id: str) -> None:
             code="not_finished",
         )
     context.artifacts.remove(results_key(job_id))
+    remove_review(context.settings.data_dir, job_id)
 
 
 def events_after(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +14,7 @@ import numpy as np
 
 from falcon_svc.data.formats.npy_format import read_array, read_header
 from falcon_svc.errors import InputError
+from falcon_svc.result.given_labels import Labels
 from falcon_svc.result.predictor import Predictions, Predictor
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
@@ -20,22 +24,31 @@ from falcon_svc.types import FloatArray
 KEPT = 8
 
 
-def predict(
-    context: Context,
-    caller: Caller,
-    job_id: str,
-    vectors: FloatArray,
-    coarse: list[str | None] | None,
-    *,
-    least: float,
-) -> list[dict[str, Any]]:
-    """Return one record per vector by the model of a job; see `Predictor.predict`.
+@dataclass(frozen=True)
+class Wish:
+    """What is to be predicted; see `Predictor.predict`.
 
-    `least` is the confidence in [0, 1] under which `abstained` is true.
+    Parameters
+    ----------
+    vectors, coarse, columns
+        As there.
+    least
+        Confidence in [0, 1] under which `abstained` is true.
     """
+
+    vectors: FloatArray
+    coarse: Labels | Mapping[str, Labels] | None = None
+    columns: list[str] | None = None
+    least: float = 0.0
+
+
+def predict(context: Context, caller: Caller, job_id: str, wish: Wish) -> dict[str, Any]:
+    """Return one record per vector by the model of a job, and notes, as the API gives them."""
     _, directory = results.directory(context, caller, job_id)
     model = results.whole_files(_load, directory)
-    return records(model, model.predict(vectors, coarse), least)
+    found = model.predict(wish.vectors, wish.coarse, columns=wish.columns)
+    notes = [{"code": note.code, "text": note.text} for note in found.notes]
+    return {"predictions": records(model, found, wish.least), "notes": notes}
 
 
 def records(model: Predictor, found: Predictions, least: float) -> list[dict[str, Any]]:
@@ -47,6 +60,8 @@ def records(model: Predictor, found: Predictions, least: float) -> list[dict[str
         "coarse": [names[k] for k in found.coarse.tolist()],
         "coarse_confidence": found.coarse_confidence.tolist(),
         "abstained": found.abstained(least).tolist(),
+        "label_unknown": found.label_unknown.tolist(),
+        "distance": [None if math.isnan(value) else value for value in found.distance.tolist()],
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

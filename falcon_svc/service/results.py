@@ -16,9 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from falcon_svc.errors import InputError, StorageError
+from falcon_svc.result.doubt import border_rows, suspect_rows
 from falcon_svc.result.files import read_discovery
 from falcon_svc.result.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.result.record import Discovery
@@ -35,7 +34,6 @@ from falcon_svc.storage.tables import Job
 KEPT = 8
 PIECE_BYTES = 2**16
 KINDS = ("medoid", "border", "suspect")
-BORDER_MARGIN = 0.1
 Record = dict[str, Any]
 Loaded = TypeVar("Loaded")
 _log = logging.getLogger(__name__)
@@ -115,6 +113,7 @@ def _class(found: Discovery, class_id: int) -> Record:
     names = {source.name: source.names for source in found.sources}
     return {
         "id": fine.id,
+        "name": fine.name,
         "coarse": {source: names[source][k] for source, k in fine.coarse.items()},
         "size": fine.size,
         "mean_confidence": fine.mean_confidence,
@@ -144,13 +143,8 @@ def samples(found: Discovery, class_id: int, kind: str, *, most: int) -> list[Re
 def _rows(found: Discovery, class_id: int, kind: str) -> list[int]:
     if kind == "medoid":
         return list(found.classes[class_id].medoids)
-    table = found.assignments
-    members = np.flatnonzero(table.fine == class_id)
-    order = members[np.argsort(table.margin[members], kind="stable")]
-    if kind == "border":
-        return [int(row) for row in order if table.margin[row] < BORDER_MARGIN]
-    suspects = found.suspects
-    return [int(row) for row in suspects[table.fine[suspects] == class_id]]
+    rows = border_rows if kind == "border" else suspect_rows
+    return [int(row) for row in rows(found, class_id)]
 
 
 def _sample(found: Discovery, row: int) -> Record:
@@ -192,6 +186,14 @@ def counts(found: Discovery) -> list[Record]:
     return [
         {**asdict(one), "coarse": names[one.coarse], "verdict": one.verdict} for one in found.counts
     ]
+
+
+def verification(context: Context, caller: Caller, job_id: str) -> Record:
+    """Return whether a result is what it says, and what was checked; solves, so it takes time."""
+    from falcon_svc.result.verification import verify_result  # loads the solver
+
+    checks = whole_files(verify_result, directory(context, caller, job_id)[1])
+    return {"ok": all(c.ok for c in checks), "checks": [asdict(check) for check in checks]}
 
 
 def relations(context: Context, caller: Caller, job_id: str) -> list[Record]:

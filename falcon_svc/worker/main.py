@@ -122,7 +122,7 @@ class AttemptWorker:
         tables = resolve(merged(job.config, dataset.options), self.settings)
         config = with_smaller_batches(make_config(tables), earlier.count(OUT_OF_MEMORY))
         path = local_file(self.artifacts, dataset)
-        data = load_dataset(path, config.data)
+        data = load_dataset(path, config.reading)
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
             sys.exit(GONE)
         result = take_over(self.folder, self.number) / "result"

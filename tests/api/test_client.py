@@ -25,6 +25,8 @@ SCHEMAS = {
     "Batch": "BatchOut",
     "Discovered": "DiscoverOut",
     "Relation": "RelationOut",
+    "Check": "CheckOut",
+    "Verification": "VerificationOut",
     **{name: name for name in ("Failure", "Progress", "FineClass", "Sample", "Prediction")},
     "Capabilities": "Capabilities",
     "Order": "BatchJobIn",
@@ -128,6 +130,7 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     client.graph(job_id)
     client.counts(job_id)
     client.relation(job_id)
+    assert client.verification(job_id)["ok"]
     for name in ("report", "model", "assignments"):
         client.download(job_id, name, tmp_path / name)
     client.predict(job_id, planted(5)[0].tolist())
@@ -163,9 +166,9 @@ def test_many_vectors_go_in_several_requests(falcon, job, monkeypatch):
     x, _ = planted(n=25, seed=4)
     whole = falcon.predict(job["id"], x)
     monkeypatch.setattr("falcon_svc.client.client.NUMBERS", 8 * 7)
-    assert falcon.predict(job["id"], x) == whole
-    assert len(whole) == 25
-    assert falcon.predict(job["id"], []) == []
+    assert falcon.predict(job["id"], x)["predictions"] == whole["predictions"]
+    assert len(whole["predictions"]) == 25
+    assert falcon.predict(job["id"], [])["predictions"] == []
 
 
 def test_a_download_that_is_refused_leaves_no_file(falcon, job, tmp_path):
@@ -207,6 +210,7 @@ def test_remote_predict_writes_a_table(shell, job, falcon, data_file, tmp_path):
     table = pq.read_table(tmp_path / "p.parquet")
     assert table.column_names == [
         *("id", "fine", "confidence", "coarse", "coarse_confidence", "abstained"),
+        *("label_unknown", "distance"),
     ]
     assert table.equals(pyarrow.csv.read_csv(tmp_path / "p.csv").cast(table.schema))
     names = [row["fine"] for row in falcon.assignments(job["id"])]

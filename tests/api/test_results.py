@@ -15,7 +15,7 @@ import pytest
 from falcon_svc.metrics.clustering import accuracy_score
 from falcon_svc.result.predictor import Predictor
 from tests.api.conftest import QUICK
-from tests.api.running import planted
+from tests.api.running import cheap, planted
 
 
 def test_a_job_finds_the_planted_classes(falcon, job):
@@ -119,11 +119,11 @@ def test_report_and_model_are_downloads(http, job):
     assert names == ["discovery.json", "model.json", "model.safetensors"]
 
 
-def test_ten_thousand_ranges_are_answered_at_once(http, job):
+def test_ten_thousand_ranges_cost_next_to_nothing(service, http, job):
     many = "bytes=" + ",".join(f"{i}-{i}" for i in range(10_000))
-    answer = http.get(f"/v1/jobs/{job['id']}/report", headers={"Range": many})
+    with cheap(service):
+        answer = http.get(f"/v1/jobs/{job['id']}/report", headers={"Range": many})
     assert answer.status_code in (200, 400, 416, 431)
-    assert answer.elapsed.total_seconds() < 1
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +139,7 @@ def test_predictions_are_those_of_the_model(falcon, job, model_dir, labelled):
     x, coarse = planted(n=60, seed=0)
     names = [["land", "water"][k] for k in coarse]
     names = [name if i % 3 else None for i, name in enumerate(names)] if labelled else None
-    rows = falcon.predict(job["id"], x.tolist(), names, least_confidence=0.5)
+    rows = falcon.predict(job["id"], x.tolist(), names, least_confidence=0.5)["predictions"]
     here = Predictor.load(model_dir).predict(x, names)
     assert [row["fine"] for row in rows] == here.fine.tolist()
     np.testing.assert_allclose([row["confidence"] for row in rows], here.confidence, atol=1e-5)
@@ -157,4 +157,28 @@ def test_predictions_of_an_npy_body_are_the_same(http, falcon, job):
         content=buffer.getvalue(),
         headers={"Content-Type": "application/octet-stream"},
     )
-    assert answer.json()["predictions"] == falcon.predict(job["id"], x.tolist())
+    assert answer.json() == falcon.predict(job["id"], x.tolist())
+
+
+def test_unknown_labels_are_marked_and_told(falcon, job):
+    x, _ = planted(n=3, seed=0)
+    found = falcon.predict(job["id"], x.tolist(), {"coarse": ["sky", None, "land"]})
+    assert [row["label_unknown"] for row in found["predictions"]] == [True, False, False]
+    assert [note["code"] for note in found["notes"]] == ["unknown_labels"]
+    plain = falcon.predict(job["id"], x.tolist())["predictions"]
+    assert found["predictions"][0]["fine"] == plain[0]["fine"]
+    assert all(0 < row["distance"] < 2 for row in plain)
+
+
+def test_far_away_is_unlike_anything_seen(falcon, job):
+    x, _ = planted(n=1, seed=0)
+    found = falcon.predict(job["id"], (1e6 * x).tolist())
+    assert found["predictions"][0]["distance"] > 1000
+    assert [note["code"] for note in found["notes"]] == ["far_off"]
+
+
+def test_names_of_columns_that_the_model_cannot_check_are_told(falcon, job):
+    x, _ = planted(n=1, seed=0)
+    names = [f"e{k}" for k in range(x.shape[1])]
+    found = falcon.predict(job["id"], x.tolist(), columns=names)
+    assert [note["code"] for note in found["notes"]] == ["columns_by_number"]

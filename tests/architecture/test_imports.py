@@ -13,6 +13,8 @@ OWN = ("falcon_svc", "solver")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
+    "falcon_svc.columns",
+    "falcon_svc.count_recipe",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",
@@ -28,7 +30,8 @@ BELOW = {
     "checkpoint": (),
     "encoder": ("checkpoint", "data", "config", "neighbors"),
     "result": ("durable", "solver"),
-    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record"),
+    "threads": (),
+    "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("result",),
     "hierarchy": ("data.formats.npy_format", "data.refusal", "result.words"),
@@ -36,11 +39,18 @@ BELOW = {
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
     ),
+    "naming": (),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
-    "pipeline": (*COMPUTE, "checkpoint", "config", "data", "durable", "report", "result"),
+    "pipeline": (
+        *(*COMPUTE, "checkpoint", "config", "data", "durable", "naming", "report", "result"),
+        "threads",
+    ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
         *("settings", "storage"),
+    ),
+    "triage": (
+        *("core", "data", "discovery", "durable", "neighbors", "solver", "result"),
     ),
     "settings": (),
     "encoder_files": ("settings",),
@@ -57,11 +67,11 @@ BELOW = {
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
         *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
-        *("client", "service", "settings", "storage"),
+        *("client", "durable", "service", "settings", "storage", "triage"),
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("hierarchy", "result", "service", "settings"),
+        *("hierarchy", "result", "service", "settings", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}

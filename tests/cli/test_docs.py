@@ -10,7 +10,7 @@ import pytest
 
 from falcon_svc.cli.main import app
 from falcon_svc.config import make_config
-from falcon_svc.encoder.features import FOR_IMAGES, FOR_VECTORS
+from falcon_svc.encoder.features import FOR_IMAGES, FOR_TEXTS, FOR_VECTORS
 from tests.cli.configuration_tables import tables
 from tests.cli.conftest import ROOT, falcon
 
@@ -37,7 +37,7 @@ def test_the_recipe_of_the_encoders_page_is_accepted():
 
 
 def test_every_encoder_has_its_place_on_the_encoders_page():
-    names = {*FOR_IMAGES, *FOR_VECTORS}
+    names = {*FOR_IMAGES, *FOR_TEXTS, *FOR_VECTORS}
     assert {name for name in names if f"`{name}" not in ENCODERS} == set()
 
 

@@ -38,15 +38,15 @@ def test_validate_json_has_its_documented_keys(requests):
 @pytest.mark.parametrize("grown", ["n_samples", "n_dims", "n_fine"])
 def test_more_of_anything_never_costs_less(grown):
     size = {"n_samples": 1000, "n_dims": 64, "n_fine": 50}
-    small = estimate_run(**size, n_coarse=5, images=False)
-    large = estimate_run(**(size | {grown: 10 * size[grown]}), n_coarse=5, images=False)
+    small = estimate_run(**size, n_coarse=5, kind="vectors")
+    large = estimate_run(**(size | {grown: 10 * size[grown]}), n_coarse=5, kind="vectors")
     assert large.seconds >= small.seconds
     assert large.peak_bytes >= small.peak_bytes
     assert large != small
 
 
 def test_an_unknown_count_costs_more_than_a_known_one():
-    size = {"n_samples": 1000, "n_dims": 64, "n_coarse": 5, "images": False}
+    size = {"n_samples": 1000, "n_dims": 64, "n_coarse": 5, "kind": "vectors"}
     assert estimate_run(**size, n_fine=None).seconds > estimate_run(**size, n_fine=50).seconds
 
 

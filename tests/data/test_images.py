@@ -113,15 +113,15 @@ def test_a_class_whose_images_are_all_unreadable_is_gone(tmp_path: Path) -> None
     assert data.coarse.names == ("bird", "fish")
 
 
-def test_empty_class_folders_and_one_class_are_refused(tmp_path: Path) -> None:
+def test_empty_class_folders_are_refused_and_one_class_is_read(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, image_files())
     (folder / "whale").mkdir()
     refused(folder, "empty_class", "'whale'")
     refused(write_zip(tmp_path, {**image_files(), "whale/": b""}), "empty_class", "'whale'")
-    refused(
-        write_zip(tmp_path, {"bird/1.png": image_bytes(), "bird/2.png": image_bytes(1)}),
-        "one_class",
-    )
+    one = write_zip(tmp_path, {"bird/1.png": image_bytes(), "bird/2.png": image_bytes(1)})
+    data = load_dataset(one)
+    assert data.coarse.names == ("bird",)
+    assert [note.code for note in data.reading.notes] == ["one_coarse_class"]
     (tmp_path / "nothing").mkdir()
     refused(tmp_path / "nothing", "no_data")
     refused(write_zip(tmp_path, {"1.png": image_bytes(), "2.png": image_bytes()}), "no_data")

@@ -11,7 +11,7 @@ import pytest
 from falcon_svc.data import DataConfig, inspect_dataset, load_dataset
 from falcon_svc.data.labels import Encoded, encode
 from falcon_svc.types import CoarseDataset
-from tests.data.builders import refused, vectors, write_npz
+from tests.data.builders import vectors, write_npz
 
 
 def encoded(*values: Any) -> Encoded:
@@ -137,8 +137,6 @@ def test_a_source_that_only_its_name_makes_one_is_left_out_if_it_is_none(tmp_pat
     assert "coarse_confidence" in dict(data.reading.left_out)
     data = read(tmp_path, labels, coarse_site=np.array(["sea"] * 6))
     assert [source.name for source in data.sources] == ["coarse"]
-    settings = {"label_sources": {"site": "coarse_site"}}
-    refused(tmp_path / "data.npz", "one_class", "'site'", **settings)
 
 
 def test_float_scores_as_a_further_source_are_left_out(tmp_path: Path) -> None:

@@ -171,8 +171,7 @@ def test_unfit_arrays_are_refused(tmp_path: Path, name: str) -> None:
 
 
 BAD_COARSE = {
-    "one class": (np.zeros(6, int), "one_class"),
-    "nothing labelled": (np.full(6, -1), "one_class"),
+    "nothing labelled": (np.full(6, -1), "no_labels"),
     "below -1": (np.array([0, 0, 1, 1, -2, 0]), "bad_label"),
     "half": (np.array([0, 0.5, 1, 1, 1, 0]), "bad_label"),
     "infinite": (np.array([0, np.inf, 1, 1, 1, 0]), "bad_label"),

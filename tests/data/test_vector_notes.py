@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
-from falcon_svc.data import DataConfig, inspect_dataset, load_dataset
+from falcon_svc.data import DataConfig, inspect_dataset, load_dataset, load_new_samples
 from falcon_svc.data.column_figures import ColumnFigures
 from falcon_svc.data.scaling import fit_scaling
 from tests.data.builders import refused
@@ -78,6 +78,12 @@ def test_whole_numbers_that_nest_in_coarse_classes_are_told(tmp_path: Path) -> N
     nearly[0] = 8
     assert codes(tmp_path, np.column_stack([X, nearly])) == ["nested_numbers"]
     assert codes(tmp_path, np.column_stack([X, truth % 3])) == []
+    assert codes(tmp_path, np.column_stack([X, 0.37 * truth + 1.5])) == ["nested_numbers"]
+    one_hot = np.eye(9)[truth]
+    assert codes(tmp_path, np.column_stack([X, one_hot])) == ["nested_numbers"]
+    assert codes(tmp_path, np.column_stack([X, one_hot[:, RNG.permutation(9)][:, :8]])) == []
+    assert codes(tmp_path, np.column_stack([X, np.eye(3)[truth % 3]])) == []
+    assert codes(tmp_path, np.column_stack([X, RNG.random((N, 9)) < 0.1])) == []
     unique = np.argsort(RNG.random(N)) * 2.0  # each value once: nests by chance
     assert codes(tmp_path, np.column_stack([X, unique]), scale="standard") == ["like_ids"]
 
@@ -165,18 +171,18 @@ def test_new_samples_are_scaled_as_before_and_their_columns_matched_by_name(tmp_
     old = load_dataset(tmp_path / "old.csv", DataConfig(scale="robust"))
     new = frame[40:90][["coarse", "d", "b", "a", "c"]].assign(further=1.5)
     new.to_csv(tmp_path / "new.csv", index=False)
-    read = load_dataset(tmp_path / "new.csv", DataConfig(scale="robust"), like=old.reading)
+    read = load_new_samples(tmp_path / "new.csv", DataConfig(scale="robust"), old.reading)
     assert np.allclose(read.vectors, old.vectors[40:90], atol=1e-5)
     assert read.reading.features == ("a", "b", "c", "d")
     assert read.reading.scaling is old.reading.scaling
     new.drop(columns="b").to_csv(tmp_path / "less.csv", index=False)
     with pytest.raises(Exception, match="'b'"):
-        load_dataset(tmp_path / "less.csv", like=old.reading)
+        load_new_samples(tmp_path / "less.csv", None, old.reading)
 
 
 def test_vectors_of_another_width_are_not_scaled_as_before(tmp_path: Path) -> None:
     old = load_dataset(write(tmp_path, X), DataConfig(scale="standard"))
     write(tmp_path, X[:, :3])
     with pytest.raises(Exception, match="vectors of 4 numbers"):
-        load_dataset(tmp_path / "data.npz", like=old.reading)
+        load_new_samples(tmp_path / "data.npz", None, old.reading)
     refused(write(tmp_path, X[:1], COARSE[:1]), "no_data")

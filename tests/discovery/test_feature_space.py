@@ -43,3 +43,39 @@ def test_the_length_of_a_vector_does_not_count(learned):
     data, space = learned
     far = space.mean + 5 * (data.features - space.mean)
     np.testing.assert_allclose(space.apply(far), space.apply(data.features), atol=1e-4)
+
+
+def wide(n_rows, n_dims):
+    """Two classes of few rows in many dimensions."""
+    rng = np.random.default_rng(5)
+    fine = np.arange(n_rows) % 4
+    rows = rng.normal(size=(4, n_dims))[fine] + rng.normal(size=(n_rows, n_dims))
+    return rows.astype(np.float32), fine.astype(np.int64)
+
+
+@pytest.mark.parametrize("shrinkage", [0.1, 0.7])
+def test_fewer_rows_than_dimensions_are_seen_as_by_the_whole_map(shrinkage):
+    rows, fine = wide(30, 90)
+    mean = rows.mean(axis=0)
+    space = FeatureSpace.learn(rows, mean, fine, shrinkage=shrinkage)
+    directions = unit_rows(rows - mean)
+    whole = directions @ SharedMetric.learn(directions, fine, shrinkage=shrinkage).projection
+    whole = whole / np.sqrt((whole**2).sum(axis=1).mean())
+    found = space.apply(rows)
+    assert found.shape == space.projection.shape[1:] * 2 == (30, 30)
+    np.testing.assert_allclose(found @ found.T, whole @ whole.T, atol=1e-5)
+
+
+def test_rows_that_repeat_each_other_span_fewer_axes_and_are_finite():
+    rows, fine = wide(10, 50)
+    rows[5:] = rows[:5]
+    space = FeatureSpace.learn(rows, rows.mean(axis=0), fine, shrinkage=0.1)
+    found = space.apply(rows)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[5:], found[:5], atol=1e-5)
+
+
+def test_twenty_thousand_dimensions_need_no_square_of_them():
+    rows, fine = wide(40, 20_000)
+    space = FeatureSpace.learn(rows, rows.mean(axis=0), fine, shrinkage=0.1)
+    assert space.projection.shape == (20_000, 40)

@@ -13,7 +13,8 @@ from falcon_svc.discovery.partition.votes import (
     METRIC_ROUNDS,
     balanced_consensus,
     balanced_votes,
-    tree_votes,
+    forest_votes,
+    view_forest,
     vote_trees,
 )
 from tests.discovery.planted import planted
@@ -54,12 +55,13 @@ def test_a_cost_is_twice_the_share_of_votes_that_part_two_samples_times_their_nu
 def test_every_view_votes_before_and_after_the_metric_at_every_granularity(data, exponent):
     source, steps = data.sources[0], []
     views = unequal_views(data.features, source)
-    parts = tree_votes(
+    forest = view_forest(
         views, source, 9, size_exponent=exponent, on_part=lambda: steps.append(1)
     )
-    assert len(steps) == 2 * len(views)
-    assert len(parts) == len(GRANULARITIES) * len(steps)
     groups = source.rows_by_class()
+    parts = forest_votes(forest, groups, 9)
+    assert len(steps) == len(forest) == 2 * len(views)
+    assert len(parts) == len(GRANULARITIES) * len(steps)
     for part in parts:
         assert all(len(np.intersect1d(part[groups[0]], part[rows])) == 0 for rows in groups[1:])
     found = cut_at_counts(vote_trees(parts, groups, 3), groups, COUNTS)

@@ -45,6 +45,14 @@ def test_without_a_label_all_classes_are_open() -> None:
     np.testing.assert_allclose(plain.confidence, [0.4, 0.5, 0.4], rtol=1e-5)
 
 
+def test_a_label_of_two_classes_leaves_the_children_of_both_open() -> None:
+    either = LabelSource("coarse", np.array([-1, 1, 1]), ("a", "b", "c"), {0: (0, 2)})
+    relation = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.bool_)
+    got = predict(Identity(), X, (either,), (relation,))
+    assert got.fine.tolist() == [1, 2, 2] and got.runner_up.tolist() == [3, -1, -1]
+    np.testing.assert_allclose(got.confidence[0], 0.5, rtol=1e-5)
+
+
 def test_several_labels_narrow_the_choice_unless_they_contradict() -> None:
     other = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.bool_)
     both = (source(0, 1, 0), source(1, 1, 0))

@@ -19,11 +19,11 @@ DOORS = {
     },
     "falcon_svc.data": {
         "DataConfig", "Inspection", "RowProblem", "SourceSummary", "inspect_dataset",
-        "load_dataset", "load_truth",
+        "load_dataset", "load_new_samples", "load_truth",
     },
     "falcon_svc.encoder": {
-        "Encoder", "EncoderConfig", "EncoderRun", "encode", "extract_features", "open_encoder",
-        "open_saved",
+        "Encoder", "EncoderConfig", "EncoderRun", "encode", "extract_features", "notes_of",
+        "open_encoder", "open_saved",
     },
 }  # fmt: skip
 

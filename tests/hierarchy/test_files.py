@@ -8,6 +8,8 @@ from hypothesis import given
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy import files as tree_files
+from falcon_svc.result.graph import graph_graphml
+from tests.discoveries import pretend_blobs
 from tests.hierarchy.plain import BIRDS, often, trees
 
 
@@ -78,6 +80,16 @@ def test_graphml_holds_several_parents(tmp_path):
     tree.to_graphml(tmp_path / "dag.graphml")
     again = Tree.from_graphml(tmp_path / "dag.graphml")
     assert (again.ancestors == tree.ancestors).all() and again.names == tree.names
+
+
+def test_the_graph_of_a_discovery_is_a_hierarchy(tmp_path):
+    _, _, discovery = pretend_blobs()
+    write(tmp_path, graph_graphml(discovery), "graph.graphml")
+    tree = Tree.from_graphml(tmp_path / "graph.graphml")
+    (relation,) = discovery.relations
+    fine = [str(one.id) for one in discovery.classes]
+    own = Tree.from_relation(relation.coarse_names, fine, relation.relation)
+    assert {*tree.paths} == {*own.paths}
 
 
 GRAPHML = (

@@ -38,7 +38,7 @@ def brute_force(features: FloatArray, labels: IntArray, k: int) -> IntArray:
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "faiss":
         pytest.importorskip("faiss")
-    monkeypatch.setattr(search_module, "choose_backend", lambda: request.param)
+    monkeypatch.setattr(search_module, "choose_backend", lambda _device: request.param)
     return str(request.param)
 
 
@@ -136,3 +136,10 @@ def test_the_log_says_which_backend_runs(backend: str, caplog: pytest.LogCapture
     with caplog.at_level("INFO", logger="falcon_svc.neighbors"):
         search_neighbors(blobs(0, 5), source([0] * 5), 2, seed=0)
     assert f"neighbor search: {backend}, 5 x 6, k = 2" in caplog.text
+
+
+def test_device_cpu_never_means_a_gpu(monkeypatch):
+    faiss = pytest.importorskip("faiss")
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    assert choose_backend("cpu") == "faiss"
+    assert choose_backend("auto") == choose_backend("cuda") == "faiss-gpu"

@@ -16,7 +16,7 @@ from falcon_svc.discovery.structure import Structure
 from falcon_svc.errors import DeviceError
 from falcon_svc.pipeline import sample
 from falcon_svc.pipeline.device import choose_device
-from falcon_svc.pipeline.layout import MAX_POINTS, draw_map
+from falcon_svc.pipeline.layout import LEAST_POINTS, MAX_POINTS, draw_map
 from falcon_svc.pipeline.record import Recorder, peak_rss_bytes, versions
 from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
@@ -60,7 +60,8 @@ def test_a_class_with_many_known_fine_classes_keeps_enough_samples(monkeypatch):
 def test_the_map_holds_labelled_samples_in_two_dimensions():
     source = source_of([20, 20], unlabelled=10)
     inputs = np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
-    rows, points = draw_map(inputs, source, seed=0)
+    rows, points, method = draw_map(inputs, source, seed=0)
+    assert method == "pca"
     assert rows.tolist() == list(range(40))
     centred = inputs[:40] - inputs[:40].mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
@@ -69,10 +70,24 @@ def test_the_map_holds_labelled_samples_in_two_dimensions():
 
 def test_the_map_of_a_single_component_lies_on_a_line():
     source = source_of([5, MAX_POINTS])
-    rows, points = draw_map(np.ones((MAX_POINTS + 5, 1), np.float32), source, seed=0)
+    rows, points, _ = draw_map(np.ones((MAX_POINTS + 5, 1), np.float32), source, seed=0)
     assert points.shape == (MAX_POINTS, 2)
     assert len(set(rows.tolist())) == MAX_POINTS
     assert not points[:, 1].any()
+
+
+def test_the_extra_lays_neighbors_side_by_side_and_the_same_for_a_seed():
+    pytest.importorskip("openTSNE")
+    rng = np.random.default_rng(0)
+    group = np.arange(LEAST_POINTS) % 6
+    inputs = (np.eye(6)[group] * 4 + rng.standard_normal((len(group), 6))).astype(np.float32)
+    source = source_of([LEAST_POINTS // 2] * 2)
+    rows, points, method = draw_map(inputs, source, seed=3)
+    assert method == "tsne"
+    assert len(rows) == LEAST_POINTS and points.shape == (LEAST_POINTS, 2)
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2) + 1e9 * np.eye(len(points))
+    assert (group[apart.argmin(axis=1)] == group).mean() > 0.95
+    assert np.array_equal(points, draw_map(inputs, source, seed=3).xy)
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):

@@ -43,12 +43,17 @@ BINARY = WithJsonSchema({"type": "string", "format": "binary"})
 DataFile = Annotated[
     UploadFile, File(description="npz, npy, csv, jsonl, parquet, h5ad or zip."), BINARY
 ]
-LabelFile = Annotated[UploadFile | Left, File(description="The CSV of a npy file."), BINARY]
-Options = Annotated[str, Form(description="Reading options, a JSON object.")]
-MetadataText = Annotated[str, Form(description="Yours: a JSON object of texts.")]
+LabelFile = Annotated[UploadFile | Left, File(description="Labels of an npy file, as CSV."), BINARY]
+Options = Annotated[str, Form(description="Reading options as a JSON object.")]
+MetadataText = Annotated[str, Form(description="Metadata of your own: a JSON object of texts.")]
 PartNumber = Annotated[int, Path(ge=1, le=uploads.MOST_PARTS, examples=[1])]
-Sha256 = Annotated[str | Left, Form(description="Of the file's bytes, hex.", examples=[SHA256])]
-Name = Annotated[str | Left, Form(description="Instead of the file's.", examples=["birds"])]
+Sha256 = Annotated[
+    str | Left,
+    Form(description="SHA-256 of the file's bytes, in hexadecimal digits.", examples=[SHA256]),
+]
+Name = Annotated[
+    str | Left, Form(description="Name of the data set, instead of the file's.", examples=["birds"])
+]
 
 
 def receive(

@@ -24,7 +24,7 @@ from falcon_svc.storage.states import SUCCEEDED, TERMINAL
 from falcon_svc.storage.tables import Job
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute, responses=GATED)
-Config = Annotated[str, Form(description="As of a job: a JSON object.")]
+Config = Annotated[str, Form(description="Configuration of the job as a JSON object.")]
 
 
 @router.post(

@@ -40,9 +40,19 @@ HEARTBEAT_S = 15.0
 POLL_AFTER_S = "2"
 ETag = Annotated[
     str | Left,
-    Header(description="ETag of what you have: 304 if it is current.", examples=['"7"']),
+    Header(
+        description="ETag of what you have; the answer is 304 if it is current.", examples=['"7"']
+    ),
 ]
-LastEvent = Annotated[int, Header(ge=0, le=2**53, description="Go on after it.", examples=[3])]
+LastEvent = Annotated[
+    int,
+    Header(
+        ge=0,
+        le=2**53,
+        description="Number of the last event that you have: the stream goes on after it.",
+        examples=[3],
+    ),
+]
 JOB_HEADERS = {"headers": {**LOCATION, **ETAG}}
 EVENTS: Responses = {
     200: {
@@ -132,7 +142,7 @@ def list_jobs(
     response_model=JobOut,
     responses={
         200: JOB_HEADERS,
-        304: {"description": "As in `If-None-Match`.", "headers": ETAG},
+        304: {"description": "The job is as `If-None-Match` says.", "headers": ETAG},
         **refused(404),
     },
 )

@@ -31,7 +31,15 @@ BODY = {
         },
     },
 }
-Least = Annotated[float, Query(ge=0, le=1, description="Of a npy body.", examples=[0.5])]
+Least = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=1,
+        description="Confidence below which `abstained` is true, for an npy body.",
+        examples=[0.5],
+    ),
+]
 
 
 @router.post(
@@ -68,9 +76,13 @@ def _predict(
     context: Context, caller: Caller, job_id: str, asked: PredictIn | tuple[bytes, float]
 ) -> Response:
     if isinstance(asked, PredictIn):
-        vectors = predictions.as_vectors(asked.vectors)
-        coarse, least = asked.coarse, asked.least_confidence
+        wish = predictions.Wish(
+            predictions.as_vectors(asked.vectors),
+            asked.coarse,
+            asked.columns,
+            asked.least_confidence,
+        )
     else:
-        vectors, coarse, least = predictions.read_vectors(io.BytesIO(asked[0])), None, asked[1]
-    found = predictions.predict(context, caller, job_id, vectors, coarse, least=least)
-    return Response(to_json({"predictions": found}), media_type=JSON)
+        wish = predictions.Wish(predictions.read_vectors(io.BytesIO(asked[0])), least=asked[1])
+    found = predictions.predict(context, caller, job_id, wish)
+    return Response(to_json(found), media_type=JSON)

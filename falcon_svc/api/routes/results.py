@@ -14,7 +14,7 @@ from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, Responses, refused
 from falcon_svc.api.examples import GRAPH, SAMPLE
 from falcon_svc.api.forms import negotiate
-from falcon_svc.api.result_schemas import Count, FineClass, RelationOut, Sample
+from falcon_svc.api.result_schemas import Count, FineClass, RelationOut, Sample, VerificationOut
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import results
 
@@ -47,19 +47,25 @@ RANGES = re.compile(r"bytes=(\d+-\d*|-\d+)( *, *(\d+-\d*|-\d+)){0,99}")
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 Kind = Annotated[
     Literal["medoid", "border", "suspect"],
-    Query(description="Typical, near the border, or strange.", examples=["border"]),
+    Query(description="Which samples: typical, near the border, or strange.", examples=["border"]),
 ]
-ClassId = Annotated[int, Path(description="0, 1, ...", examples=[3])]
-Most = Annotated[int, Query(ge=1, le=1000, description="Samples at most.", examples=[50])]
+ClassId = Annotated[int, Path(description="Number of the fine class, from 0.", examples=[3])]
+Most = Annotated[int, Query(ge=1, le=1000, description="Most samples to return.", examples=[50])]
 Form = Annotated[Literal["json", "graphml", "cytoscape"], Query(examples=["graphml"])]
 Accept = Annotated[str | Left, Header(include_in_schema=False)]
-Range = Annotated[str | Left, Header(description="A part of the file.", examples=["bytes=0-99"])]
+Range = Annotated[
+    str | Left, Header(description="The part of the file that is wanted.", examples=["bytes=0-99"])
+]
 
 
 def _file_of(media_type: str) -> Responses:
     """Document a download, which can be asked for in ranges."""
     answer = {"content": {media_type: PAGE if media_type == "text/html" else BYTES}}
-    return {200: answer, 206: {**answer, "description": "The range."}, **refused(416)}
+    return {
+        200: answer,
+        206: {**answer, "description": "The part of the file that was asked for."},
+        **refused(416),
+    }
 
 
 class Download(FileResponse):
@@ -169,6 +175,12 @@ def get_relation(context: Ctx, caller: Reader, job_id: JobId) -> list[RelationOu
     """Return each label source's relation with regrets and the solver's certificate."""
     found = results.relations(context, caller, job_id)
     return [RelationOut.model_validate(one) for one in found]
+
+
+@router.get("/verification", operation_id="get_verification")
+def get_verification(context: Ctx, caller: Reader, job_id: JobId) -> VerificationOut:
+    """Check the result's files, the proof of its relation with a second solver, its samples."""
+    return VerificationOut.model_validate(results.verification(context, caller, job_id))
 
 
 @router.get(

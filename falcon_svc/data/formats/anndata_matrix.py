@@ -14,8 +14,9 @@ import numpy as np
 
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.formats.anndata_access import Access
-from falcon_svc.data.formats.anndata_columns import frame_numbers
+from falcon_svc.data.formats.anndata_columns import frame_column, frame_numbers, index_name
 from falcon_svc.data.formats.sparse import read_matrix
+from falcon_svc.data.labels import as_strings
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.types import Note
 
@@ -29,17 +30,33 @@ PLOTS = (
     "spatial",
     "X_phate",
 )
+COUNTS = "X"
 COUNT_LAYERS = ("raw_counts", "raw", "umis", "umi", "count")
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Vectors, or counts that the recipe turns into vectors."""
+    """Vectors, or counts that the recipe turns into vectors.
+
+    Parameters
+    ----------
+    values
+        (N, D) numbers, or (N, genes) CSR.
+    key
+        The embedding's key of obsm, or ``"X"`` for counts.
+    names
+        (D,) names of the columns, where they have any.
+    """
 
     values: Any
-    are_counts: bool
+    key: str
     names: tuple[str, ...] | None = None
     notes: tuple[Note, ...] = ()
+
+    @property
+    def are_counts(self) -> bool:
+        """Whether the recipe is still to come."""
+        return self.key == COUNTS
 
 
 def read_samples(guard: Access, where: str, config: DataConfig) -> Matrix:
@@ -52,8 +69,8 @@ def read_samples(guard: Access, where: str, config: DataConfig) -> Matrix:
     """
     there = guard.names(guard.group(guard.root, "obsm")) if "obsm" in guard.root else ()
     usual = () if config.count_features == "genes" else OBSM_KEYS
-    key = config.obsm_key or next((name for name in usual if name in there), "X")
-    if key == "X":
+    key = config.obsm_key or next((name for name in usual if name in there), COUNTS)
+    if key == COUNTS:
         return _counts(guard, where)
     if key not in there:
         raise refusal(
@@ -74,10 +91,10 @@ def _embedding(
     obsm = guard.group(guard.root, "obsm")
     found = guard.child(obsm, key)
     if hasattr(found, "shape"):
-        return Matrix(guard.read(found), False, None, notes)
+        return Matrix(guard.read(found), key, None, notes)
     if "indptr" not in found:
         values, names = frame_numbers(guard, found)
-        return Matrix(values, False, names, notes)
+        return Matrix(values, key, names, notes)
     matrix = read_matrix(guard, obsm, key, where=where)
     size = 4 * matrix.shape[0] * matrix.shape[1]
     if matrix.shape[1] > config.max_dimensions or size > config.max_bytes:
@@ -88,7 +105,7 @@ def _embedding(
             remedy="reduce the vectors, or raise max_dimensions or max_bytes",
             code="too_large",
         )
-    return Matrix(matrix.toarray(), False, None, notes)
+    return Matrix(matrix.toarray(), key, None, notes)
 
 
 def _others(key: str, there: tuple[str, ...]) -> tuple[Note, ...]:
@@ -104,16 +121,17 @@ def _counts(guard: Access, where: str) -> Matrix:
     layers = guard.group(root, "layers") if "layers" in root else None
     names = guard.names(layers) if layers is not None else ()
     if "counts" in names:
-        return Matrix(read_matrix(guard, layers, "counts", where=where), True)
+        return _genes_of(guard, root, read_matrix(guard, layers, "counts", where=where))
     found = read_matrix(guard, root, "X", where=where) if _has_x(guard) else None
     if found is not None and not _is_negative(found):
-        return Matrix(found, True)
+        return _genes_of(guard, root, found)
     for parent, name, told in _elsewhere(guard, layers, names):
         why = "there is no X" if found is None else "X holds negative numbers"
         note = Note("counts_elsewhere", f"Counts are read from {told}, since {why}.")
-        return Matrix(read_matrix(guard, parent, name, where=where), True, None, (note,))
+        counts = read_matrix(guard, parent, name, where=where)
+        return _genes_of(guard, parent if "var" in parent else root, counts, (note,))
     if found is not None:
-        return Matrix(found, True)  # the recipe says what is wrong with it
+        return _genes_of(guard, root, found)  # the recipe says what is wrong with it
     raise refusal(
         "counts in X, in a layer or in raw, or an embedding in obsm",
         f"the layers {listed(names)} and no X",
@@ -121,6 +139,20 @@ def _counts(guard: Access, where: str) -> Matrix:
         remedy="name the layer of the counts counts, or choose an embedding with obsm_key",
         code="no_such_column",
     )
+
+
+def _genes_of(guard: Access, parent: Any, counts: Any, notes: tuple[Note, ...] = ()) -> Matrix:
+    """Return counts with the names of their genes; their numbers where var does not fit them."""
+    var = guard.group(parent, "var") if "var" in parent else None
+    index = None if var is None else index_name(var)
+    if var is None or index not in guard.names(var):
+        names = [str(k) for k in range(counts.shape[1])]
+    else:
+        found = frame_column(guard, var, index)
+        names = as_strings(found, what="the index of var", where="var")
+    if len(names) != counts.shape[1]:
+        raise ValueError(f"{len(names)} names for {counts.shape[1]} genes")
+    return Matrix(counts, COUNTS, tuple(names), notes)
 
 
 def _has_x(guard: Access) -> bool:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from falcon_svc.data.formats import arrow_types
 from falcon_svc.data.refusal import quoted, refusal
-from falcon_svc.data.source import SEVERAL, Column
-from falcon_svc.types import FloatArray
+from falcon_svc.data.source import Column
+from falcon_svc.types import SEVERAL, FloatArray
 
 SEPARATORS = re.compile(r"[\s,;]+")
 DECIMAL_LIST = re.compile(r"[\s;]+")

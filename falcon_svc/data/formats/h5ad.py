@@ -16,7 +16,6 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.formats.anndata_access import Access
 from falcon_svc.data.formats.anndata_columns import LEGACY_CATEGORIES, frame_column, index_name
 from falcon_svc.data.formats.anndata_matrix import read_samples
-from falcon_svc.data.formats.singlecell import count_features
 from falcon_svc.data.guards.hdf5_probe import probe
 from falcon_svc.data.refusal import quoted, reading
 from falcon_svc.data.source import Column, Samples
@@ -86,14 +85,14 @@ class H5adSource:
         return None
 
     def samples(self) -> Samples:
-        """Read an embedding, or counts by the recipe."""
+        """Read an embedding, or counts, which the recipe is for."""
         with self._open() as guard:
             found = read_samples(guard, self.where, self._config)
-        values = found.values
         if found.are_counts:
-            genes_only = self._config.count_features == "genes"
-            values = count_features(values, where=self.where, genes_only=genes_only)
-        return Samples(vectors=values, names=found.names, notes=found.notes)
+            return Samples(counts=found.values, names=found.names, notes=found.notes)
+        return Samples(
+            vectors=found.values, names=found.names, notes=found.notes, obsm_key=found.key
+        )
 
     def read_everything(self) -> None:
         """Read every column and the samples, for nothing but to see that it can be done."""

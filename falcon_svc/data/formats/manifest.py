@@ -100,7 +100,8 @@ def _choose(table: TableSource, path: Path, config: DataConfig) -> Source:
 
 def with_images(table: TableSource, folder: Path, config: DataConfig) -> Source:
     """Return the table itself when it holds features, else the images that it names or holds."""
-    if config.vector_column is not None or config.feature_columns or table.has_vectors():
+    told = config.vector_column is not None or config.feature_columns or config.samples == "texts"
+    if told or table.has_vectors():
         return table
     if table.image_column is not None:
         return CellSource(table, config)

@@ -22,6 +22,13 @@ from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.data.source import Column, Samples, Source
+from falcon_svc.data.text_column import (
+    LOOKED_AT,
+    no_texts,
+    text_column,
+    text_note,
+    unused_text_note,
+)
 
 ARRAY_NAMES = ("images", "image", "imgs", "pixels", "data", "arr_0")
 NAMES_OF_CLASSES = ("target_names", "class_names", "label_names", "classes")
@@ -95,15 +102,37 @@ class NpzSource:
         if self._is_sparse:
             matrix = read_sparse(self._read, where=self.where, config=self._config)
             return Samples(vectors=matrix)
+        if self._config.samples == "texts":
+            return self._texts()
         name = self._vector_name()
         values = self._read(name)
         unused = tuple(
             (other, "not asked for") for other in self._members if other not in self._used
         )
         if values.ndim == 2:
-            return Samples(vectors=values, left_out=unused)
+            text = self._roles.text_column
+            notes = () if text not in self._members else (unused_text_note(str(text)),)
+            return Samples(vectors=values, left_out=unused, notes=notes, vector_column=name)
         images = ArrayImages.checked(values, name=name, where=self.where)
         return Samples(images=images, left_out=unused)
+
+    def _texts(self) -> Samples:
+        words = [name for name in self._members if self._is_words(name)]
+        column = text_column(words, self._look, self._roles, self._config)
+        if column is None:
+            raise no_texts(words, self.where)
+        return Samples(text_column=column, notes=(text_note(column, words, self._look),))
+
+    def _look(self, name: str) -> list[str]:
+        cells: list[str] = self._read(name)[:LOOKED_AT].astype(str).tolist()
+        return cells
+
+    def _is_words(self, name: str) -> bool:
+        """Return whether an array holds one text per row."""
+        member = self._members[name]
+        with open_member(self._path, member) as stream:
+            header = read_header(stream, size=member.size, where=self.where)
+        return header.dtype.kind == "U" and len(header.shape) == 1 and not name.endswith("_names")
 
     @property
     def _is_sparse(self) -> bool:

@@ -7,51 +7,60 @@ Satija et al., 2015. Values that are neither whole nor above 50 count as logged 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.data.pca import BLOCK_ROWS, principal_components
+from falcon_svc.count_recipe import (
+    CLIP,
+    TARGET_SUM,
+    CountRecipe,
+    check_counts,
+    is_logged,
+    unique_names,
+)
+from falcon_svc.data.pca import principal_components
 from falcon_svc.data.refusal import refusal
 from falcon_svc.types import FloatArray, IntArray
 
-TARGET_SUM = 1e4
 VARIABLE_GENES = 2_000
 BINS = 20
-CLIP = 10.0
 COMPONENTS = 50
-LARGEST_LOGGED = 50.0
 
 
-def count_features(counts: Any, *, where: str, genes_only: bool = False) -> FloatArray:
-    """Return (N, at most 50) float32 for an (N, genes) CSR matrix.
+def fit_recipe(
+    counts: Any, genes: Sequence[str], *, where: str, genes_only: bool = False
+) -> CountRecipe:
+    """Return the recipe of an (N, G) CSR matrix of cells by genes: at most 50 components.
 
-    With `genes_only` the recipe ends early: (N, at most 2,000) log-normalised variable genes.
+    With `genes_only` it ends early, with the logs of at most 2,000 variable genes.
 
     Raises
     ------
     InputError
-        Values that are not finite and not negative.
+        Values that are not finite or negative; fewer than two cells or genes.
     """
-    _check(counts, where)
-    linear = counts.expm1() if _is_logged(counts) else normalise(counts)
-    genes = variable_genes(linear)
-    logged = linear[:, genes].log1p().tocsr()
-    if genes_only:
-        return np.asarray(logged.toarray(), dtype=np.float32)
+    check_counts(counts.data, f"X of {where}")
+    _check_shape(counts.shape, where)
+    logged_already = is_logged(counts.data)
+    linear = counts.expm1() if logged_already else normalise(counts)
+    used = variable_genes(linear)
+    logged = linear[:, used].log1p().tocsr()
     mean, deviation = _moments(logged)
     deviation[deviation == 0] = 1
+    recipe = CountRecipe(unique_names(genes), used, logged_already, mean, deviation)
+    if genes_only:
+        return recipe
 
     def read(start: int, stop: int) -> FloatArray:
         block = (logged[start:stop].toarray() - mean) / deviation
         return np.asarray(np.minimum(block, CLIP), dtype=np.float32)
 
     found = principal_components(read, shape=logged.shape, dim=COMPONENTS, seed=0)
-    starts = range(0, logged.shape[0], BLOCK_ROWS)
-    return np.concatenate(
-        [found.apply(read(s, min(s + BLOCK_ROWS, logged.shape[0]))) for s in starts]
-    )
+    return replace(recipe, offset=found.mean, rows=found.rows)
 
 
 def normalise(counts: Any) -> Any:
@@ -97,27 +106,11 @@ def _moments(matrix: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return mean, np.sqrt(variance)
 
 
-def _is_logged(counts: Any) -> bool:
-    values = counts.data
-    if not values.size or values.max() > LARGEST_LOGGED:
-        return False
-    return bool((values != np.floor(values)).any())
-
-
-def _check(counts: Any, where: str) -> None:
-    values = counts.data
-    if values.size and not (np.isfinite(values).all() and values.min() >= 0):
-        raise refusal(
-            "counts (finite, not negative)",
-            "negative numbers" if np.isfinite(values).all() else "NaN or infinity",
-            where=f"X of {where}",
-            remedy="put raw counts into layers['counts'] or X, or name an embedding with obsm_key",
-            code="non_finite" if not np.isfinite(values).all() else "not_counts",
-        )
-    if min(counts.shape) < 2:
+def _check_shape(shape: tuple[int, int], where: str) -> None:
+    if min(shape) < 2:
         raise refusal(
             "at least two cells and two genes",
-            f"shape {counts.shape}",
+            f"shape {shape}",
             where=f"X of {where}",
             remedy="give more data",
             code="no_data",

@@ -21,6 +21,13 @@ from falcon_svc.data.formats.schema_metadata import class_names_of, pandas_index
 from falcon_svc.data.number_columns import NumberColumns
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
 from falcon_svc.data.source import Column, Samples
+from falcon_svc.data.text_column import (
+    LOOKED_AT,
+    no_texts,
+    text_column,
+    text_note,
+    unused_text_note,
+)
 from falcon_svc.types import FloatArray, Note
 
 
@@ -97,16 +104,44 @@ class TableSource:
         )
 
     def samples(self) -> Samples:
-        """Read the vector column, or else the columns of numbers."""
+        """Read the vector column, or else the columns of numbers, or name that of the texts."""
+        if self._config.samples == "texts":
+            return self._text_samples(self._text_column())
         self._check_vector_column()
         found = choose(
             self._columns.schema, self._columns.read, self._roles, self._config, self.where
         )
-        notes = (*self._columns.notes, *found.notes)
+        texts = self._text_column()
+        if texts is not None and found.vector is None and not found.numbers:
+            return self._text_samples(texts)
+        unused = [] if texts is None else [unused_text_note(texts)]
+        notes = (*self._columns.notes, *found.notes, *unused)
         if found.vector is None:
             return NumberColumns(self._columns, self.where, self._config).samples(found, notes)
         vectors = self._vectors(found.vector)
-        return Samples(vectors=vectors, left_out=found.left_out, notes=notes)
+        return Samples(
+            vectors=vectors, left_out=found.left_out, notes=notes, vector_column=found.vector
+        )
+
+    def _text_samples(self, column: str | None) -> Samples:
+        words = self._words()
+        if column is None:
+            raise no_texts(words, self.where)
+        notes = (*self._columns.notes, text_note(column, words, self._look))
+        others = [name for name in self.columns() if self._roles.role(name) is None]
+        why = "the samples are texts"
+        left_out = tuple((name, why) for name in others if name != column)
+        return Samples(text_column=column, left_out=left_out, notes=notes)
+
+    def _text_column(self) -> str | None:
+        return text_column(self._words(), self._look, self._roles, self._config)
+
+    def _words(self) -> list[str]:
+        return [name for name in self.columns() if self.is_text(name)]
+
+    def _look(self, name: str) -> list[object]:
+        cells: list[object] = self._columns.read(name)[:LOOKED_AT].to_pylist()
+        return cells
 
     def _vectors(self, name: str) -> FloatArray:
         with reading(f"vectors in {quoted(name)}", where=self.where, errors=ARROW_ERRORS):

@@ -3,7 +3,7 @@
 Checks before reading stop what a file claims on purpose; a file with flipped bytes can still send
 the C library into a segmentation fault or an endless loop, which no exception handler sees. So
 the file is read once by a child, and again here when the child has survived it.
-`python -m falcon_svc.data.guards.hdf5_probe FILE SETTINGS.json` is the child.
+`falcon_svc.data.formats.h5ad_child` is that child.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.errors import InputError
 
+CHILD = "falcon_svc.data.formats.h5ad_child"
 BYTES_PER_SECOND = 10 * 2**20  # slower than any disk we expect
+WINDOWS_CRASH = 0xC0000000  # exit codes from here on are exceptions, such as an access violation
 
 
 def probe(path: Path, config: DataConfig) -> None:
@@ -28,15 +30,19 @@ def probe(path: Path, config: DataConfig) -> None:
         The child crashed, or took longer than `hdf5_time_limit_s` and a second per 10 MiB.
     """
     limit = config.hdf5_time_limit_s + path.stat().st_size / BYTES_PER_SECOND
-    command = [sys.executable, "-m", "falcon_svc.data.guards.hdf5_probe", str(path.absolute())]
+    command = [sys.executable, "-m", CHILD, str(path.absolute())]
     try:
         done = subprocess.run(
             [*command, config.model_dump_json()], capture_output=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise _damaged(path, f"an HDF5 file that takes more than {limit:.0f} s to read") from error
-    if done.returncode < 0:
-        raise _damaged(path, f"damage that stops the HDF5 library (signal {-done.returncode})")
+    if done.returncode < 0 or done.returncode >= WINDOWS_CRASH:
+        raise _damaged(path, f"damage that stops the HDF5 library ({_how(done.returncode)})")
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code:#x}"
 
 
 def _damaged(path: Path, found: str) -> InputError:
@@ -47,17 +53,3 @@ def _damaged(path: Path, found: str) -> InputError:
         remedy="write the file again, or fetch it again if it was cut off",
         code="unreadable",
     )
-
-
-def _read_everything(path: Path, config: DataConfig) -> None:
-    """Read all that loading can ask for; what is refused here is refused again there."""
-    from falcon_svc.data.formats.h5ad import H5adSource
-
-    try:
-        H5adSource(path, config).read_everything()
-    except InputError:
-        return
-
-
-if __name__ == "__main__":
-    _read_everything(Path(sys.argv[1]), DataConfig.model_validate_json(sys.argv[2]))

@@ -122,7 +122,7 @@ def choose_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) ->
 def _whole_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> tuple[int, bool]:
     """The likely total, or one near it that makes sizes look equal; and whether they do."""
     likely_total = _likely_total(bounds, found)
-    every = np.arange(bounds.low.sum(), max(int(found.mean_totals()[-1]), likely_total) + 2)
+    every = np.arange(_least(bounds), max(int(found.mean_totals()[-1]), likely_total) + 2)
     below = found.total_probability(every)
     likely = (below >= SEARCHED[0]) & (below <= SEARCHED[1]) & (every <= bounds.high.sum())
     near = every[likely]
@@ -150,12 +150,16 @@ def _likely_total(bounds: CountBounds, found: CountPosterior) -> int:
     """
     medians = quantile(found.counts, 0.5)
     if (medians <= np.maximum(bounds.low, 1)).all():
-        return int(bounds.low.sum())  # no coarse class is more likely split than not
+        return _least(bounds)  # no coarse class is more likely split than not
     every = np.arange(1, int(found.mean_totals()[-1]) + 2)
     median = every[np.argmax(found.total_probability(every) >= 0.5)]
     typical = np.maximum(medians, found.counts.argmax(axis=1) + 1)
     likely = max(int(median), int(typical.sum()))
-    return int(np.clip(likely, bounds.low.sum(), bounds.high.sum()))
+    return int(np.clip(likely, _least(bounds), bounds.high.sum()))
+
+
+def _least(bounds: CountBounds) -> int:
+    return int(min(max(bounds.low.sum(), bounds.least_total), bounds.high.sum()))
 
 
 def _size_score(sizes: IntArray, total: int, dispersion: float, found: CountPosterior) -> Float:
@@ -173,33 +177,43 @@ def shared_by_sizes(
     return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, score.shape[1]))
 
 
-def shared_by_votes(
-    sizes: IntArray,
-    bounds: CountBounds,
-    choice: TotalChoice,
-    found: CountPosterior,
-    votes: Float,
-) -> IntArray:
-    """Return counts (C,) of a total where sizes are unequal.
+def prior_beside_votes(
+    sizes: IntArray, choice: TotalChoice, found: CountPosterior, most: int
+) -> Float:
+    """Return (C, <= most) log priors of the counts where sizes are unequal.
 
-    The votes' evidence goes with the posterior of the counts where the total is estimated, and
-    with a weak prior of the sizes (a dispersion of at least 1.3) where it is given: the prior
-    knows the total, the posterior does not.
+    The posterior of the counts where the total is estimated, and a weak prior of the sizes (a
+    dispersion of at least 1.3) where it is given: the prior knows the total, the posterior does
+    not.
+    """
+    if choice.estimated:
+        return np.asarray(np.log(found.counts[:, :most] + LEAST_PROBABILITY))
+    spread = max(choice.dispersion, LONG_TAIL)
+    return log_size_prior(sizes, choice.n_fine, spread, min(most, found.by_shift.shape[2]))
+
+
+def prior_at_total(found: CountPosterior, n_fine: int, most: int) -> Float:
+    """Return (C, <= most) log probabilities of the counts at the shift that expects `n_fine`."""
+    return np.asarray(np.log(found.at_total(n_fine)[:, :most] + LEAST_PROBABILITY))
+
+
+def shared_by_votes(votes: Float, prior: Float, n_fine: int, bounds: CountBounds) -> IntArray:
+    """Return counts (C,) of a total where sizes are unequal.
 
     Parameters
     ----------
-    sizes, bounds, choice, found
-        Samples per coarse class, what the user knows, the total, posterior of the counts.
     votes
         (C, K) evidence of the vote trees, `allocation.split_evidence`.
+    prior
+        (C, K') log priors.
+    n_fine
+        F.
+    bounds
+        What the user knows.
     """
-    most = min(votes.shape[1], found.by_shift.shape[2])
-    spread = max(choice.dispersion, LONG_TAIL)
-    prior = log_size_prior(sizes, choice.n_fine, spread, most)
-    if choice.estimated:
-        prior = np.log(found.counts[:, :most] + LEAST_PROBABILITY)
-    score = VOTE_WEIGHT * votes[:, :most] + prior
-    return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, most))
+    most = min(votes.shape[1], prior.shape[1])
+    score = VOTE_WEIGHT * votes[:, :most] + prior[:, :most]
+    return allocate(score, n_fine, bounds.low, np.minimum(bounds.high, most))
 
 
 def with_intervals(
@@ -240,7 +254,6 @@ def total_estimate(found: CountPosterior, n_fine: int) -> TotalEstimate:
     rounded = found.mean_totals().round().astype(np.int64)
     totals, place = np.unique(rounded, return_inverse=True)
     probability = np.bincount(place, found.weight).astype(np.float64)
-    stability = np.interp(np.log(totals), np.log(found.curve.totals), found.curve.scores, left=0.0)
     every = np.arange(1, int(totals[-1]) * 2 + 2)
     below = found.total_probability(every)
     low, high = (int(every[np.argmax(below >= share - 1e-9)]) for share in TOTAL_INTERVAL)
@@ -251,7 +264,7 @@ def total_estimate(found: CountPosterior, n_fine: int) -> TotalEstimate:
         _runner_up(totals, probability, n_fine),
         totals,
         np.asarray(probability, np.float32),
-        np.asarray(stability, np.float32),
+        np.asarray(found.stability_at(totals), np.float32),
     )
 
 

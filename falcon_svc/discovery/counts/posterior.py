@@ -83,6 +83,11 @@ class CountPosterior:
         z = (np.asarray(totals)[:, None] + 0.5 - mean.sum(axis=1)) / np.sqrt(variance + 0.25)
         return np.asarray(ndtr(z) @ self.weight)
 
+    def stability_at(self, totals: IntArray) -> Float:
+        """Return (T,) the excess stability of partitions into each of `totals` classes."""
+        at = np.log(self.curve.totals)
+        return np.asarray(np.interp(np.log(totals), at, self.curve.scores, left=0.0))
+
     def at_total(self, n_fine: int) -> Float:
         """Return (C, K) the distributions at the shift whose expected total is `n_fine`."""
         place = np.interp(n_fine, self.mean_totals(), np.arange(len(SHIFTS)))

@@ -109,7 +109,9 @@ class Witnesses:
 def scaled(features: FloatArray, *, seed: int) -> FloatArray:
     """Return (n, min(D, 128)) principal components of unit mean variance."""
     dim = min(MAX_DIM, *features.shape)
-    axes = PCA(dim, svd_solver="covariance_eigh" if len(features) > dim else "full")
+    tall = features.shape[1] <= len(features)  # else its (D, D) covariance is the larger side
+    solver = "covariance_eigh" if tall and len(features) > dim else "auto"
+    axes = PCA(dim, svd_solver=solver, random_state=seed)
     sample = np.random.default_rng(seed).permutation(len(features))[:MOST_FITTED]
     axes.fit(features[np.sort(sample)])
     level = max(float(axes.explained_variance_.mean()), 1e-12)

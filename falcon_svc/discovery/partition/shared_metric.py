@@ -39,7 +39,7 @@ def centred(vectors: FloatArray, labels: IntArray) -> FloatArray:
     return vectors - class_means(vectors, labels, int(labels.max()) + 1)[labels]
 
 
-def whitening(scatter: FloatArray, shrinkage: float) -> FloatArray:
+def whitening(scatter: FloatArray, shrinkage: float, n_dims: int | None = None) -> FloatArray:
     """Return W (D, D) with W^T S' W = I for the shrunk scatter S'.
 
     Formula: ``S' = (1 - a) S + a tr(S)/D I`` and ``W = U diag(v)^-1/2`` of ``S' = U diag(v) U^T``.
@@ -50,9 +50,11 @@ def whitening(scatter: FloatArray, shrinkage: float) -> FloatArray:
         (D, D) covariance inside classes.
     shrinkage
         a in (0, 1]; 1 gives a multiple of the identity, so plain Euclidean distance.
+    n_dims
+        D of the formula's trace where the rows lie in a subspace of D dimensions; None = all.
     """
     dim = len(scatter)
-    level = max(float(np.trace(scatter)) / dim, EPSILON)
+    level = max(float(np.trace(scatter)) / (n_dims or dim), EPSILON)
     shrunk = (1 - shrinkage) * scatter.astype(np.float64) + shrinkage * level * np.eye(dim)
     values, vectors = np.linalg.eigh(shrunk)
     return np.asarray(vectors / np.sqrt(values), dtype=np.float32)
@@ -71,10 +73,16 @@ class SharedMetric:
     projection: FloatArray
 
     @classmethod
-    def learn(cls, vectors: FloatArray, fine: IntArray, *, shrinkage: float) -> SharedMetric:
-        """Pool the scatter of `vectors` (N, D) around the means of the clusters `fine` (N,)."""
+    def learn(
+        cls, vectors: FloatArray, fine: IntArray, *, shrinkage: float, n_dims: int | None = None
+    ) -> SharedMetric:
+        """Pool the scatter of `vectors` (N, D) around the means of the clusters `fine` (N,).
+
+        `n_dims` as in `whitening`: of the space that the vectors are coordinates in a subspace of.
+        """
         residual = centred(vectors, fine)
-        return cls(whitening((residual.T @ residual / len(residual)).astype(np.float32), shrinkage))
+        scatter = (residual.T @ residual / len(residual)).astype(np.float32)
+        return cls(whitening(scatter, shrinkage, n_dims))
 
     def apply(self, vectors: FloatArray) -> FloatArray:
         """Return (N, D) whitened rows at unit length."""

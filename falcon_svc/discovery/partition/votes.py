@@ -36,15 +36,20 @@ LATER_STARTS = 1  # besides the earlier partition
 CONSENSUS_STARTS = 5
 
 
-def tree_votes(
+Forest = list[list[MergeTree]]
+"""One list of trees, a tree per coarse class, for every view and round."""
+
+
+def view_forest(
     views: Sequence[View],
     source: LabelSource,
     n_fine: int,
     *,
+    most_fine: int | None = None,
     size_exponent: float,
     on_part: Callable[[], None],
-) -> list[IntArray]:
-    """Return partitions (n,) of every view, before and after one round of the shared metric.
+) -> Forest:
+    """Return the trees of every view, before and after one round of the shared metric.
 
     Parameters
     ----------
@@ -53,25 +58,35 @@ def tree_votes(
     source
         Their coarse labels.
     n_fine
-        F, the total that the granularities are multiples of.
+        F, the total at which the metric's classes are cut.
+    most_fine
+        The largest total that the trees will be cut for; None = F.
     size_exponent
         Of the trees; 0 suits unequal sizes, 1 equal ones.
     on_part
         Called after each view and round.
     """
-    groups = source.rows_by_class()
-    n_steps = smoothing_steps(len(source.labels) / n_fine)
-    totals = [_granular(n_fine, times, len(groups), len(source.labels)) for times in GRANULARITIES]
-    most = -(-totals[-1] // len(groups))
+    groups, n_rows = source.rows_by_class(), len(source.labels)
+    n_steps = smoothing_steps(n_rows / n_fine)
+    largest = _granular(max(n_fine, most_fine or 0), GRANULARITIES[-1], len(groups), n_rows)
+    most = -(-largest // len(groups))
 
-    def cuts(view: View) -> list[IntArray]:
-        trees = trees_of(view.space(source, n_steps), groups, size_exponent, most)
+    def trees(view: View) -> list[MergeTree]:
+        found = trees_of(view.space(source, n_steps), groups, size_exponent, most)
         on_part()
-        return [cut_at_common_cost(trees, groups, total) for total in totals]
+        return found
 
-    first = [part for view in views for part in cuts(view)]
-    draft = cut_at_common_cost(vote_trees(first, groups, most), groups, n_fine)
-    return first + [part for view in views for part in cuts(view.after(draft))]
+    first = [trees(view) for view in views]
+    draft_trees = vote_trees(forest_votes(first, groups, n_fine), groups, most)
+    draft = cut_at_common_cost(draft_trees, groups, n_fine)
+    return first + [trees(view.after(draft)) for view in views]
+
+
+def forest_votes(forest: Forest, groups: list[IntArray], n_fine: int) -> list[IntArray]:
+    """Return a partition (n,) for every list of trees and granularity of the total `n_fine`."""
+    n_rows = sum(map(len, groups))
+    totals = [_granular(n_fine, times, len(groups), n_rows) for times in GRANULARITIES]
+    return [cut_at_common_cost(trees, groups, total) for trees in forest for total in totals]
 
 
 def _granular(n_fine: int, times: float, n_coarse: int, n_rows: int) -> int:

@@ -44,7 +44,9 @@ class TrainConfig(BaseModel):
     optimizer: Literal["sgd", "adam"] = Field(
         "adam", description="sgd with momentum 0.9 (paper) or adam."
     )
-    learning_rate: StrictFloat = Field(2e-2, gt=0, le=100, description="At first. Paper: 0.1.")
+    learning_rate: StrictFloat = Field(
+        2e-2, gt=0, le=100, description="Learning rate at first. Paper: 0.1."
+    )
     decay: Decay = Field(
         "cosine", description="step: x 0.1 at `milestones` (paper); cosine: to 0 at the end."
     )
@@ -52,14 +54,18 @@ class TrainConfig(BaseModel):
         (0.6, 0.8), description="Shares of the epochs at which step decays. Paper: 60 and 80 %."
     )
 
-    weight_coarse: StrictFloat = Field(0.5, ge=0, description="Of the coarse loss. Paper: 0.5.")
+    weight_coarse: StrictFloat = Field(
+        0.5, ge=0, description="Weight of the coarse loss. Paper: 0.5."
+    )
     weight_neighbor: StrictFloat = Field(
-        0.5, ge=0, description="Of neighbor consistency. Paper: 0.5."
+        0.5, ge=0, description="Weight of neighbor consistency. Paper: 0.5."
     )
     weight_confidence: StrictFloat = Field(
-        0.0, ge=0, description="Of the confidence loss. Paper: 0.5."
+        0.0, ge=0, description="Weight of the confidence loss. Paper: 0.5."
     )
-    weight_balance: StrictFloat = Field(1.0, ge=0, description="Of the balance term. Paper: 2.")
+    weight_balance: StrictFloat = Field(
+        1.0, ge=0, description="Weight of the balance term. Paper: 2."
+    )
     sampled_neighbors: StrictInt = Field(
         5, ge=1, description="Neighbors drawn per sample and step, without replacement. Code: 5."
     )
@@ -79,7 +85,10 @@ class TrainConfig(BaseModel):
         "is `late_relation_balance`. Code: 30.",
     )
     teacher_momentum: StrictFloat = Field(
-        0.99, ge=0, lt=1, description="Of the moving average of weights. Paper: 0.99."
+        0.99,
+        ge=0,
+        lt=1,
+        description="Momentum of the teacher, a moving average of the student. Paper: 0.99.",
     )
 
     solve_every: StrictInt = Field(

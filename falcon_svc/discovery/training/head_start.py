@@ -12,6 +12,7 @@ import numpy as np
 
 from falcon_svc.discovery.training.relation_step import random_relation
 from falcon_svc.types import BoolArray, FloatArray, LabelSource
+from solver import Constraints
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +28,14 @@ class HeadStart:
     relations
         Per label source (F, C) bool with a child for every coarse class; a row without True is
         an unused fine class.
+    wishes
+        Per label source, the constraints that every solve of its relation keeps; empty = none.
     """
 
     weight: FloatArray
     bias: FloatArray
     relations: tuple[BoolArray, ...]
+    wishes: tuple[Constraints, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.bias.shape == self.weight.shape[:1], (self.weight.shape, self.bias.shape)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from falcon_svc.discovery.training.samples import on_device
 from falcon_svc.result.record import Assignments
+from falcon_svc.threads import threads_for
 from falcon_svc.types import BoolArray, FloatArray, LabelSource
 
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
@@ -37,7 +38,8 @@ def predict(
     sources, relations
         Coarse labels of these samples and the relation (F, C) of each source. A sample's classes
         are the children of all its labels; where these share none, of its first label; without a
-        label, all. Empty: no sample has labels.
+        label, all. A label that names several classes allows the children of each. Empty: no
+        sample has labels.
 
     Returns
     -------
@@ -46,17 +48,22 @@ def predict(
     """
     device = next(head.parameters()).device
     table = on_device(features, "cpu")
-    tables = [_children_table(relation, device) for relation in relations]
-    labels = [torch.from_numpy(source.labels.copy()).to(device) for source in sources]
+    cells = [source.cells() for source in sources]
+    tables = [
+        _children_table(cell.widened(relation), device)
+        for cell, relation in zip(cells, relations, strict=True)
+    ]
+    labels = [torch.from_numpy(cell.source.labels).to(device) for cell in cells]
     n_fine = head(table[:1].to(device)).shape[1]
     step = max(1, _CHUNK_CELLS // n_fine)
     found = _empty(len(table))
-    for first in range(0, len(table), step):
-        piece = slice(first, first + step)
-        scores = head(table[piece].to(device))  # (chunk, F)
-        masked = _masked(scores, [label[piece] for label in labels], tables)
-        for column, values in zip(_columns(found), _assign(masked, scores), strict=True):
-            column[piece] = values.cpu().numpy()
+    with threads_for(2 * min(step, len(table)) * table.shape[1] * n_fine):
+        for first in range(0, len(table), step):
+            piece = slice(first, first + step)
+            scores = head(table[piece].to(device))  # (chunk, F)
+            masked = _masked(scores, [label[piece] for label in labels], tables)
+            for column, values in zip(_columns(found), _assign(masked, scores), strict=True):
+                column[piece] = values.cpu().numpy()
     return found
 
 

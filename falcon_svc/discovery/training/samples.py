@@ -105,12 +105,10 @@ def update_digest(digest: hashlib._Hash, array: NDArray[np.generic] | None) -> N
         digest.update(np.ascontiguousarray(array[first : first + step]).data)
 
 
-def shuffled_batches(
-    samples: TrainSamples, size: int, generator: torch.Generator
-) -> tuple[Tensor, ...]:
-    """Shuffle the N rows into batches of about `size`, all of nearly the same length."""
-    order = torch.randperm(len(samples), generator=generator).to(samples.device)
-    return order.tensor_split(max(1, round(len(samples) / size)))
+def shuffled_batches(rows: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Shuffle rows (n,) into batches of about `size`, all of nearly the same length."""
+    order = torch.randperm(len(rows), generator=generator).to(rows.device)
+    return rows[order].tensor_split(max(1, round(len(rows) / size)))
 
 
 def sample_neighbors(

@@ -12,11 +12,13 @@ import torch
 from torch import nn
 
 from falcon_svc.core import make_head, make_teacher
+from falcon_svc.discovery.other_sources import compatible_pairs
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.head_start import HeadStart
 from falcon_svc.discovery.training.samples import TrainSamples, update_digest
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Neighbors
+from solver import Constraints
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,8 @@ class TrainInputs:
         (F,) expected shares of the fine classes; None = equal.
     size_targets
         Per source (C,) wanted numbers of fine classes, or None for an even share.
+    wishes
+        Per source, the constraints that every solve of its relation keeps; empty = none.
     seed
         Of batches, views and sampled neighbors.
     encoder_rate
@@ -55,21 +59,29 @@ class TrainInputs:
     size_targets: tuple[IntArray | None, ...]
     seed: int
     encoder_rate: float = 1.0
+    wishes: tuple[Constraints, ...] = ()
 
 
 def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     """Return the state before the first epoch; `generator` is the one that goes on drawing."""
     config, place = inputs.config, inputs.samples.device
     student = inputs.student.to(place).train()
+    wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
+    first = inputs.sources[0]
+    compatible = (None, *(compatible_pairs(first, other) for other in inputs.sources[1:]))
     parts = zip(
-        inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, strict=True
+        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, compatible),
+        strict=True,
     )
     return TrainState(
         student=student,
         teacher=make_teacher(student, config.teacher_momentum),
         optimizer=_optimizer(student, config, inputs.encoder_rate),
         generator=generator,
-        sources=tuple(SourceState(*part, device=place) for part in parts),
+        sources=tuple(
+            SourceState(*part, wishes=own, device=place)
+            for part, own in zip(parts, wishes, strict=True)
+        ),
     )
 
 
@@ -111,7 +123,7 @@ def run_digest(inputs: TrainInputs) -> str:
     digest = hashlib.sha256(_settings_of(inputs).encode())
     inputs.samples.update(digest)
     for array in (
-        *(source.labels for source in inputs.sources),
+        *(source.cells().source.labels for source in inputs.sources),
         *(found.index for found in inputs.neighbors),
         *(weight.detach().cpu().numpy() for weight in inputs.student.state_dict().values()),
         *inputs.relations,
@@ -119,4 +131,7 @@ def run_digest(inputs: TrainInputs) -> str:
         *inputs.size_targets,
     ):
         update_digest(digest, array)
+    for wishes in inputs.wishes:
+        for part in wishes.canonical():
+            digest.update(part)
     return digest.hexdigest()

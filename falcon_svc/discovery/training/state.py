@@ -12,29 +12,38 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from falcon_svc.checkpoint import Saved, load_optimizer, optimizer_tensors, prefixed, under
-from falcon_svc.core import children_of, learning_rate_share
+from falcon_svc.core import Children, children_of, learning_rate_share
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_step import (
     AffinityWindow,
     extra_parents,
+    kept_compatible,
     solve_relation,
 )
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.teacher_memory import TeacherMemory
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
-from solver import Solution
+from solver import Constraint, Constraints, Solution, StayClose
 
 _log = logging.getLogger(__name__)
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
+INERTIA = 0.05
+"""What moving a fine class to another parent of a further source costs, in units of a fine class's
+mean mass."""
 
 
 class SourceState:
     """One label source in training: its labels, neighbors, relation, memory and window.
+
+    A combination of classes that a sample's label names counts as one more label (`types.Cells`),
+    whose children are those of all its classes. It takes part in the losses, but not in the
+    window: which of the classes is meant is not known.
 
     Parameters
     ----------
@@ -44,6 +53,10 @@ class SourceState:
         (F, C) bool to begin with; a class may have as many parents later as are given here.
     size_targets
         (C,) wanted numbers of fine classes, or None.
+    compatible
+        (C of the first source, C) which parents may meet in a fine class; None = all.
+    wishes
+        What every solve of the relation keeps.
     device
         Where tensors live.
     """
@@ -54,17 +67,30 @@ class SourceState:
         neighbors: Neighbors,
         relation: BoolArray,
         size_targets: IntArray | None,
+        compatible: BoolArray | None,
+        wishes: Constraints,
         device: torch.device,
     ) -> None:
-        self.coarse = torch.from_numpy(labels.labels.copy()).to(device)  # (N,)
+        cells = labels.cells()
+        self.n_coarse = labels.n_coarse
+        self.coarse = torch.from_numpy(cells.source.labels).to(device)  # (N,)
+        self.parents = torch.from_numpy(cells.parents.astype(np.float32)).to(device)  # (C + J, C)
         self.neighbors = torch.from_numpy(neighbors.index).to(device)  # (N, K)
-        self.complete = bool((labels.labels >= 0).all())
-        self.size_targets = size_targets
+        self.complete = bool((cells.source.labels >= 0).all())
+        self.single = not labels.several
+        self.size_targets, self.compatible, self.name = size_targets, compatible, labels.name
+        self.wishes = wishes
         self.extra = extra_parents(relation)
         self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
-        self.children = children_of(self.relation)
+        self.children = self._children()
         self.memory = TeacherMemory(len(labels.labels), self.children)
         self.window = AffinityWindow(labels.n_coarse, len(relation), device)
+
+    def _children(self) -> Children:
+        """Table of the children of every label, combinations of classes included."""
+        if self.single:
+            return children_of(self.relation)
+        return children_of(self.relation.float() @ self.parents.T > 0)
 
     def labelled(self, rows: Tensor) -> Tensor | slice:
         """Return which of `rows` this source labels: positions, or a slice for all."""
@@ -72,10 +98,18 @@ class SourceState:
             return slice(None)
         return (self.coarse[rows] >= 0).nonzero()[:, 0]
 
-    def solve(self, *, balance: float, time_limit_s: float) -> Solution:
+    def observe(self, window: AffinityWindow, teacher_prob: Tensor, coarse: Tensor) -> None:
+        """Add probabilities (B, F) of samples with labels (B,) to a window, single classes only."""
+        if not self.single:
+            plain = (coarse < self.n_coarse).nonzero()[:, 0]
+            teacher_prob, coarse = teacher_prob[plain], coarse[plain]
+        window.add(teacher_prob, coarse)
+
+    def solve(self, first: SourceState, *, balance: float, time_limit_s: float) -> Solution:
         """Solve for the relation that the window speaks for, take it over, open the next window.
 
-        Where time ran out before there was any, the earlier relation stays.
+        Parents that cannot meet those of the `first` source's relation are ruled out. Where time
+        ran out before there was any relation, the earlier one stays.
         """
         solution = solve_relation(
             self.window.affinity(),
@@ -83,6 +117,8 @@ class SourceState:
             size_targets=self.size_targets,
             time_limit_s=time_limit_s,
             extra=self.extra,
+            further=() if first is self else self.beside(first.relation.cpu().numpy()),
+            wishes=self.wishes,
         )
         self.window.clear()
         if solution.relation.any():
@@ -90,6 +126,18 @@ class SourceState:
         else:
             _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
         return solution
+
+    def beside(self, first: BoolArray) -> tuple[Constraint, ...]:
+        """Return the wishes of a further source beside the first one's relation (F, C).
+
+        Parents stay compatible with the first source's, and between fine classes that the
+        features cannot tell apart, whose affinities are alike, the relation stays as it is.
+        """
+        relation = self.relation.cpu().numpy()
+        parents = np.where(relation.any(axis=1), relation.argmax(axis=1), -1)
+        close = StayClose(id="as-before", previous=parents, price=INERTIA / len(relation))
+        apart = () if self.compatible is None else kept_compatible(first, self.compatible)
+        return (*apart, close)
 
     def change_neighbors(self, found: Neighbors) -> None:
         """Take over neighbors that were searched again."""
@@ -99,7 +147,7 @@ class SourceState:
         """Take over a relation, the memory's columns following."""
         if not torch.equal(relation, self.relation):
             self.relation = relation
-            self.children = children_of(relation)
+            self.children = self._children()
             self.memory.change_children(self.children, self.coarse)
 
 
@@ -122,6 +170,11 @@ class TrainState:
     retries: int = 0
     renewed: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def trained_rows(self) -> Tensor:
+        """Return the rows that some source labels, ascending; the others teach nothing."""
+        known = torch.stack([source.coarse >= 0 for source in self.sources]).any(dim=0)
+        return known.nonzero()[:, 0]
 
     def set_learning_rate(self, config: TrainConfig) -> float:
         """Set and return the epoch's learning rate, halved once per retry."""

@@ -7,18 +7,23 @@ all samples instead of a window's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from falcon_svc.discovery.training.config import TrainConfig
-from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_relation
+from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_relation, tie_to
 from falcon_svc.discovery.training.samples import TrainSamples
-from falcon_svc.discovery.training.state import TrainState
+from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray
-from solver import Solution
+from solver import Constraint, Constraints, Solution
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +35,14 @@ class TrainedHead:
     student, teacher
         The heads, on the CPU.
     relations
-        Per source (F, C) bool, of `solutions`.
+        Per source (F, C) bool: that of `solutions`, or where the solver ran out of time before it
+        had any, the last one of training.
     solutions
         Per source the certified solve of the last relation.
     history
         One mapping of metric name -> number per epoch.
+    wishes
+        Per source, the constraints that its relation keeps.
     """
 
     student: nn.Module
@@ -42,6 +50,7 @@ class TrainedHead:
     relations: tuple[BoolArray, ...]
     solutions: tuple[Solution, ...]
     history: tuple[Mapping[str, float], ...]
+    wishes: tuple[Constraints, ...] = ()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights and relations by name, as safetensors wants them."""
@@ -69,10 +78,22 @@ def finish(state: TrainState, samples: TrainSamples, config: TrainConfig) -> Tra
     return TrainedHead(
         student=state.student.cpu().requires_grad_(False).eval(),
         teacher=teacher.cpu().requires_grad_(False).eval(),
-        relations=tuple(solution.relation for solution in solutions),
+        relations=tuple(
+            _relation(source, solution)
+            for source, solution in zip(state.sources, solutions, strict=True)
+        ),
         solutions=solutions,
         history=tuple(state.history),
+        wishes=tuple(source.wishes for source in state.sources),
     )
+
+
+def _relation(source: SourceState, solution: Solution) -> BoolArray:
+    """The solved relation; training's last one where the solver has none, which is logged."""
+    if solution.relation.any():
+        return solution.relation
+    _log.warning("relation: the solver says %s; the one of training stays", solution.status)
+    return source.relation.cpu().numpy()
 
 
 def _last_solutions(
@@ -83,14 +104,37 @@ def _last_solutions(
         prob = torch.softmax(scores, dim=1)  # (chunk, F)
         for source, window in zip(state.sources, windows, strict=True):
             part = source.labelled(rows)
-            window.add(prob[part], source.coarse[rows[part]])
-    return tuple(
-        solve_relation(
-            window.affinity(),
-            balance=config.balance_at(config.epochs - 1),
-            size_targets=source.size_targets,
+            source.observe(window, prob[part], source.coarse[rows[part]])
+    return _solved_together(state.sources, [window.affinity() for window in windows], config)
+
+
+def _solved_together(
+    sources: Sequence[SourceState], affinities: Sequence[NDArray[np.float64]], config: TrainConfig
+) -> tuple[Solution, ...]:
+    """Solve for the first relation with all that are tied to it, then for the others beside it.
+
+    The first solution proves the optimum of all of them together; each of the others is an
+    optimum beside the first relation, with a proof of its own.
+    """
+    rho = config.balance_at(config.epochs - 1)
+
+    def solved(place: int, further: Sequence[Constraint]) -> Solution:
+        return solve_relation(
+            affinities[place],
+            balance=rho,
+            size_targets=sources[place].size_targets,
             time_limit_s=config.solve_limit_s,
-            extra=source.extra,
+            extra=sources[place].extra,
+            further=further,
+            wishes=sources[place].wishes,
         )
-        for source, window in zip(state.sources, windows, strict=True)
-    )
+
+    ties = [
+        tie_to(source.name, affinity, source.compatible, balance=rho)
+        for source, affinity in zip(sources, affinities, strict=True)
+        if source.compatible is not None and sources[0].extra is None
+    ]
+    first = solved(0, ties)
+    relation = _relation(sources[0], first)
+    places = range(1, len(sources))
+    return (first, *(solved(place, sources[place].beside(relation)) for place in places))

@@ -51,6 +51,7 @@ from falcon_svc.discovery.training.setup import TrainInputs, first_head, make_st
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.discovery.training.trained_head import TrainedHead, finish
 from falcon_svc.errors import DivergedError
+from falcon_svc.threads import threads_for
 from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
 MOST_RETRIES = 2
@@ -109,7 +110,8 @@ def train_head(
     features
         (N, D) float32, possibly a read-only memory map.
     sources, neighbors
-        Label sources and the neighbors searched with each; every sample has a label somewhere.
+        Label sources and the neighbors searched with each (among samples of the same `cells`);
+        samples without a label anywhere teach nothing.
     start
         First class vectors and relations.
     config
@@ -145,8 +147,11 @@ def train_head(
         fine_prior=fine_prior,
         size_targets=size_targets or (None,) * len(sources),
         seed=seed,
+        wishes=start.wishes,
     )
-    return train(inputs, generator, checkpoints=checkpoints, on_epoch=on_epoch)
+    n_rows = min(len(features), config.batch_size)
+    with threads_for(2 * n_rows * start.weight.size):
+        return train(inputs, generator, checkpoints=checkpoints, on_epoch=on_epoch)
 
 
 def train(
@@ -196,14 +201,15 @@ def train(
 def _train_epoch(
     state: TrainState, samples: TrainSamples, config: TrainConfig, prior: Tensor | None
 ) -> EpochReport:
-    """Train on every sample once."""
+    """Train on every sample that has a label once."""
     began, solves = time.perf_counter(), [(0, 0.0)]
     rate = state.set_learning_rate(config)
     soft = soft_weight(state.epoch, config.soft_epochs)
     sums = torch.zeros(4, device=samples.device)
     if not config.fresh_neighbors:
         _renew_memories(state, samples)
-    batches = shuffled_batches(samples, config.batch_size, state.generator)
+    trained = state.trained_rows()
+    batches = shuffled_batches(trained, config.batch_size, state.generator)
     for rows in batches:  # (B,)
         strong, weak = samples.views(rows, state.generator)
         log_prob = torch.log_softmax(state.student(strong), dim=1)  # (B, F)
@@ -229,7 +235,7 @@ def _train_epoch(
             solves.append(_solve(state, config))
         sums += torch.cat([losses, balance[None]]).detach()
     means = sums / len(batches)
-    return _end_epoch(state, means, rate=rate, soft=soft, solves=solves, began=began)
+    return _end_epoch(state, means, len(trained), rate=rate, soft=soft, solves=solves, began=began)
 
 
 def _source_losses(
@@ -244,7 +250,7 @@ def _source_losses(
         child = take_children(seen.log_prob[part], coarse, source.children)  # (B', M)
         teacher_child = take_children(seen.teacher_log_prob[part], coarse, source.children)
         source.memory.write(mine, teacher_child)
-        source.window.add(seen.teacher_log_prob[part].exp(), coarse)
+        source.observe(source.window, seen.teacher_log_prob[part].exp(), coarse)
         near = sample_neighbors(
             source.neighbors, mine, config.sampled_neighbors, state.generator
         )  # (B', L)
@@ -291,7 +297,11 @@ def _solve(state: TrainState, config: TrainConfig) -> tuple[int, float]:
     for source in state.sources:
         _demand_finite(float(source.window.sums.sum()))
         before = source.relation
-        source.solve(balance=config.balance_at(state.epoch), time_limit_s=config.solve_limit_s)
+        source.solve(
+            state.sources[0],
+            balance=config.balance_at(state.epoch),
+            time_limit_s=config.solve_limit_s,
+        )
         changes += source.relation is not before
     return changes, time.perf_counter() - began
 
@@ -304,6 +314,7 @@ def _demand_finite(value: float) -> None:
 def _end_epoch(
     state: TrainState,
     means: Tensor,
+    n_rows: int,
     *,
     rate: float,
     soft: float,
@@ -326,7 +337,7 @@ def _end_epoch(
         relation_changes=sum(changes for changes, _ in solves),
         relation_seconds=sum(spent for _, spent in solves),
         seconds=seconds,
-        samples_per_s=len(state.sources[0].coarse) / seconds,
+        samples_per_s=n_rows / seconds,
     )
     state.history.append(asdict(report))
     return report

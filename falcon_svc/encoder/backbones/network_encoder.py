@@ -143,7 +143,7 @@ def untrained(architecture: str, seen: Seen) -> nn.Module:
         return VectorNetwork(seen.n_dims, int(architecture.removeprefix(MLP)))
     if architecture in NETWORKS:
         return make_network(architecture, channels=seen.channels, side=seen.side)
-    from falcon_svc.encoder.backbones.pretrained import make_backbone
+    from falcon_svc.encoder.backbones.library_networks import make_backbone
 
     return make_backbone(architecture, side=seen.side).network
 

@@ -45,18 +45,26 @@ class MocoConfig(BaseModel):
         "adamw", description="adamw, sgd with momentum 0.9, or lars (v3)."
     )
     learning_rate: StrictFloat = Field(
-        2e-3, gt=0, le=100, description="Peak, for 256 samples per step; scaled in proportion."
+        2e-3,
+        gt=0,
+        le=100,
+        description="Highest learning rate for 256 samples per step; scaled in proportion.",
     )
     weight_decay: StrictFloat = Field(
-        1e-4, ge=0, le=10, description="Of weights, not of biases and norms. v3: 1e-6."
+        1e-4, ge=0, le=10, description="Weight decay, not of biases and norms. v3: 1e-6."
     )
     warmup_epochs: StrictInt = Field(
         2, ge=0, description="Epochs of linear rise, at most half of all. v3: 10."
     )
     momentum: StrictFloat = Field(
-        0.99, ge=0, lt=1, description="Of the momentum network at first; a cosine to 1. v3: 0.99."
+        0.99,
+        ge=0,
+        lt=1,
+        description="Momentum of the second network at first; a cosine to 1. v3: 0.99.",
     )
-    temperature: StrictFloat = Field(0.1, gt=0, le=10, description="Of the loss. v3: 0.2.")
+    temperature: StrictFloat = Field(
+        0.1, gt=0, le=10, description="Temperature of the loss. v3: 0.2."
+    )
     queue: StrictInt = Field(
         0,
         ge=0,
@@ -72,16 +80,23 @@ class MocoConfig(BaseModel):
         "(MaskCon); 0 = coarse labels are not used.",
     )
     coarse_temperature: StrictFloat = Field(
-        0.05, gt=0, le=10, description="Sharpens those similarities; smaller = fewer samples."
+        0.05,
+        gt=0,
+        le=10,
+        description="Temperature of the similarities of `coarse_targets`; smaller = fewer samples.",
     )
-    projector_width: StrictInt = Field(512, ge=2, le=65_536, description="Hidden units. v3: 4096.")
-    predictor_width: StrictInt = Field(512, ge=2, le=65_536, description="Hidden units. v3: 4096.")
+    projector_width: StrictInt = Field(
+        512, ge=2, le=65_536, description="Hidden units of the projector. v3: 4096."
+    )
+    predictor_width: StrictInt = Field(
+        512, ge=2, le=65_536, description="Hidden units of the predictor. v3: 4096."
+    )
     embedding_dim: StrictInt = Field(
         128, ge=2, le=65_536, description="Dimensions in which views are compared. v3: 256."
     )
     precision: Literal["auto", "bf16", "fp32"] = Field(
         "auto",
-        description="Of the forward pass; auto = bf16 where the processor computes in it.",
+        description="Precision of the forward pass; auto = bf16 where the processor has it.",
     )
     processes: StrictInt = Field(
         1, ge=1, le=1_024, description="Processes on this machine that share every batch."

@@ -25,20 +25,37 @@ class ViewStrengths(BaseModel):
     crop_scale: Range = Field(
         (0.2, 1.0), description="Area that is cut out and enlarged, least and most. v3: 0.08-1."
     )
-    crop_ratio: Range = Field((0.75, 4 / 3), description="Its width through its height.")
+    crop_ratio: Range = Field(
+        (0.75, 4 / 3), description="Width of the cut through its height, least and most."
+    )
     flip: Share = Field(0.5, description="Probability of a mirror image.")
-    rotation_deg: float = Field(0, ge=0, le=180, description="Most, to either side.")
-    zoom: Range = Field((1.0, 1.0), description="Size of what is shown, least and most.")
-    shear_deg: float = Field(0, ge=0, le=60, description="Most, to either side.")
-    translation: Share = Field(0, description="Most, along either axis.")
-    jitter: Share = Field(0.8, description="Probability of the next four together.")
-    brightness: Share = Field(0.4, description="Factor 1 - x to 1 + x.")
-    contrast: Share = Field(0.4, description="Factor 1 - x to 1 + x.")
-    saturation: Share = Field(0.2, description="Factor 1 - x to 1 + x; colour images.")
-    hue: float = Field(0.1, ge=0, le=0.5, description="Turn -x to x; colour images.")
+    rotation_deg: float = Field(
+        0, ge=0, le=180, description="Largest rotation to either side, degrees."
+    )
+    zoom: Range = Field(
+        (1.0, 1.0), description="Factor on the size of what is shown, least and most."
+    )
+    shear_deg: float = Field(0, ge=0, le=60, description="Largest shear to either side, degrees.")
+    translation: Share = Field(
+        0, description="Largest shift along either axis, as a share of the side."
+    )
+    jitter: Share = Field(
+        0.8,
+        description="Probability that brightness, contrast, saturation and hue change together.",
+    )
+    brightness: Share = Field(0.4, description="Brightness changes by a factor of 1 - x to 1 + x.")
+    contrast: Share = Field(0.4, description="Contrast changes by a factor of 1 - x to 1 + x.")
+    saturation: Share = Field(
+        0.2, description="Saturation of coloured images changes by a factor of 1 - x to 1 + x."
+    )
+    hue: float = Field(
+        0.1, ge=0, le=0.5, description="Hue of coloured images turns by -x to x, in turns."
+    )
     grey: Share = Field(0.2, description="Probability of losing all colour.")
-    solarize: Share = Field(0.2, description="Probability in the second view: light turned dark.")
-    blur: Share = Field(0.5, description="Probability; only for sides of 96 px and more.")
+    solarize: Share = Field(
+        0.2, description="Probability in the second view that light is turned dark."
+    )
+    blur: Share = Field(0.5, description="Probability of a blur; only for sides of 96 px and more.")
     erase: Share = Field(0, description="Probability of a rectangle without content.")
 
     @model_validator(mode="after")
@@ -72,17 +89,29 @@ class ViewStrengths(BaseModel):
 class DrawingStrengths(ViewStrengths):
     """Defaults for drawings and other grey images: bent and moved, and never in the same light."""
 
-    crop_scale: Range = Field((0.7, 1.0), description="See photographs.")
-    flip: Share = Field(0, description="See photographs; letters have no mirror image.")
-    rotation_deg: float = Field(15, ge=0, le=180, description="See photographs.")
-    zoom: Range = Field((0.8, 1.2), description="See photographs.")
-    shear_deg: float = Field(15, ge=0, le=60, description="See photographs.")
-    translation: Share = Field(0.1, description="See photographs.")
-    jitter: Share = Field(1, description="See photographs.")
-    brightness: Share = Field(0.8, description="See photographs.")
-    contrast: Share = Field(0.8, description="See photographs.")
-    solarize: Share = Field(0, description="See photographs.")
-    erase: Share = Field(0.25, description="See photographs.")
+    crop_scale: Range = Field(
+        (0.7, 1.0), description="Area that is cut out and enlarged, least and most."
+    )
+    flip: Share = Field(0, description="Probability of a mirror image; letters have none.")
+    rotation_deg: float = Field(
+        15, ge=0, le=180, description="Largest rotation to either side, degrees."
+    )
+    zoom: Range = Field(
+        (0.8, 1.2), description="Factor on the size of what is shown, least and most."
+    )
+    shear_deg: float = Field(15, ge=0, le=60, description="Largest shear to either side, degrees.")
+    translation: Share = Field(
+        0.1, description="Largest shift along either axis, as a share of the side."
+    )
+    jitter: Share = Field(
+        1, description="Probability that brightness, contrast, saturation and hue change together."
+    )
+    brightness: Share = Field(0.8, description="Brightness changes by a factor of 1 - x to 1 + x.")
+    contrast: Share = Field(0.8, description="Contrast changes by a factor of 1 - x to 1 + x.")
+    solarize: Share = Field(
+        0, description="Probability in the second view that light is turned dark."
+    )
+    erase: Share = Field(0.25, description="Probability of a rectangle without content.")
 
 
 class ViewConfig(BaseModel):

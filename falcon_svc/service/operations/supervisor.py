@@ -31,6 +31,7 @@ from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository, Problem, results_key
+from falcon_svc.storage.reviews import remove_review
 from falcon_svc.storage.states import CANCELING, PREPARING
 from falcon_svc.storage.tables import Attempt, Job
 from falcon_svc.worker.failures import MEMORY_TRIES, NO_MEMORY, OUT_OF_MEMORY
@@ -236,6 +237,7 @@ class Supervisor:
         for job_id in gone:
             with self._apart(job_id):
                 self.artifacts.remove(results_key(job_id))
+                remove_review(self.settings.data_dir, job_id)
         folders = [path.name for path in self._work.iterdir()] if self._work.is_dir() else []
         for job_id in folders:
             with self._apart(job_id):

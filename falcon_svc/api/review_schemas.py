@@ -1,0 +1,259 @@
+"""The documents of a review: its state, samples, questions, corrections, change log, re-solves."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from falcon_svc.api.schemas import Request
+
+Export = Literal[
+    "parquet", "csv", "jsonl", "label-studio", "coco", "image-folder", "hugging-face", "h5ad",
+    "graphml", "cytoscape", "skos", "paths", "guideline-html", "guideline-md",
+]  # fmt: skip
+SOLVE_STATES = Literal["none", "running", "succeeded", "failed", "cancelled"]
+
+
+class CoarseState(BaseModel):
+    """A coarse class."""
+
+    name: str
+    number: int
+    size: int
+
+
+class ClassState(BaseModel):
+    """A class of a review with its evidence."""
+
+    id: str = Field(description="Never changes, and is never given to another class.")
+    number: int = Field(description="As in the map.")
+    name: str
+    named: bool = Field(description="Whether a person named it.")
+    parents: list[int] = Field(description="Numbers of coarse classes.")
+    status: Literal["open", "accepted", "rejected"]
+    colour: int
+    size: int
+    n_settled: int = Field(description="Samples that a person placed.")
+    confidence: float
+    stability: float | None
+    verdict: Literal["solid", "fair", "shaky", "artefact", "unknown"]
+    rival: str | None = Field(description="The class that its samples come nearest to.")
+    rival_mass: float = Field(description="Mean probability that they give to it.")
+    born_of: list[str]
+
+
+class ReviewState(BaseModel):
+    """All of a review at its head."""
+
+    head: str = Field(description="Newest revision: `If-Match` of the next correction.")
+    n_samples: int
+    n_unplaced: int = Field(description="Samples in no class until the next re-solve.")
+    n_revisions: int
+    coarse: list[CoarseState]
+    classes: list[ClassState]
+
+
+class ReviewSample(BaseModel):
+    """A sample with what is shown of it."""
+
+    row: int
+    id: str
+    class_id: str | None
+    coarse: str | None
+    confidence: float
+    runner_up: str | None
+    rival: float = Field(description="Probability of `runner_up`.")
+    settled: bool
+    text: str | None
+    picture: bool = Field(description="Whether there is an image of it.")
+    values: list[float] = Field(description="Of the columns in `marks` of the class's evidence.")
+
+
+class ReviewSamples(BaseModel):
+    """A part of the samples of a class."""
+
+    total: int
+    class_id: str
+    samples: list[ReviewSample]
+
+
+class ShownSamples(BaseModel):
+    """Samples by id."""
+
+    samples: list[ReviewSample]
+
+
+class SampleIds(Request):
+    """Which samples to show."""
+
+    ids: list[str] = Field(max_length=500)
+
+
+class Selected(BaseModel):
+    """A selection of samples."""
+
+    count: int
+    rows: str = Field(description="Bitmask over all samples, lowest bit first, base64.")
+
+
+class Lasso(Request):
+    """A polygon on the map."""
+
+    polygon: list[list[float]] = Field(description="Corners [x, y].")
+    coarse: str | None = Field(None, description="On the map of this coarse class.")
+    class_id: str | None = Field(None, description="Only samples of this class.")
+
+
+class Mark(BaseModel):
+    """A column of the features that sets a class apart from its siblings."""
+
+    column: int
+    name: str | None
+    effect: float = Field(description="Cohen's d.")
+    mean: float
+    spread: float
+
+
+class ClassEvidence(BaseModel):
+    """What speaks for a class, beyond its state."""
+
+    class_id: str
+    marks: list[Mark]
+    words: list[str] = Field(description="That mark it among its siblings.")
+    parents: str = Field(description="What speaks for its place, in words.")
+    n_suspects: int
+    lookalikes: list[str] = Field(description="Classes of other coarse classes that look alike.")
+
+
+class CorrectionsIn(Request):
+    """Corrections, made together or not at all."""
+
+    corrections: list[dict[str, Any]] = Field(min_length=1, max_length=1_000)
+    reason: str = Field("", max_length=2_000)
+
+
+class AnswerIn(Request):
+    """A reply to a question."""
+
+    question: dict[str, Any] = Field(description="As it came.")
+    reply: dict[str, Any] = Field(description="`choice` and `marked`.")
+
+
+class Corrected(BaseModel):
+    """What corrections have made."""
+
+    head: str
+    revisions: list[str]
+
+
+class QuestionsOut(BaseModel):
+    """The questions that are worth most now."""
+
+    total: int
+    questions: list[dict[str, Any]]
+
+
+class PlanOut(BaseModel):
+    """A plan for accepting a class by a sample."""
+
+    n_samples: int
+    n_look: int
+    most_wrong: int
+    purity: float
+    confidence: float
+
+
+class Acceptance(BaseModel):
+    """The plan with its question."""
+
+    plan: PlanOut
+    question: dict[str, Any]
+
+
+class SplitIn(Request):
+    """Into how many classes."""
+
+    k: int | None = Field(None, ge=2, le=64, description="null = as many as are clear.")
+
+
+class SplitOut(BaseModel):
+    """A split that was not made yet."""
+
+    correction: dict[str, Any] = Field(description="Send it to make it.")
+    sizes: list[int] = Field(description="What stays, then each part.")
+    shown: list[list[ReviewSample]] = Field(description="Samples of each part.")
+
+
+class LogEntryOut(BaseModel):
+    """A revision in words."""
+
+    revision: str
+    author: str
+    time: str
+    reason: str
+    text: str
+    in_force: bool
+
+
+class ChangeLog(BaseModel):
+    """A part of the change log, newest first."""
+
+    total: int
+    entries: list[LogEntryOut]
+
+
+class ResolveIn(Request):
+    """How to solve again."""
+
+    reason: str = Field("", max_length=2_000)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+
+
+class ClassChangeOut(BaseModel):
+    """A class that is not as it was."""
+
+    id: str
+    name: str
+    what: Literal["born", "changed", "died"]
+    size_before: int
+    size_after: int
+    parents_before: list[str]
+    parents_after: list[str]
+
+
+class SampleMoveOut(BaseModel):
+    """A sample that is in another class, and why."""
+
+    id: str
+    before: str | None
+    after: str
+    reason: str
+
+
+class DiffOut(BaseModel):
+    """What changed."""
+
+    n_moved: int
+    classes: list[ClassChangeOut]
+    moves: list[SampleMoveOut] = Field(description="The first 100.")
+
+
+class ResolveError(BaseModel):
+    """Why a re-solve has no answer."""
+
+    code: str
+    detail: str
+    wishes: list[str] = Field(description="Corrections that cannot hold together, in words.")
+
+
+class ResolveState(BaseModel):
+    """The last re-solve and how far it is."""
+
+    state: SOLVE_STATES
+    stage: str
+    done: int
+    total: int
+    revision: str | None
+    diff: DiffOut | None
+    error: ResolveError | None

@@ -1,0 +1,467 @@
+"""The desk at which one review is worked on: everything that the page and the API ask for.
+
+Place: the door of this package. A desk may be used from several threads; what depends on the
+revision only is made once for each. Documents are JSON-ready.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from falcon_svc.result.predictor import Predictor
+from falcon_svc.review.content import Content
+from falcon_svc.review.gallery import marks, ordered_rows
+from falcon_svc.review.overview import overview
+from falcon_svc.review.plane import checked_polygon, inside, map_bytes, own_axes, whole_map
+from falcon_svc.review.selection import packed, with_ids
+from falcon_svc.review.solving import Solver
+from falcon_svc.triage.corrections import Correction, CorrectionError, Resolved, read_correction
+from falcon_svc.triage.diff import compare
+from falcon_svc.triage.edits import apply
+from falcon_svc.triage.evidence import parent_words, scene_of
+from falcon_svc.triage.exports import FORMATS, export
+from falcon_svc.triage.questions import AcceptClass, Question, Reply, corrections_of
+from falcon_svc.triage.queue import Queue
+from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError, in_force
+from falcon_svc.triage.session import Session
+from falcon_svc.triage.solutions import Placement, load_placement
+from falcon_svc.triage.split import propose_split
+from falcon_svc.triage.state import Review
+from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
+from falcon_svc.types import FloatArray, IntArray
+
+N_MARKS = 24
+MOST_QUESTIONS = 200
+Made = TypeVar("Made")
+Document = dict[str, Any]
+_QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Which samples of a class are looked at.
+
+    Parameters
+    ----------
+    order : str
+        Of `falcon_svc.review.gallery.ORDERS`.
+    start, most : int
+        A part of them.
+    most_confidence : float
+        Only samples at or below it.
+    words : str
+        Only samples whose text or id holds it.
+    """
+
+    order: str = "central"
+    start: int = 0
+    most: int = 60
+    most_confidence: float = 1.0
+    words: str = ""
+
+
+class Desk:
+    """One review.
+
+    Parameters
+    ----------
+    directory : Path
+        Result of `falcon discover`.
+    folder : Path, optional
+        Where the review lies; None = in the result.
+    content : callable, optional
+        Makes the texts and images, once they are asked for.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        folder: Path | None = None,
+        content: Callable[[Session], Content] = lambda _: Content(),
+    ) -> None:
+        self._lock = threading.RLock()
+        self.session = Session(directory, folder=folder)
+        self.solver = Solver(self.session.directory, self.session.folder, self._solved)
+        self._content, self._made_content = content, None
+        self._queue = Queue()
+        self._kept: dict[str, tuple[str, Any]] = {}
+        self._xy: dict[int, tuple[IntArray, FloatArray]] = {}
+
+    @property
+    def head(self) -> str:
+        """Id of the newest revision, those of other processes included."""
+        with self._lock:
+            self.session.refresh()
+            return self.session.head
+
+    @property
+    def content(self) -> Content:
+        """Texts and images."""
+        with self._lock:
+            if self._made_content is None:
+                self._made_content = self._content(self.session)
+            return self._made_content
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return Predictor.load(self.session.directory)
+
+    def warm(self) -> None:
+        """Make what the first view needs, and read the data set, before anybody waits for it."""
+        self.state()
+        self.map()
+        self.content  # noqa: B018 - read once
+
+    def state(self) -> bytes:
+        """Return the overview in JSON."""
+        return self._once("state", lambda: json.dumps(overview(self.session)).encode())
+
+    def samples(self, class_id: str, look: Look) -> Document:
+        """Return samples of a class with what is shown of each."""
+        with self._lock:
+            number = self.session.review.find(class_id).number
+            rows = self._looked(class_id, look)
+            shown = rows[look.start : look.start + look.most]
+            columns = [int(mark["column"]) for mark in self.evidence(class_id)["marks"]]
+            return {
+                "total": len(rows),
+                "class_id": f"c{number}",
+                "samples": [self._sample(row, columns) for row in shown.tolist()],
+            }
+
+    def matching(self, class_id: str, look: Look) -> Document:
+        """Return all samples of a class that a look lets through, as a selection."""
+        with self._lock:
+            rows = self._looked(class_id, look)
+            mask = np.zeros(len(self.session.review.ids), np.bool_)
+            mask[rows] = True
+            return {"count": len(rows), "rows": packed(mask)}
+
+    def shown(self, ids: list[str]) -> Document:
+        """Return samples by id, for questions and selections."""
+        with self._lock:
+            known = self.session.review.row_of
+            missing = next((name for name in ids if name not in known), None)
+            if missing is not None:
+                raise CorrectionError(f"There is no sample {missing!r} in this data set.")
+            return {"samples": [self._sample(known[name], []) for name in ids]}
+
+    def evidence(self, class_id: str) -> Document:
+        """Return what speaks for a class: marks, words, parents' regret, plan for accepting it."""
+        with self._lock:
+            number = self.session.review.find(class_id).number
+            return self._once(f"evidence {number}", lambda: self._evidence(number))
+
+    def picture(self, row: int) -> bytes | None:
+        """Return a sample's image as WebP; None where there is none."""
+        with self._lock:
+            if not 0 <= row < len(self.session.review.ids):
+                return None
+            return self.content.picture(row)
+
+    def submit(
+        self, documents: list[Document], *, author: str, expected: str, reason: str
+    ) -> list[Revision]:
+        """Make corrections, all or none; see `Session.submit`."""
+        with self._lock:
+            wanted = [read_correction(with_ids(one, self.session.review.ids)) for one in documents]
+            if any(isinstance(one, Resolved) for one in wanted):
+                raise CorrectionError("A re-solve is started by :resolve, it cannot be sent.")
+            return self._submitted(wanted, author=author, expected=expected, reason=reason)
+
+    def answer(
+        self, question: Document, reply: Document, *, author: str, expected: str
+    ) -> list[Revision]:
+        """Take the reply to a question of the queue; one that settles nothing makes none."""
+        with self._lock:
+            try:
+                asked = _QUESTION.validate_python(question)
+                said = Reply.model_validate(reply)
+            except ValidationError as error:
+                where = ".".join(map(str, error.errors()[0]["loc"]))
+                raise CorrectionError(
+                    f"A question of the queue with its reply was expected, but {where} is wrong; "
+                    "send the question as it came."
+                ) from error
+            wanted = corrections_of(asked, said)
+            fresh = (
+                self._submitted(wanted, author=author, expected=expected, reason=asked.text)
+                if wanted
+                else []
+            )
+            self._queue.learn(asked, said)
+            return fresh
+
+    def proposed_split(self, class_id: str, k: int | None) -> Document:
+        """Return the correction that splits a class into k, or automatically, and what it does."""
+        with self._lock:
+            session = self.session
+            split = propose_split(
+                session.review, class_id, session.inputs, session.neighbors(), k=k
+            )
+            sizes = [len(part) for part in split.parts]
+            held = session.review.find(class_id)
+            rest = int((session.review.fine == held.number).sum()) - sum(sizes)
+            shown = [self.shown(list(part[:9]))["samples"] for part in split.parts]
+            return {
+                "correction": split.model_dump(mode="json"),
+                "sizes": [rest, *sizes],
+                "shown": shown,
+            }
+
+    def questions(self, most: int) -> Document:
+        """Return the questions worth most now, best first."""
+
+        def make() -> list[Document]:
+            found = self._queue.questions(scene_of(self.session), MOST_QUESTIONS)
+            return [question.model_dump(mode="json") for question in found]
+
+        with self._lock:
+            made = self._once("questions", make)
+            return {"total": len(made), "questions": made[:most]}
+
+    def acceptance(
+        self, class_id: str, *, purity: float, confidence: float, most_wrong: int
+    ) -> Document:
+        """Return how many samples to look at before a class is accepted, and which."""
+        with self._lock:
+            held = self.session.review.find(class_id)
+            rows = self.session.review.members(held.number)
+            if not len(rows):
+                raise CorrectionError(f"{held.name!r} holds no samples; nothing can be accepted.")
+            plan = sampling_plan(
+                len(rows), most_wrong=most_wrong, purity=purity, confidence=confidence
+            )
+            drawn = rows_to_look_at(rows, plan, seed=held.number)
+            ids = tuple(self.session.review.ids[row] for row in drawn.tolist())
+            exemplars = ids[:1]
+            question = AcceptClass(
+                text=plan.sentence(),
+                gain=float(plan.saved),
+                shown={"class_id": held.id, "name": held.name, "exemplars": exemplars},  # type: ignore[arg-type]
+                look_at=ids,
+                most_wrong=most_wrong,
+            )
+            return {"plan": asdict(plan), "question": question.model_dump(mode="json")}
+
+    def log(self, start: int, most: int) -> Document:
+        """Return the change log, newest first, from the `start`-th entry."""
+        with self._lock:
+            self.session.refresh()
+            made = self._once("log", lambda: [asdict(one) for one in self.session.change_log()])
+            return {"total": len(made), "entries": made[::-1][start : start + most]}
+
+    def since(self, revision: str) -> list[Document]:
+        """Return what changed after a revision, in words."""
+        with self._lock:
+            count = len(self.session.log.since(revision))
+            entries = self.session.change_log()
+            return [asdict(one) for one in entries[len(entries) - count :]]
+
+    def diff(self, before: str, after: str) -> Document:
+        """Return what changed from one revision to another."""
+        with self._lock:
+            old, _ = self._at(before)
+            review, placement = self._at(after)
+            return compare(old, _placed(review, placement)).document()
+
+    def resolve(self, *, revision: str, author: str, reason: str, seed: int) -> Document:
+        """Begin a re-solve on top of the newest revision.
+
+        Raises
+        ------
+        StaleRevisionError, BusyError
+        """
+        with self._lock:
+            self.session.refresh()
+            if revision != self.session.head:
+                raise StaleRevisionError(revision, self.session.log.since(revision))
+            self.solver.start(head=revision, author=author, reason=reason, seed=seed)
+            return self.solver.current.document()
+
+    def map(self, coarse: str | None = None) -> bytes:
+        """Return the map; inside one coarse class, others have no coordinates (NaN)."""
+        with self._lock:
+            xy = self._plane(coarse)
+            return map_bytes(xy, self.session.review.fine)
+
+    def lasso(
+        self, corners: list[list[float]], *, coarse: str | None, class_id: str | None
+    ) -> Document:
+        """Return which samples lie in a polygon, of one class or of all."""
+        with self._lock:
+            mask = inside(self._plane(coarse), checked_polygon(corners))
+            if class_id is not None:
+                mask &= self.session.review.fine == self.session.review.find(class_id).number
+            return {"count": int(mask.sum()), "rows": packed(mask)}
+
+    def export(self, form: str) -> tuple[str, bytes]:
+        """Return the review in a format of `FORMATS`, with its file name; folders as a zip."""
+        made = FORMATS[form]
+        with self._lock, tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / made.name
+            export(
+                self.session,
+                form,
+                place,
+                dataset=self.content.dataset,
+                source=self.content.source,
+            )
+            if not made.folder:
+                return made.name, place.read_bytes()
+            packed_up = shutil.make_archive(str(Path(folder) / "packed"), "zip", place)
+            return f"{made.name}.zip", Path(packed_up).read_bytes()
+
+    def _submitted(
+        self, wanted: list[Correction], *, author: str, expected: str, reason: str
+    ) -> list[Revision]:
+        fresh = self.session.submit(wanted, author=author, expected=expected, reason=reason)
+        return list(fresh)
+
+    def _solved(self) -> None:
+        with self._lock:
+            self.session.refresh()
+
+    def _once(self, what: str, make: Callable[[], Made]) -> Made:
+        """Return what was made at this revision, or make it."""
+        with self._lock:
+            self.session.refresh()
+            head, made = self._kept.get(what, ("", None))
+            if head != self.session.head:
+                made = make()
+                self._kept[what] = (self.session.head, made)
+            return made  # type: ignore[return-value]
+
+    def _looked(self, class_id: str, look: Look) -> IntArray:
+        session = self.session
+        session.refresh()
+        number = session.review.find(class_id).number
+        key = f"rows {number} {look.order}"
+        rows = self._once(key, lambda: self._ordered(number, look.order))
+        if look.most_confidence < 1:
+            rows = rows[session.placement.confidence[rows] <= look.most_confidence]
+        if look.words:
+            rows = rows[[self._says(row, look.words) for row in rows.tolist()]]
+        return rows
+
+    def _ordered(self, number: int, order: str) -> IntArray:
+        session = self.session
+        suspects = session.discovery.suspects
+        suspects = suspects[
+            session.review.coarse[suspects] == session.review.given_coarse[suspects]
+        ]
+        return ordered_rows(
+            order, number, session.review, session.placement, session.inputs, suspects
+        )
+
+    def _says(self, row: int, words: str) -> bool:
+        in_id = words.casefold() in self.session.review.ids[row].casefold()
+        return in_id or self.content.matching(row, words)
+
+    def _sample(self, row: int, columns: list[int]) -> Document:
+        review, placement = self.session.review, self.session.placement
+        coarse, other = int(review.coarse[row]), int(placement.runner_up[row])
+        number = int(review.fine[row])
+        return {
+            "row": row,
+            "id": review.ids[row],
+            "class_id": f"c{number}" if number >= 0 else None,
+            "coarse": review.coarse_names[coarse] if coarse >= 0 else None,
+            "confidence": round(float(placement.confidence[row]), 4),
+            "runner_up": f"c{other}" if other in review.classes else None,
+            "rival": round(float(placement.rival[row]), 4),
+            "settled": bool(review.fixed[row]),
+            "text": self.content.text(row),
+            "picture": self.content.has_images,
+            "values": [round(float(self.session.features[row, j]), 4) for j in columns],
+        }
+
+    def _evidence(self, number: int) -> Document:
+        session, review = self.session, self.session.review
+        held = review.classes[number]
+        rows = review.members(number)
+        beside = {c.number for q in held.parents for c in review.siblings(q)} - {number}
+        others = np.flatnonzero(np.isin(review.fine, list(beside)))
+        groups = {n: review.members(n).tolist() for n in (number, *sorted(beside))}
+        found = marks(session.features, rows, others, N_MARKS)
+        return {
+            "class_id": held.id,
+            "marks": [{**mark, "name": self._column_name(int(mark["column"]))} for mark in found],
+            "words": self.content.marking_words(number, groups),
+            "parents": parent_words(session, number),
+            "n_suspects": len(self._ordered(number, "suspect")),
+            "lookalikes": self._lookalikes(number),
+        }
+
+    def _column_name(self, column: int) -> str | None:
+        names = self._predictor.features
+        return None if names is None or column >= len(names) else names[column]
+
+    def _lookalikes(self, number: int) -> list[str]:
+        """Classes of other coarse classes that cannot be told from this one."""
+        pairs = (pair.fine for pair in self.session.discovery.shared_pairs if number in pair.fine)
+        return [f"c{sum(pair) - number}" for pair in pairs]
+
+    def _plane(self, coarse: str | None) -> FloatArray:
+        session = self.session
+        if coarse is None:
+            if -1 not in self._xy:
+                found = session.discovery
+                xy = whole_map(session.inputs, found.map_rows, found.map_xy)
+                self._xy[-1] = session.review.coarse, xy
+            return self._xy[-1][1]
+        number = session.review.coarse_number(coarse)
+        labels, xy = self._xy.get(number, (None, None))
+        if xy is None or not np.array_equal(labels, session.review.coarse):
+            xy = np.full((len(session.inputs), 2), np.nan, np.float32)
+            rows = np.flatnonzero(session.review.coarse == number)
+            if len(rows):
+                xy[rows] = own_axes(session.inputs[rows])
+            self._xy[number] = session.review.coarse.copy(), xy
+        return xy
+
+    def _at(self, revision: str) -> tuple[Review, Placement | None]:
+        """Return the review as it was after a revision, with the re-solve then in force."""
+        session = self.session
+        count = len(session.log.revisions) - len(session.log.since(revision))
+        review, placement = Review.of(session.discovery), None
+        for step in in_force(session.log.revisions[:count]):
+            if isinstance(step.correction, Resolved):
+                placement = load_placement(
+                    session.folder / "solutions",
+                    step.correction.solution,
+                    n_samples=len(review.ids),
+                )
+                review = placement.taken_by(review)
+            else:
+                apply(review, step.correction)
+        return review, placement
+
+
+def _placed(review: Review, placement: Placement | None) -> Placement:
+    """Return a review as the placement that it amounts to."""
+    n = len(review.ids)
+    unknown = np.ones(n, np.float32)
+    return Placement(
+        fine=review.fine,
+        runner_up=np.full(n, -1) if placement is None else placement.runner_up,
+        confidence=unknown if placement is None else placement.confidence,
+        rival=unknown if placement is None else placement.rival,
+        classes=tuple(review.classes.values()),
+        next_number=review.next_number,
+    )
+
+
+__all__ = ["ROOT", "Desk", "Look"]

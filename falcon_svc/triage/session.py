@@ -1,0 +1,300 @@
+"""A review of a result directory: the result, its revisions, and the state they add up to.
+
+This is the door to triage for the command line, the page and the service. The review lies in the
+folder ``review`` of the result: ``revisions.jsonl`` and ``solutions/``. Nothing else of the
+result is ever written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from falcon_svc.discovery.partition.shared_metric import centred
+from falcon_svc.neighbors import search_neighbors
+from falcon_svc.progress import Progress
+from falcon_svc.result.files import read_discovery, read_features
+from falcon_svc.result.predictor import Predictor
+from falcon_svc.result.record import Discovery
+from falcon_svc.triage.corrections import Correction, Redo, Resolved, Undo
+from falcon_svc.triage.diff import Diff, compare
+from falcon_svc.triage.edits import apply
+from falcon_svc.triage.head import EPOCHS
+from falcon_svc.triage.resolve import Resolution, resolve
+from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_force
+from falcon_svc.triage.solutions import Placement, load_placement, save_placement
+from falcon_svc.triage.state import Review
+from falcon_svc.triage.words import sentence_of
+from falcon_svc.types import FloatArray, IntArray, LabelSource
+
+FOLDER, REVISIONS, SOLUTIONS = "review", "revisions.jsonl", "solutions"
+N_NEIGHBORS = 20
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of the change log; `in_force` is False once it was taken back."""
+
+    revision: str
+    author: str
+    time: str
+    reason: str
+    text: str
+    in_force: bool
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What `Session.resolve` did: its revision and the diff."""
+
+    revision: Revision
+    diff: Diff
+
+
+class Session:
+    """The review of one result.
+
+    Parameters
+    ----------
+    directory : Path
+        Result of `falcon discover`.
+    folder : Path, optional
+        Where the review lies; None = in the result, under ``review``.
+
+    Raises
+    ------
+    InputError, StorageError
+        There is no such result, or result or review are damaged.
+    """
+
+    def __init__(self, directory: Path, *, folder: Path | None = None) -> None:
+        self.directory = Path(directory)
+        self.folder = self.directory / FOLDER if folder is None else Path(folder)
+        self.discovery: Discovery = read_discovery(self.directory)
+        self.log = RevisionLog(self.folder / REVISIONS)
+        self._neighbors: tuple[bytes, IntArray] | None = None
+        self._fold()
+
+    @property
+    def head(self) -> str:
+        """Id of the newest revision known here: what `expected` has to be."""
+        return self.log.head
+
+    @cached_property
+    def features(self) -> FloatArray:
+        """(N, D) features of the result."""
+        return read_features(self.directory)
+
+    @cached_property
+    def inputs(self) -> FloatArray:
+        """(N, D) head inputs of the result's model."""
+        return Predictor.load(self.directory).inputs_of(self.features)
+
+    @property
+    def placement(self) -> Placement:
+        """The present classes with confidence: of the last re-solve, or the result's own."""
+        return self._placement
+
+    def refresh(self) -> tuple[Revision, ...]:
+        """Take over what others have appended, and return it."""
+        fresh = self.log.refresh()
+        if fresh:
+            self._fold()
+        return fresh
+
+    def submit(
+        self,
+        corrections: Sequence[Correction],
+        *,
+        author: str,
+        expected: str,
+        reason: str = "",
+    ) -> tuple[Revision, ...]:
+        """Make corrections, all or none; they are on the disk when this returns.
+
+        Parameters
+        ----------
+        corrections : sequence of Correction
+        author, reason : str
+            Plain text.
+        expected : str
+            The head that the reviewer saw.
+
+        Raises
+        ------
+        CorrectionError
+            One of them cannot be made; the sentence says why.
+        StaleRevisionError
+            Somebody else was faster; `since` says what changed.
+        StorageError
+            The disk does not take it.
+        """
+        self.refresh()
+
+        def check() -> None:
+            self.plan(corrections)
+
+        try:
+            fresh = self.log.append(
+                corrections, author=author, expected=expected, reason=reason, check=check
+            )
+        except BaseException:
+            self._fold()
+            raise
+        if any(isinstance(c, Undo | Redo | Resolved) for c in corrections):
+            self._fold()
+        return fresh
+
+    def plan(self, corrections: Sequence[Correction]) -> None:
+        """Make corrections in memory only, to `preview` what they would change.
+
+        Raises
+        ------
+        CorrectionError
+            One of them cannot be made.
+        """
+        check_steps(self.log.revisions, corrections)
+        self._try(corrections)
+
+    def undo(self, *, author: str, expected: str, reason: str = "") -> Revision:
+        """Take back the last correction in force; itself a revision."""
+        return self.submit([Undo()], author=author, expected=expected, reason=reason)[0]
+
+    def redo(self, *, author: str, expected: str, reason: str = "") -> Revision:
+        """Put back what was taken back last; itself a revision."""
+        return self.submit([Redo()], author=author, expected=expected, reason=reason)[0]
+
+    def preview(
+        self,
+        *,
+        epochs: int = EPOCHS,
+        seed: int = 0,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Resolution:
+        """Solve again without changing anything; see `falcon_svc.triage.resolve.resolve`."""
+        return resolve(
+            self.review,
+            self.features,
+            self.neighbors(),
+            epochs=epochs,
+            seed=seed,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+    def resolve(
+        self,
+        *,
+        author: str,
+        reason: str = "",
+        epochs: int = EPOCHS,
+        seed: int = 0,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Solved:
+        """Solve again and take the answer over.
+
+        Raises
+        ------
+        ContradictionError, CancelledError, StaleRevisionError
+            Nothing was changed; the last where somebody made a correction in the meantime.
+        """
+        head, before = self.head, self.review
+        found = self.preview(epochs=epochs, seed=seed, progress=progress, cancelled=cancelled)
+        diff = compare(before, found.placement)
+        digest = save_placement(self.folder / SOLUTIONS, found.placement)
+        step = Resolved(solution=digest, summary=diff.sentence())
+        revision = self.submit([step], author=author, expected=head, reason=reason)[0]
+        return Solved(revision, diff)
+
+    def neighbors(self) -> IntArray:
+        """(N, K) nearest samples of the same coarse label as corrected; kept until one changes."""
+        key = self.review.coarse.tobytes()
+        if self._neighbors is None or self._neighbors[0] != key:
+            self._neighbors = key, near_rows(self.inputs, self.review)
+        return self._neighbors[1]
+
+    def change_log(self) -> list[LogEntry]:
+        """Return every revision in words, oldest first."""
+        counted = {revision.id for revision in in_force(self.log.revisions)}
+        steps = (Undo, Redo)
+        return [
+            LogEntry(
+                *(r.id, r.author, r.time, r.reason),
+                text=sentence_of(r.correction, self.review),
+                in_force=r.id in counted or isinstance(r.correction, steps),
+            )
+            for r in self.log.revisions
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """Return the state JSON-ready: the head and every class with size and parents."""
+        review = self.review
+        sizes = np.bincount(review.fine[review.fine >= 0], minlength=review.next_number)
+        return {
+            "head": self.head,
+            "n_samples": len(review.ids),
+            "n_unplaced": int((review.fine < 0).sum()),
+            "classes": [
+                {
+                    "id": held.id,
+                    "name": held.name,
+                    "named": held.named,
+                    "parents": [review.coarse_names[q] for q in held.parents],
+                    "status": held.status,
+                    "colour": held.colour,
+                    "size": int(sizes[held.number]),
+                    "born_of": list(held.born_of),
+                }
+                for held in review.classes.values()
+            ],
+        }
+
+    def _try(self, corrections: Sequence[Correction]) -> None:
+        """Apply corrections to the state; on an error `submit` folds it again."""
+        for correction in corrections:
+            if not isinstance(correction, Undo | Redo | Resolved):
+                apply(self.review, correction)
+
+    def _fold(self) -> None:
+        """Build the state again from the result and all corrections in force."""
+        review, placement = Review.of(self.discovery), first_placement(self.discovery)
+        for revision in in_force(self.log.revisions):
+            if isinstance(revision.correction, Resolved):
+                placement = load_placement(
+                    self.folder / SOLUTIONS,
+                    revision.correction.solution,
+                    n_samples=len(review.ids),
+                )
+                review = placement.taken_by(review)
+            else:
+                apply(review, revision.correction)
+        self.review, self._placement = review, placement
+
+
+def first_placement(discovery: Discovery) -> Placement:
+    """Return the placement of a result that was not solved again."""
+    found = discovery.assignments
+    review = Review.of(discovery)
+    return Placement(
+        fine=found.fine,
+        runner_up=found.runner_up,
+        confidence=found.confidence,
+        rival=np.where(found.runner_up >= 0, found.confidence - found.margin, 0.0),
+        classes=tuple(review.classes.values()),
+        next_number=review.next_number,
+    )
+
+
+def near_rows(inputs: FloatArray, review: Review, *, seed: int = 0) -> IntArray:
+    """Return (N, K) rows of the nearest samples by direction from the mean of the coarse class."""
+    source = LabelSource("review", review.coarse, review.coarse_names)
+    return search_neighbors(
+        centred(inputs, review.coarse + 1), source, N_NEIGHBORS, seed=seed
+    ).index

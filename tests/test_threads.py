@@ -1,0 +1,38 @@
+"""Small products use one thread, large ones all, and what was set before comes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_info
+
+from falcon_svc.threads import SMALL_FLOP, threads_for
+
+
+def used() -> set[int]:
+    """Threads of torch and of every library that threadpoolctl knows."""
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return {torch.get_num_threads(), *(library["num_threads"] for library in threadpool_info())}
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_small_product_has_one_thread_and_a_large_one_keeps_all(two_threads):
+    with threads_for(SMALL_FLOP - 1):
+        assert used() == {1}
+    assert torch.get_num_threads() == 2
+    with threads_for(SMALL_FLOP):
+        assert torch.get_num_threads() == 2
+
+
+def test_threads_come_back_after_an_error(two_threads):
+    with pytest.raises(ArithmeticError), threads_for(1.0):
+        raise ArithmeticError
+    assert torch.get_num_threads() == 2
