@@ -164,7 +164,7 @@ def other_labels(there: Iterable[str], roles: Roles, config: DataConfig) -> tupl
     others = [
         name
         for name in there
-        if folded(name) in COARSE_NAMES and name != taken and roles.role(name) is None
+        if folded(name) in COARSE_NAMES[:-1] and name != taken and roles.role(name) is None
     ]
     if not others:
         return ()
