@@ -14,10 +14,10 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.types import Note
 
 COARSE_NAMES = (
-    *("coarse", "coarse_label", "coarse_labels", "label", "labels", "superclass", "super_class"),
+    *("coarse", "coarse_label", "coarse_labels", "superclass", "super_class", "label", "labels"),
     *("class", "class_name", "category", "choice", "target", "y"),
 )
-SAID_PLAINLY = COARSE_NAMES[:3]
+SAID_PLAINLY = COARSE_NAMES[:5]
 """Names that leave no doubt."""
 
 FINE_NAMES = ("fine", "fine_label", "fine_labels", "fine_class")
