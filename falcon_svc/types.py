@@ -80,6 +80,10 @@ class LabelSource:
         """C, the number of coarse classes of this source."""
         return len(self.names)
 
+    def at(self, rows: IntArray) -> LabelSource:
+        """Return the labels of some rows; labels of several classes count as none there."""
+        return LabelSource(self.name, self.labels[rows], self.names)
+
     def cells(self) -> Cells:
         """Return the labels with every combination of classes as a label of its own."""
         sets = sorted(set(self.several.values()))
