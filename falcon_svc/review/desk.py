@@ -406,7 +406,7 @@ class Desk:
         }
 
     def _column_name(self, column: int) -> str | None:
-        names = self._predictor.features
+        names = self._predictor.reading.features
         return None if names is None or column >= len(names) else names[column]
 
     def _lookalikes(self, number: int) -> list[str]:
