@@ -7,6 +7,8 @@ revision only is made once for each. Documents are JSON-ready.
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,15 +22,17 @@ from pydantic import TypeAdapter, ValidationError
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.review.content import Content
 from falcon_svc.review.gallery import marks, ordered_rows
-from falcon_svc.review.overview import overview, regret_sentences
+from falcon_svc.review.overview import overview
 from falcon_svc.review.plane import checked_polygon, inside, map_bytes, own_axes, whole_map
 from falcon_svc.review.selection import packed, with_ids
 from falcon_svc.review.solving import Solver
-from falcon_svc.review.table import TABLES
 from falcon_svc.triage.corrections import Correction, CorrectionError, Resolved, read_correction
 from falcon_svc.triage.diff import compare
 from falcon_svc.triage.edits import apply
+from falcon_svc.triage.evidence import parent_words, scene_of
+from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.questions import AcceptClass, Question, Reply, corrections_of
+from falcon_svc.triage.queue import Queue
 from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError, in_force
 from falcon_svc.triage.session import Session
 from falcon_svc.triage.solutions import Placement, load_placement
@@ -38,7 +42,7 @@ from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
 from falcon_svc.types import FloatArray, IntArray
 
 N_MARKS = 24
-N_WORDS = 12
+MOST_QUESTIONS = 200
 Made = TypeVar("Made")
 Document = dict[str, Any]
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
@@ -91,6 +95,7 @@ class Desk:
         self.session = Session(directory, folder=folder)
         self.solver = Solver(self.session.directory, self.session.folder, self._solved)
         self._content, self._made_content = content, None
+        self._queue = Queue()
         self._kept: dict[str, tuple[str, Any]] = {}
         self._xy: dict[int, tuple[IntArray, FloatArray]] = {}
 
@@ -191,9 +196,13 @@ class Desk:
                     "send the question as it came."
                 ) from error
             wanted = corrections_of(asked, said)
-            if not wanted:
-                return []
-            return self._submitted(wanted, author=author, expected=expected, reason=asked.text)
+            fresh = (
+                self._submitted(wanted, author=author, expected=expected, reason=asked.text)
+                if wanted
+                else []
+            )
+            self._queue.learn(asked, said)
+            return fresh
 
     def proposed_split(self, class_id: str, k: int | None) -> Document:
         """Return the correction that splits a class into k, or automatically, and what it does."""
@@ -214,21 +223,10 @@ class Desk:
 
     def questions(self, most: int) -> Document:
         """Return the questions worth most now, best first."""
-        from falcon_svc.triage.queue import Queue
-        from falcon_svc.triage.scene import Scene
 
         def make() -> list[Document]:
-            session = self.session
-            found = session.discovery.classes
-            stability = {c.id: c.stability for c in found if c.stability is not None}
-            scene = Scene(
-                session.review,
-                session.placement,
-                session.inputs,
-                session.neighbors(),
-                stability,
-            )
-            return [q.model_dump(mode="json") for q in Queue().questions(scene, 200)]
+            found = self._queue.questions(scene_of(self.session), MOST_QUESTIONS)
+            return [question.model_dump(mode="json") for question in found]
 
         with self._lock:
             made = self._once("questions", make)
@@ -310,10 +308,21 @@ class Desk:
             return {"count": int(mask.sum()), "rows": packed(mask)}
 
     def export(self, form: str) -> tuple[str, bytes]:
-        """Return the corrected classes in a format of `TABLES`, with its media type."""
-        with self._lock:
-            media_type, make = TABLES[form]
-            return media_type, make(self.session)
+        """Return the review in a format of `FORMATS`, with its file name; folders as a zip."""
+        made = FORMATS[form]
+        with self._lock, tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / made.name
+            export(
+                self.session,
+                form,
+                place,
+                dataset=self.content.dataset,
+                source=self.content.source,
+            )
+            if not made.folder:
+                return made.name, place.read_bytes()
+            packed_up = shutil.make_archive(str(Path(folder) / "packed"), "zip", place)
+            return f"{made.name}.zip", Path(packed_up).read_bytes()
 
     def _submitted(
         self, wanted: list[Correction], *, author: str, expected: str, reason: str
@@ -375,7 +384,7 @@ class Desk:
             "rival": round(float(placement.rival[row]), 4),
             "settled": bool(review.fixed[row]),
             "text": self.content.text(row),
-            "picture": self.content.images is not None,
+            "picture": self.content.has_images,
             "values": [round(float(self.session.features[row, j]), 4) for j in columns],
         }
 
@@ -385,12 +394,13 @@ class Desk:
         rows = review.members(number)
         beside = {c.number for q in held.parents for c in review.siblings(q)} - {number}
         others = np.flatnonzero(np.isin(review.fine, list(beside)))
+        groups = {n: review.members(n).tolist() for n in (number, *sorted(beside))}
         found = marks(session.features, rows, others, N_MARKS)
         return {
             "class_id": held.id,
             "marks": [{**mark, "name": self._column_name(int(mark["column"]))} for mark in found],
-            "words": self.content.marking_words(rows.tolist(), others.tolist(), N_WORDS),
-            "parents": regret_sentences(session.discovery, number, held.parents),
+            "words": self.content.marking_words(number, groups),
+            "parents": parent_words(session, number),
             "n_suspects": len(self._ordered(number, "suspect")),
             "lookalikes": self._lookalikes(number),
         }

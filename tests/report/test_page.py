@@ -165,7 +165,8 @@ def test_unequal_classes_are_drawn_on_a_logarithmic_scale() -> None:
 def test_names_of_any_script_or_undecodable_do_not_break_the_page() -> None:
     x, coarse, fine = blobs()
     dataset = pretend_dataset(x, coarse, names=("caf\udce9\x01", "鳥", "$c_"))
-    render_report(pretend_discovery(dataset, x, fine), dataset, x).encode()
+    page = render_report(pretend_discovery(dataset, x, fine), dataset, x).encode().decode()
+    assert all(name in page for name in ("caf\ufffd\ufffd", "鳥", "$c_"))
 
 
 def test_same_discovery_gives_the_same_page() -> None:

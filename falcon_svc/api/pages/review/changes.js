@@ -54,7 +54,13 @@ export class Changes {
   }
 }
 
-const FORMS = [["csv", "CSV", "a row per sample, for spreadsheets"], ["jsonl", "JSON lines", "an object per sample, for programs"]];
+const FORMS = [
+  ["csv", "CSV", "a row per sample, for spreadsheets"], ["parquet", "Parquet", "the same, typed, for pandas, polars, DuckDB"], ["jsonl", "JSON lines", "an object per sample, for programs"],
+  ["label-studio", "Label Studio", "tasks with predictions and the Taxonomy labelling config, zipped"], ["coco", "COCO", "annotations with supercategories; needs the images"],
+  ["image-folder", "Image folder", "coarse/class/image.png, zipped; needs the images"], ["hugging-face", "Hugging Face", "a dataset folder with its card, zipped"],
+  ["h5ad", "h5ad", "a copy of your AnnData file with obs and uns"], ["graphml", "GraphML", "the graph, for Gephi and yEd"], ["cytoscape", "Cytoscape", "the graph, for Cytoscape"],
+  ["skos", "SKOS", "the vocabulary in Turtle"], ["paths", "Class paths", "(n, levels), as HiClass takes them"], ["guideline-html", "Guideline, HTML", "what each class looks like, and what it does not"], ["guideline-md", "Guideline, Markdown", "the same as text"],
+];
 
 export class Export {
   constructor(session) { this.session = session; }
@@ -64,6 +70,6 @@ export class Export {
     const open = session.state.classes.filter((one) => one.status === "open").length;
     fill(root, h("h1", {}, "Export"), h("p", {}, open ? `${many(open, "class", "classes")} not accepted yet; their status is in the file.` : "All classes are accepted."),
       session.state.n_unplaced ? h("p", {}, `${many(session.state.n_unplaced, "sample")} in no class: solve again to place them.`) : null,
-      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.strong", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`, `classes.${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))));
+      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.strong", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))));
   }
 }
