@@ -84,7 +84,9 @@ def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
     rows = (
         (class_link(e.fine), names[e.fine.coarse[source]], _reason(e, discovery)) for e in doubtful
     )
-    return section("Where to look first", text, table(("class", "inside", "why"), rows))
+    return section(
+        "Where to look first", text, table(("class", "inside", "why"), rows, stacked=True)
+    )
 
 
 def label_doubts(discovery: Discovery, exemplars: Exemplars) -> Html | None:
