@@ -57,9 +57,7 @@ def test_a_running_job_is_gone_within_a_second_of_its_cancel(falcon, dataset, se
     assert falcon.cancel(job["id"])["state"] == "canceling"
     wait_until(lambda: not any(_alive(pid) for pid in workers))
     assert time.monotonic() - began < 1.0
-    ended = wait_until(
-        lambda: (j := falcon.job(job["id"]))["state"] == "canceled" and j, seconds=5
-    )
+    ended = wait_until(lambda: (j := falcon.job(job["id"]))["state"] == "canceled" and j, seconds=5)
     assert ended["cancel_requested_at"] <= ended["ended_at"]
     assert falcon.cancel(job["id"])["state"] == "canceled"
 
