@@ -72,6 +72,6 @@ export class Export {
     const open = session.state.classes.filter((one) => one.status === "open").length;
     fill(root, h("h1", {}, "Export"), h("p", {}, open ? `${many(open, "class", "classes")} not accepted yet; their status is in the file.` : "All classes are accepted."),
       session.state.n_unplaced ? h("p", {}, `${many(session.state.n_unplaced, "sample")} in no class: solve again to place them.`) : null,
-      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.strong", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))));
+      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.plain", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))));
   }
 }

@@ -19,7 +19,7 @@ export class Overview {
       session.state.coarse.map((one) => h("option", { value: one.name }, `Inside ${one.name}`)));
     where.value = this.coarse ?? "";
     this.figures = h("dl.figures");
-    fill(root, this.figures, h("div.overview", {},
+    fill(root, h("h1.unseen", {}, "Overview"), this.figures, h("div.overview", {},
       h("section", { "aria-label": "Classes" }, this.list),
       h("section.mapside", { "aria-label": "Map" }, h("div.row", {}, where), this.map.node, this.legend)));
     this.#draw();
