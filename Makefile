@@ -35,7 +35,7 @@ serve: $(VENV)/.installed
 	$(BIN)/falcon serve
 
 test: $(VENV)/.installed-dev
-	$(TEST_ENV) $(BIN)/python -m pytest
+	$(TEST_ENV) $(BIN)/python -m pytest -n logical --dist loadgroup
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

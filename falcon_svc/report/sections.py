@@ -320,9 +320,9 @@ def _answer(discovery: Discovery) -> str:
     """The result in three sentences."""
     border, suspects = share_of_border_samples(discovery), share_of_suspects(discovery)
     stable = [c.stability for c in discovery.classes if c.stability is not None]
-    solid = sum(verdict(s) == "solid" for s in stable)
+    repeatable = sum(verdict(s) == "repeatable" for s in stable)
     stability = (
-        f" {solid} of {len(stable)} classes are repeatable: other views of the same features "
+        f" {repeatable} of {len(stable)} classes are repeatable: other views of the same features "
         "find them again, which does not say that they could not be split further."
         if stable
         else ""

@@ -11,13 +11,31 @@ No solve starts from the one before: a run that is taken up again must break tie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from falcon_svc.types import BoolArray, IntArray
-from solver import Constraints, ExtraParents, RelationProblem, SizeTarget, Solution, solve
+from solver import (
+    Constraint,
+    Constraints,
+    ExtraParents,
+    Forbid,
+    RelationProblem,
+    SizeBounds,
+    SizeTarget,
+    Solution,
+    SourceTie,
+    StayClose,
+    UnusedAllowed,
+    solve,
+)
+
+ONCE = (ExtraParents, SizeBounds, SizeTarget, StayClose, UnusedAllowed)
+"""Kinds that a problem takes once, or once per coarse class."""
 
 
 class AffinityWindow:
@@ -65,6 +83,7 @@ def solve_relation(
     size_targets: IntArray | None,
     time_limit_s: float,
     extra: ExtraParents | None = None,
+    further: Sequence[Constraint] = (),
     wishes: Constraints | None = None,
 ) -> Solution:
     """Solve for the relation of one label source.
@@ -80,6 +99,8 @@ def solve_relation(
         (C,) wanted numbers of fine classes, which take the place of the even share; or None.
     extra
         How many parents beyond the first there may be; None = every class has one.
+    further
+        Wishes that tie the relation to those of other sources.
     wishes
         Further constraints; where they say of a coarse class how many fine classes it is to hold,
         or how many parents there may be, that takes the place of what is known otherwise.
@@ -98,7 +119,7 @@ def solve_relation(
         own, price = size_wishes(size_targets, weight=balance / (2 * n_fine)), 0.0
     if extra is not None:
         own = Constraints((*own, extra))
-    together = own if wishes is None else _joined(own, wishes)
+    together = _joined(Constraints((*own, *further)), wishes or Constraints())
     problem = RelationProblem(affinity, balance=price, constraints=together)
     return solve(problem, time_limit_s=time_limit_s)
 
@@ -106,8 +127,43 @@ def solve_relation(
 def _joined(own: Constraints, wishes: Constraints) -> Constraints:
     """Return both; a wish of a kind that may be given once takes the place of our own."""
     asked = {(type(wish), getattr(wish, "coarse", None)) for wish in wishes}
-    kept = (one for one in own if (type(one), getattr(one, "coarse", None)) not in asked)
+    kept = (
+        one
+        for one in own
+        if not isinstance(one, ONCE) or (type(one), getattr(one, "coarse", None)) not in asked
+    )
     return Constraints((*kept, *wishes))
+
+
+def tie_to(
+    name: str, affinity: NDArray[np.float64], compatible: BoolArray, *, balance: float
+) -> SourceTie:
+    """Return the wish that a further source's relation be solved together with the first one's.
+
+    Parameters
+    ----------
+    name
+        Of the further source.
+    affinity
+        (F, C2) of the further source.
+    compatible
+        (C, C2) which parents may meet in a fine class.
+    balance
+        rho, as in `solve_relation`, of even shares of the further source.
+    """
+    n_fine, n_coarse = affinity.shape
+    price = balance * n_coarse / (2 * n_fine)
+    return SourceTie(id=f"tie-{name}", affinity=affinity, compatible=compatible, balance=price)
+
+
+def kept_compatible(first: BoolArray, compatible: BoolArray) -> tuple[Forbid, ...]:
+    """Return the wishes under which a further relation meets the first (F, C) where it may."""
+    allowed = first.astype(np.int64) @ compatible.astype(np.int64) > 0
+    allowed[~first.any(axis=1)] = True
+    return tuple(
+        Forbid(id=f"apart-{fine}-{coarse}", fine=int(fine), coarse=int(coarse))
+        for fine, coarse in np.argwhere(~allowed)
+    )
 
 
 def extra_parents(relation: BoolArray) -> ExtraParents | None:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from falcon_svc.core import make_head, make_teacher
+from falcon_svc.discovery.other_sources import compatible_pairs
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.head_start import HeadStart
 from falcon_svc.discovery.training.samples import TrainSamples, update_digest
@@ -66,8 +67,10 @@ def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     config, place = inputs.config, inputs.samples.device
     student = inputs.student.to(place).train()
     wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
+    first = inputs.sources[0]
+    compatible = (None, *(compatible_pairs(first, other) for other in inputs.sources[1:]))
     parts = zip(
-        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, wishes),
+        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, compatible),
         strict=True,
     )
     return TrainState(
@@ -75,7 +78,10 @@ def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
         teacher=make_teacher(student, config.teacher_momentum),
         optimizer=_optimizer(student, config, inputs.encoder_rate),
         generator=generator,
-        sources=tuple(SourceState(*part, device=place) for part in parts),
+        sources=tuple(
+            SourceState(*part, wishes=own, device=place)
+            for part, own in zip(parts, wishes, strict=True)
+        ),
     )
 
 

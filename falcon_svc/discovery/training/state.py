@@ -23,15 +23,19 @@ from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_step import (
     AffinityWindow,
     extra_parents,
+    kept_compatible,
     solve_relation,
 )
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.teacher_memory import TeacherMemory
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
-from solver import Constraints, Solution
+from solver import Constraint, Constraints, Solution, StayClose
 
 _log = logging.getLogger(__name__)
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
+INERTIA = 0.05
+"""What moving a fine class to another parent of a further source costs, in units of a fine class's
+mean mass."""
 
 
 class SourceState:
@@ -49,6 +53,8 @@ class SourceState:
         (F, C) bool to begin with; a class may have as many parents later as are given here.
     size_targets
         (C,) wanted numbers of fine classes, or None.
+    compatible
+        (C of the first source, C) which parents may meet in a fine class; None = all.
     wishes
         What every solve of the relation keeps.
     device
@@ -61,6 +67,7 @@ class SourceState:
         neighbors: Neighbors,
         relation: BoolArray,
         size_targets: IntArray | None,
+        compatible: BoolArray | None,
         wishes: Constraints,
         device: torch.device,
     ) -> None:
@@ -71,7 +78,7 @@ class SourceState:
         self.neighbors = torch.from_numpy(neighbors.index).to(device)  # (N, K)
         self.complete = bool((cells.source.labels >= 0).all())
         self.single = not labels.several
-        self.size_targets = size_targets
+        self.size_targets, self.compatible, self.name = size_targets, compatible, labels.name
         self.wishes = wishes
         self.extra = extra_parents(relation)
         self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
@@ -98,10 +105,11 @@ class SourceState:
             teacher_prob, coarse = teacher_prob[plain], coarse[plain]
         window.add(teacher_prob, coarse)
 
-    def solve(self, *, balance: float, time_limit_s: float) -> Solution:
+    def solve(self, first: SourceState, *, balance: float, time_limit_s: float) -> Solution:
         """Solve for the relation that the window speaks for, take it over, open the next window.
 
-        Where time ran out before there was any, the earlier relation stays.
+        Parents that cannot meet those of the `first` source's relation are ruled out. Where time
+        ran out before there was any relation, the earlier one stays.
         """
         solution = solve_relation(
             self.window.affinity(),
@@ -109,6 +117,7 @@ class SourceState:
             size_targets=self.size_targets,
             time_limit_s=time_limit_s,
             extra=self.extra,
+            further=() if first is self else self.beside(first.relation.cpu().numpy()),
             wishes=self.wishes,
         )
         self.window.clear()
@@ -117,6 +126,18 @@ class SourceState:
         else:
             _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
         return solution
+
+    def beside(self, first: BoolArray) -> tuple[Constraint, ...]:
+        """Return the wishes of a further source beside the first one's relation (F, C).
+
+        Parents stay compatible with the first source's, and between fine classes that the
+        features cannot tell apart, whose affinities are alike, the relation stays as it is.
+        """
+        relation = self.relation.cpu().numpy()
+        parents = np.where(relation.any(axis=1), relation.argmax(axis=1), -1)
+        close = StayClose(id="as-before", previous=parents, price=INERTIA / len(relation))
+        apart = () if self.compatible is None else kept_compatible(first, self.compatible)
+        return (*apart, close)
 
     def change_neighbors(self, found: Neighbors) -> None:
         """Take over neighbors that were searched again."""

@@ -73,5 +73,5 @@ def make_loss(name: str, tree: Tree, **options: object) -> NodeLoss:
     except TypeError as error:
         raise ConfigError(
             f"Expected options of the loss {name}, found {', '.join(map(repr, options))} "
-            f"({error}); see docs/hierarchy-losses.md."
+            f"({error}); see docs/hierarchical-classifiers.md."
         ) from error
