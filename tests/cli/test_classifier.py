@@ -103,3 +103,24 @@ def test_advice_on_a_set_with_fine_labels(folder):
     assert done.json["labels"] == "fine labels"
     assert done.json["verdict"]["word"] in ("helps", "does not", "cannot tell")
     assert set(done.json["per_class"]) == {"banking", "travel", "work"}
+
+
+def test_discovered_classes_are_labels(requests, result, tmp_path):
+    trained = falcon(
+        *("train-classifier", requests, "--result", result, "--out", tmp_path / "model"),
+        *("--test-share", "0"),
+    )
+    assert trained.code == 0, trained.err
+    tree = HierarchicalClassifier.load(tmp_path / "model").tree_
+    assert {path[0] for path in tree.to_paths()} == {"banking", "travel", "work"}
+    assert all(path[1].startswith("class ") for path in tree.to_paths())
+
+
+def test_a_discovery_in_other_samples_is_refused(folder, result, tmp_path):
+    with np.load(folder / "set.npz", allow_pickle=False) as data:
+        np.savez(tmp_path / "part.npz", **{name: data[name][::2] for name in data.files})
+    done = falcon(
+        *("train-classifier", tmp_path / "part.npz", "--result", result),
+        *("--out", tmp_path / "model"),
+    )
+    assert done.code == 2 and "the discovery of these 90 samples" in done.err
