@@ -143,8 +143,12 @@ def adjusted_rand_by_class(one: IntArray, two: IntArray, source: LabelSource) ->
     n_coarse, q = source.n_coarse, source.labels
 
     def pairs(*labels: IntArray) -> FloatArray:
-        cells, n = np.unique(np.stack([q, *labels]), axis=1, return_counts=True)
-        return np.bincount(cells[0], n * (n - 1) / 2, minlength=n_coarse)
+        code, per_class = q, 1
+        for label in labels:
+            width = int(label.max()) + 1
+            code, per_class = code * width + label, per_class * width
+        cells, n = np.unique(code, return_counts=True)
+        return np.bincount(cells // per_class, n * (n - 1) / 2, minlength=n_coarse)
 
     both, first, second, every = pairs(one, two), pairs(one), pairs(two), pairs()
     chance = first * second / np.maximum(every, 1)
