@@ -252,8 +252,8 @@ class CoarseDataset:
         Rows that were left out on reading.
     reading
         How it was read: columns used and left out, notes, scaling.
-    rows
-        (N,) the file's row of each sample, counted from 0; None = all rows in order.
+    kept
+        (rows of the file,) whether the row became a sample; None = all rows did.
     """
 
     vectors: FloatArray | None
@@ -264,7 +264,7 @@ class CoarseDataset:
     texts: tuple[str, ...] | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
     reading: Reading = field(default_factory=Reading)
-    rows: IntArray | None = None
+    kept: BoolArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)

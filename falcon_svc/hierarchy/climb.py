@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.hierarchy.specificity import Scores
+from falcon_svc.hierarchy.inputs import Scores, columns
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import IntArray
 
@@ -36,7 +36,7 @@ class ClimbLines(NamedTuple):
 
 def best_leaf(block: Scores, tree: Tree) -> IntArray:
     """Return (n,) the leaf of the highest score; of equal ones the first."""
-    leaf: IntArray = tree.leaves[block[:, tree.leaves].argmax(axis=1)]
+    leaf: IntArray = tree.leaves[columns(block, tree.leaves).argmax(axis=1)]
     return leaf
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from falcon_svc.hierarchy.climb import best_leaf
-from falcon_svc.hierarchy.inputs import RowScores, chunks, row_scores
-from falcon_svc.hierarchy.specificity import Scores, best_nodes, specificity_groups
+from falcon_svc.hierarchy.inputs import RowScores, Scores, chunks, columns, row_scores
+from falcon_svc.hierarchy.specificity import best_nodes, specificity_groups
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import IntArray
 
@@ -65,7 +65,7 @@ def plurality_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArr
     def chosen(block: Scores) -> IntArray:
         runner_up = np.full(len(block), -np.inf)
         for family in several:
-            second = np.partition(block[:, family], -2, axis=1)[:, -2]
+            second = np.partition(columns(block, family), -2, axis=1)[:, -2]
             np.maximum(runner_up, second, out=runner_up)
         return best_nodes(block, groups).above(runner_up)
 
@@ -79,11 +79,11 @@ def level_argmax(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
     is no path. Parameters as in `leaf_prediction`.
     """
 
-    def best(block: Scores) -> IntArray:
-        columns = [nodes[block[:, nodes].argmax(axis=1)] for nodes in tree.levels[1:]]
-        return np.stack(columns, axis=1) if columns else np.zeros((len(block), 0), np.int64)
+    def chosen(block: Scores) -> IntArray:
+        best = [nodes[columns(block, nodes).argmax(axis=1)] for nodes in tree.levels[1:]]
+        return np.stack(best, axis=1) if best else np.zeros((len(block), 0), np.int64)
 
-    return _by_chunk(scores, tree, best)
+    return _by_chunk(scores, tree, chosen)
 
 
 def _by_chunk(

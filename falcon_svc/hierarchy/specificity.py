@@ -8,15 +8,13 @@ nodes with a single child are trivial (they hold what their child holds) and nev
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from falcon_svc.hierarchy.inputs import Scores, columns
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import BoolArray, IntArray
-
-Scores = NDArray[np.floating[Any]]
 
 
 class BestNodes(NamedTuple):
@@ -81,11 +79,5 @@ def best_nodes(block: Scores, groups: list[IntArray]) -> BestNodes:
     rows = np.arange(len(block))
     nodes = np.empty((len(block), len(groups)), np.int64)
     for number, group in enumerate(groups):
-        nodes[:, number] = group[_columns(block, group).argmax(axis=1)]
+        nodes[:, number] = group[columns(block, group).argmax(axis=1)]
     return BestNodes(nodes, block[rows[:, None], nodes])
-
-
-def _columns(block: Scores, columns: IntArray) -> Scores:
-    """Return these columns; a run of neighbours is not copied."""
-    first, last = int(columns[0]), int(columns[-1])
-    return block[:, first : last + 1] if last - first + 1 == len(columns) else block[:, columns]

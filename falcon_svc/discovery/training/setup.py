@@ -69,17 +69,18 @@ def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     first = inputs.sources[0]
     wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
     compatible = (None, *(compatible_pairs(first, other) for other in inputs.sources[1:]))
-    relations = (inputs.relations, inputs.size_targets, wishes, compatible)
     parts = zip(
-        *(inputs.sources, inputs.neighbors, *relations),
-        strict=True,
+        inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, strict=True
     )
+    ties = zip(wishes, compatible, strict=True)
     return TrainState(
         student=student,
         teacher=make_teacher(student, config.teacher_momentum),
         optimizer=_optimizer(student, config, inputs.encoder_rate),
         generator=generator,
-        sources=tuple(SourceState(*part, device=place) for part in parts),
+        sources=tuple(
+            SourceState(*part, *tie, device=place) for part, tie in zip(parts, ties, strict=True)
+        ),
     )
 
 

@@ -19,8 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.hierarchy.inference.covers import exact_nodes, smallest_cover
-from falcon_svc.hierarchy.inputs import RowScores, as_nodes, check_rows, chunks, row_scores
-from falcon_svc.hierarchy.specificity import Scores
+from falcon_svc.hierarchy.inputs import (
+    RowScores,
+    Scores,
+    as_nodes,
+    check_rows,
+    chunks,
+    columns,
+    row_scores,
+)
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import BoolArray, IntArray
 
@@ -93,10 +100,10 @@ class ConformalSets:
         rows, true = row_scores(scores, tree), as_nodes(y_true, tree)
         check_rows(len(true), rows.shape[0])
         column = _leaf_columns(true, tree)
-        found = [
-            _conformity(block[:, tree.leaves], conformity)[np.arange(len(block)), column[where]]
-            for where, block in chunks(rows)
-        ]
+        found = []
+        for where, block in chunks(rows):
+            every = _conformity(columns(block, tree.leaves), conformity)
+            found.append(every[np.arange(len(block)), column[where]])
         rank = int(np.floor((len(true) + 1) * (1 - coverage) + ROUNDING))
         ordered = np.sort(np.concatenate(found))
         threshold = float(ordered[rank - 1]) if rank else -np.inf
@@ -109,7 +116,7 @@ class ConformalSets:
         """
         sets: list[IntArray] = []
         for _, block in chunks(row_scores(scores, self.tree)):
-            leaves = block[:, self.tree.leaves]
+            leaves = columns(block, self.tree.leaves)
             inside = _conformity(leaves, self.conformity) >= self.threshold
             inside[np.arange(len(leaves)), leaves.argmax(axis=1)] = True
             sets += [self._nodes(row) for row in inside]

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.inputs import as_floats, chunks, row_scores
-from falcon_svc.hierarchy.specificity import Scores
+from falcon_svc.hierarchy.inputs import Scores, as_floats, chunks, row_scores
 from falcon_svc.hierarchy.tree import Tree
 
 

@@ -12,8 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.inputs import RowScores, as_nodes, check_rows, chunks, row_scores
-from falcon_svc.hierarchy.specificity import Scores
+from falcon_svc.hierarchy.inputs import (
+    RowScores,
+    Scores,
+    as_nodes,
+    check_rows,
+    chunks,
+    columns,
+    row_scores,
+)
 from falcon_svc.hierarchy.tree import Tree
 
 Floats = NDArray[np.float64]
@@ -72,7 +79,7 @@ def level_reliability(
         _check_probabilities(block, where.start)
         for level, nodes in enumerate(tree.levels[1:]):
             label = tree.ancestor_at[true[where], level + 1]
-            known, best = np.flatnonzero(label >= 0), block[:, nodes].argmax(axis=1)
+            known, best = np.flatnonzero(label >= 0), columns(block, nodes).argmax(axis=1)
             p = block[known, nodes[best[known]]].astype(np.float64)
             cell = np.clip(np.ceil(p * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
             hit = (nodes[best[known]] == label[known]).astype(np.float64)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from falcon_svc.hierarchy.inputs import RowScores, as_nodes, check_rows, chunks, row_scores
+from falcon_svc.hierarchy.inputs import RowScores, Scores, as_nodes, check_rows, chunks, row_scores
 from falcon_svc.hierarchy.metrics.values import Form, informative_labels, node_values, worth
-from falcon_svc.hierarchy.specificity import BestNodes, Scores, best_nodes, specificity_groups
+from falcon_svc.hierarchy.specificity import BestNodes, best_nodes, specificity_groups
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import IntArray
 

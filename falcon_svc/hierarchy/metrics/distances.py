@@ -12,15 +12,16 @@ from numpy.typing import ArrayLike
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy.inputs import (
     RowScores,
+    Scores,
     as_nodes,
     check_rows,
     chunks,
+    columns,
     labels_and_predictions,
     row_scores,
 )
-from falcon_svc.hierarchy.specificity import Scores
 from falcon_svc.hierarchy.tree import Tree
-from falcon_svc.types import BoolArray, IntArray
+from falcon_svc.types import IntArray
 
 
 def mistake_severity_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) -> float:
@@ -80,18 +81,19 @@ def hierarchical_distance_at_k_error(
         )
     total = 0.0
     for where, block in chunks(rows):
-        samples, columns = np.nonzero(_best_k(block[:, tree.leaves], k))
-        total += float(_heights(true[where][samples], tree.leaves[columns], tree).sum())
+        best = tree.leaves[_best_k(columns(block, tree.leaves), k)]
+        total += float(_heights(true[where, None], best, tree).sum())
     return total / (len(true) * k)
 
 
-def _best_k(leaves: Scores, k: int) -> BoolArray:
-    """(n, n_leaves) bool: among the k largest; of equal scores the first ones."""
-    least = np.partition(leaves, -k, axis=1)[:, [-k]]
-    above, equal = leaves > least, leaves == least
-    wanted = k - above.sum(axis=1, keepdims=True)
-    chosen: BoolArray = above | (equal & (np.cumsum(equal, axis=1) <= wanted))
-    return chosen
+def _best_k(leaves: Scores, k: int) -> IntArray:
+    """Return (n, k) columns of the largest scores; of equal ones the first."""
+    rest = np.maximum(leaves, np.finfo(leaves.dtype).min)  # so that -inf means: taken
+    best = np.empty((len(leaves), k), np.int64)
+    for rank in range(k):
+        best[:, rank] = rest.argmax(axis=1)
+        rest[np.arange(len(rest)), best[:, rank]] = -np.inf
+    return best
 
 
 def edge_distance_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) -> float:

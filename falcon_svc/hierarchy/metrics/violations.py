@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.inputs import RowScores, chunks, row_scores
+from falcon_svc.hierarchy.inputs import RowScores, chunks, columns, row_scores
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import IntArray
 
@@ -43,7 +43,7 @@ def violation_error(
     child, parent = _inner_edges(tree)
     samples = pairs = wrong = 0
     for _, block in chunks(row_scores(predicted, tree)):
-        child_on, parent_on = block[:, child] > 0, block[:, parent] > 0
+        child_on, parent_on = columns(block, child) > 0, columns(block, parent) > 0
         bad = child_on & ~parent_on
         samples += int(bad.any(axis=1).sum())
         wrong, pairs = wrong + int(bad.sum()), pairs + int(child_on.sum())
@@ -69,7 +69,7 @@ def soft_violation_error(
     child, parent = _inner_edges(tree)
     rows, wrong = row_scores(scores, tree), 0
     for _, block in chunks(rows):
-        wrong += int((block[:, child] > block[:, parent] + tolerance).sum())
+        wrong += int((columns(block, child) > columns(block, parent) + tolerance).sum())
     return wrong / max(rows.shape[0] * len(child), 1)
 
 
