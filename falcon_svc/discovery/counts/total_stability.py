@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.discovery.counts.split_evidence import N_STEPS
 from falcon_svc.discovery.partition.merge_tree import common_cost, ward_tree
@@ -131,7 +132,7 @@ def _agreement(
             rows = groups[q]
             for fit, count, label in zip(fits, counts, labels, strict=True):
                 label[rows] = fit.labels(q, int(count[q]), view[rows])
-        found[t] = adjusted_rand_by_class(*labels, source) * split
+        found[t] = adjusted_rand_by_class(labels[0], labels[1], source) * split
     return found
 
 
@@ -142,13 +143,14 @@ def adjusted_rand_by_class(one: IntArray, two: IntArray, source: LabelSource) ->
     """
     n_coarse, q = source.n_coarse, source.labels
 
-    def pairs(*labels: IntArray) -> FloatArray:
+    def pairs(*labels: IntArray) -> NDArray[np.float64]:
         code, per_class = q, 1
         for label in labels:
             width = int(label.max()) + 1
             code, per_class = code * width + label, per_class * width
         cells, n = np.unique(code, return_counts=True)
-        return np.bincount(cells // per_class, n * (n - 1) / 2, minlength=n_coarse)
+        found = np.bincount(cells // per_class, n * (n - 1) / 2, minlength=n_coarse)
+        return np.asarray(found, np.float64)
 
     both, first, second, every = pairs(one, two), pairs(one), pairs(two), pairs()
     chance = first * second / np.maximum(every, 1)
