@@ -128,7 +128,7 @@ def _agreement(
         counts = [fit.counts(int(total)) for fit in fits]
         split = np.max(counts, axis=0) > 1
         labels = np.zeros((2, len(view)), np.int64)
-        for q in np.flatnonzero(split):
+        for q in np.flatnonzero(split).tolist():
             rows = groups[q]
             for fit, count, label in zip(fits, counts, labels, strict=True):
                 label[rows] = fit.labels(q, int(count[q]), view[rows])
