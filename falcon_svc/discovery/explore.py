@@ -14,7 +14,12 @@ import numpy as np
 from falcon_svc.discovery.counts.bounds import CountBounds
 from falcon_svc.discovery.counts.choice import choose_total
 from falcon_svc.discovery.counts.shown_totals import nearest_shares, shown_totals
-from falcon_svc.discovery.structure import EXPONENT_OF_TOTAL, Structure, StructureWork
+from falcon_svc.discovery.structure import (
+    EXPONENT_OF_TOTAL,
+    Structure,
+    StructureWork,
+    many_small_fits,
+)
 from falcon_svc.types import FloatArray, LabelSource
 
 
@@ -56,7 +61,11 @@ def explore_totals(
     tuple
         The structure, and the candidates by ascending total, the structure among them.
     """
-    work = StructureWork(raw, source, bounds, seed, on_step)
+    with many_small_fits():
+        return _explored(StructureWork(raw, source, bounds, seed, on_step), bounds)
+
+
+def _explored(work: StructureWork, bounds: CountBounds) -> tuple[Structure, tuple[Candidate, ...]]:
     found = work.posterior()
     choice = choose_total(work.sizes, bounds, found)
     own = work.at_choice(choice, found)

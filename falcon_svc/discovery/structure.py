@@ -9,12 +9,15 @@ worth in accuracy, is in docs/decisions/0003-structure.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
+from threadpoolctl import threadpool_limits
 
 from falcon_svc.discovery.counts.allocation import split_evidence
 from falcon_svc.discovery.counts.bounds import INFEASIBLE, CountBounds
@@ -105,7 +108,19 @@ def find_structure(
         The data do not split into as many classes of `least_samples` as were asked for.
     """
     work = StructureWork(raw, source, bounds, seed, on_step)
-    return work.counts_given() if bounds.fixed else work.counts_unknown()
+    with many_small_fits():
+        return work.counts_given() if bounds.fixed else work.counts_unknown()
+
+
+@contextmanager
+def many_small_fits() -> Iterator[None]:
+    """Run thousands of small fits on one thread, without checks that cost more than they do.
+
+    More threads would only wait for each other, and their number would show in the last bits.
+    """
+    unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
+    with threadpool_limits(1), unchecked:
+        yield
 
 
 class StructureWork:

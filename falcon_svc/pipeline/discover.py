@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.config import DiscoveryConfig
@@ -280,10 +279,7 @@ def _structure(
         return earlier
     part, *others = (source.at(rows) for source in dataset.sources)
     seen = with_other_labels(np.asarray(features[rows]), part, others)
-    # Thousands of small matrices: more threads than one only wait for each other, and their
-    # number would show in the last bits.
-    with threadpool_limits(1):
-        structure = find_structure(seen, part, bounds, seed=config.seed, on_step=recorder.step)
+    structure = find_structure(seen, part, bounds, seed=config.seed, on_step=recorder.step)
     save_structure(work_dir, key, structure)
     return structure
 

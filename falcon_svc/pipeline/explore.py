@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import CountBounds, count_bounds
@@ -172,7 +171,7 @@ def explore(
     sample = np.asarray(features[rows])
     part, *others = (source.at(rows) for source in believed.sources)
     seen = with_other_labels(sample, part, others)
-    with recorder.stage("structure", total=0), threadpool_limits(1):
+    with recorder.stage("structure", total=0):
         own, candidates = explore_totals(
             seen, part, bounds, seed=config.seed, on_step=recorder.step
         )

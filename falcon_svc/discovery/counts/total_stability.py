@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.metrics import adjusted_rand_score
+from numpy.typing import NDArray
 
 from falcon_svc.discovery.counts.split_evidence import N_STEPS
+from falcon_svc.discovery.partition.merge_tree import common_cost, ward_tree
 from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.discovery.partition.views import View, soft_rows
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
@@ -125,13 +125,39 @@ def _agreement(
     fits = [_HalfTrees(view, source, rows) for rows in map(np.flatnonzero, (half, ~half))]
     found = np.zeros((len(totals), len(groups)), np.float32)
     for t, total in enumerate(totals):
-        first, second = (fit.counts(int(total)) for fit in fits)
-        for q, rows in enumerate(groups):
-            if max(first[q], second[q]) > 1:
-                one = fits[0].labels(q, int(first[q]), view[rows])
-                two = fits[1].labels(q, int(second[q]), view[rows])
-                found[t, q] = adjusted_rand_score(one, two)
+        counts = [fit.counts(int(total)) for fit in fits]
+        split = np.max(counts, axis=0) > 1
+        labels = np.zeros((2, len(view)), np.int64)
+        for q in np.flatnonzero(split).tolist():
+            rows = groups[q]
+            for fit, count, label in zip(fits, counts, labels, strict=True):
+                label[rows] = fit.labels(q, int(count[q]), view[rows])
+        found[t] = adjusted_rand_by_class(labels[0], labels[1], source) * split
     return found
+
+
+def adjusted_rand_by_class(one: IntArray, two: IntArray, source: LabelSource) -> FloatArray:
+    """Return (C,) the adjusted Rand index of two labellings (N,) inside each coarse class.
+
+    All classes at once: thousands of them, each judged at every total, are too many for calls.
+    """
+    n_coarse, q = source.n_coarse, source.labels
+
+    def pairs(*labels: IntArray) -> NDArray[np.float64]:
+        code, per_class = q, 1
+        for label in labels:
+            width = int(label.max()) + 1
+            code, per_class = code * width + label, per_class * width
+        cells, n = np.unique(code, return_counts=True)
+        found = np.bincount(cells // per_class, n * (n - 1) / 2, minlength=n_coarse)
+        return np.asarray(found, np.float64)
+
+    both, first, second, every = pairs(one, two), pairs(one), pairs(two), pairs()
+    chance = first * second / np.maximum(every, 1)
+    top = (first + second) / 2 - chance
+    alike = (both == first) & (both == second)
+    index = np.divide(both - chance, top, out=np.ones_like(both), where=~alike & (top != 0))
+    return np.asarray(index, np.float32)
 
 
 class _HalfTrees:
@@ -141,19 +167,17 @@ class _HalfTrees:
         part = LabelSource(source.name, source.labels[rows], source.names)
         space = View(view[rows], view[rows], "kept").space(part, N_STEPS)
         self.spaces = [space[own] for own in part.rows_by_class()]
-        self.steps = [linkage(s, "ward") if len(s) > 1 else np.zeros((0, 4)) for s in self.spaces]
+        self.trees = [ward_tree(space) for space in self.spaces]
 
     def counts(self, n_fine: int) -> IntArray:
         """Clusters of each coarse class where one height leaves `n_fine` in all."""
-        heights = np.sort(np.concatenate([steps[:, 2] for steps in self.steps]))[::-1]
-        n_splits = min(n_fine - len(self.steps), len(heights))
-        threshold = heights[n_splits - 1] if n_splits > 0 else np.inf
-        return np.array([1 + int((steps[:, 2] >= threshold).sum()) for steps in self.steps])
+        threshold = common_cost([tree.costs for tree in self.trees], n_fine)
+        return np.array([1 + int((tree.costs >= threshold).sum()) for tree in self.trees])
 
     def labels(self, q: int, count: int, rows: FloatArray) -> IntArray:
         """Nearest of the class's `count` cluster means for each row."""
         if count == 1:
             return np.zeros(len(rows), np.int64)
-        own = fcluster(self.steps[q], count, "maxclust").astype(np.int64) - 1
+        own = self.trees[q].cut(count)
         means = class_means(self.spaces[q], own, int(own.max()) + 1)
         return np.asarray(((means**2).sum(axis=1) - 2 * rows @ means.T).argmin(axis=1), np.int64)

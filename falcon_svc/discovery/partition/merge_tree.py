@@ -23,6 +23,7 @@ from falcon_svc.types import FloatArray, IntArray
 
 MAX_GROUPS = 200
 GROUPS_PER_CLUSTER = 2
+_NO_MERGES = np.zeros((0, 2), np.int64)
 
 
 @dataclass(frozen=True)
@@ -129,15 +130,25 @@ def common_cost(costs: Sequence[FloatArray], n_fine: int) -> float:
     return float(np.sort(every)[::-1][min(n_splits, len(every)) - 1])
 
 
+def ward_tree(vectors: FloatArray) -> MergeTree:
+    """Return Ward's tree of (n, D) vectors from single samples, its costs being scipy's heights."""
+    if len(vectors) < 2:
+        return MergeTree(np.zeros(len(vectors), np.int64), _NO_MERGES, np.zeros(0, np.float32))
+    return _of_scipy(linkage(vectors, "ward"), len(vectors))
+
+
 def _average_linkage(vectors: FloatArray) -> MergeTree:
     """Exponent 0 from single samples, by scipy."""
-    steps = linkage(vectors, "average", metric="sqeuclidean")
-    first = list(range(len(vectors)))  # least sample of each of scipy's clusters
+    return _of_scipy(linkage(vectors, "average", metric="sqeuclidean"), len(vectors))
+
+
+def _of_scipy(steps: NDArray[np.float64], n: int) -> MergeTree:
+    first = list(range(n))  # least sample of each of scipy's clusters
     merges = np.empty((len(steps), 2), np.int64)
     for t, (a, b) in enumerate(steps[:, :2].astype(np.int64)):
         merges[t] = sorted((first[a], first[b]))
         first.append(int(merges[t, 0]))
-    return MergeTree(np.arange(len(vectors)), merges, steps[:, 2].astype(np.float32))
+    return MergeTree(np.arange(n), merges, steps[:, 2].astype(np.float32))
 
 
 def _agglomerate(vectors: FloatArray, group: IntArray, size_exponent: float) -> MergeTree:
