@@ -80,6 +80,10 @@ class LabelSource:
         """C, the number of coarse classes of this source."""
         return len(self.names)
 
+    def at(self, rows: IntArray) -> LabelSource:
+        """Return the labels of some rows; labels of several classes count as none there."""
+        return LabelSource(self.name, self.labels[rows], self.names)
+
     def cells(self) -> Cells:
         """Return the labels with every combination of classes as a label of its own."""
         sets = sorted(set(self.several.values()))
@@ -248,8 +252,8 @@ class CoarseDataset:
         Rows that were left out on reading.
     reading
         How it was read: columns used and left out, notes, scaling.
-    rows
-        (N,) the file's row of each sample, counted from 0; None = all rows in order.
+    kept
+        (rows of the file,) whether the row became a sample; None = all rows did.
     """
 
     vectors: FloatArray | None
@@ -260,7 +264,7 @@ class CoarseDataset:
     texts: tuple[str, ...] | None = None
     skipped: tuple[SkippedRow, ...] = field(default=())
     reading: Reading = field(default_factory=Reading)
-    rows: IntArray | None = None
+    kept: BoolArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)

@@ -35,6 +35,16 @@ def test_a_name_becomes_its_path(settings: Settings, tmp_path: Path, name: str) 
     assert given["encoder"]["name"] == name
 
 
+def test_a_folder_with_a_tokenizer_is_a_sentence_model(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "requests" / "tokenizer.json").write_text("{}")
+    found = resolve({"encoder": {"name": "text:requests"}}, settings)
+    assert found["encoder"]["name"] == f"text:{tmp_path}/requests"
+    assert resolve({"encoder": {"name": "text"}}, settings)["encoder"]["name"] == "text"
+    with pytest.raises(ConfigError, match="text:requests"):
+        resolve({"encoder": {"name": "text:org/model", "allow_download": True}}, settings)
+
+
 @pytest.mark.parametrize("config", [{}, {"encoder": {}}, {"encoder": {"name": "moco"}}])
 def test_other_settings_stay_as_they_are(settings: Settings, config: dict[str, object]) -> None:
     assert resolve(config, settings) == config

@@ -85,11 +85,9 @@ REVIEWS: dict[str, Example] = {
     "ClassEvidence": {
         "class_id": "c3",
         "marks": [{"column": 12, "name": None, "effect": 1.9, "mean": 0.1, "spread": 0.8}],
-        "words": [{"word": "barn", "weight": 0.41}],
-        "parents": [
-            "It hangs under 'owls'; under 'gulls', its next best parent, the optimum would be "
-            "0.71 lower."
-        ],
+        "words": ["barn"],
+        "parents": "It hangs clearly under 'owls': under 'gulls', the next best, the whole "
+        "would be worse by 0.71.",
         "n_suspects": 2,
         "lookalikes": [],
     },

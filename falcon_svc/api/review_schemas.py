@@ -8,7 +8,10 @@ from pydantic import BaseModel, Field
 
 from falcon_svc.api.schemas import Request
 
-Table = Literal["csv", "jsonl"]
+Export = Literal[
+    "parquet", "csv", "jsonl", "label-studio", "coco", "image-folder", "hugging-face", "h5ad",
+    "graphml", "cytoscape", "skos", "paths", "guideline-html", "guideline-md",
+]  # fmt: skip
 SOLVE_STATES = Literal["none", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -34,7 +37,7 @@ class ClassState(BaseModel):
     n_settled: int = Field(description="Samples that a person placed.")
     confidence: float
     stability: float | None
-    verdict: Literal["solid", "shaky", "artefact", "not measured"]
+    verdict: Literal["solid", "fair", "shaky", "artefact", "unknown"]
     rival: str | None = Field(description="The class that its samples come nearest to.")
     rival_mass: float = Field(description="Mean probability that they give to it.")
     born_of: list[str]
@@ -112,20 +115,13 @@ class Mark(BaseModel):
     spread: float
 
 
-class MarkingWord(BaseModel):
-    """A word that marks a class among its siblings."""
-
-    word: str
-    weight: float
-
-
 class ClassEvidence(BaseModel):
     """What speaks for a class, beyond its state."""
 
     class_id: str
     marks: list[Mark]
-    words: list[MarkingWord]
-    parents: list[str] = Field(description="What speaks for its place, in words.")
+    words: list[str] = Field(description="That mark it among its siblings.")
+    parents: str = Field(description="What speaks for its place, in words.")
     n_suspects: int
     lookalikes: list[str] = Field(description="Classes of other coarse classes that look alike.")
 

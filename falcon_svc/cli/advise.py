@@ -42,7 +42,7 @@ def advise(
     from falcon_svc.cli.settings import Flags, data_config
     from falcon_svc.data import load_dataset
     from falcon_svc.hierarchy.advice import advise as advice_on
-    from falcon_svc.hierarchy.advice.advise import HIDDEN
+    from falcon_svc.hierarchy.advice.advisor import HIDDEN
 
     dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
     vectors, coarse = vectors_of(dataset, source), coarse_of(dataset)

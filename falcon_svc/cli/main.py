@@ -48,11 +48,12 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(discover, pretrain, validate, evaluate, predict, verify, demo),
-    *(review, resolve, export, train_classifier, classify, metrics, advise),
+    *(review, resolve, export, classify, metrics, advise),
     *(serve, worker, doctor),
 )
 for command in COMMANDS:
     app.command()(command)
+app.command("train-classifier")(train_classifier)
 app.command(context_settings=PASS_ON)(bench)
 for group in (keys, remote):
     app.add_typer(group)

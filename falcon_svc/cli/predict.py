@@ -60,7 +60,7 @@ def predict(
     if out is not None:
         write_table(_table(dataset.ids, labels, found, model), out)
     if add_to is not None:
-        add_columns(source, add_to, dataset.rows, class_columns(found))
+        add_columns(source, add_to, dataset.kept, class_columns(found))
     if not quiet:
         written = ", ".join(str(path) for path in (out, add_to) if path is not None)
         print(f"{len(dataset):,} samples assigned: {written}")

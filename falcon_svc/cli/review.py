@@ -60,9 +60,9 @@ def review(
 
 
 def _content(data: Path | None, session: Session) -> Content:
-    from falcon_svc.review.content import Content, read_content
+    from falcon_svc.review.content import Content
 
-    return Content() if data is None else read_content(data, session.discovery)
+    return Content() if data is None else Content.read(data, session.discovery)
 
 
 def _user() -> str:

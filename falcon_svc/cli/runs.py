@@ -52,7 +52,7 @@ def run_discovery(
     if add_to is not None:
         from falcon_svc.data.adding import add_columns
 
-        add_columns(source, add_to, dataset.rows, class_columns(found.assignments))
+        add_columns(source, add_to, dataset.kept, class_columns(found.assignments))
     return found
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from falcon_svc.count_recipe import CountRecipe
 from falcon_svc.data.column_figures import ColumnFigures
-from falcon_svc.data.column_names import COARSE_NAMES, Roles
+from falcon_svc.data.column_names import COARSE_NAMES, Roles, other_labels
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.conform import by_recipe, conformed
 from falcon_svc.data.identity import Ids, id_notes, read_ids
@@ -128,6 +128,7 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
     sources = sources or [no_labels(n)]
     if config.require_labels:
         notes += [*_unlabelled(sources), *_one_class(sources)]
+        notes += other_labels(source.columns(), roles, config)
     ids = read_ids(source, config, samples.kept, n)
     problems += id_findings(ids.values, config)
     texts = _texts(source, samples.text_column or roles.text_column, samples.kept, n)
@@ -168,7 +169,7 @@ def finish(found: Draft) -> CoarseDataset:
         texts=None if found.texts is None else tuple(found.texts),
         skipped=found.samples.skipped,
         reading=reading,
-        rows=None if found.samples.kept is None else np.flatnonzero(found.samples.kept),
+        kept=found.samples.kept,
     )
 
 

@@ -11,11 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.types import Note
 
 COARSE_NAMES = (
-    *("coarse", "coarse_label", "coarse_labels", "label", "labels", "superclass", "super_class"),
+    *("coarse", "coarse_label", "coarse_labels", "superclass", "super_class", "label", "labels"),
     *("class", "class_name", "category", "choice", "target", "y"),
 )
+SAID_PLAINLY = COARSE_NAMES[:5]
+"""Names that leave no doubt."""
+
 FINE_NAMES = ("fine", "fine_label", "fine_labels", "fine_class")
 ID_NAMES = ("id", "ids", "file_name", "file")
 TEXT_NAMES = ("text", "texts")
@@ -150,3 +154,19 @@ def _further(there: list[str], main: str | None) -> dict[str, str]:
         and column not in ("coarse_", "coarse_label", "coarse_labels", main)
         and not column.endswith("_names")
     }
+
+
+def other_labels(there: Iterable[str], roles: Roles, config: DataConfig) -> tuple[Note, ...]:
+    """Return the note on columns whose names say labels as much as that of the one chosen."""
+    taken = next((column for name, column in roles.sources if name == DEFAULT_SOURCE), "")
+    if config.coarse_column is not None or folded(taken) in SAID_PLAINLY:
+        return ()
+    others = [
+        name
+        for name in there
+        if folded(name) in COARSE_NAMES[:-1] and name != taken and roles.role(name) is None
+    ]
+    if not others:
+        return ()
+    text = f"Coarse labels are read from {taken!r}, though {', '.join(map(repr, others))} may hold "
+    return (Note("other_labels", text + "labels too; name the right one with coarse_column."),)

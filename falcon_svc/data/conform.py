@@ -49,6 +49,7 @@ def like_before(
             **_text_columns(config, earlier, given, there),
             "vector_column": None if table else first(config.vector_column, earlier.vector_column),
             "feature_columns": table or (),
+            "restrict_to": (),
             "obsm_key": earlier.obsm_key or config.obsm_key,
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from falcon_svc.data.config import DataConfig
@@ -27,11 +28,19 @@ class Format:
     reader
         ``module:function`` in the room of the formats, imported when the format is met (pyarrow and
         h5py are heavy).
+    package
+        What reads it besides what is always there; None = nothing.
     """
 
     name: str
     magic: tuple[bytes, ...]
     reader: str
+    package: str | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether this installation can read the format."""
+        return self.package is None or find_spec(self.package) is not None
 
     def open(self, path: Path, config: DataConfig) -> Source:
         """Open a file of this format."""
@@ -52,7 +61,7 @@ FORMATS = {
     ".jsonl": Format("a JSONL table (text)", (), "manifest:open_table_jsonl"),
     ".parquet": Format("a Parquet file", (b"PAR1",), "manifest:open_table_parquet"),
     ".feather": Format("a Feather file", (b"ARROW1",), "manifest:open_table_feather"),
-    ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), "h5ad:open_h5ad"),
+    ".h5ad": Format("an AnnData (HDF5) file", (b"\x89HDF\r\n\x1a\n",), "h5ad:open_h5ad", "h5py"),
     ".zip": Format("a zip archive of images", ZIP_MAGIC, "folder:open_zip"),
 }
 REMEDIES = {

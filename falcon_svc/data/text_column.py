@@ -31,6 +31,7 @@ TEXT_SAMPLE_NAMES = (
     *("abstract", "summary", "caption", "headline", "title", "subject"),
 )
 PROSE_WORDS = 3  # of the median cell
+DIFFERENT = 0.2  # share of cells; names of categories come again and again
 LOOKED_AT = 1_000
 
 Look = Callable[[str], Sequence[Any]]
@@ -59,7 +60,7 @@ def text_column(words: Sequence[str], look: Look, roles: Roles, config: DataConf
 
 
 def prose_columns(names: Sequence[str], look: Look) -> list[str]:
-    """Return the columns whose cells are mostly of three words or more, and mostly different."""
+    """Return the columns whose cells are mostly of three words or more, and a fifth different."""
     return [name for name in names if _is_prose([str(v) for v in look(name) if v])]
 
 
@@ -115,4 +116,4 @@ def _is_prose(cells: list[str]) -> bool:
     if len(cells) < 2:
         return False
     lengths = [len(cell.split()) for cell in cells]
-    return median(lengths) >= PROSE_WORDS and 2 * len(set(cells)) > len(cells)
+    return median(lengths) >= PROSE_WORDS and len(set(cells)) > DIFFERENT * len(cells)

@@ -130,19 +130,38 @@ def _is_like_ids(values: FloatArray, span: float) -> bool:
 def _nested(
     vectors: FloatArray, figures: ColumnFigures, name: Name, source: LabelSource
 ) -> list[Note]:
-    """Columns of whole numbers of which each value lies in one coarse class, or nearly so."""
+    """Columns of few values of which each lies in one coarse class, or nearly so."""
     labelled = np.flatnonzero(source.labels >= 0)
     few = labelled[:: max(1, len(labelled) // SAMPLE_ROWS)]
-    varying = np.flatnonzero(figures.whole & (figures.high > figures.low))[:MOST_COLUMNS]
+    varying = np.flatnonzero(figures.high > figures.low)[:MOST_COLUMNS]
 
     def tells(column: int, rows: IntArray) -> bool:
         return _tells(np.asarray(vectors[rows, column]), source.labels[rows], source.n_coarse)
 
     told = [name(c) for c in varying.tolist() if tells(c, few) and tells(c, labelled)]
     if not told:
+        return _indicators(vectors, figures, name, source, few)
+    text = f"Each value of {_listed(told)} lies in one coarse class of {quoted(source.name)}: "
+    text += "they may be labels, even the truth that is looked for; "
+    return [Note("nested_numbers", text + "name them in ignore_columns if they are.")]
+
+
+def _indicators(
+    vectors: FloatArray, figures: ColumnFigures, name: Name, source: LabelSource, rows: IntArray
+) -> list[Note]:
+    """Columns of 0 and 1, of which one is 1 in each row and only in one coarse class: one-hot."""
+    binary = np.flatnonzero(figures.whole & (figures.low == 0) & (figures.high == 1))[:MOST_COLUMNS]
+    labels = source.labels[rows]
+    ones = np.asarray(vectors[np.ix_(rows, binary)]) == 1
+    by_class = np.stack([ones[labels == k].sum(axis=0) for k in range(source.n_coarse)])
+    inside = by_class.max(axis=0, initial=0) >= np.maximum(1, NESTED_SHARE * ones.sum(axis=0))
+    codes = ones[:, inside].argmax(axis=1) if inside.any() else np.zeros(len(rows), np.int64)
+    alone = (ones[:, inside].sum(axis=1) == 1).mean() if len(rows) else 0.0
+    if alone < NESTED_SHARE or not _tells(codes.astype(np.float32), labels, source.n_coarse):
         return []
-    text = f"Whole numbers in {_listed(told)} lie in one coarse class of "
-    text += f"{quoted(source.name)} each: they may be labels, even the truth that is looked for; "
+    told = [name(column) for column in binary[inside].tolist()]
+    text = f"One of {_listed(told)} is 1 in each row, and each in one coarse class of "
+    text += f"{quoted(source.name)} only: they may be labels, even the truth that is looked for; "
     return [Note("nested_numbers", text + "name them in ignore_columns if they are.")]
 
 

@@ -22,6 +22,7 @@ from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import CountBounds, count_bounds
 from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.labels.shared_classes import find_shared_classes
+from falcon_svc.discovery.other_sources import with_other_labels
 from falcon_svc.discovery.partition.shared_metric import centred
 from falcon_svc.discovery.partition.views import SHRINKAGE
 from falcon_svc.discovery.structure import Structure, find_structure
@@ -39,6 +40,7 @@ from falcon_svc.encoder.features import check_differ
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
+from falcon_svc.neighbors.notes import recall_notes
 from falcon_svc.pipeline.constraint_stage import check_constraints, constrained
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
@@ -138,7 +140,7 @@ def discover(
     """
     recorder = Recorder(progress or Silent())
     device = choose_device(config.device)
-    bounds = count_bounds(config.counts, dataset.coarse)
+    bounds = count_bounds(config.counts, dataset.coarse, dataset.sources[1:])
     check_constraints(dataset, config)
     run = EncoderRun(config.encoder, config.seed, device, work_dir, recorder.progress)
     with recorder.stage("encoder", total=0):
@@ -146,7 +148,7 @@ def discover(
     check_trainable(encoder, dataset, config)
     features = _encoded(encoder, dataset, run, recorder)
     label_noise, believed = judged_labels(features, dataset, bounds, config, recorder)
-    bounds = count_bounds(config.counts, believed.coarse)
+    bounds = count_bounds(config.counts, believed.coarse, believed.sources[1:])
     rows = structure_rows(believed.coarse, bounds, seed=config.seed)
     with recorder.stage("structure", total=0):
         structure = _structure(features, rows, believed, bounds, config, work_dir, recorder)
@@ -229,7 +231,7 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
-        notes=(*dataset.reading.notes, *notes_of(encoder, dataset)),
+        notes=(*dataset.reading.notes, *notes_of(encoder, dataset), *recall_notes(neighbors)),
         features=dataset.reading.features,
         left_out=dataset.reading.left_out,
     )
@@ -276,14 +278,12 @@ def _structure(
     key = run_key(dataset.digest, config)
     if (earlier := load_structure(work_dir, key)) is not None:
         return earlier
-    source = dataset.coarse
-    part = LabelSource(source.name, source.labels[rows], source.names)
+    part, *others = (source.at(rows) for source in dataset.sources)
+    seen = with_other_labels(np.asarray(features[rows]), part, others)
     # Thousands of small matrices: more threads than one only wait for each other, and their
     # number would show in the last bits.
     with threadpool_limits(1):
-        structure = find_structure(
-            np.asarray(features[rows]), part, bounds, seed=config.seed, on_step=recorder.step
-        )
+        structure = find_structure(seen, part, bounds, seed=config.seed, on_step=recorder.step)
     save_structure(work_dir, key, structure)
     return structure
 

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import CountBounds, count_bounds
 from falcon_svc.discovery.explore import Candidate, explore_totals
+from falcon_svc.discovery.other_sources import with_other_labels
 from falcon_svc.discovery.partition.views import SHRINKAGE
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.feature_space import FeatureSpace
@@ -156,7 +157,7 @@ def explore(
 ) -> Exploration:
     """Cut one structure at several totals, in memory; parameters as of `explore_to`."""
     recorder = Recorder(progress or Silent())
-    bounds = count_bounds(config.counts, dataset.coarse)
+    bounds = count_bounds(config.counts, dataset.coarse, dataset.sources[1:])
     _demand_free(bounds)
     run = EncoderRun(
         config.encoder, config.seed, choose_device(config.device), None, recorder.progress
@@ -166,12 +167,14 @@ def explore(
     with recorder.stage("features", total=len(dataset)):
         features = encode(encoder, dataset, run).vectors
     _, believed = judged_labels(features, dataset, bounds, config, recorder)
-    bounds = count_bounds(config.counts, believed.coarse)
+    bounds = count_bounds(config.counts, believed.coarse, believed.sources[1:])
     rows = structure_rows(believed.coarse, bounds, seed=config.seed)
-    sample, part = np.asarray(features[rows]), _part(believed.coarse, rows)
+    sample = np.asarray(features[rows])
+    part, *others = (source.at(rows) for source in believed.sources)
+    seen = with_other_labels(sample, part, others)
     with recorder.stage("structure", total=0), threadpool_limits(1):
         own, candidates = explore_totals(
-            sample, part, bounds, seed=config.seed, on_step=recorder.step
+            seen, part, bounds, seed=config.seed, on_step=recorder.step
         )
     with recorder.stage("space", total=1):
         space = FeatureSpace.learn(sample, sample.mean(axis=0), own.fine, shrinkage=SHRINKAGE)
@@ -192,10 +195,6 @@ def _demand_free(bounds: CountBounds) -> None:
             f"{bounds.total}; leave out --n-fine and counts.n_fine and some of the counts per "
             "coarse class, or leave out --explore."
         )
-
-
-def _part(source: LabelSource, rows: IntArray) -> LabelSource:
-    return LabelSource(source.name, source.labels[rows], source.names)
 
 
 def _option(

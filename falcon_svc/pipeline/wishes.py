@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.discovery.counts.bounds import count_bounds
+from falcon_svc.discovery.counts.bounds import count_bounds, demand_classes
 from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import LabelSource
@@ -35,10 +35,15 @@ def check_counts(counts: CountConfig, classes: Mapping[str, Mapping[str, Any]]) 
     """
     if not classes:
         return
-    name, sizes = next(iter(classes.items()))
-    labels = np.repeat(np.arange(len(sizes)), [int(size) for size in sizes.values()])
+    first, *others = (_source(name, sizes) for name, sizes in classes.items())
     try:
-        count_bounds(counts, LabelSource(name, labels.astype(np.int64), tuple(sizes)))
+        count_bounds(counts, first)
+        demand_classes(counts.n_fine, others)
     except ConfigError as error:
         error.errors = [{"pointer": "/counts", "detail": str(error)}]
         raise
+
+
+def _source(name: str, sizes: Mapping[str, Any]) -> LabelSource:
+    labels = np.repeat(np.arange(len(sizes)), [int(size) for size in sizes.values()])
+    return LabelSource(name, labels.astype(np.int64), tuple(sizes))

@@ -15,9 +15,9 @@ from falcon_svc.result.record import Discovery, FineClass
 from falcon_svc.result.words import color_of, count_of, percent, shortened, tint
 
 MAX_LEAVES, MAX_BRANCHES = 240, 36
-WIDTH, HEIGHT = 1240, 900
-BRANCH, LEAF, NAME = 120.0, 238.0, 408.0  # radii
-LETTERS = 26  # of a fine class's number and name
+WIDTH, HEIGHT = 1280, 960
+BRANCH, LEAF, NAME = 120.0, 238.0, 442.0  # radii
+LETTERS = 24  # of a fine class's number and name
 ROOMY = 20.0  # distance of leaves from which their names are written larger
 GAP = 1.6  # angle between two coarse classes, in leaves
 

@@ -13,7 +13,16 @@ import numpy as np
 
 from falcon_svc.report.graph_drawing import fine_anchor, tooltip
 from falcon_svc.report.html import Html, data_uri, element
-from falcon_svc.result.plots import apart, bare, centres, colors, map_data, most_common
+from falcon_svc.result.plots import (
+    Axes,
+    apart,
+    bare,
+    centres,
+    colors,
+    map_data,
+    most_common,
+    parents_of,
+)
 from falcon_svc.result.record import Discovery
 from falcon_svc.result.words import color_of, shortened
 from falcon_svc.types import FloatArray, IntArray
@@ -48,14 +57,28 @@ def coarse_map(discovery: Discovery) -> Html:
     xy, coarse, fine = map_data(discovery)
     frame = _Frame.of(xy)
     names = discovery.relations[0].coarse_names
-    labels = apart(most_common(centres(xy, coarse), coarse), xy)
+    labels = apart(most_common(_homes(discovery, xy, coarse, fine), coarse), xy)
     rings = (_ring(discovery, i, frame.place(spot)) for i, spot in centres(xy, fine).items())
     words = (_name(names[k], k, frame.place(spot)) for k, spot in labels.items())
-    picture = element("image", href=_points(xy, coarse, frame), width=WIDTH, height=HEIGHT)
-    title = element("title", "Map of samples in two dimensions, coloured by coarse class")
-    return element(
-        "svg", title, picture, rings, words, viewBox=f"0 0 {WIDTH} {HEIGHT}", class_="map"
-    )
+    alt = "Map of samples in two dimensions, coloured by coarse class"
+    picture = element("img", src=_points(xy, coarse, frame), alt=alt)
+    drawn = element("svg", rings, words, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="group")
+    return element("div", picture, drawn, class_="map")
+
+
+def _homes(
+    discovery: Discovery, xy: FloatArray, coarse: IntArray, fine: IntArray
+) -> dict[int, FloatArray]:
+    """Return a place for each coarse name: at the one of its fine classes nearest to its middle.
+
+    A map of neighbors may take a coarse class apart, and its middle then belongs to others.
+    """
+    middles, parents = centres(xy, fine), parents_of(discovery)
+    homes = {}
+    for k, middle in centres(xy, coarse).items():
+        own = [spot for i, spot in middles.items() if parents[i] == k] or [middle]
+        homes[k] = min(own, key=lambda spot: float(np.linalg.norm(spot - middle)))
+    return homes
 
 
 def _ring(discovery: Discovery, fine: int, place: tuple[str, str]) -> Html:
@@ -72,7 +95,15 @@ def _ring(discovery: Discovery, fine: int, place: tuple[str, str]) -> Html:
 
 
 def _name(name: str, coarse: int, place: tuple[str, str]) -> Html:
-    return element("text", shortened(name, 24), x=place[0], y=place[1], dy=-9, class_="name")
+    return element(
+        "text",
+        shortened(name, 24),
+        x=place[0],
+        y=place[1],
+        dy=-9,
+        class_="name",
+        style=f"fill:{color_of(coarse)}",
+    )
 
 
 def _points(xy: FloatArray, coarse: IntArray, frame: _Frame) -> str:
@@ -80,7 +111,7 @@ def _points(xy: FloatArray, coarse: IntArray, frame: _Frame) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure((WIDTH / 100, HEIGHT / 100), dpi=100 * DOTS_PER_UNIT)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes: Axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     bare(axes)
     axes.scatter(*xy.T, s=9, c=colors(coarse), linewidths=0, alpha=0.5)
     half = np.array([WIDTH / 2, HEIGHT / 2]) * frame.span

@@ -34,7 +34,7 @@ figcaption{margin-top:6px}
 .tree .name{font-size:14px;font-weight:600;fill:var(--ink)}
 .tree .roomy{font-size:13px}
 .tree .link{fill:none;stroke-opacity:.45}
-.map{display:block;width:100%;height:auto;font-size:10px;fill:var(--soft)}
+.map{position:relative}.map svg{position:absolute;inset:0;width:100%;height:100%;font-size:10px}
 .map circle{fill:#fff;stroke-width:1.8}.map a:hover circle{stroke-width:4}
 .map text{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}
 .map a text{fill:var(--ink)}.map .name{font-size:14px;font-weight:600;fill:var(--ink);
@@ -102,7 +102,7 @@ footer{margin-top:72px;color:var(--soft);font-size:13px}
 @media(max-width:640px){main{padding:32px 16px 64px}h1{font-size:29px}.lead{font-size:16px}
 .groups>details>summary{grid-template-columns:1fr;gap:8px}
 section{margin-top:48px}
-.wide{overflow-x:auto}.wide img,.wide svg{width:860px;max-width:none}
+.wide{overflow-x:auto}.wide>img,.wide>svg,.wide>.map{width:860px;max-width:none}
 .stacked thead{display:none}
 .stacked tr{display:block;padding:8px 0;border-bottom:1px solid var(--line)}
 .stacked td,.stacked td:first-child{display:block;border:0;padding:2px 0;text-align:left;
@@ -113,5 +113,5 @@ td .gallery,td .fingerprint{width:100%}
 details::details-content{content-visibility:visible;height:auto;opacity:1}
 .plain{display:none}.groups>details{break-inside:auto}.groups summary{break-after:avoid}
 article,tr,figure{break-inside:avoid}section{margin-top:28px}h2,section>p{break-after:avoid}
-.cards{grid-template-columns:1fr 1fr 1fr;gap:8px}.wide{overflow:visible}}
+.cards{grid-template-columns:1fr 1fr 1fr;gap:8px}.wide,.scroll{overflow:visible}}
 """

@@ -63,7 +63,7 @@ def verdict(stability: float | None) -> str:
     if stability is None:
         return "unknown"
     shown = round(stability, 2)  # so that the word fits the figure beside it
-    return "solid" if shown >= 0.75 else "fair" if shown >= 0.6 else "shaky"
+    return "repeatable" if shown >= 0.75 else "fair" if shown >= 0.6 else "shaky"
 
 
 def printable(text: str) -> str:

@@ -8,61 +8,72 @@ encoded anew: no byte of a user's file reaches a browser.
 from __future__ import annotations
 
 import io
-import math
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from falcon_svc.errors import InputError
+from falcon_svc.triage.apart import class_words, words_of
 
 if TYPE_CHECKING:
     from falcon_svc.result.record import Discovery
-    from falcon_svc.types import CoarseDataset, Images
+    from falcon_svc.types import CoarseDataset
 
 SIDE = 192
 """Pixels of a picture's side."""
 
 MOST_TEXT = 2_000
-CLEARLY_MORE = 1.5
-"""Times as often as beside it that a word is there, to mark a class."""
-
-WORD = re.compile(r"[^\W\d_]{2,}")
+MOST_WORDS = 12
+CLEARLY_MORE = 3.0
+"""Times as often as beside it that a word has to be there, to mark a class."""
 
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """Texts and images by row; both None where the data set is not at hand.
+    """What the data set of a result shows of its samples.
 
     Parameters
     ----------
-    texts : tuple of str, optional
-        (N,)
-    images : Images, optional
-        N of them.
+    dataset : CoarseDataset, optional
+        None = it is not at hand.
+    source : Path, optional
+        Its file.
     """
 
-    texts: tuple[str, ...] | None = None
-    images: Images | None = None
+    dataset: CoarseDataset | None = None
+    source: Path | None = None
 
     @classmethod
-    def of(cls, dataset: CoarseDataset, discovery: Discovery) -> Content:
-        """Return what a data set shows.
+    def read(cls, path: Path, discovery: Discovery) -> Content:
+        """Read the data set of a result again, by the settings of that run.
 
         Raises
         ------
         InputError
-            It is not the data set of this result.
+            It cannot be read, or is another one.
         """
+        from falcon_svc.data import DataConfig, load_dataset
+
+        config = DataConfig.model_validate(discovery.config.get("data", {}))
+        dataset = load_dataset(path, config)
         if dataset.ids != discovery.ids:
             raise InputError(
-                "The data set that the result was made of was expected, but this one has other "
-                "samples; give the file that `falcon discover` read."
+                f"The data set that the result was made of was expected, but {path.name} has "
+                "other samples; give the file that `falcon discover` read."
             )
-        return cls(dataset.texts, dataset.images)
+        return cls(dataset, path)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether samples are images."""
+        return self.dataset is not None and self.dataset.images is not None
+
+    @property
+    def texts(self) -> tuple[str, ...] | None:
+        """(N,) texts, where there are some."""
+        return None if self.dataset is None else self.dataset.texts
 
     def text(self, row: int) -> str | None:
         """Return the text of a sample, shortened to 2,000 characters."""
@@ -73,11 +84,11 @@ class Content:
 
     def picture(self, row: int) -> bytes | None:
         """Return a sample's image as WebP of 192 x 192 pixels."""
-        if self.images is None:
+        if self.dataset is None or self.dataset.images is None:
             return None
         from PIL import Image
 
-        pixels = self.images.read(row, row + 1, side=SIDE)[0]
+        pixels = self.dataset.images.read(row, row + 1, side=SIDE)[0]
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "WEBP", quality=82)
         return buffer.getvalue()
@@ -88,49 +99,32 @@ class Content:
 
     @cached_property
     def _words(self) -> list[frozenset[str]]:
-        return [frozenset(_words_of(text)) for text in self.texts or ()]
+        return [frozenset(words_of(text)) for text in self.texts or ()]
 
-    def marking_words(
-        self, rows: Sequence[int], others: Sequence[int], most: int
-    ) -> list[dict[str, float | str]]:
+    def marking_words(self, number: int, groups: Mapping[int, Sequence[int]]) -> list[str]:
         """Return the words that mark a class among its siblings, strongest first.
 
-        Its part of the Kullback-Leibler divergence (Tomokiyo and Hurst 2003): p log(p / q), with p
-        and q the shares of texts with the word in the class and beside it, one text added to both.
+        Those of `class_words`, without what is about as frequent in the siblings' texts.
+
+        Parameters
+        ----------
+        number : int
+            Of the class.
+        groups : mapping
+            Number -> rows, of the class and its siblings.
         """
-        if self.texts is None:
+        texts = self.texts
+        if texts is None:
             return []
-        own, n_own = self._counted(rows)
-        away, n_away = self._counted(others)
-        weight = {}
-        for word, count in own.items():
-            p, q = count / n_own, (away[word] + 1) / (n_away + 1)
-            if count > 1 and p > CLEARLY_MORE * q:
-                weight[word] = p * math.log(p / q)
-        ranked = sorted(weight, key=lambda word: (-weight[word], word))[:most]
-        return [{"word": word, "weight": round(weight[word], 5)} for word in ranked]
+        found = class_words({n: [texts[row] for row in rows] for n, rows in groups.items()}, 60)
+        beside = [row for n, rows in groups.items() if n != number for row in rows]
+        return [
+            mark.name
+            for mark in found[number]
+            if self._share(mark.name, groups[number])
+            > CLEARLY_MORE * self._share(mark.name, beside)
+        ][:MOST_WORDS]
 
-    def _counted(self, rows: Sequence[int]) -> tuple[Counter[str], int]:
-        """How many of some texts hold each word, and how many texts there are."""
-        counts: Counter[str] = Counter()
-        for row in rows:
-            counts.update(self._words[row])
-        return counts, len(rows)
-
-
-def read_content(path: Path, discovery: Discovery) -> Content:
-    """Read the data set of a result again, by the settings of that run.
-
-    Raises
-    ------
-    InputError
-        It cannot be read, or is another one.
-    """
-    from falcon_svc.data import DataConfig, load_dataset
-
-    config = DataConfig.model_validate(discovery.config.get("data", {}))
-    return Content.of(load_dataset(path, config), discovery)
-
-
-def _words_of(text: str) -> tuple[str, ...]:
-    return tuple(WORD.findall(text.casefold()))
+    def _share(self, word: str, rows: Sequence[int]) -> float:
+        """Share of texts with a word, as if half a text more had it."""
+        return (sum(word in self._words[row] for row in rows) + 0.5) / (len(rows) + 1)

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from falcon_svc.triage.evidence import diverse_rows
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.state import Review
 from falcon_svc.types import FloatArray, IntArray
@@ -41,34 +42,16 @@ def ordered_rows(
     """
     rows = review.members(number)
     if order == "suspect":
-        return suspects[review.fine[suspects] == number]
+        return np.asarray(suspects[review.fine[suspects] == number], np.int64)
     if order == "border":
         margin = placement.confidence[rows] - placement.rival[rows]
         return rows[np.argsort(margin, kind="stable")]
+    points = inputs[rows]
+    gap = ((points - points.mean(axis=0)) ** 2).sum(axis=1) if len(rows) else np.zeros(0)
+    central = rows[np.argsort(gap, kind="stable")]
     if order == "diverse":
-        return rows[_farthest_first(inputs[rows])]
-    if order == "central":
-        points = inputs[rows]
-        gap = ((points - points.mean(axis=0)) ** 2).sum(axis=1) if len(rows) else np.zeros(0)
-        return rows[np.argsort(gap, kind="stable")]
-    return rows
-
-
-def _farthest_first(points: FloatArray) -> IntArray:
-    """Indices of up to 64 points, each farthest from those before; the first is the most central.
-
-    Gonzalez 1985; of large classes, evenly taken points.
-    """
-    pool = np.arange(len(points))[:: max(1, len(points) // MOST_SPREAD_OVER)]
-    if not len(pool):
-        return pool
-    taken = points[pool]
-    chosen = [int(((taken - taken.mean(axis=0)) ** 2).sum(axis=1).argmin())]
-    gap = ((taken - taken[chosen[0]]) ** 2).sum(axis=1)
-    while len(chosen) < min(MOST_DIVERSE, len(pool)) and gap.max() > 0:
-        chosen.append(int(gap.argmax()))
-        gap = np.minimum(gap, ((taken - taken[chosen[-1]]) ** 2).sum(axis=1))
-    return np.asarray(pool[chosen], np.int64)
+        return diverse_rows(inputs, central[:: max(1, len(rows) // MOST_SPREAD_OVER)], MOST_DIVERSE)
+    return central if order == "central" else rows
 
 
 def marks(

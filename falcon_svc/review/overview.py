@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from falcon_svc.triage.evidence import stability_verdict
 from falcon_svc.triage.state import Review
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import IntArray
 
 if TYPE_CHECKING:
     from falcon_svc.result.record import Discovery
     from falcon_svc.triage.session import Session
     from falcon_svc.triage.solutions import Placement
-
-SOLID, SHAKY = 0.75, 0.5
-"""Stability from which a class is solid, or shaky; below, it may be an artefact."""
 
 
 def overview(session: Session) -> dict[str, Any]:
@@ -72,13 +71,11 @@ class _Figures:
         """Return the stability and its verdict; None for classes that the run did not find."""
         found = self._discovery.classes
         value = found[number].stability if number < len(found) else None
-        if value is None:
-            return {"stability": None, "verdict": "not measured"}
-        word = "solid" if value >= SOLID else "shaky" if value >= SHAKY else "artefact"
-        return {"stability": round(value, 4), "verdict": word}
+        word = stability_verdict(value)
+        return {"stability": None if value is None else round(value, 4), "verdict": word}
 
 
-def rivals(review: Review, placement: Placement) -> tuple[IntArray, FloatArray]:
+def rivals(review: Review, placement: Placement) -> tuple[IntArray, NDArray[np.float64]]:
     """Return per class number the class that its samples come nearest to, and how near.
 
     Returns
@@ -101,23 +98,3 @@ def rivals(review: Review, placement: Placement) -> tuple[IntArray, FloatArray]:
     most[pairs[order] // count] = mass[order]
     sizes = np.bincount(fine[fine >= 0], minlength=count)
     return rival, most / np.maximum(sizes, 1)
-
-
-def regret_sentences(discovery: Discovery, number: int, parents: tuple[int, ...]) -> list[str]:
-    """Return what speaks for the parents of a class that the run found, in words."""
-    relation = discovery.relations[0]
-    if number >= len(relation.regret) or len(relation.coarse_names) < 2:
-        return []
-    prices = np.array(relation.regret[number], np.float64)
-    prices[list(parents)] = np.inf
-    nearest = int(prices.argmin())
-    home = ", ".join(repr(relation.coarse_names[q]) for q in parents)
-    other = repr(relation.coarse_names[nearest])
-    if not np.isfinite(prices[nearest]):
-        return [f"It hangs under {home}; the solver found no other parent possible."]
-    if prices[nearest] <= 0:
-        return [f"It hangs under {home}; {other} would have done as well."]
-    return [
-        f"It hangs under {home}; under {other}, its next best parent, the optimum would be "
-        f"{prices[nearest]:.3g} lower."
-    ]

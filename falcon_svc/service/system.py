@@ -10,6 +10,16 @@ from falcon_svc.service.context import Context
 FORMATS = list(_FORMATS)
 
 
+def formats(context: Context, *, own_worker: bool) -> list[str]:
+    """Return the suffixes of files that jobs can read.
+
+    Where jobs run beside this process, those that its packages read; a worker elsewhere may have
+    others, and then all are told.
+    """
+    here = own_worker and context.settings.engine == "local"
+    return [suffix for suffix, one in _FORMATS.items() if one.is_there or not here]
+
+
 def encoders(context: Context) -> list[str]:
     """Return the encoders that a job may name."""
     return ["auto", *PLAIN, *available(context.settings)]

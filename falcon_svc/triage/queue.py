@@ -11,12 +11,22 @@ queue is made again from it; each class is asked about in turn where worths are 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import expit
 
+from falcon_svc.triage.corrections import (
+    Correction,
+    KeepApart,
+    Label,
+    Merge,
+    Move,
+    Split,
+    Whole,
+)
 from falcon_svc.triage.questions import (
     AcceptClass,
     Belong,
@@ -36,6 +46,9 @@ KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 
 N_SHOWN = 24
 """Samples on one page of a question."""
+
+MOST_ASKED = 400
+"""Questions of a kind that are made at a time: those worth most at a glance."""
 
 N_DOUBTFUL = 10
 """Of these, samples in doubt; the others lie all over the class."""
@@ -62,6 +75,9 @@ TWO_PRIOR = (1.6, -0.35, -3.4)
 PRIOR_ANSWERS = 2.0
 USEFUL = {"same": 0.5, "one": 0.25}
 """Share of pairs and cuts that bring what they promise, at first; answers correct it."""
+
+TYPICAL = {"same": 0.1, "one": 0.1}
+"""What is expected of an answer, on average."""
 
 PART_MOVED = 0.2
 """Worth of moving a part to another class, relative to finding a class of its own."""
@@ -94,6 +110,22 @@ class Queue:
 
     tracks: dict[str, Track] = field(default_factory=lambda: {k: Track() for k in KINDS})
     asked: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def after(cls, corrections: Iterable[Correction]) -> Queue:
+        """Return the queue as earlier answers leave it, read off the corrections in force.
+
+        So it learns across restarts, and from all reviewers. What was expected of each answer is
+        not kept; `TYPICAL` stands for it.
+        """
+        queue = cls()
+        for correction in corrections:
+            kind, observed, class_ids = _outcome(correction)
+            queue.asked.update(class_ids)
+            if kind is not None:
+                queue.tracks[kind].expected += TYPICAL[kind]
+                queue.tracks[kind].observed += observed
+        return queue
 
     def questions(self, scene: Scene, most: int = 20) -> list[Question]:
         """Return the questions worth most, best first; none where nothing is in doubt."""
@@ -134,7 +166,7 @@ class Queue:
     def _same(self, scene: Scene) -> list[Question]:
         constant, per_link, per_confusion = SAME_PRIOR
         found: list[Question] = []
-        for pair in scene.pairs():
+        for pair in scene.pairs()[:MOST_ASKED]:
             odds = constant + per_link * np.log(pair.link) + per_confusion * np.log(pair.confusion)
             chance = self._chance("same", odds)
             a, b = scene.shown(pair.first), scene.shown(pair.second)
@@ -152,10 +184,7 @@ class Queue:
     def _one(self, scene: Scene) -> list[Question]:
         constant, per_crossing, per_stability = TWO_PRIOR
         found: list[Question] = []
-        for number in scene.numbers:
-            held = scene.review.classes[number]
-            if held.whole or held.status == "accepted" or scene.size(number) < LEAST_ROWS:
-                continue
+        for number in self._worth_cutting(scene):
             cut = scene.cut(number)
             odds = constant + per_crossing * np.log(cut.crossing)
             odds += per_stability * scene.stability(number)
@@ -163,10 +192,28 @@ class Queue:
             found.append(_one_question(scene, number, cut, chance))
         return found
 
+    def _worth_cutting(self, scene: Scene) -> list[int]:
+        """Classes by what a clear cut of them would be worth; cutting takes time."""
+        constant, _, per_stability = TWO_PRIOR
+        open_to = [
+            number
+            for number in scene.numbers
+            if not (held := scene.review.classes[number]).whole
+            and held.status != "accepted"
+            and scene.size(number) >= LEAST_ROWS
+        ]
+
+        def worth(number: int) -> float:
+            chance = float(expit(constant + per_stability * scene.stability(number)))
+            return chance * scene.size(number)
+
+        return sorted(open_to, key=worth, reverse=True)[:MOST_ASKED]
+
     def _belong(self, scene: Scene) -> list[Question]:
         """Per class: members in doubt and strangers that may belong, and members all over it."""
         found: list[Question] = []
-        for number in scene.numbers:
+        asked = sorted(scene.numbers, key=scene.teachable, reverse=True)[:MOST_ASKED]
+        for number in asked:
             rows, worth = scene.doubtful(number)
             rows, worth = rows[:N_DOUBTFUL], worth[:N_DOUBTFUL]
             spread = scene.spread(number, N_SHOWN - len(rows), leave_out=rows)
@@ -210,6 +257,26 @@ class Queue:
         return found
 
 
+def _outcome(  # noqa: PLR0911 - one case a kind
+    correction: Correction,
+) -> tuple[str | None, float, tuple[str, ...]]:
+    """Kind of question that a correction may have answered, how it came out, and the classes."""
+    match correction:
+        case Merge():
+            return "same", 1.0, correction.class_ids
+        case KeepApart():
+            return "same", 0.0, (correction.class_id, correction.other)
+        case Whole():
+            return "one", 0.0, (correction.class_id,)
+        case Split(how="automatic"):
+            return "one", 1.0, (correction.class_id,)
+        case Move(firm=False):
+            return "one", PART_MOVED, (correction.class_id,)
+        case Label():
+            return None, 0.0, (correction.class_id,)
+    return None, 0.0, ()
+
+
 def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClass:
     shown = scene.shown(number)
     rest, part = cut.parts[0], cut.parts[1]
@@ -247,9 +314,8 @@ def _coarse(scene: Scene) -> list[Question]:
 def _accept(scene: Scene) -> list[Question]:
     """Classes that nobody has accepted, with the samples that the stop rule asks to look at."""
     found: list[Question] = []
-    for number in scene.numbers:
-        if scene.review.classes[number].status == "accepted":
-            continue
+    done = (n for n in scene.numbers if scene.review.classes[n].status != "accepted")
+    for number in sorted(done, key=scene.size, reverse=True)[:MOST_ASKED]:
         plan = sampling_plan(scene.size(number), most_wrong=MOST_WRONG)
         shown = scene.shown(number)
         found.append(

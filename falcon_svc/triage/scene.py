@@ -6,14 +6,14 @@ correction; cuts of classes that did not change are kept from one scene to the n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from falcon_svc.discovery.partition.shared_metric import class_means
-from falcon_svc.triage.classes import ordered
 from falcon_svc.triage.questions import Shown
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.split import N_LINKS, Cut, cut_class
@@ -41,6 +41,15 @@ class Pair:
     second: int
     link: float
     confusion: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Rows by class: those of class n lie in ``rows[starts[n]:starts[n + 1]]``."""
+
+    rows: IntArray
+    worth: FloatArray
+    starts: IntArray
 
 
 class Scene:
@@ -139,81 +148,103 @@ class Scene:
             self.cuts[key] = cut_class(rows, self.inputs, self.neighbors, 2)
         return self.cuts[key]
 
-    def pairs(self) -> Iterator[Pair]:
-        """Yield for each class its most likely doubles, each pair once, wishes respected."""
-        seen: set[tuple[int, int]] = set()
+    def pairs(self) -> list[Pair]:
+        """Return for each class its most likely doubles, each pair once, wishes respected."""
+        first, second, links, confusion = self._touching
+        held = self.review.classes
+        chance = 2 * N_LINKS * self._sizes[first] * self._sizes[second]
+        home = self._per_coarse[[held[n].parents[0] for n in first.tolist()]]
+        link = (links + 1) / (chance / np.maximum(home, 1) + 1)
+        order = np.argsort(-link * (confusion + _TINY), kind="stable")
         barred = self.review.wishes.apart | set(self.review.wishes.cannot)
-        for number in self.numbers:
-            siblings = self._siblings(number)
-            score = self._links[number, siblings] * self._confusion[number, siblings]
-            for other in siblings[np.argsort(-score, kind="stable")[:MOST_PAIRS]].tolist():
-                pair = ordered(number, other)
-                if pair not in seen and pair not in barred:
-                    seen.add(pair)
-                    yield Pair(
-                        *pair, float(self._links[pair]), float(self._confusion[pair]) + _TINY
-                    )
-
-    def _siblings(self, number: int) -> IntArray:
-        parents = set(self.review.classes[number].parents)
-        return np.array(
-            [
-                other
-                for other in self.numbers
-                if other != number and set(self.review.classes[other].parents) == parents
-            ],
-            np.int64,
-        )
+        found, taken = [], Counter[int]()
+        for i in order.tolist():
+            a, b = int(first[i]), int(second[i])
+            if min(taken[a], taken[b]) < MOST_PAIRS and (a, b) not in barred:
+                taken.update((a, b))
+                found.append(Pair(a, b, float(link[i]), float(confusion[i]) + _TINY))
+        return found
 
     @cached_property
-    def _links(self) -> FloatArray:
-        """Links between nearest neighbors of two classes relative to chance, (n, n)."""
-        count, fine = self.review.next_number, self.review.fine
-        near = fine[self.neighbors[:, :N_LINKS]]
-        known = (fine[:, None] >= 0) & (near >= 0)
-        pairs = (fine[:, None] * count + near)[known]
-        links = np.bincount(pairs, minlength=count * count).reshape(count, count)
-        links = links + links.T
+    def _per_coarse(self) -> IntArray:
         labelled = self.review.coarse[self.review.coarse >= 0]
-        per_coarse = np.bincount(labelled, minlength=len(self.review.coarse_names))
-        home = np.array(
-            [per_coarse[self.review.classes[n].parents[0]] if n in self.review.classes else 1
-             for n in range(count)]
-        )  # fmt: skip
-        chance = 2 * N_LINKS * np.outer(self._sizes, self._sizes) / np.maximum(home, 1)[:, None]
-        return np.asarray((links + 1) / (chance + 1), np.float32)
+        return np.bincount(labelled, minlength=len(self.review.coarse_names))
 
     @cached_property
-    def _confusion(self) -> FloatArray:
-        """Mean probability that the samples of two classes give to the other, summed, (n, n)."""
-        count, fine = self.review.next_number, self.review.fine
-        other = self.placement.runner_up
-        known = (fine >= 0) & (other >= 0)
-        flat = np.bincount(
-            fine[known] * count + other[known], self.placement.rival[known], count * count
-        ).reshape(count, count)
-        mean = flat / np.maximum(self._sizes, 1)[:, None]
-        return np.asarray(mean + mean.T, np.float32)
+    def _touching(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+        """Pairs a < b of classes with the same parents that are linked or confused.
+
+        Numbers of a and b, links between nearest neighbors across them, and the mean probability
+        that the samples of each give to the other, summed.
+        """
+        fine, count = self.review.fine, self.review.next_number
+        near, other = fine[self.neighbors[:, :N_LINKS]], self.placement.runner_up
+        linked = (fine[:, None] >= 0) & (near >= 0) & (near != fine[:, None])
+        own = np.broadcast_to(fine[:, None], near.shape)[linked]
+        doubted = (fine >= 0) & (other >= 0) & (other != fine)
+        mean = self.placement.rival[doubted] / self._sizes[fine[doubted]]
+        pairs = [(own, near[linked]), (fine[doubted], other[doubted])]
+        code = np.concatenate([np.minimum(x, y) * count + np.maximum(x, y) for x, y in pairs])
+        codes, place = np.unique(code, return_inverse=True)
+        n_links = len(own)
+        links = np.bincount(place[:n_links], minlength=len(codes)).astype(np.float32)
+        confusion = np.bincount(place[n_links:], mean, len(codes)).astype(np.float32)
+        same = self._home[codes // count] == self._home[codes % count]
+        same &= self._home[codes // count] >= 0
+        codes = codes[same]
+        return codes // count, codes % count, links[same], confusion[same]
+
+    @cached_property
+    def _home(self) -> IntArray:
+        """A number per class that is the same for classes with the same parents; -1 = no class."""
+        keys: dict[tuple[int, ...], int] = {}
+        home = np.full(self.review.next_number, -1, np.int64)
+        for n in self.numbers:
+            home[n] = keys.setdefault(tuple(sorted(self.review.classes[n].parents)), len(keys))
+        return home
 
     def doubtful(self, number: int) -> tuple[IntArray, FloatArray]:
         """Return rows worth asking about for a class, and what each is worth, largest first.
 
-        Members in doubt, and samples whose second best class it is; those that a person settled
-        are left out.
+        Members in doubt, and samples of the same coarse classes whose second best class it is;
+        those that a person settled are left out.
         """
+        inside, doubt = self._of_class(self._doubt, number)
+        outside, chance = self._of_class(self._strange, number)
+        inherits = np.isin(self.review.coarse[outside], self.review.classes[number].parents)
+        rows = np.concatenate([inside, outside[inherits]])
+        worth = np.concatenate([doubt, chance[inherits]])
+        excluded = self.review.excluded
+        free = np.array([number not in excluded.get(r, _NONE) for r in rows.tolist()], np.bool_)
+        rows, worth = rows[free], worth[free]
+        order = np.lexsort((rows, -worth))
+        return rows[order], worth[order]
+
+    @staticmethod
+    def _of_class(table: _Table, number: int) -> tuple[IntArray, FloatArray]:
+        part = slice(table.starts[number], table.starts[number + 1])
+        return table.rows[part], table.worth[part]
+
+    @cached_property
+    def _doubt(self) -> _Table:
+        """Members that nobody settled, with the probability that they are in a wrong class."""
         review, placed = self.review, self.placement
-        inside = (review.fine == number) & ~review.fixed
-        outside = (placed.runner_up == number) & (review.fine != number) & ~review.fixed
-        outside &= placed.rival > LEAST_RIVAL
-        parents = review.classes[number].parents
-        outside &= np.isin(review.coarse, parents)
-        still = placed.fine == number
-        doubt = np.where(still, 1 - placed.confidence, 1 - placed.rival)
-        worth = np.where(inside, doubt, np.where(outside, placed.rival, 0.0))
-        rows = np.flatnonzero(worth > _TINY)
-        rows = rows[[number not in review.excluded.get(row, ()) for row in rows.tolist()]]
-        order = np.argsort(-worth[rows], kind="stable")
-        return rows[order], np.asarray(worth[rows][order], np.float32)
+        sure = np.where(placed.fine == review.fine, placed.confidence, placed.rival)
+        rows = np.flatnonzero((review.fine >= 0) & ~review.fixed & (1 - sure > _TINY))
+        return self._table(rows, review.fine[rows], 1 - sure[rows])
+
+    @cached_property
+    def _strange(self) -> _Table:
+        """Samples by their second best class, with its probability."""
+        review, placed = self.review, self.placement
+        other = (placed.runner_up >= 0) & (placed.runner_up != review.fine)
+        rows = np.flatnonzero(other & ~review.fixed & (placed.rival > LEAST_RIVAL))
+        return self._table(rows, placed.runner_up[rows], placed.rival[rows])
+
+    def _table(self, rows: IntArray, classes: IntArray, worth: FloatArray) -> _Table:
+        order = np.argsort(classes, kind="stable")
+        starts = np.searchsorted(classes[order], np.arange(self.review.next_number + 1))
+        return _Table(rows[order], worth[order].astype(np.float32), starts)
 
     def spread(self, number: int, count: int, *, leave_out: IntArray) -> IntArray:
         """Return up to `count` members that nobody settled, from the centre to the border."""
@@ -224,9 +255,16 @@ class Scene:
 
     def teachable(self, number: int) -> float:
         """Return the expected number of wrong samples of a class, less the more it was shown."""
-        rows = self.members(number)
-        doubt = 1 - self.placement.confidence[rows[~self.review.fixed[rows]]]
-        return float(doubt.sum()) / (1 + int(self.review.fixed[rows].sum()) / TAUGHT)
+        return float(self._teachable[number])
+
+    @cached_property
+    def _teachable(self) -> FloatArray:
+        review, count = self.review, self.review.next_number
+        free = np.flatnonzero((review.fine >= 0) & ~review.fixed)
+        shown = np.flatnonzero((review.fine >= 0) & review.fixed)
+        doubt = np.bincount(review.fine[free], 1 - self.placement.confidence[free], count)
+        taught = np.bincount(review.fine[shown], minlength=count)
+        return np.asarray(doubt / (1 + taught / TAUGHT), np.float32)
 
     def homeless(self) -> list[IntArray]:
         """Return per coarse class the rows that a person took out and that nobody placed."""

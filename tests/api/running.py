@@ -9,10 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 
 from falcon_svc.client import Falcon
 
@@ -80,8 +83,6 @@ class Running:
 
     def descendants(self) -> list[int]:
         """Process ids of the supervisor and all workers, also of an earlier service here."""
-        import psutil
-
         mark = str(self.folder)
         found = []
         for process in psutil.process_iter(["cmdline"]):
@@ -114,6 +115,20 @@ def npz_bytes(n: int = 400, dims: int = 8, seed: int = 0) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, x=x, coarse=np.array(["land", "water"])[coarse])
     return buffer.getvalue()
+
+
+@contextmanager
+def cheap(service: Running, most_s: float = 1.0) -> Iterator[None]:
+    """Check that what happens inside costs the service at most so many seconds of a processor."""
+    process = psutil.Process(service.process.pid)
+
+    def spent() -> float:
+        times = process.cpu_times()
+        return times.user + times.system
+
+    before = spent()
+    yield
+    assert spent() - before < most_s
 
 
 def wait_until(condition, seconds: float = 30.0, every: float = 0.05):

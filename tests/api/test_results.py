@@ -15,7 +15,7 @@ import pytest
 from falcon_svc.metrics.clustering import accuracy_score
 from falcon_svc.result.predictor import Predictor
 from tests.api.conftest import QUICK
-from tests.api.running import planted
+from tests.api.running import cheap, planted
 
 
 def test_a_job_finds_the_planted_classes(falcon, job):
@@ -119,11 +119,11 @@ def test_report_and_model_are_downloads(http, job):
     assert names == ["discovery.json", "model.json", "model.safetensors"]
 
 
-def test_ten_thousand_ranges_are_answered_at_once(http, job):
+def test_ten_thousand_ranges_cost_next_to_nothing(service, http, job):
     many = "bytes=" + ",".join(f"{i}-{i}" for i in range(10_000))
-    answer = http.get(f"/v1/jobs/{job['id']}/report", headers={"Range": many})
+    with cheap(service):
+        answer = http.get(f"/v1/jobs/{job['id']}/report", headers={"Range": many})
     assert answer.status_code in (200, 400, 416, 431)
-    assert answer.elapsed.total_seconds() < 1
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from tests.api.refusing import FORM, JSON, JSON_TYPE, refusal
-from tests.api.running import wait_until
+from tests.api.running import cheap, wait_until
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def test_a_chunked_body_is_cut_at_the_limit(http):
     assert refusal(answer) == (413, "too_large")
 
 
-def test_a_form_of_ten_thousand_parts_is_refused_at_once(http):
+def test_a_form_of_ten_thousand_parts_costs_next_to_nothing(small, http):
     part = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
-    answer = http.post("/v1/datasets", content=part * 3000 + b"--b--\r\n", headers=FORM)
+    with cheap(small):
+        answer = http.post("/v1/datasets", content=part * 3000 + b"--b--\r\n", headers=FORM)
     assert refusal(answer) == (400, "invalid_form")
-    assert answer.elapsed.total_seconds() < 1
 
 
 def _form(name="file", file_name="a.npz", end=b"--b--\r\n", content=b"x" * 100):
@@ -61,21 +61,21 @@ def _form(name="file", file_name="a.npz", end=b"--b--\r\n", content=b"x" * 100):
         (_form(file_name="a\x01b.npz"), "bad_name"),
     ],
 )
-def test_broken_forms(http, body, code):
-    answer = http.post("/v1/datasets", content=body, headers=FORM)
+def test_broken_forms(small, http, body, code):
+    with cheap(small):
+        answer = http.post("/v1/datasets", content=body, headers=FORM)
     status, found = refusal(answer)
     assert (status, found) == (422 if code in ("bad_name", "invalid_request") else 400, code)
-    assert answer.elapsed.total_seconds() < 1
 
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", '"utf-16"'])
-def test_charsets_that_take_long_to_decode(http, charset):
+def test_charsets_that_take_long_to_decode(small, http, charset):
     """A megabyte of punycode takes half a minute to decode."""
     kind = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
     field = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n' + b"a" * 150_000
-    answer = http.post("/v1/datasets", content=field + b"\r\n--b--\r\n", headers=kind)
+    with cheap(small):
+        answer = http.post("/v1/datasets", content=field + b"\r\n--b--\r\n", headers=kind)
     assert refusal(answer) == (400, "invalid_form")
-    assert answer.elapsed.total_seconds() < 1
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", JSON_TYPE])

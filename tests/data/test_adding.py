@@ -66,7 +66,7 @@ def test_utf16_of_excel_stays_utf16(tmp_path: Path) -> None:
 def test_rows_that_are_no_samples_get_no_value(tmp_path: Path) -> None:
     source = tmp_path / "a.csv"
     source.write_text("a,coarse\n1,x\n2,y\n3,x\n4,y\n")
-    add_columns(source, tmp_path / "b.csv", np.array([0, 2, 3]), COLUMNS)
+    add_columns(source, tmp_path / "b.csv", np.array([True, False, True, True]), COLUMNS)
     assert (tmp_path / "b.csv").read_text().splitlines()[1:] == [
         "1,x,2,0.5", "2,y,,", "3,x,0,0.25", "4,y,1,1",
     ]  # fmt: skip
@@ -90,10 +90,10 @@ def test_parquet_and_feather_keep_types_groups_and_metadata(tmp_path: Path) -> N
     feather.write_feather(table, tmp_path / "a.feather")
     for suffix, read in ((".parquet", pq.read_table), (".feather", feather.read_table)):
         target = tmp_path / f"b{suffix}"
-        add_columns(tmp_path / f"a{suffix}", target, np.array([2, 0, 1]), COLUMNS)
+        add_columns(tmp_path / f"a{suffix}", target, None, COLUMNS)
         found = read(target)
         assert found.select(["e", "c"]).equals(read(tmp_path / f"a{suffix}").select(["e", "c"]))
-        assert found["falcon_fine"].to_pylist() == [0, 1, 2]
+        assert found["falcon_fine"].to_pylist() == [2, 0, 1]
         assert found["falcon_confidence"].type == pa.float32()
         assert found.schema.metadata[b"pandas"] == b"{}"
     assert pq.ParquetFile(tmp_path / "b.parquet").num_row_groups == 2
@@ -105,6 +105,11 @@ def test_npz_gets_arrays(tmp_path: Path) -> None:
     with np.load(tmp_path / "b.npz") as found:
         assert found["falcon_fine"].tolist() == [2, 0, 1]
         assert np.array_equal(found["x"], np.eye(3))
+    kept = np.array([True, True, False, True, False])
+    add_columns(tmp_path / "a.npz", tmp_path / "c.npz", kept, COLUMNS)
+    with np.load(tmp_path / "c.npz") as found:
+        assert found["falcon_fine"].tolist() == [2, 0, -1, 1, -1]
+        np.testing.assert_array_equal(found["falcon_confidence"], [0.5, 0.25, np.nan, 1, np.nan])
 
 
 def test_h5ad_gets_columns_of_obs_that_anndata_reads(tmp_path: Path) -> None:
@@ -121,6 +126,13 @@ def test_h5ad_gets_columns_of_obs_that_anndata_reads(tmp_path: Path) -> None:
     assert found.obs["falcon_fine"].dtype == "category"
     assert found.obs["falcon_confidence"].tolist() == [0.5, 0.25, 1.0]
     assert np.array_equal(found.X, cells.X)
+    part = {name: values[:2] for name, values in COLUMNS.items()}
+    kept = np.array([True, False, True])
+    add_columns(tmp_path / "a.h5ad", tmp_path / "c.h5ad", kept, part)
+    found = anndata.read_h5ad(tmp_path / "c.h5ad").obs
+    assert found["falcon_fine"].isna().tolist() == [False, True, False]
+    assert found["falcon_fine"].astype(object).tolist()[::2] == ["2", "0"]
+    np.testing.assert_array_equal(found["falcon_confidence"], [0.5, np.nan, 0.25])
 
 
 def test_the_original_and_other_files_are_never_replaced_unasked(tmp_path: Path) -> None:

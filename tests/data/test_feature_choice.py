@@ -216,3 +216,19 @@ def test_names_of_columns_are_compared_without_case(tmp_path: Path) -> None:
         ("hello", "there"),
     )
     assert data.reading.features == ("A", "B")
+
+
+def test_a_guess_among_several_columns_of_labels_is_told(tmp_path: Path) -> None:
+    rows = "1,2,x,p\n2,1,y,q\n3,3,x,p\n4,1,y,q\n"
+    path = tmp_path / "data.csv"
+
+    def told(header: str, **settings: Any) -> list[str]:
+        path.write_text(header + rows)
+        notes = load_dataset(path, DataConfig(**settings)).reading.notes
+        return [note.text for note in notes if note.code == "other_labels"]
+
+    (text,) = told("a,b,category,label\n")
+    assert "read from 'label', though 'category'" in text and "coarse_column" in text
+    assert told("a,b,category,label\n", coarse_column="category") == []
+    assert told("a,b,coarse,label\n") == []
+    assert told("a,b,label,kind\n") == []

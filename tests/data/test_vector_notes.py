@@ -78,6 +78,12 @@ def test_whole_numbers_that_nest_in_coarse_classes_are_told(tmp_path: Path) -> N
     nearly[0] = 8
     assert codes(tmp_path, np.column_stack([X, nearly])) == ["nested_numbers"]
     assert codes(tmp_path, np.column_stack([X, truth % 3])) == []
+    assert codes(tmp_path, np.column_stack([X, 0.37 * truth + 1.5])) == ["nested_numbers"]
+    one_hot = np.eye(9)[truth]
+    assert codes(tmp_path, np.column_stack([X, one_hot])) == ["nested_numbers"]
+    assert codes(tmp_path, np.column_stack([X, one_hot[:, RNG.permutation(9)][:, :8]])) == []
+    assert codes(tmp_path, np.column_stack([X, np.eye(3)[truth % 3]])) == []
+    assert codes(tmp_path, np.column_stack([X, RNG.random((N, 9)) < 0.1])) == []
     unique = np.argsort(RNG.random(N)) * 2.0  # each value once: nests by chance
     assert codes(tmp_path, np.column_stack([X, unique]), scale="standard") == ["like_ids"]
 

@@ -95,7 +95,7 @@ def start_child(folder: Path) -> subprocess.Popen[str]:
 
 
 def test_a_kill_at_any_moment_costs_at_most_the_epoch(tmp_path: Path) -> None:
-    folder, moments = tmp_path / "checkpoints", random.Random(time.time_ns())
+    folder, moments = tmp_path / "checkpoints", random.Random(0)
     child = start_child(folder)
     while not list(folder.glob("epoch-*")) and child.poll() is None:
         time.sleep(0.01)

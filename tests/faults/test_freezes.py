@@ -24,6 +24,7 @@ from tests.faults.jobs import add_dataset, events_of, job_of, submit, until_ende
 
 pytestmark = pytest.mark.faults
 FULL = pytest.mark.slow
+LEASE_S = 5  # of the services of these tests
 FREEZE = Fault("falcon_svc.checkpoint:CheckpointStore.save", do="freeze", call=2, process=WORKER)
 GONE = 3
 
@@ -100,8 +101,8 @@ def test_a_frozen_supervisor_that_wakes_does_no_harm(service, dataset):
     pid = supervisor_of(service)
     os.kill(pid, signal.SIGSTOP)
     assert until_ended(service, job_id)["attempt"] == 1
-    time.sleep(60)
     other = submit(service, dataset)
+    time.sleep(2 * LEASE_S)  # whatever it holds has lapsed
     os.kill(pid, signal.SIGCONT)
     for one in (job_id, other):
         assert until_ended(service, one)["state"] == "succeeded"
@@ -118,8 +119,7 @@ def test_a_frozen_api_goes_on_where_it_was(service, dataset):
     follower.start()
     until_stage(service, job_id, "structure")
     service.process.send_signal(signal.SIGSTOP)
-    time.sleep(60)
-    assert worker_of(service, job_id) is None
+    wait_until(lambda: worker_of(service, job_id) is None, 300)  # it has ended
     service.process.send_signal(signal.SIGCONT)
     assert until_ended(service, job_id)["attempt"] == 1
     follower.join(60)

@@ -8,9 +8,11 @@ from importlib import import_module
 
 import pytest
 
+from falcon_svc.hierarchy.losses import LOSSES
 from tests.architecture.sources import ROOT, within
 
 PAGE = (ROOT / "docs" / "hierarchies.md").read_text("utf-8")
+CLASSIFIERS = (ROOT / "docs" / "hierarchical-classifiers.md").read_text("utf-8")
 
 
 def run(text, where, names):
@@ -21,6 +23,18 @@ def run(text, where, names):
 
 def test_the_examples_of_the_page():
     run(PAGE, "docs/hierarchies.md", {})
+
+
+def test_the_page_on_classifiers():
+    run(CLASSIFIERS, "docs/hierarchical-classifiers.md", {})
+    assert set(LOSSES) <= set(re.findall(r"`(\w+)`", CLASSIFIERS))
+
+
+def test_the_door_opens_when_asked():
+    door = import_module("falcon_svc.hierarchy")
+    assert all(getattr(door, name) for name in door.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'none'"):
+        door.none  # noqa: B018
 
 
 @pytest.mark.parametrize("module", within("falcon_svc.hierarchy"), ids=lambda m: m.name)

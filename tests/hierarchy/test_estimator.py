@@ -210,8 +210,10 @@ def test_a_rule_without_its_option_is_one_sentence():
 
 
 def test_a_path_that_is_not_in_the_tree_is_named():
-    with pytest.raises(InputError, match="'bird > dodo' in row 0"):
-        trained(y=[("bird", "dodo")] * len(X), tree=TREE)
+    paths = [("bird", "jay")] * len(X)
+    paths[7] = ("bird", "dodo")
+    with pytest.raises(InputError, match="'bird > dodo' in row 7"):
+        trained(y=paths, tree=TREE)
 
 
 def test_a_training_that_diverges_says_so():

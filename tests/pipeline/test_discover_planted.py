@@ -10,6 +10,7 @@ import pytest
 from falcon_svc.config import make_config
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.metrics import accuracy_score
+from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.discover import discover, discover_to
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.table import assignments_parquet
@@ -139,8 +140,8 @@ def test_a_saved_model_predicts_what_the_discovery_assigned(blobs, tmp_path):
     assert np.array_equal(model.predict(dataset.vectors).fine, found.fine_unmasked)
     with pytest.raises(InputError, match="vectors of 12 numbers"):
         model.predict(np.zeros((2, 5), np.float32))
-    with pytest.raises(InputError, match="zebra"):
-        model.predict(dataset.vectors[:1], ["zebra"])
+    (note,) = model.predict(dataset.vectors[:1], ["zebra"]).notes
+    assert "zebra" in note.text
 
 
 def test_two_sources_that_share_the_samples_are_solved_together(blobs):
@@ -170,3 +171,12 @@ def test_tiny_data_with_a_lonely_sample_and_duplicates_run_through():
     x[:4] = x[0]
     run = discover(pretend_dataset(x, source.labels), make_config({"counts": {"n_fine": 3}}))
     assert run.discovery.n_fine == 3
+
+
+def test_an_approximate_search_is_told_in_the_result(monkeypatch, blobs):
+    def rough(*given, **more):
+        return replace(search_neighbors(*given, **more), recall=0.987)
+
+    monkeypatch.setattr("falcon_svc.pipeline.discover.search_neighbors", rough)
+    found = discover(blobs[0], make_config(CONFIG | {"train": {"epochs": 1}})).discovery
+    assert "approximate_neighbors" in [note.code for note in found.notes]

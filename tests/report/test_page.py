@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from falcon_svc.report import render_report
-from falcon_svc.types import LabelSource, SkippedRow
+from falcon_svc.report import figures, render_report
+from falcon_svc.report.graph_drawing import children_of
+from falcon_svc.types import LabelSource, Note, SkippedRow
 from tests.discoveries import (
     StoredImages,
     blobs,
@@ -86,7 +87,7 @@ def test_every_picture_is_described(page: Page) -> None:
 
 def test_every_drawing_is_well_formed(page: Page) -> None:
     drawings = [v for v in page.values("src") if v.startswith("data:image/svg+xml;base64,")]
-    assert len(drawings) == 8  # one of them: what speaks for each number of classes
+    assert len(drawings) == 7  # one of them: what speaks for each number of classes
     for drawing in drawings:
         svg = ElementTree.fromstring(base64.b64decode(drawing.split(",")[1]))
         assert "mathdefault" not in "".join(svg.itertext())
@@ -164,7 +165,8 @@ def test_unequal_classes_are_drawn_on_a_logarithmic_scale() -> None:
 def test_names_of_any_script_or_undecodable_do_not_break_the_page() -> None:
     x, coarse, fine = blobs()
     dataset = pretend_dataset(x, coarse, names=("caf\udce9\x01", "鳥", "$c_"))
-    render_report(pretend_discovery(dataset, x, fine), dataset, x).encode()
+    page = render_report(pretend_discovery(dataset, x, fine), dataset, x).encode().decode()
+    assert all(name in page for name in ("caf\ufffd\ufffd", "鳥", "$c_"))
 
 
 def test_same_discovery_gives_the_same_page() -> None:
@@ -228,3 +230,56 @@ def test_thousand_classes_of_noise_images_stay_under_eight_megabytes() -> None:
     page = image_page(n_coarse=100, n_fine=1000, per_fine=3)
     assert len(page.html.encode()) < 8e6
     assert {f"class-{i}" for i in range(1000)} <= set(page.values("id"))
+
+
+def named(discovery, *names):
+    """The discovery with names for its first classes, and notes with markup in them."""
+    classes = [
+        replace(fine, name=name) for fine, name in zip(discovery.classes, names, strict=False)
+    ]
+    notes = (Note("odd", "Column '<b>' is odd."),)
+    rest = discovery.classes[len(classes) :]
+    return replace(discovery, classes=(*classes, *rest), notes=notes)
+
+
+def test_names_and_notes_are_where_a_reader_looks() -> None:
+    dataset, x, found = pretend_blobs()
+    html = render_report(named(found, "<i>jays</i>", "wrens and tits"), dataset, x)
+    page = Page(html)
+    assert "<i>jays" not in html and "<b>' is odd" not in html
+    assert "Column '<b>' is odd." in page.text
+    assert "wrens and tits" in page.texts  # on the card
+    assert "1 wrens and tits" in page.texts  # in the graph
+    assert " wrens and tits" in page.texts  # in the bar
+    assert "Class 1 wrens and tits: 12 samples" in page.text  # a tooltip
+
+
+def test_the_map_says_how_it_was_drawn_and_every_class_can_be_pointed_at() -> None:
+    dataset, x, found = pretend_blobs()
+    for method, words in (("pca", "principal components"), ("tsne", "t-SNE (van der Maaten")):
+        html = render_report(replace(found, map_method=method), dataset, x)
+        drawing = html[html.index('class="map"') :]
+        drawing = drawing[: drawing.index("</svg>")]
+        assert words in html
+        assert drawing.count("<circle") == 7
+        assert all(f'href="#class-{i}"><title>Class {i}: 12 samples' in drawing for i in range(7))
+
+
+def test_what_is_most_doubtful_comes_before_the_classes_and_these_in_order() -> None:
+    dataset, x, found = pretend_blobs()
+    html = render_report(found, dataset, x)
+    assert html.index("Where to look first") < html.index("<h2>The classes")
+    order = [children.id for group in children_of(found) for children in group]
+    assert [i for i in order if i % 3 == 0] == [0, 3, 6]
+
+
+def test_equal_lines_of_the_counts_are_one_line() -> None:
+    dataset, x, found = pretend_blobs()
+    given = tuple(replace(c, n_fine=2, low=2, high=2, origin="given") for c in found.counts)
+    html = render_report(replace(found, counts=given), dataset, x)
+    assert "coarse 0, coarse 1, coarse 2" in html and "2 each" in html
+
+
+def test_training_shows_what_was_learnt() -> None:
+    history = [{"epoch": i, "learning_rate": 1 / (i + 1), "loss": 2.0 - i} for i in range(3)]
+    assert "curves of loss over" in figures.training_curves(history)

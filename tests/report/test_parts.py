@@ -17,9 +17,9 @@ from falcon_svc.report.exemplars import MAX_COLUMNS, MAX_LINES, Exemplars, _binn
 from falcon_svc.report.figures import _closeness
 from falcon_svc.report.graph_drawing import children_of, class_strip, is_drawable, radial_tree
 from falcon_svc.report.html import Html, data_uri, element
-from falcon_svc.report.sections import flattened
+from falcon_svc.report.making import flattened
 from falcon_svc.result.doubt import BORDER_MARGIN
-from falcon_svc.result.plots import _apart
+from falcon_svc.result.plots import apart
 from falcon_svc.result.words import count_of, duration, memory, percent, shortened, verdict
 from tests.discoveries import blobs, judged, pretend_blobs, pretend_dataset
 from tests.report.pages import Page
@@ -63,7 +63,7 @@ def test_embedded_data_is_base64() -> None:
         (memory(3 * 2**20), "3 MiB"),
         (memory(3 * 2**30), "3.0 GiB"),
         (verdict(None), "unknown"),
-        (verdict(0.7499), "solid"),
+        (verdict(0.7499), "repeatable"),
         (verdict(0.6), "fair"),
         (verdict(0.1), "shaky"),
         (shortened("a\n b", 10), "a b"),
@@ -223,7 +223,7 @@ def test_closeness_is_one_at_the_parent_and_falls_with_the_price(discovery) -> N
 def test_labels_on_the_map_do_not_cover_each_other() -> None:
     xy = np.array([[0, 0], [10, 10]], np.float32)
     places = {k: np.array([5, 5], np.float32) for k in range(4)}
-    heights = sorted(float(place[1]) for place in _apart(places, xy).values())
+    heights = sorted(float(place[1]) for place in apart(places, xy).values())
     assert min(np.diff(heights)) > 0.3
 
 

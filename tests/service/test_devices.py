@@ -27,8 +27,14 @@ def test_cuda_is_refused_where_there_is_no_gpu(tmp_path):
 
 
 def test_cuda_is_taken_where_there_is_a_gpu(tmp_path):
-    devices(tmp_path, gpus=1).check("cuda")
+    found = devices(tmp_path, gpus=1)
+    assert "cuda" in found.known
+    found.check("cuda")
 
 
 def test_nothing_is_refused_before_the_engine_was_asked(tmp_path):
-    Devices(Settings(data_dir=tmp_path, gpus=0)).check("cuda")
+    found = Devices(Settings(data_dir=tmp_path, gpus=0))
+    found.check("cuda")
+    found.look()
+    with pytest.raises(RequestError):
+        found.check("cuda")

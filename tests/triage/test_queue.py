@@ -127,3 +127,44 @@ def test_a_kind_that_comes_out_idle_goes_back():
     for _ in range(10):
         queue.learn(one, q.Reply(choice="one"))
     assert queue.tracks["one"].factor < 0.5
+
+
+def test_the_queue_learns_across_restarts():
+    idle = Queue.after([c.Whole(class_id=f"c{i}") for i in range(40)])
+    busy = Queue.after([c.Split(class_id="c1", parts=(("a",),), how="automatic")] * 5)
+    assert idle.tracks["one"].factor < 1 < busy.tracks["one"].factor
+    assert idle.asked["c7"] == 1
+
+
+def test_pairs_are_counted_by_hand(session):
+    """Links and confusions against a double loop."""
+    scene = scene_of(session)
+    review, placed = session.review, session.placement
+    for pair in scene.pairs()[:4]:
+        links, confusion = 0, 0.0
+        for row in range(len(review.ids)):
+            own = int(review.fine[row])
+            if own not in (pair.first, pair.second):
+                continue
+            other = pair.second if own == pair.first else pair.first
+            links += int((review.fine[scene.neighbors[row, :10]] == other).sum())
+            if placed.runner_up[row] == other:
+                confusion += placed.rival[row] / scene.size(own)
+        home = (review.coarse == review.classes[pair.first].parents[0]).sum()
+        chance = 20 * scene.size(pair.first) * scene.size(pair.second) / home
+        assert pair.link == pytest.approx((links + 1) / (chance + 1))
+        assert pair.confusion == pytest.approx(confusion + 1e-3)
+
+
+def test_doubtful_rows_against_a_plain_loop(session):
+    scene, review, placed = scene_of(session), session.review, session.placement
+    rows, worth = scene.doubtful(3)
+    expected = {}
+    for row in range(len(review.ids)):
+        if review.fine[row] == 3:
+            expected[row] = 1 - placed.confidence[row]
+        elif placed.runner_up[row] == 3 and placed.rival[row] > 0.35:
+            expected[row] = placed.rival[row]
+    expected = {row: value for row, value in expected.items() if value > 1e-3}
+    assert dict(zip(rows.tolist(), worth.tolist(), strict=True)) == pytest.approx(expected)
+    assert (np.diff(worth) <= 0).all()

@@ -27,6 +27,7 @@ from falcon_svc.api.review_schemas import (
     Corrected,
     CorrectionsIn,
     DiffOut,
+    Export,
     Lasso,
     QuestionsOut,
     ResolveIn,
@@ -38,7 +39,6 @@ from falcon_svc.api.review_schemas import (
     ShownSamples,
     SplitIn,
     SplitOut,
-    Table,
 )
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import reviews
@@ -57,7 +57,6 @@ LOOK_S = 0.4
 HEARTBEAT_TURNS = 40
 JSON, OCTETS = "application/json", "application/octet-stream"
 BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "bytes"}
-TEXT = {"schema": {"type": "string"}, "example": "id,class_name\nimg-0017,barn owl\n"}
 
 
 @dataclass(frozen=True)
@@ -329,15 +328,15 @@ def lasso_samples(seat: Reading, body: Lasso) -> Selected:
     "/export",
     operation_id="export_review",
     response_class=Response,
-    responses={200: {"content": {"text/csv": TEXT, "application/x-ndjson": TEXT}}},
+    responses={200: {"content": {OCTETS: BYTES}}},
 )
 def export_review(
-    seat: Reading, format: Annotated[Table, Query(examples=["csv"])] = "csv"
+    seat: Reading, format: Annotated[Export, Query(examples=["csv"])] = "csv"
 ) -> Response:
-    """Return every sample with its class as corrected."""
-    media_type, data = seat.desk.export(format)
-    headers = {"Content-Disposition": f'attachment; filename="classes.{format}"'}
-    return Response(data, media_type=media_type, headers=headers)
+    """Return the review as another tool takes it; a folder comes as a zip. See docs/exports.md."""
+    name, data = seat.desk.export(format)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, media_type=OCTETS, headers=headers)
 
 
 @router.get(

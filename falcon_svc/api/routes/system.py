@@ -13,7 +13,7 @@ from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.operations.supervise import Companion
 from falcon_svc.service.operations.vitals import Vitals
-from falcon_svc.service.system import FORMATS, check_ready, devices, encoders
+from falcon_svc.service.system import check_ready, devices, encoders, formats
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 EXAMPLE = 'falcon_jobs{state="running"} 2.0\n'
@@ -59,7 +59,7 @@ def router(metrics: Metrics, vitals: Vitals, worker: Companion | None) -> APIRou
         """Return formats, options, encoders, devices and limits."""
         return Capabilities(
             version=__version__,
-            formats=FORMATS,
+            formats=formats(context, own_worker=worker is not None),
             dataset_options=sorted(OPTIONS),
             encoders=encoders(context),
             devices=devices(context),

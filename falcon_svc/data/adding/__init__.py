@@ -18,7 +18,7 @@ from falcon_svc.data.refusal import listed, quoted
 from falcon_svc.data.registry import suffix_of
 from falcon_svc.durable.files import storage_errors
 from falcon_svc.errors import ConfigError
-from falcon_svc.types import IntArray
+from falcon_svc.types import BoolArray
 
 Columns = Mapping[str, NDArray[np.int64] | NDArray[np.float32]]
 """Name -> (N,) whole numbers or floats, one per sample."""
@@ -56,16 +56,16 @@ def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
         )
 
 
-def add_columns(source: Path, target: Path, rows: IntArray | None, columns: Columns) -> None:
+def add_columns(source: Path, target: Path, kept: BoolArray | None, columns: Columns) -> None:
     """Write `target`, a copy of `source` with further columns.
 
     Parameters
     ----------
     source, target
         Files of the same format, perhaps the same file; see `check_target`.
-    rows
-        (N,) the file's row of each sample, counted from 0; None = all rows in order. Rows without
-        a sample get no value.
+    kept
+        (rows of the file,) whether the row became a sample; None = all did. Rows without a sample
+        get no value.
     columns
         What to add.
 
@@ -80,7 +80,7 @@ def add_columns(source: Path, target: Path, rows: IntArray | None, columns: Colu
     fresh = target.with_name(f".{target.name}.tmp")
     with storage_errors(f"Cannot write {target}", remedy="name another --add-to"):
         try:
-            write(source, fresh, rows, columns)
+            write(source, fresh, kept, columns)
             os.replace(fresh, target)
         finally:
             fresh.unlink(missing_ok=True)
@@ -96,10 +96,16 @@ def check_free(there: list[str], columns: Columns, source: Path) -> None:
         )
 
 
-def by_row(values: NDArray[np.generic], rows: IntArray | None, n: int) -> list[int | float | None]:
-    """Return one value for each of the file's n rows; None where the row is no sample."""
-    found: list[int | float | None] = [None] * n
-    places = range(len(values)) if rows is None else rows.tolist()
+def by_row(
+    values: NDArray[np.generic], kept: BoolArray | None, n: int | None = None
+) -> list[int | float | None]:
+    """Return one value for each of the file's n rows; None where the row is no sample.
+
+    `n` may exceed the rows of `kept`: blank rows at the end are none of them.
+    """
+    places = range(len(values)) if kept is None else np.flatnonzero(kept).tolist()
+    rows = len(values) if kept is None else len(kept)
+    found: list[int | float | None] = [None] * (rows if n is None else n)
     for row, value in zip(places, values.tolist(), strict=True):
         found[row] = value
     return found

@@ -9,19 +9,19 @@ import pyarrow.parquet as pq
 from pyarrow import feather
 
 from falcon_svc.data.adding import Columns, by_row, check_free
-from falcon_svc.types import IntArray
+from falcon_svc.types import BoolArray
 
 
-def write(source: Path, target: Path, rows: IntArray | None, columns: Columns) -> None:
+def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) -> None:
     """Write the copy; Parquet row group by row group."""
     if source.suffix.lower() == ".feather":
         table = feather.read_table(source, memory_map=False)
         check_free(table.column_names, columns, source)
-        feather.write_feather(_joined(table, _table(columns, rows, table.num_rows)), target)
+        feather.write_feather(_joined(table, _table(columns, kept, table.num_rows)), target)
         return
     with pq.ParquetFile(source) as file:
         check_free(file.schema_arrow.names, columns, source)
-        more = _table(columns, rows, file.metadata.num_rows)
+        more = _table(columns, kept, file.metadata.num_rows)
         schema = _joined(file.schema_arrow.empty_table(), more.slice(0, 0)).schema
         start = 0
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
@@ -31,10 +31,10 @@ def write(source: Path, target: Path, rows: IntArray | None, columns: Columns) -
                 start += table.num_rows
 
 
-def _table(columns: Columns, rows: IntArray | None, n: int) -> pa.Table:
+def _table(columns: Columns, kept: BoolArray | None, n: int) -> pa.Table:
     return pa.table(
         {
-            name: pa.array(by_row(values, rows, n), pa.from_numpy_dtype(values.dtype))
+            name: pa.array(by_row(values, kept, n), pa.from_numpy_dtype(values.dtype))
             for name, values in columns.items()
         }
     )

@@ -9,42 +9,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.data.adding import Columns, check_free
-from falcon_svc.types import IntArray
+from falcon_svc.data.adding import Columns, by_row, check_free
+from falcon_svc.types import BoolArray
 
 ARRAY = ("array", "0.2.0")
 TEXTS = ("string-array", "0.2.0")
 CATEGORIES = ("categorical", "0.2.0")
+MISSING = float("nan")
 
 
-def write(source: Path, target: Path, rows: IntArray | None, columns: Columns) -> None:
+def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) -> None:
     """Write the copy, by the on-disk specification of anndata 0.8 and later."""
     import h5py
 
-    assert rows is None, "cells are all read"
     shutil.copyfile(source, target)
     with h5py.File(target, "r+") as file:
         obs = file["obs"]
         check_free(list(obs), columns, source)
         for name, values in columns.items():
-            if values.dtype.kind == "i":
-                _put_categories(obs, name, values)
-            else:
-                _put(obs, name, values, ARRAY)
+            whole = values.dtype.kind == "i"
+            found = [MISSING if v is None else v for v in by_row(values, kept)]
+            put = _put_categories if whole else _put_numbers
+            put(obs, name, np.array(found))
         order = [*_texts(obs.attrs.get("column-order", ())), *columns]
         obs.attrs["column-order"] = np.array(order, dtype=h5py.string_dtype())
 
 
-def _put_categories(obs: Any, name: str, values: NDArray[np.generic]) -> None:
+def _put_categories(obs: Any, name: str, values: NDArray[Any]) -> None:
     import h5py
 
-    categories, codes = np.unique(values, return_inverse=True)
+    there = ~np.isnan(values.astype(np.float64))
+    categories, codes = np.unique(values[there].astype(np.int64), return_inverse=True)
+    every = np.full(len(values), -1, np.int32)
+    every[there] = codes
     group = obs.create_group(name)
     _marked(group, CATEGORIES)
     group.attrs["ordered"] = False
     texts = np.array([str(one) for one in categories.tolist()], dtype=h5py.string_dtype())
     _put(group, "categories", texts, TEXTS)
-    _put(group, "codes", codes.astype(np.int32), ARRAY)
+    _put(group, "codes", every, ARRAY)
+
+
+def _put_numbers(obs: Any, name: str, values: NDArray[Any]) -> None:
+    _put(obs, name, values.astype(np.float32), ARRAY)
 
 
 def _put(group: Any, name: str, values: NDArray[Any], kind: tuple[str, str]) -> None:

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 from falcon_svc.data.adding import Columns, by_row, check_free
-from falcon_svc.types import IntArray
+from falcon_svc.types import BoolArray
 
 
-def write(source: Path, target: Path, rows: IntArray | None, columns: Columns) -> None:
+def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) -> None:
     """Write the copy; what stands in a line is kept letter by letter."""
     lines = source.read_bytes().splitlines(keepends=True)
     used = [k for k, line in enumerate(lines) if line.strip()]
-    named = {name: by_row(values, rows, len(used)) for name, values in columns.items()}
+    named = {name: by_row(values, kept, len(used)) for name, values in columns.items()}
     for row, k in enumerate(used):
         body = lines[k].rstrip()
         check_free(list(json.loads(body.decode("utf-8-sig"))), columns, source)

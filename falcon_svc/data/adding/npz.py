@@ -9,17 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from falcon_svc.data.adding import Columns, by_row, check_free
-from falcon_svc.types import IntArray
+from falcon_svc.types import BoolArray
 
 
-def write(source: Path, target: Path, rows: IntArray | None, columns: Columns) -> None:
+def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) -> None:
     """Write the copy; the arrays that are there are copied as bytes."""
     shutil.copyfile(source, target)
-    n = max(len(values) for values in columns.values()) if rows is None else int(rows.max()) + 1
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
         check_free([name.removesuffix(".npy") for name in archive.namelist()], columns, source)
         for name, values in columns.items():
             missing = -1 if values.dtype.kind == "i" else np.nan
-            found = [missing if v is None else v for v in by_row(values, rows, n)]
+            found = [missing if v is None else v for v in by_row(values, kept)]
             with archive.open(f"{name}.npy", "w") as stream:
                 np.lib.format.write_array(stream, np.array(found, values.dtype))

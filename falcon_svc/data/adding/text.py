@@ -11,7 +11,7 @@ from pathlib import Path
 
 from falcon_svc.data.adding import Columns, by_row, check_free
 from falcon_svc.data.formats.text_dialect import SEP_LINE, UTF16, find_dialect
-from falcon_svc.types import IntArray
+from falcon_svc.types import BoolArray
 
 COMMA_NUMBER = re.compile(r"-?\d+,\d+")
 POINT_NUMBER = re.compile(r"-?\d+\.\d+")
@@ -19,13 +19,13 @@ JUDGED_ROWS = 50
 DIGITS = 6
 
 
-def write(source: Path, target: Path, rows: IntArray | None, columns: Columns) -> None:
+def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) -> None:
     """Write the copy; fields are read and written by the standard library's `csv`."""
     packed = source.suffix.lower() == ".gz"
     content = gzip.decompress(source.read_bytes()) if packed else source.read_bytes()
     encoding = _encoding(content)
     text = content.decode(encoding)
-    found = _with_columns(text, source, rows, columns).encode(encoding)
+    found = _with_columns(text, source, kept, columns).encode(encoding)
     target.write_bytes(gzip.compress(found) if packed else found)
 
 
@@ -35,7 +35,7 @@ def _encoding(content: bytes) -> str:
     return "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
-def _with_columns(text: str, source: Path, rows: IntArray | None, columns: Columns) -> str:
+def _with_columns(text: str, source: Path, kept: BoolArray | None, columns: Columns) -> str:
     separator = find_dialect(io.BytesIO(text.encode()), source.name).separator
     told = SEP_LINE.match(text)
     lead = told[0] if told else ""
@@ -45,7 +45,7 @@ def _with_columns(text: str, source: Path, rows: IntArray | None, columns: Colum
     comma = _decimal_comma(used[1 : JUDGED_ROWS + 1])
     used[0] += list(columns)
     for values in columns.values():
-        for record, value in zip(used[1:], by_row(values, rows, len(used) - 1), strict=True):
+        for record, value in zip(used[1:], by_row(values, kept, len(used) - 1), strict=True):
             record.append(_written(value, comma=comma))
     out = io.StringIO(newline="")
     out.write(lead)

@@ -6,11 +6,13 @@ sentence that names the setting.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.discovery.other_sources import least_children
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import IntArray, LabelSource, Sizes
 
@@ -35,6 +37,8 @@ class CountBounds:
         What the user says about the sizes of fine classes.
     least_samples
         No fine class has fewer samples.
+    least_total
+        Classes of the label source that has most; the total is no smaller.
     """
 
     total: int | None
@@ -44,6 +48,7 @@ class CountBounds:
     n_samples: int
     sizes: Sizes = "auto"
     least_samples: int = 1
+    least_total: int = 0
 
     @property
     def fixed(self) -> bool:
@@ -51,14 +56,25 @@ class CountBounds:
         return bool((self.low == self.high).all())
 
 
-def count_bounds(config: CountConfig, source: LabelSource) -> CountBounds:
-    """Return the bounds for one label source.
+def count_bounds(
+    config: CountConfig, source: LabelSource, others: Sequence[LabelSource] = ()
+) -> CountBounds:
+    """Return the bounds for the first label source.
+
+    Parameters
+    ----------
+    config
+        What the user says.
+    source
+        The first label source.
+    others
+        Further sources of the same samples: each of their classes needs a fine class of its own.
 
     Raises
     ------
     ConfigError
-        Unknown class name, more fine classes than samples, fewer than coarse classes, or a
-        total that the ranges cannot add up to.
+        Unknown class name, more fine classes than samples, fewer than coarse classes of any
+        source, or a total that the ranges cannot add up to.
     """
     sizes = np.bincount(source.labels[source.labels >= 0], minlength=source.n_coarse)
     low = np.ones(source.n_coarse, np.int64)
@@ -69,11 +85,48 @@ def count_bounds(config: CountConfig, source: LabelSource) -> CountBounds:
         low[q], high[q] = count if isinstance(count, tuple) else (count, count)
         given[q] = True
         _demand_samples(name, int(high[q]), int(sizes[q]), config.least_samples)
+    low = _with_others(low, high, given, source, others)
     total = int(low.sum()) if bool((low == high).all()) else config.n_fine
-    _demand_possible(total if config.n_fine is None else config.n_fine, low, high)
+    wanted = total if config.n_fine is None else config.n_fine
+    _demand_possible(wanted, low, high)
+    demand_classes(wanted, others)
+    least_total = max((other.n_coarse for other in others), default=0)
     return CountBounds(
-        total, low, high, given, int(sizes.sum()), config.sizes, config.least_samples
+        total, low, high, given, int(sizes.sum()), config.sizes, config.least_samples, least_total
     )
+
+
+def _with_others(
+    low: IntArray,
+    high: IntArray,
+    given: np.ndarray,
+    source: LabelSource,
+    others: Sequence[LabelSource],
+) -> IntArray:
+    """Return the lower bounds with what the other sources need."""
+    least = least_children(source, others)
+    short = np.flatnonzero(given & (high < least))
+    if len(short):
+        q = int(short[0])
+        raise ConfigError(
+            f"n_fine_per_coarse allows {high[q]} fine classes in {source.names[q]!r}, but samples "
+            f"there have {least[q]} classes of another label source that lie in no other coarse "
+            "class, and each needs a fine class of its own; allow more, or leave that source out.",
+            code=INFEASIBLE,
+        )
+    return np.maximum(low, np.minimum(least, high))
+
+
+def demand_classes(total: int | None, others: Sequence[LabelSource]) -> None:
+    """Raise ConfigError where a total leaves some class of a further source without fine class."""
+    for other in others:
+        if total is not None and other.n_coarse > total:
+            raise ConfigError(
+                f"{total} fine classes were asked for, but the label source {other.name!r} has "
+                f"{other.n_coarse} classes, and each needs a fine class of its own; ask for more, "
+                "or leave this source out (data.label_sources, data.ignore_columns).",
+                code=INFEASIBLE,
+            )
 
 
 def _class_index(name: str, source: LabelSource) -> int:

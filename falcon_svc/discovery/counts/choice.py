@@ -122,7 +122,7 @@ def choose_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) ->
 def _whole_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> tuple[int, bool]:
     """The likely total, or one near it that makes sizes look equal; and whether they do."""
     likely_total = _likely_total(bounds, found)
-    every = np.arange(bounds.low.sum(), max(int(found.mean_totals()[-1]), likely_total) + 2)
+    every = np.arange(_least(bounds), max(int(found.mean_totals()[-1]), likely_total) + 2)
     below = found.total_probability(every)
     likely = (below >= SEARCHED[0]) & (below <= SEARCHED[1]) & (every <= bounds.high.sum())
     near = every[likely]
@@ -150,12 +150,16 @@ def _likely_total(bounds: CountBounds, found: CountPosterior) -> int:
     """
     medians = quantile(found.counts, 0.5)
     if (medians <= np.maximum(bounds.low, 1)).all():
-        return int(bounds.low.sum())  # no coarse class is more likely split than not
+        return _least(bounds)  # no coarse class is more likely split than not
     every = np.arange(1, int(found.mean_totals()[-1]) + 2)
     median = every[np.argmax(found.total_probability(every) >= 0.5)]
     typical = np.maximum(medians, found.counts.argmax(axis=1) + 1)
     likely = max(int(median), int(typical.sum()))
-    return int(np.clip(likely, bounds.low.sum(), bounds.high.sum()))
+    return int(np.clip(likely, _least(bounds), bounds.high.sum()))
+
+
+def _least(bounds: CountBounds) -> int:
+    return int(min(max(bounds.low.sum(), bounds.least_total), bounds.high.sum()))
 
 
 def _size_score(sizes: IntArray, total: int, dispersion: float, found: CountPosterior) -> Float:

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from falcon_svc.types import BoolArray, IntArray
-from solver import Constraints, ExtraParents, RelationProblem, SizeTarget, Solution, solve
+from solver import (
+    Constraints,
+    ExtraParents,
+    Forbid,
+    RelationProblem,
+    SizeTarget,
+    Solution,
+    SourceTie,
+    solve,
+)
 
 
 class AffinityWindow:
@@ -108,6 +117,37 @@ def _joined(own: Constraints, wishes: Constraints) -> Constraints:
     asked = {(type(wish), getattr(wish, "coarse", None)) for wish in wishes}
     kept = (one for one in own if (type(one), getattr(one, "coarse", None)) not in asked)
     return Constraints((*kept, *wishes))
+
+
+def tie_to(
+    name: str, affinity: NDArray[np.float64], compatible: BoolArray, *, balance: float
+) -> SourceTie:
+    """Return the wish that a further source's relation be solved together with the first one's.
+
+    Parameters
+    ----------
+    name
+        Of the further source.
+    affinity
+        (F, C2) of the further source.
+    compatible
+        (C, C2) which parents may meet in a fine class.
+    balance
+        rho, as in `solve_relation`, of even shares of the further source.
+    """
+    n_fine, n_coarse = affinity.shape
+    price = balance * n_coarse / (2 * n_fine)
+    return SourceTie(id=f"tie-{name}", affinity=affinity, compatible=compatible, balance=price)
+
+
+def kept_compatible(first: BoolArray, compatible: BoolArray) -> tuple[Forbid, ...]:
+    """Return the wishes under which a further relation meets the first (F, C) where it may."""
+    allowed = first.astype(np.int64) @ compatible.astype(np.int64) > 0
+    allowed[~first.any(axis=1)] = True
+    return tuple(
+        Forbid(id=f"apart-{fine}-{coarse}", fine=int(fine), coarse=int(coarse))
+        for fine, coarse in np.argwhere(~allowed)
+    )
 
 
 def extra_parents(relation: BoolArray) -> ExtraParents | None:

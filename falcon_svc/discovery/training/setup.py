@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from falcon_svc.core import make_head, make_teacher
+from falcon_svc.discovery.other_sources import compatible_pairs
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.head_start import HeadStart
 from falcon_svc.discovery.training.samples import TrainSamples, update_digest
@@ -65,17 +66,21 @@ def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     """Return the state before the first epoch; `generator` is the one that goes on drawing."""
     config, place = inputs.config, inputs.samples.device
     student = inputs.student.to(place).train()
+    first = inputs.sources[0]
     wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
+    compatible = (None, *(compatible_pairs(first, other) for other in inputs.sources[1:]))
     parts = zip(
-        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, wishes),
-        strict=True,
+        inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, strict=True
     )
+    ties = zip(wishes, compatible, strict=True)
     return TrainState(
         student=student,
         teacher=make_teacher(student, config.teacher_momentum),
         optimizer=_optimizer(student, config, inputs.encoder_rate),
         generator=generator,
-        sources=tuple(SourceState(*part, device=place) for part in parts),
+        sources=tuple(
+            SourceState(*part, *tie, device=place) for part, tie in zip(parts, ties, strict=True)
+        ),
     )
 
 

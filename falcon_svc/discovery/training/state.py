@@ -23,15 +23,19 @@ from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_step import (
     AffinityWindow,
     extra_parents,
+    kept_compatible,
     solve_relation,
 )
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.teacher_memory import TeacherMemory
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
-from solver import Constraints, Solution
+from solver import Constraints, Solution, StayClose
 
 _log = logging.getLogger(__name__)
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
+INERTIA = 0.05
+"""What moving a fine class to another parent of a further source costs, in units of a fine class's
+mean mass."""
 
 
 class SourceState:
@@ -51,6 +55,8 @@ class SourceState:
         (C,) wanted numbers of fine classes, or None.
     wishes
         What every solve of the relation keeps.
+    compatible
+        (C of the first source, C) which parents may meet in a fine class; None = all.
     device
         Where tensors live.
     """
@@ -62,6 +68,7 @@ class SourceState:
         relation: BoolArray,
         size_targets: IntArray | None,
         wishes: Constraints,
+        compatible: BoolArray | None,
         device: torch.device,
     ) -> None:
         cells = labels.cells()
@@ -71,8 +78,8 @@ class SourceState:
         self.neighbors = torch.from_numpy(neighbors.index).to(device)  # (N, K)
         self.complete = bool((cells.source.labels >= 0).all())
         self.single = not labels.several
-        self.size_targets = size_targets
-        self.wishes = wishes
+        self.size_targets, self.name = size_targets, labels.name
+        self.wishes, self.compatible = wishes, compatible
         self.extra = extra_parents(relation)
         self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
         self.children = self._children()
@@ -98,10 +105,11 @@ class SourceState:
             teacher_prob, coarse = teacher_prob[plain], coarse[plain]
         window.add(teacher_prob, coarse)
 
-    def solve(self, *, balance: float, time_limit_s: float) -> Solution:
+    def solve(self, first: SourceState, *, balance: float, time_limit_s: float) -> Solution:
         """Solve for the relation that the window speaks for, take it over, open the next window.
 
-        Where time ran out before there was any, the earlier relation stays.
+        Parents that cannot meet those of the `first` source's relation are ruled out. Where time
+        ran out before there was any relation, the earlier one stays.
         """
         solution = solve_relation(
             self.window.affinity(),
@@ -109,7 +117,7 @@ class SourceState:
             size_targets=self.size_targets,
             time_limit_s=time_limit_s,
             extra=self.extra,
-            wishes=self.wishes,
+            wishes=self.wishes if first is self else self.beside(first.relation.cpu().numpy()),
         )
         self.window.clear()
         if solution.relation.any():
@@ -117,6 +125,20 @@ class SourceState:
         else:
             _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
         return solution
+
+    def beside(self, first: BoolArray) -> Constraints:
+        """Return all wishes of a further source beside the first one's relation (F, C).
+
+        Parents stay compatible with the first source's, and between fine classes that the
+        features cannot tell apart, whose affinities are alike, the relation stays as it is.
+        """
+        relation = self.relation.cpu().numpy()
+        apart = () if self.compatible is None else kept_compatible(first, self.compatible)
+        if self.wishes.of(StayClose):
+            return Constraints((*self.wishes, *apart))
+        parents = np.where(relation.any(axis=1), relation.argmax(axis=1), -1)
+        close = StayClose(id="as-before", previous=parents, price=INERTIA / len(relation))
+        return Constraints((*self.wishes, *apart, close))
 
     def change_neighbors(self, found: Neighbors) -> None:
         """Take over neighbors that were searched again."""

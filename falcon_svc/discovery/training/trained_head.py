@@ -8,14 +8,16 @@ all samples instead of a window's.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from falcon_svc.discovery.training.config import TrainConfig
-from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_relation
+from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_relation, tie_to
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray
@@ -103,14 +105,35 @@ def _last_solutions(
         for source, window in zip(state.sources, windows, strict=True):
             part = source.labelled(rows)
             source.observe(window, prob[part], source.coarse[rows[part]])
-    return tuple(
-        solve_relation(
-            window.affinity(),
-            balance=config.balance_at(config.epochs - 1),
-            size_targets=source.size_targets,
+    return _solved_together(state.sources, [window.affinity() for window in windows], config)
+
+
+def _solved_together(
+    sources: Sequence[SourceState], affinities: Sequence[NDArray[np.float64]], config: TrainConfig
+) -> tuple[Solution, ...]:
+    """Solve for the first relation with all that are tied to it, then for the others beside it.
+
+    The first solution proves the optimum of all of them together; each of the others is an
+    optimum beside the first relation, with a proof of its own.
+    """
+    rho = config.balance_at(config.epochs - 1)
+
+    def solved(place: int, wishes: Constraints) -> Solution:
+        return solve_relation(
+            affinities[place],
+            balance=rho,
+            size_targets=sources[place].size_targets,
             time_limit_s=config.solve_limit_s,
-            extra=source.extra,
-            wishes=source.wishes,
+            extra=sources[place].extra,
+            wishes=wishes,
         )
-        for source, window in zip(state.sources, windows, strict=True)
-    )
+
+    ties = [
+        tie_to(source.name, affinity, source.compatible, balance=rho)
+        for source, affinity in zip(sources, affinities, strict=True)
+        if source.compatible is not None and sources[0].extra is None
+    ]
+    first = solved(0, Constraints((*sources[0].wishes, *ties)))
+    relation = _relation(sources[0], first)
+    places = range(1, len(sources))
+    return (first, *(solved(place, sources[place].beside(relation)) for place in places))

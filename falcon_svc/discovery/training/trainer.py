@@ -297,7 +297,11 @@ def _solve(state: TrainState, config: TrainConfig) -> tuple[int, float]:
     for source in state.sources:
         _demand_finite(float(source.window.sums.sum()))
         before = source.relation
-        source.solve(balance=config.balance_at(state.epoch), time_limit_s=config.solve_limit_s)
+        source.solve(
+            state.sources[0],
+            balance=config.balance_at(state.epoch),
+            time_limit_s=config.solve_limit_s,
+        )
         changes += source.relation is not before
     return changes, time.perf_counter() - began
 

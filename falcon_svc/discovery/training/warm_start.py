@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from falcon_svc.discovery.other_sources import compatible_pairs
 from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.discovery.structure import Structure
 from falcon_svc.discovery.training.head_start import HeadStart
-from falcon_svc.discovery.training.relation_step import solve_relation
+from falcon_svc.discovery.training.relation_step import kept_compatible, solve_relation
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
+from solver import Constraints
 
 START_CONFIDENCE = 0.9
 CALIBRATION_ROWS = 5_000
@@ -56,8 +58,8 @@ def start_of(
     """Return the start that a structure of the first source gives to the head.
 
     The first source's relation is the structure's own. Every further source's relation is solved
-    for from what the started head predicts on the samples which that source labels, without a
-    wish for sizes; its sizes then stay wishes during training.
+    for from the classes of the samples which that source labels (as the partition or the started
+    head has them), without a wish for sizes; its sizes then stay wishes during training.
 
     Parameters
     ----------
@@ -91,7 +93,10 @@ def start_from(
     """Return the start that a partition `fine` (n,) with a relation (F, C) gives; as `start_of`."""
     coarse = sources[0].labels[rows]
     first = discriminant_start(inputs[rows], fine, coarse, (relation,), seed=seed)
-    relations = (relation, *(_further_relation(first, inputs, s) for s in sources[1:]))
+    further = (
+        _further_relation(first, inputs, rows, fine, sources[0], other) for other in sources[1:]
+    )
+    relations = (relation, *further)
     return WarmStart(
         head=HeadStart(first.weight, first.bias, relations),
         fine_prior=fine_prior,
@@ -111,14 +116,35 @@ def size_shares(structure: Structure, coarse: IntArray) -> FloatArray:
     return np.asarray(shares / shares.sum(), np.float32)
 
 
-def _further_relation(start: HeadStart, inputs: FloatArray, source: LabelSource) -> BoolArray:
-    """Solve for the relation of a source from the started head's predictions."""
+def _further_relation(
+    start: HeadStart,
+    inputs: FloatArray,
+    rows: IntArray,
+    fine: IntArray,
+    first: LabelSource,
+    source: LabelSource,
+) -> BoolArray:
+    """Solve for a further source's relation, kept compatible with the first one's.
+
+    Samples of the partition count for their own class, others for what the started head says.
+    """
     affinity = np.zeros((start.n_fine, source.n_coarse))
-    for q, rows in enumerate(source.rows_by_class()):
-        scores = inputs[rows] @ start.weight.T + start.bias
-        affinity[:, q] = softmax(scores, axis=1).sum(axis=0) / len(inputs)
+    outside = np.ones(len(inputs), np.bool_)
+    outside[rows] = False
+    for q, own in enumerate(source.rows_by_class()):
+        others = own[outside[own]]
+        scores = inputs[others] @ start.weight.T + start.bias
+        affinity[:, q] = softmax(scores, axis=1).sum(axis=0)
+    labels = source.labels[rows]
+    np.add.at(affinity, (fine[labels >= 0], labels[labels >= 0]), 1.0)
+    compatible = compatible_pairs(first, source)
+    beside = () if compatible is None else kept_compatible(start.relations[0], compatible)
     return solve_relation(
-        affinity, balance=0.0, size_targets=None, time_limit_s=SOLVE_LIMIT_S
+        affinity / len(inputs),
+        balance=0.0,
+        size_targets=None,
+        time_limit_s=SOLVE_LIMIT_S,
+        wishes=Constraints(beside),
     ).relation
 
 

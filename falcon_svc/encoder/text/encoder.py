@@ -6,17 +6,17 @@ Place: between `models`, which finds and checks a model, and the feature step.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from falcon_svc.encoder.base import EncoderRun
-from falcon_svc.encoder.text.batching import Tokens, batches
+from falcon_svc.encoder.text.batching import Batch, Tokens, batches
 from falcon_svc.errors import InputError
 from falcon_svc.progress import Progress
-from falcon_svc.types import CoarseDataset, FloatArray, IntArray, Note
+from falcon_svc.types import CoarseDataset, FloatArray, Note
 
 TINY = 1e-12
 _log = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ class TextModel(Protocol):
         """A `tokenizers.Tokenizer`."""
         ...
 
-    def run(self, ids: IntArray, mask: IntArray) -> FloatArray:
-        """Return (B, D) vectors for (B, L) tokens."""
+    def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, FloatArray]]:
+        """Yield each batch with its (B, D) vectors, in order."""
         ...
 
 
@@ -85,13 +85,14 @@ class TextEncoder:
     @cached_property
     def dim(self) -> int:
         """D."""
-        return int(self._vectors(["a"]).shape[1])
+        _, found = next(iter(self._model.run(batches(self._tokens(["a"]), self._most))))
+        return int(found.shape[1])
 
     def encode(self, dataset: CoarseDataset, out: FloatArray, progress: Progress) -> None:
         """Fill `out` (N, D), batch by batch of texts of like length."""
         done = 0
-        for batch in batches(self._tokens(_texts(dataset)), self._most):
-            vectors = _unit(self._model.run(batch.ids, batch.mask)[: len(batch.rows)])
+        for batch, found in self._model.run(batches(self._tokens(_texts(dataset)), self._most)):
+            vectors = _unit(found[: len(batch.rows)])
             if not np.isfinite(vectors).all():
                 raise InputError(
                     f"Expected finite vectors of texts, found NaN or infinity among "
@@ -121,10 +122,6 @@ class TextEncoder:
 
     def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
         return [found.ids for found in self._model.tokenizer.encode_batch(list(texts))]
-
-    def _vectors(self, texts: Sequence[str]) -> FloatArray:
-        batch = next(batches(self._tokens(texts), self._most))
-        return _unit(self._model.run(batch.ids, batch.mask)[: len(batch.rows)])
 
 
 def _texts(dataset: CoarseDataset) -> list[str]:

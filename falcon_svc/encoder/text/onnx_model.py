@@ -7,11 +7,13 @@ over the tokens, or the first is taken where `1_Pooling/config.json` says so.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from falcon_svc.encoder.text.batching import Batch
 from falcon_svc.encoder.text.models import open_tokenizer, read_json, unfit
 from falcon_svc.errors import MissingExtraError
 from falcon_svc.types import FloatArray, IntArray
@@ -40,8 +42,11 @@ class OnnxTextModel:
         self._inputs = {one.name for one in self._session.get_inputs()}
         self._first = _takes_first(path.parent)
 
-    def run(self, ids: IntArray, mask: IntArray) -> FloatArray:
-        """Return (B, D) sentence embeddings of (B, L) tokens."""
+    def run(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, FloatArray]]:
+        """Yield each batch with its (B, D) sentence embeddings."""
+        return ((batch, self._vectors(batch.ids, batch.mask)) for batch in batches)
+
+    def _vectors(self, ids: IntArray, mask: IntArray) -> FloatArray:
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         try:
             found = self._session.run(None, {n: v for n, v in feed.items() if n in self._inputs})

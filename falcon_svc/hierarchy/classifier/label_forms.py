@@ -74,9 +74,20 @@ def read_labels(y: Any, tree: Tree | None) -> Labels:
         return _classes(values) if tree is None else _names(values, tree)
     if values.dtype.kind == "b":
         return _sets(values, tree)
-    rows = list(values)
-    known = Tree.from_paths(rows) if tree is None else tree
-    return Labels("paths", known, known.encode(rows), _paths_of(known))
+    known, nodes = _encoded([tuple(row) for row in values], tree)
+    return Labels("paths", known, nodes, _paths_of(known))
+
+
+def _encoded(rows: list[tuple[str, ...]], tree: Tree | None) -> tuple[Tree, IntArray]:
+    """Return the tree and each row's node; equal rows, of which there are many, are read once."""
+    place = {row: i for i, row in enumerate(dict.fromkeys(rows))}
+    try:
+        known = Tree.from_paths(place) if tree is None else tree
+        nodes = known.encode(place)
+    except InputError:  # say it again with the number of the sample's row
+        known = Tree.from_paths(rows) if tree is None else tree
+        return known, known.encode(rows)
+    return known, nodes[[place[row] for row in rows]]
 
 
 def written(nodes: IntArray, form: Form, tree: Tree, classes: NDArray[Any]) -> NDArray[Any]:

@@ -83,6 +83,8 @@ class NodeLoss(ABC):
 
     def by_node(self, scores: Tensor, fill: float = NEVER) -> Tensor:
         """Return (N, B) scores of all nodes; `fill` for nodes without one."""
+        if not self.leaves_only:
+            return torch.cat([scores.new_full((1, len(scores)), fill), scores.T])
         nodes = scores.new_full((self.tree.n_nodes, len(scores)), fill)
         return nodes.index_copy(0, self.outputs, scores.T)
 

@@ -61,6 +61,7 @@ class TreeTensors:
         own = np.arange(tree.n_nodes)[:, None]
         self.paths = torch.tensor(np.where(tree.ancestor_at < 0, own, tree.ancestor_at))
         self._order = torch.cat(self.levels).argsort()
+        self._sorted = bool((self._order == torch.arange(tree.n_nodes)).all())
         self._parent_places = [self._places(d) for d in range(1, self.n_levels + 1)]
         self._pairs = None if tree.is_tree else _pairs(tree)
 
@@ -111,11 +112,19 @@ class TreeTensors:
         if self._pairs is not None:
             below, above = self._pairs
             return _add_exp(torch.full_like(scores, NEVER), scores.index_select(0, below), above)
-        parts = [scores.index_select(0, self.levels[-1])]
+        parts = [self._level(scores, self.n_levels)]
         for depth in range(self.n_levels, 0, -1):
-            own = scores.index_select(0, self.levels[depth - 1])
+            own = self._level(scores, depth - 1)
             parts.append(_add_exp(own, parts[-1], self._parent_places[depth - 1]))
-        return torch.cat(parts[::-1]).index_select(0, self._order)
+        every = torch.cat(parts[::-1])
+        return every if self._sorted else every.index_select(0, self._order)
+
+    def _level(self, scores: Tensor, depth: int) -> Tensor:
+        """Return the rows of one level: a view where nodes are sorted by depth."""
+        nodes = self.levels[depth]
+        if self._sorted:
+            return scores.narrow(0, int(nodes[0]), len(nodes))
+        return scores.index_select(0, nodes)
 
     def sibling_logsumexp(self, scores: Tensor) -> Tensor:
         """Return (N, B) log-sum-exp over each node's siblings-or-self; the root has `NEVER`.

@@ -37,15 +37,19 @@ async function problem(answer) {
   try { return await answer.json(); } catch { return { detail: `The service answered ${answer.status}.` }; }
 }
 
-export async function bytes(path) {
+async function asked(path) {
   const answer = await fetch(path, { headers: headers() });
   if (!answer.ok) throw new Refused(await problem(answer), answer.status);
-  return answer.arrayBuffer();
+  return answer;
 }
 
-/** Save an answer as a file. */
-export async function save(path, name) {
-  const url = URL.createObjectURL(new Blob([await bytes(path)]));
+export const bytes = async (path) => (await asked(path)).arrayBuffer();
+
+/** Save an answer as a file, by the name that it comes with. */
+export async function save(path) {
+  const answer = await asked(path);
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "export";
+  const url = URL.createObjectURL(await answer.blob());
   const link = Object.assign(document.createElement("a"), { href: url, download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);

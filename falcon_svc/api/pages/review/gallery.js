@@ -8,7 +8,7 @@ import { row, tile } from "./samples.js";
 
 const ORDERS = [["central", "Typical"], ["diverse", "Diverse"], ["border", "Border"], ["suspect", "Suspects"], ["all", "All"]];
 const PAGE = 60;
-const VERDICTS = { solid: "came back in other views of the data", shaky: "came back only in part", artefact: "did not come back: it may be an artefact", "not measured": "was made after the run" };
+const VERDICTS = { solid: "came back in other views of the data", fair: "came back for the most part", shaky: "came back only in part", artefact: "did not come back: it may be an artefact of its run", unknown: "was made by a correction, or was not measured" };
 
 export class Gallery {
   constructor(session, id, order = "central") {
@@ -155,13 +155,11 @@ export class Gallery {
 
   #drawFacts() {
     const { evidence, session, held } = this;
-    const most = Math.max(...evidence.words.map((one) => one.weight), 1e-9);
     fill(this.facts,
       h("h2", {}, "Evidence"),
       h("p", {}, h("strong", {}, held.verdict), held.stability === null ? "" : ` (${held.stability.toFixed(2)})`, `: the class ${VERDICTS[held.verdict]}.`),
-      evidence.parents.map((text) => h("p", {}, text)),
-      evidence.words.length ? [h("h3", {}, "Words that mark it"), h("ul.words", {}, evidence.words.map((one) => h("li", {}, h("span", { dir: "auto" }, one.word),
-        h("meter", { min: 0, max: most, value: one.weight, "aria-label": `weight of ${one.word}` }))))] : null,
+      h("p", {}, evidence.parents),
+      evidence.words.length ? [h("h3", {}, "Words that mark it"), h("p.marking", {}, evidence.words.map((word) => h("mark", { dir: "auto" }, word)))] : null,
       evidence.marks.length && !evidence.words.length ? [h("h3", {}, "Columns that set it apart"), h("ul.words", {}, evidence.marks.slice(0, 10).map((one) => h("li", {},
         h("span", {}, one.name ?? `column ${one.column}`), h("span.effect", {}, `${one.effect > 0 ? "+" : ""}${one.effect.toFixed(1)} sd`))))] : null,
       held.rival ? [h("h3", {}, "Nearest class"), h("p", {}, h("a", { href: `#/${session.review.job}/class/${held.rival}`, dir: "auto" }, session.name(held.rival)),

@@ -1,5 +1,6 @@
 // The queue: one question at a time, worth most first; every answer is a correction.
 
+import { pick } from "./actions.js";
 import { count, fill, h, many, say } from "./dom.js";
 import { tile } from "./samples.js";
 
@@ -25,6 +26,7 @@ export class Queue {
 
   async #draw() {
     this.marked.clear();
+    this.moved = {};
     const asked = this.questions[this.at];
     if (!asked) { fill(this.root, h("p.empty", {}, "Nothing is in doubt: accept the classes, then export.")); return; }
     const groups = this.#groups(asked);
@@ -73,7 +75,7 @@ export class Queue {
     switch (asked.kind) {
       case "same": return [["One class: merge", "same", "strong"], ["Two classes", "different", "plain"]];
       case "one": return [["It is one class", "one", "strong"], ["Two: split it so", "two", "plain"], ...asked.candidates.map((one) => [`The other part is ${one.name}`, one.class_id, "plain"])];
-      case "belong": return [["Done: the others belong", "", "strong"]];
+      case "belong": return [["Done: the others belong", "", "strong"], ["Marked ones belong to …", { pick: true }, "plain"]];
       case "place": return [...asked.candidates.map((one) => [one.name, one.class_id, "plain"]), ["A class of their own", "own", "plain"], ["They are mixed", "mixed", "plain"]];
       case "accept": return [["Accept", "accept", "strong"], ["Not yet", "later", "plain"]];
       default: return [["It is right", "right", "strong"], [asked.proposed ? `It is ${asked.proposed}` : "It is wrong", "wrong", "plain"]];
@@ -82,13 +84,14 @@ export class Queue {
 
   async answer(choice) {
     const asked = this.questions[this.at];
+    if (choice.pick) { await this.#moveMarked(asked); return; }
     if (asked.kind === "accept" && choice === "accept" && this.marked.size > asked.most_wrong) {
       say(`${many(this.marked.size, "sample")} wrong is more than ${asked.most_wrong}: the class is not pure enough to accept. Choose “Not yet”: what you marked is taken out.`, "bad");
       return;
     }
     this.sending = true;
     try {
-      const made = await this.session.review.post("/answers", { question: asked, reply: { choice, marked: [...this.marked] } }, this.session.state.head);
+      const made = await this.session.review.post("/answers", { question: asked, reply: { choice, marked: [...this.marked], moved: this.moved } }, this.session.state.head);
       this.session.own = made.head;
       await this.session.refresh();
       say(made.revisions.length ? `Noted: ${many(made.revisions.length, "correction")}.` : "Noted: nothing to change.");
@@ -99,6 +102,22 @@ export class Queue {
       if (error.status === 412) await this.session.refresh();
     } finally { this.sending = false; }
     await this.#load();
+  }
+
+  /** The marked samples belong to a class that is named; they are set aside until the answer. */
+  async #moveMarked(asked) {
+    if (!this.marked.size) { say("Mark the samples first.", "bad"); return; }
+    const classes = asked.candidates.map((one) => this.session.classes.get(one.class_id)).filter(Boolean);
+    const held = await pick(this.session, `The ${many(this.marked.size, "marked sample")} belong to …`, classes, "There");
+    if (!held) return;
+    const to = held.id;
+    for (const id of this.marked) this.moved[id] = to;
+    for (const node of this.root.querySelectorAll(".tile[aria-pressed=true]")) {
+      node.setAttribute("aria-pressed", "false");
+      node.disabled = true;
+      node.querySelector(".sure").textContent = `→ ${this.session.name(to)}`;
+    }
+    this.marked.clear();
   }
 
   skip() { this.at = (this.at + 1) % this.questions.length; this.#draw(); }

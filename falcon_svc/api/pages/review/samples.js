@@ -46,7 +46,7 @@ function picture(session, sample) {
 /** Text nodes, with the words that mark the class in <mark>. */
 function marked(text, words) {
   if (!words.length) return text;
-  const known = new Set(words.map((one) => one.word));
+  const known = new Set(words);
   return text.split(/([\p{L}]+)/u).map((part) => (known.has(part.toLowerCase()) ? h("mark", {}, part) : part));
 }
 

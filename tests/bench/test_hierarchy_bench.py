@@ -1,0 +1,72 @@
+"""`falcon bench hierarchy`: a row per loss and inference, the peers beside, flags documented."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from falcon_svc.bench import hierarchy_bench
+from falcon_svc.bench.hierarchy_bench import COLUMNS, Split, run
+from falcon_svc.bench.hierarchy_peers import _node_scores, flat
+from falcon_svc.bench.set_name import SetName
+from falcon_svc.errors import ConfigError
+from falcon_svc.hierarchy import Tree
+from tests.architecture.sources import ROOT
+
+SET = "planted:3,2@dim=8,seed=1"
+PAGE = (ROOT / "docs" / "benchmarks-hierarchy.md").read_text("utf-8")
+
+
+def test_a_row_per_loss_and_inference(tmp_path, capsys):
+    file = tmp_path / "figures.json"
+    arguments = [SET, "--seeds", "0", "--losses", "hace,deep_rtc", "--no-peers", "--quiet"]
+    assert hierarchy_bench.main([*arguments, "--json", str(file)]) == 0
+    table = capsys.readouterr().out
+    rows = json.loads(file.read_text())["sets"][0]["rows"]
+    assert {(row["method"], row["inference"]) for row in rows} == {
+        *(("hace", rule) for rule in ("bottom_up", "ensemble", "diffusion", "learned_diffusion")),
+        *(("deep_rtc", rule) for rule in ("own", "bottom_up")),
+    }
+    assert rows[0]["figures"]["leaf_top1"]["mean"] > 0.9
+    assert all(name in table for name in COLUMNS)
+
+
+def test_both_sides_get_the_same_rows_once():
+    data = SetName.parse(SET).load()
+    split = Split.of(data, 0)
+    assert len(split.train) + len(split.test) == len(data.judged)
+    held = split.held_out()
+    assert len(held.train) + len(held.test) == len(split.train)
+    seen = np.concatenate([split.train, split.test])
+    assert len(np.unique(seen, axis=0)) == len(np.unique(data.features, axis=0))
+
+
+def test_the_flat_peer_answers_for_every_node():
+    split = Split.of(SetName.parse(SET).load(), 0)
+    answer = flat(split.train, split.train_nodes, split.test, split.tree)
+    assert answer.scores.shape == (len(split.test), split.tree.n_nodes)
+    assert np.allclose(answer.scores[:, 0], 1)
+    assert (answer.nodes == split.test_nodes).mean() > 0.9
+
+
+def test_hiclass_columns_go_to_their_nodes():
+    tree = Tree.from_paths([("a", "x"), ("b", "y")])
+    levels = [np.array([[0.7, 0.3]]), np.array([[0.6, 0.1]])]
+    found = _node_scores(levels, [["b", "a"], ["x", "y"]], tree, 1)
+    assert found[0, [tree.node(name) for name in "abxy"]].tolist() == [0.3, 0.7, 0.6, 0.1]
+
+
+def test_an_unknown_loss_is_one_sentence():
+    with pytest.raises(ConfigError, match="Expected losses among"):
+        run([SET], seeds=[0], losses=["hxe"])
+
+
+def test_every_flag_is_documented(capsys):
+    with pytest.raises(SystemExit):
+        hierarchy_bench.main(["--help"])
+    flags = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    usage = re.search(r"^falcon bench hierarchy .*$", PAGE, re.MULTILINE)[0]
+    assert all(f"[{flag}" in usage for flag in flags)
