@@ -117,7 +117,9 @@ def read_graphml(file: Path) -> tuple[list[str], list[tuple[int, int]]]:
             f"export it as a directed graph."
         )
     number = {node: i for i, node in enumerate(graph)}
-    names = [str(data.get("name", data.get("label", node))) for node, data in graph.nodes.items()]
+    names = [
+        str(data.get("name") or data.get("label") or node) for node, data in graph.nodes(data=True)
+    ]
     return names, [(number[child], number[parent]) for parent, child in graph.edges()]
 
 

@@ -153,9 +153,9 @@ class Tree(Structure):
     def from_graphml(cls, file: str | Path) -> Self:
         """Return the hierarchy of a GraphML file whose edges run from parent to child.
 
-        Names are the nodes' `name`, else their `label`, else their id. Several top nodes get a
-        root; a node with several edges to it has the first as its parent, the others as extra
-        parents. Document types (and so entities) are refused.
+        Names are the nodes' `name`, else their `label`, else their id; empty ones are none. Several
+        top nodes get a root; a node with several edges to it has the first as its parent, the
+        others as extra parents. Document types (and so entities) are refused.
         """
         names, edges = files.read_graphml(Path(file))
         return cls(*layout.from_edges(names, edges, several=True))

@@ -87,7 +87,7 @@ def test_the_graph_of_a_discovery_is_a_hierarchy(tmp_path):
     write(tmp_path, graph_graphml(discovery), "graph.graphml")
     tree = Tree.from_graphml(tmp_path / "graph.graphml")
     (relation,) = discovery.relations
-    fine = [str(one.id) for one in discovery.classes]
+    fine = [one.name or one.title for one in discovery.classes]
     own = Tree.from_relation(relation.coarse_names, fine, relation.relation)
     assert {*tree.paths} == {*own.paths}
 
