@@ -9,6 +9,7 @@ from __future__ import annotations
 from falcon_svc.report import making, sections
 from falcon_svc.report.blocks import section
 from falcon_svc.report.cards import class_groups, how_to_read
+from falcon_svc.report.count_section import counts
 from falcon_svc.report.evidence import collect_evidence
 from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.html import Html, element
@@ -48,7 +49,7 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         sections.overlaps(discovery),
         sections.distributions(discovery),
         sections.maps(discovery),
-        sections.counts(discovery),
+        counts(discovery),
         sections.relation(discovery),
         making.training(discovery),
         making.making(discovery, dataset.skipped),
