@@ -86,8 +86,8 @@ REVIEWS: dict[str, Example] = {
         "class_id": "c3",
         "marks": [{"column": 12, "name": None, "effect": 1.9, "mean": 0.1, "spread": 0.8}],
         "words": ["barn"],
-        "parents": "It hangs clearly under 'owls': under 'gulls', the next best, the whole would be "
-        "worse by 0.71.",
+        "parents": "It hangs clearly under 'owls': under 'gulls', the next best, the whole "
+        "would be worse by 0.71.",
         "n_suspects": 2,
         "lookalikes": [],
     },

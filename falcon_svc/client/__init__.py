@@ -11,5 +11,6 @@ with Falcon("http://127.0.0.1:8000") as falcon:
 from __future__ import annotations
 
 from falcon_svc.client.client import Falcon, ServiceError
+from falcon_svc.client.reviews import Review
 
-__all__ = ["Falcon", "ServiceError"]
+__all__ = ["Falcon", "Review", "ServiceError"]

@@ -14,6 +14,7 @@ import httpx
 
 from falcon_svc.client import documents as doc
 from falcon_svc.client.events import read_events
+from falcon_svc.client.reviews import Review
 from falcon_svc.client.transport import AGAIN, TIMEOUT_S, ServiceError, Transport, pause, save
 
 __all__ = ["Falcon", "ServiceError"]
@@ -285,6 +286,10 @@ class Falcon:
         """Save `report` (HTML), `model` (zip) or `assignments` (Parquet) as a file."""
         accept = "application/vnd.apache.parquet, */*;q=0.5"
         return save(self._transport.http, f"/v1/jobs/{job_id}/{name}", accept, Path(to))
+
+    def review(self, job_id: str) -> Review:
+        """Return the review of a job's result: look, correct, solve again, take away."""
+        return Review(self._transport, job_id)
 
     def predict(
         self,

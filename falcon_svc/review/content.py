@@ -26,7 +26,7 @@ SIDE = 192
 
 MOST_TEXT = 2_000
 MOST_WORDS = 12
-CLEARLY_MORE = 1.5
+CLEARLY_MORE = 3.0
 """Times as often as beside it that a word has to be there, to mark a class."""
 
 

@@ -12,24 +12,23 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from falcon_svc.result.predictor import Predictor
+from falcon_svc.review.atlas import Atlas
+from falcon_svc.review.cards import Cards
 from falcon_svc.review.content import Content
-from falcon_svc.review.gallery import marks, ordered_rows
 from falcon_svc.review.overview import overview
-from falcon_svc.review.plane import checked_polygon, inside, map_bytes, own_axes, whole_map
+from falcon_svc.review.plane import map_bytes
 from falcon_svc.review.selection import packed, with_ids
 from falcon_svc.review.solving import Solver
 from falcon_svc.triage.corrections import Correction, CorrectionError, Resolved, read_correction
 from falcon_svc.triage.diff import compare
 from falcon_svc.triage.edits import apply
-from falcon_svc.triage.evidence import parent_words, scene_of
+from falcon_svc.triage.evidence import scene_of
 from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.questions import AcceptClass, Question, Reply, corrections_of
 from falcon_svc.triage.queue import Queue
@@ -39,9 +38,8 @@ from falcon_svc.triage.solutions import Placement, load_placement
 from falcon_svc.triage.split import propose_split
 from falcon_svc.triage.state import Review
 from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import IntArray
 
-N_MARKS = 24
 MOST_QUESTIONS = 200
 Made = TypeVar("Made")
 Document = dict[str, Any]
@@ -94,10 +92,11 @@ class Desk:
         self._lock = threading.RLock()
         self.session = Session(directory, folder=folder)
         self.solver = Solver(self.session.directory, self.session.folder, self._solved)
-        self._content, self._made_content = content, None
+        self._content = content
+        self._made_cards: Cards | None = None
+        self._atlas = Atlas(self.session)
         self._queue = Queue()
         self._kept: dict[str, tuple[str, Any]] = {}
-        self._xy: dict[int, tuple[IntArray, FloatArray]] = {}
 
     @property
     def head(self) -> str:
@@ -107,22 +106,18 @@ class Desk:
             return self.session.head
 
     @property
-    def content(self) -> Content:
-        """Texts and images."""
+    def cards(self) -> Cards:
+        """What is shown of samples and classes."""
         with self._lock:
-            if self._made_content is None:
-                self._made_content = self._content(self.session)
-            return self._made_content
-
-    @cached_property
-    def _predictor(self) -> Predictor:
-        return Predictor.load(self.session.directory)
+            if self._made_cards is None:
+                self._made_cards = Cards(self.session, self._content(self.session))
+            return self._made_cards
 
     def warm(self) -> None:
         """Make what the first view needs, and read the data set, before anybody waits for it."""
         self.state()
         self.map()
-        self.content  # noqa: B018 - read once
+        self.cards.evidence(next(iter(self.session.review.classes)))
 
     def state(self) -> bytes:
         """Return the overview in JSON."""
@@ -138,7 +133,7 @@ class Desk:
             return {
                 "total": len(rows),
                 "class_id": f"c{number}",
-                "samples": [self._sample(row, columns) for row in shown.tolist()],
+                "samples": [self.cards.sample(row, columns) for row in shown.tolist()],
             }
 
     def matching(self, class_id: str, look: Look) -> Document:
@@ -152,24 +147,20 @@ class Desk:
     def shown(self, ids: list[str]) -> Document:
         """Return samples by id, for questions and selections."""
         with self._lock:
-            known = self.session.review.row_of
-            missing = next((name for name in ids if name not in known), None)
-            if missing is not None:
-                raise CorrectionError(f"There is no sample {missing!r} in this data set.")
-            return {"samples": [self._sample(known[name], []) for name in ids]}
+            return {"samples": self.cards.samples(ids)}
 
     def evidence(self, class_id: str) -> Document:
         """Return what speaks for a class: marks, words, parents' regret, plan for accepting it."""
         with self._lock:
             number = self.session.review.find(class_id).number
-            return self._once(f"evidence {number}", lambda: self._evidence(number))
+            return self._once(f"evidence {number}", lambda: self.cards.evidence(number))
 
     def picture(self, row: int) -> bytes | None:
         """Return a sample's image as WebP; None where there is none."""
         with self._lock:
             if not 0 <= row < len(self.session.review.ids):
                 return None
-            return self.content.picture(row)
+            return self.cards.content.picture(row)
 
     def submit(
         self, documents: list[Document], *, author: str, expected: str, reason: str
@@ -214,7 +205,7 @@ class Desk:
             sizes = [len(part) for part in split.parts]
             held = session.review.find(class_id)
             rest = int((session.review.fine == held.number).sum()) - sum(sizes)
-            shown = [self.shown(list(part[:9]))["samples"] for part in split.parts]
+            shown = [self.cards.samples(list(part[:9])) for part in split.parts]
             return {
                 "correction": split.model_dump(mode="json"),
                 "sizes": [rest, *sizes],
@@ -250,7 +241,7 @@ class Desk:
             question = AcceptClass(
                 text=plan.sentence(),
                 gain=float(plan.saved),
-                shown={"class_id": held.id, "name": held.name, "exemplars": exemplars},  # type: ignore[arg-type]
+                shown={"class_id": held.id, "name": held.name, "exemplars": exemplars},
                 look_at=ids,
                 most_wrong=most_wrong,
             )
@@ -294,17 +285,14 @@ class Desk:
     def map(self, coarse: str | None = None) -> bytes:
         """Return the map; inside one coarse class, others have no coordinates (NaN)."""
         with self._lock:
-            xy = self._plane(coarse)
-            return map_bytes(xy, self.session.review.fine)
+            return map_bytes(self._atlas.xy(coarse), self.session.review.fine)
 
     def lasso(
         self, corners: list[list[float]], *, coarse: str | None, class_id: str | None
     ) -> Document:
         """Return which samples lie in a polygon, of one class or of all."""
         with self._lock:
-            mask = inside(self._plane(coarse), checked_polygon(corners))
-            if class_id is not None:
-                mask &= self.session.review.fine == self.session.review.find(class_id).number
+            mask = self._atlas.lasso(corners, coarse=coarse, class_id=class_id)
             return {"count": int(mask.sum()), "rows": packed(mask)}
 
     def export(self, form: str) -> tuple[str, bytes]:
@@ -316,8 +304,8 @@ class Desk:
                 self.session,
                 form,
                 place,
-                dataset=self.content.dataset,
-                source=self.content.source,
+                dataset=self.cards.content.dataset,
+                source=self.cards.content.source,
             )
             if not made.folder:
                 return made.name, place.read_bytes()
@@ -342,95 +330,19 @@ class Desk:
             if head != self.session.head:
                 made = make()
                 self._kept[what] = (self.session.head, made)
-            return made  # type: ignore[return-value]
+            return cast(Made, made)
 
     def _looked(self, class_id: str, look: Look) -> IntArray:
         session = self.session
         session.refresh()
         number = session.review.find(class_id).number
         key = f"rows {number} {look.order}"
-        rows = self._once(key, lambda: self._ordered(number, look.order))
+        rows = self._once(key, lambda: self.cards.rows(number, look.order))
         if look.most_confidence < 1:
             rows = rows[session.placement.confidence[rows] <= look.most_confidence]
         if look.words:
-            rows = rows[[self._says(row, look.words) for row in rows.tolist()]]
+            rows = rows[[self.cards.says(row, look.words) for row in rows.tolist()]]
         return rows
-
-    def _ordered(self, number: int, order: str) -> IntArray:
-        session = self.session
-        suspects = session.discovery.suspects
-        suspects = suspects[
-            session.review.coarse[suspects] == session.review.given_coarse[suspects]
-        ]
-        return ordered_rows(
-            order, number, session.review, session.placement, session.inputs, suspects
-        )
-
-    def _says(self, row: int, words: str) -> bool:
-        in_id = words.casefold() in self.session.review.ids[row].casefold()
-        return in_id or self.content.matching(row, words)
-
-    def _sample(self, row: int, columns: list[int]) -> Document:
-        review, placement = self.session.review, self.session.placement
-        coarse, other = int(review.coarse[row]), int(placement.runner_up[row])
-        number = int(review.fine[row])
-        return {
-            "row": row,
-            "id": review.ids[row],
-            "class_id": f"c{number}" if number >= 0 else None,
-            "coarse": review.coarse_names[coarse] if coarse >= 0 else None,
-            "confidence": round(float(placement.confidence[row]), 4),
-            "runner_up": f"c{other}" if other in review.classes else None,
-            "rival": round(float(placement.rival[row]), 4),
-            "settled": bool(review.fixed[row]),
-            "text": self.content.text(row),
-            "picture": self.content.has_images,
-            "values": [round(float(self.session.features[row, j]), 4) for j in columns],
-        }
-
-    def _evidence(self, number: int) -> Document:
-        session, review = self.session, self.session.review
-        held = review.classes[number]
-        rows = review.members(number)
-        beside = {c.number for q in held.parents for c in review.siblings(q)} - {number}
-        others = np.flatnonzero(np.isin(review.fine, list(beside)))
-        groups = {n: review.members(n).tolist() for n in (number, *sorted(beside))}
-        found = marks(session.features, rows, others, N_MARKS)
-        return {
-            "class_id": held.id,
-            "marks": [{**mark, "name": self._column_name(int(mark["column"]))} for mark in found],
-            "words": self.content.marking_words(number, groups),
-            "parents": parent_words(session, number),
-            "n_suspects": len(self._ordered(number, "suspect")),
-            "lookalikes": self._lookalikes(number),
-        }
-
-    def _column_name(self, column: int) -> str | None:
-        names = self._predictor.reading.features
-        return None if names is None or column >= len(names) else names[column]
-
-    def _lookalikes(self, number: int) -> list[str]:
-        """Classes of other coarse classes that cannot be told from this one."""
-        pairs = (pair.fine for pair in self.session.discovery.shared_pairs if number in pair.fine)
-        return [f"c{sum(pair) - number}" for pair in pairs]
-
-    def _plane(self, coarse: str | None) -> FloatArray:
-        session = self.session
-        if coarse is None:
-            if -1 not in self._xy:
-                found = session.discovery
-                xy = whole_map(session.inputs, found.map_rows, found.map_xy)
-                self._xy[-1] = session.review.coarse, xy
-            return self._xy[-1][1]
-        number = session.review.coarse_number(coarse)
-        labels, xy = self._xy.get(number, (None, None))
-        if xy is None or not np.array_equal(labels, session.review.coarse):
-            xy = np.full((len(session.inputs), 2), np.nan, np.float32)
-            rows = np.flatnonzero(session.review.coarse == number)
-            if len(rows):
-                xy[rows] = own_axes(session.inputs[rows])
-            self._xy[number] = session.review.coarse.copy(), xy
-        return xy
 
     def _at(self, revision: str) -> tuple[Review, Placement | None]:
         """Return the review as it was after a revision, with the re-solve then in force."""

@@ -42,7 +42,7 @@ def ordered_rows(
     """
     rows = review.members(number)
     if order == "suspect":
-        return suspects[review.fine[suspects] == number]
+        return np.asarray(suspects[review.fine[suspects] == number], np.int64)
     if order == "border":
         margin = placement.confidence[rows] - placement.rival[rows]
         return rows[np.argsort(margin, kind="stable")]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.triage.evidence import stability_verdict
 from falcon_svc.triage.state import Review
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import IntArray
 
 if TYPE_CHECKING:
     from falcon_svc.result.record import Discovery
@@ -74,7 +75,7 @@ class _Figures:
         return {"stability": None if value is None else round(value, 4), "verdict": word}
 
 
-def rivals(review: Review, placement: Placement) -> tuple[IntArray, FloatArray]:
+def rivals(review: Review, placement: Placement) -> tuple[IntArray, NDArray[np.float64]]:
     """Return per class number the class that its samples come nearest to, and how near.
 
     Returns

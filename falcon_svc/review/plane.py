@@ -1,48 +1,17 @@
-"""The map of all samples, and which of them lie inside a polygon.
-
-The result holds a linear map of some thousand samples. It is a projection of the head inputs, so
-that the same projection, got back by least squares, places all others. Inside one coarse class
-the map of that class alone shows more: its own two principal axes.
-"""
+"""Points in the plane: as bytes for the page, and which of them lie inside a polygon."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.triage.corrections import CorrectionError
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
 MOST_CORNERS = 2_000
-MOST_FITTED = 4_000
 _PIECE = 1 << 16
 
-
-def whole_map(inputs: FloatArray, map_rows: IntArray, map_xy: FloatArray) -> FloatArray:
-    """Return (N, 2) coordinates of all samples in the map of the result.
-
-    Parameters
-    ----------
-    inputs : float32 (N, D)
-    map_rows : int64 (S,)
-    map_xy : float32 (S, 2)
-        Where the result has them.
-    """
-    if not len(map_rows):
-        return own_axes(inputs)
-    fitted = np.c_[inputs[map_rows], np.ones(len(map_rows), np.float32)]
-    weight = np.linalg.lstsq(fitted, map_xy, rcond=None)[0]
-    found = np.asarray(inputs @ weight[:-1] + weight[-1], np.float32)
-    found[map_rows] = map_xy
-    return found
-
-
-def own_axes(points: FloatArray) -> FloatArray:
-    """Return (n, 2) coordinates on the two principal axes of some points."""
-    fitted = points[:: max(1, len(points) // MOST_FITTED)]
-    mean = fitted.mean(axis=0) if len(fitted) else 0.0
-    axes = np.linalg.svd(fitted - mean, full_matrices=False)[2][:2]
-    flat = np.asarray((points - mean) @ axes.T, np.float32)
-    return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+Corners = NDArray[np.float64]
 
 
 def map_bytes(xy: FloatArray, fine: IntArray) -> bytes:
@@ -56,17 +25,17 @@ def map_bytes(xy: FloatArray, fine: IntArray) -> bytes:
     )
 
 
-def checked_polygon(corners: list[list[float]]) -> FloatArray:
-    """Return (P, 2) float64 corners.
+def checked_polygon(corners: list[list[float]]) -> Corners:
+    """Return (P, 2) corners.
 
     Raises
     ------
     CorrectionError
         They are no polygon: fewer than 3 or more than 2,000 corners, or not finite pairs.
     """
-    wrong = not 3 <= len(corners) <= MOST_CORNERS or any(len(corner) != 2 for corner in corners)
-    polygon = None if wrong else np.asarray(corners, np.float64)
-    if polygon is None or not np.isfinite(polygon).all():
+    fits = 3 <= len(corners) <= MOST_CORNERS and all(len(corner) == 2 for corner in corners)
+    polygon = np.asarray(corners, np.float64) if fits else np.full((1, 2), np.nan)
+    if not np.isfinite(polygon).all():
         raise CorrectionError(
             f"A lasso needs 3 to {MOST_CORNERS:,} corners, each a pair of finite numbers, but "
             f"{len(corners):,} came that are none; draw it again."
@@ -74,7 +43,7 @@ def checked_polygon(corners: list[list[float]]) -> FloatArray:
     return polygon
 
 
-def inside(xy: FloatArray, polygon: FloatArray) -> BoolArray:
+def inside(xy: FloatArray, polygon: Corners) -> BoolArray:
     """Return (N,) whether each point lies in a polygon, by the even-odd rule.
 
     A ray to the right crosses the edges; points outside of the bounding box are settled first.
@@ -96,13 +65,13 @@ def inside(xy: FloatArray, polygon: FloatArray) -> BoolArray:
     return found
 
 
-def _odd_crossings(points: FloatArray, polygon: FloatArray) -> BoolArray:
+def _odd_crossings(points: Corners, polygon: Corners) -> BoolArray:
     """Sort by y once, so that every edge looks only at the points of its own height."""
     order = np.argsort(points[:, 1], kind="stable")
     x, y = points[order, 0], points[order, 1]
     odd = np.zeros(len(points), np.bool_)
     for (ax, ay), (bx, by) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        start, stop = np.searchsorted(y, sorted((ay, by)), side="right")
+        start, stop = np.searchsorted(y, sorted((ay, by)))
         if start < stop:
             crossing = ax + (y[start:stop] - ay) * ((bx - ax) / (by - ay))
             odd[start:stop] ^= x[start:stop] < crossing

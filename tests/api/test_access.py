@@ -85,6 +85,8 @@ def owned(guarded, keys):
         "upload_id": upload["id"],
         "class_id": "0",
         "number": "1",
+        "row": "0",
+        "revision": "0" * 64,
     }
 
 
@@ -106,6 +108,9 @@ def bearer(key):
     return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
+HEAD = {"If-Match": "0" * 64}
+
+
 def body_of(operation, owned):
     """A good body of an operation."""
     form = {"files": {"file": ("a.npz", npz_bytes(60))}}
@@ -120,6 +125,13 @@ def body_of(operation, owned):
         "create_job": {"json": order},
         "create_batch": {"json": {"jobs": [{**order, "custom_id": "y"}]}},
         "predict": {"json": {"vectors": [[0.0]]}},
+        "create_corrections": {"json": {"corrections": [{"kind": "undo"}]}, "headers": HEAD},
+        "create_answer": {"json": {"question": {}, "reply": {}}, "headers": HEAD},
+        "resolve_review": {"json": {}},
+        "propose_split": {"json": {}},
+        "show_samples": {"json": {"ids": []}},
+        "lasso_samples": {"json": {"polygon": [[0, 0], [1, 0], [1, 1]]}},
+        "get_diff": {"params": {"before": "0" * 64, "after": "0" * 64}},
     }.get(operation, {})
 
 

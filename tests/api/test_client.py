@@ -134,7 +134,39 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     for name in ("report", "model", "assignments"):
         client.download(job_id, name, tmp_path / name)
     client.predict(job_id, planted(5)[0].tolist())
+    _review(client.review(job_id), tmp_path)
     assert client.dataset(client.upload(data_file)["id"])["state"] in ("validating", "ready")
+
+
+def _review(review, tmp_path):
+    """Look, correct, solve, compare, take away; then leave the result as it was."""
+    state = review.state()
+    first = state["classes"][0]["id"]
+    assert next(review.events())["head"] == review.head
+    shown = review.samples(first, "border", limit=3)["samples"]
+    assert review.shown([shown[0]["id"]]) and review.evidence(first)
+    assert review.select(first)["count"] == state["classes"][0]["size"]
+    review.acceptance(first, purity=0.8)
+    (revision,) = review.correct({"kind": "rename", "class_id": first, "name": "jay"})
+    assert review.log()["entries"][0]["revision"] == revision == review.head
+    with pytest.raises(ServiceError, match="image"):
+        review.picture(0)
+    review.propose_split(first, 2)
+    question = next(one for one in review.questions() if one["kind"] != "coarse")
+    review.answer(question, choice=CHOICES[question["kind"]])
+    assert review.map() and review.map(state["coarse"][0]["name"])
+    assert review.lasso([(-1e9, -1e9), (1e9, -1e9), (0, 1e9)])["rows"]
+    assert review.resolve()["state"] == "running"
+    assert review.cancel_resolve()["state"] == "cancelled" == review.resolving()["state"]
+    assert review.diff("0" * 64, review.head)["n_moved"] == 0
+    assert "jay" in review.export("csv", tmp_path / "review.csv").read_text()
+    review._head = "0" * 64
+    with pytest.raises(ServiceError) as refused:
+        review.correct({"kind": "undo"})
+    assert refused.value.status == 412 and refused.value.document["errors"]
+
+
+CHOICES = {"same": "different", "one": "one", "accept": "later", "belong": "", "place": "mixed"}
 
 
 def test_the_lines_of_the_document_run(service, monkeypatch, tmp_path, capsys):

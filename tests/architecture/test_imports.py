@@ -38,6 +38,7 @@ BELOW = {
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
+        "discovery.training.relation_config",
     ),
     "naming": (),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),
@@ -49,19 +50,18 @@ BELOW = {
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
         *("settings", "storage"),
     ),
-    "triage": (
-        *("core", "data", "discovery", "durable", "neighbors", "solver", "result"),
-    ),
+    "triage": (*("core", "data", "discovery", "durable", "neighbors", "solver", "result"),),
+    "review": ("data", "result", "triage"),
     "settings": (),
     "encoder_files": ("settings",),
     "storage": (),
     "engines": ("settings",),
     "service": (
         *("config", "data", "discovery.counts.config", "engines", "encoder_files", "result"),
-        *("pipeline.wishes", "settings", "storage", "worker.failures"),
+        *("pipeline.wishes", "review", "settings", "storage", "worker.failures"),
     ),
     "client": (),
-    "api": ("config", "data.config", "service", "settings", "storage"),
+    "api": ("config", "data.config", "review", "service", "settings", "storage"),
     "keywords": ("config",),
     "front": ("config", "data", "keywords", "pipeline", "result"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
@@ -71,7 +71,7 @@ BELOW = {
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("hierarchy", "result", "service", "settings", "triage"),
+        *("hierarchy", "result", "review", "service", "settings", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}

@@ -91,7 +91,8 @@ class Browser:
         """The visible button that begins with a label."""
         script = """
         const all = [...document.querySelectorAll(arguments[1] + ' button')];
-        return all.find((one) => one.checkVisibility() && one.innerText.trim().startsWith(arguments[0]));
+        return all.find((one) => one.checkVisibility()
+            && one.innerText.trim().startsWith(arguments[0]));
         """
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falcon_svc.review.plane import checked_polygon, inside, own_axes, whole_map
+from falcon_svc.review.atlas import own_axes, whole_map
+from falcon_svc.review.plane import checked_polygon, inside
 from falcon_svc.review.selection import packed, unpacked, with_ids
 from falcon_svc.triage.corrections import CorrectionError
+from tests.discoveries import pretend_blobs
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
@@ -77,18 +80,31 @@ def test_what_is_no_polygon_is_refused(corners):
         checked_polygon(corners)
 
 
-def test_the_map_of_some_places_all():
-    """A linear map is known by its values at some samples."""
+def test_a_linear_map_of_some_places_all():
     rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(300, 6)).astype(np.float32)
+    _, _, found = pretend_blobs()
+    inputs = rng.normal(size=(found.n_samples, 6)).astype(np.float32)
     xy = inputs @ rng.normal(size=(6, 2)).astype(np.float32) + 3
-    rows = np.arange(0, 300, 7)
-    np.testing.assert_allclose(whole_map(inputs, rows, xy[rows]), xy, atol=1e-4)
+    rows = np.arange(0, found.n_samples, 3)
+    some = replace(found, map_rows=rows, map_xy=xy[rows], map_method="pca")
+    np.testing.assert_allclose(whole_map(some, inputs), xy, atol=1e-4)
+
+
+def test_on_a_map_of_neighbors_a_sample_lies_amid_those_of_its_label_that_are_nearest():
+    _, x, found = pretend_blobs(per_fine=30)
+    rows = np.arange(0, found.n_samples, 2)
+    xy = np.random.default_rng(0).normal(size=(len(rows), 2)).astype(np.float32)
+    some = replace(found, map_rows=rows, map_xy=xy, map_method="tsne")
+    placed, labels = whole_map(some, x), found.sources[0].labels
+    np.testing.assert_array_equal(placed[rows], xy)
+    for row in (1, 77, 151):
+        own = np.flatnonzero(labels[rows] == labels[row])
+        near = own[np.argsort(((x[rows[own]] - x[row]) ** 2).sum(axis=1))[:3]]
+        np.testing.assert_allclose(placed[row], xy[near].mean(axis=0), rtol=1e-5)
 
 
 def test_own_axes_keep_distances_in_a_plane_and_pad_a_line():
     flat = np.random.default_rng(1).normal(size=(40, 2)).astype(np.float32)
-    found = own_axes(flat)
-    gaps = [np.linalg.norm(one[:, None] - one[None], axis=2) for one in (flat, found)]
+    gaps = [np.linalg.norm(one[:, None] - one, axis=2) for one in (flat, own_axes(flat))]
     np.testing.assert_allclose(*gaps, atol=1e-5)
     assert own_axes(flat[:, :1]).shape == (40, 2)

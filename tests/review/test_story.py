@@ -12,7 +12,7 @@ from tests.review.running import RunningReview, wait_for
 from tests.triage.reviews import write_result
 
 pytestmark = [pytest.mark.browser, needs_browser]
-SHAPE = dict(n_coarse=3, n_fine=9, per_fine=30)
+SHAPE = {"n_coarse": 3, "n_fine": 9, "per_fine": 30}
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_the_whole_story(browser, review, result):
     browser.press("CSV")
     path = browser.files / "review.csv"
     wait_for(path.exists)
-    rows = list(csv.DictReader(wait_for(lambda: path.read_text())[:].splitlines()))
+    rows = list(csv.DictReader(wait_for(path.read_text).splitlines()))
     assert len(rows) == 270 and {row["class_name"] for row in rows} >= {"jay"}
     assert {row["status"] for row in rows if row["class_id"] == "c2"} == {"accepted"}
     assert all(row["coarse"] == row["coarse_given"] for row in rows)

@@ -43,6 +43,8 @@ export class Changes {
 
   #draw(diff) {
     const { session } = this;
+    const died = new Map(diff.classes.map((one) => [one.id, one.name]));
+    const name = (id) => died.get(id) ?? session.name(id);
     const of = (what) => diff.classes.filter((one) => one.what === what).length;
     fill(this.diff, h("p", {}, h("strong", {}, many(diff.n_moved, "sample")), ` moved; classes: ${of("born")} born, ${of("changed")} changed, ${of("died")} died.`),
       diff.classes.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Class", "", "Before", "After", "Parents"].map((one) => h("th", { scope: "col" }, one)))),
@@ -50,7 +52,7 @@ export class Changes {
           h("td.number", {}, count(one.size_before)), h("td.number", {}, count(one.size_after)),
           h("td", { dir: "auto" }, String(one.parents_before) === String(one.parents_after) ? one.parents_after.join(", ") : `${one.parents_before.join(", ") || "none"} → ${one.parents_after.join(", ") || "none"}`))))) : null,
       diff.moves.length ? [h("h3", {}, diff.n_moved > diff.moves.length ? `The first ${diff.moves.length} of ${count(diff.n_moved)} samples` : "Samples"), h("ul.moves", {}, diff.moves.map((one) => h("li", {},
-        h("strong", {}, one.id), `: ${session.name(one.before)} → ${session.name(one.after)}. `, h("span.quiet", {}, one.reason))))] : null);
+        h("strong", {}, one.id), `: ${name(one.before)} → ${name(one.after)}. `, h("span.quiet", {}, one.reason))))] : null);
   }
 }
 
@@ -70,6 +72,6 @@ export class Export {
     const open = session.state.classes.filter((one) => one.status === "open").length;
     fill(root, h("h1", {}, "Export"), h("p", {}, open ? `${many(open, "class", "classes")} not accepted yet; their status is in the file.` : "All classes are accepted."),
       session.state.n_unplaced ? h("p", {}, `${many(session.state.n_unplaced, "sample")} in no class: solve again to place them.`) : null,
-      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.strong", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))));
+      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.plain", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))));
   }
 }

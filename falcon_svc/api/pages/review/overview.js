@@ -19,7 +19,7 @@ export class Overview {
       session.state.coarse.map((one) => h("option", { value: one.name }, `Inside ${one.name}`)));
     where.value = this.coarse ?? "";
     this.figures = h("dl.figures");
-    fill(root, this.figures, h("div.overview", {},
+    fill(root, h("h1.unseen", {}, "Overview"), this.figures, h("div.overview", {},
       h("section", { "aria-label": "Classes" }, this.list),
       h("section.mapside", { "aria-label": "Map" }, h("div.row", {}, where), this.map.node, this.legend)));
     this.#draw();
@@ -120,11 +120,11 @@ function graph(one, classes, total, review) {
   const drawn = classes.map((held, i) => {
     const y = 15 + i * step;
     const several = held.parents.length > 1;
-    return [h("path", { d: `M96 ${middle}C170 ${middle} 170 ${y} 236 ${y}`, fill: "none", stroke: shade(held), "stroke-width": Math.max(1.2, 16 * held.size / total), "stroke-opacity": 0.25 + 0.6 * held.confidence, "stroke-dasharray": several ? "5 3" : null }),
-      h("circle", { cx: 242, cy: y, r: 5, fill: shade(held) }), h("text", { x: 254, y: y + 4 }, shorten(held.name, 34), several ? ` (also under ${held.parents.length - 1} more)` : "")];
+    return [h("path", { d: `M22 ${middle}C110 ${middle} 110 ${y} 184 ${y}`, fill: "none", stroke: shade(held), "stroke-width": Math.max(1.2, 16 * held.size / total), "stroke-opacity": 0.25 + 0.6 * held.confidence, "stroke-dasharray": several ? "5 3" : null }),
+      h("circle", { cx: 190, cy: y, r: 5, fill: shade(held) }), h("text", { x: 202, y: y + 4 }, shorten(held.name, 40), several ? ` (also under ${held.parents.length - 1} more)` : "")];
   });
-  return h("svg.graph", { viewBox: `0 0 520 ${height}`, role: "img", "aria-label": `${one.name} and its ${classes.length} classes` },
-    drawn, h("circle", { cx: 86, cy: middle, r: 10, fill: `hsl(${hue(one.number)} 60% 48%)` }), h("text.end", { x: 70, y: middle + 4, "text-anchor": "end" }, shorten(one.name, 11)));
+  return h("svg.graph", { viewBox: `0 0 480 ${height}`, role: "img", "aria-label": `${one.name} and its ${classes.length} classes` },
+    drawn, h("circle", { cx: 14, cy: middle, r: 10, fill: `hsl(${hue(one.number)} 60% 48%)` }));
 }
 
 const shorten = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);

@@ -1,5 +1,6 @@
 // The queue: one question at a time, worth most first; every answer is a correction.
 
+import { pick } from "./actions.js";
 import { count, fill, h, many, say } from "./dom.js";
 import { tile } from "./samples.js";
 
@@ -63,8 +64,7 @@ export class Queue {
       case "same": return [{ name: asked.first.name, ids: asked.first.exemplars }, { name: asked.second.name, ids: asked.second.exemplars }];
       case "one": return [{ name: "One part", ids: asked.rest.exemplars }, { name: `The other part: ${many(asked.part.length, "sample")}`, ids: asked.part_shown },
         ...asked.candidates.map((one) => ({ name: one.name, ids: one.exemplars.slice(0, 3) }))];
-      case "belong": return [{ name: `Typical of ${asked.to.name}`, ids: asked.to.exemplars }, { name: "Mark those that do not belong", ids: asked.samples, markable: true },
-        ...asked.candidates.map((one) => ({ name: one.name, ids: one.exemplars.slice(0, 3) }))];
+      case "belong": return [{ name: `Typical of ${asked.to.name}`, ids: asked.to.exemplars }, { name: "Mark those that do not belong", ids: asked.samples, markable: true }];
       case "place": return [{ name: "These", ids: asked.samples }, ...asked.candidates.map((one, i) => ({ name: `${i + 1}: ${one.name}`, ids: one.exemplars.slice(0, 4) }))];
       case "accept": return [{ name: "Mark those that are wrong", ids: asked.look_at, markable: true }];
       default: return [{ name: "", ids: [asked.sample] }];
@@ -75,7 +75,7 @@ export class Queue {
     switch (asked.kind) {
       case "same": return [["One class: merge", "same", "strong"], ["Two classes", "different", "plain"]];
       case "one": return [["It is one class", "one", "strong"], ["Two: split it so", "two", "plain"], ...asked.candidates.map((one) => [`The other part is ${one.name}`, one.class_id, "plain"])];
-      case "belong": return [["Done: the others belong", "", "strong"], ...asked.candidates.map((one) => [`Marked ones are ${one.name}`, { move: one.class_id }, "plain"])];
+      case "belong": return [["Done: the others belong", "", "strong"], ["Marked ones belong to …", { pick: true }, "plain"]];
       case "place": return [...asked.candidates.map((one) => [one.name, one.class_id, "plain"]), ["A class of their own", "own", "plain"], ["They are mixed", "mixed", "plain"]];
       case "accept": return [["Accept", "accept", "strong"], ["Not yet", "later", "plain"]];
       default: return [["It is right", "right", "strong"], [asked.proposed ? `It is ${asked.proposed}` : "It is wrong", "wrong", "plain"]];
@@ -84,7 +84,7 @@ export class Queue {
 
   async answer(choice) {
     const asked = this.questions[this.at];
-    if (choice.move) { this.#moveMarked(choice.move); return; }
+    if (choice.pick) { await this.#moveMarked(asked); return; }
     if (asked.kind === "accept" && choice === "accept" && this.marked.size > asked.most_wrong) {
       say(`${many(this.marked.size, "sample")} wrong is more than ${asked.most_wrong}: the class is not pure enough to accept. Choose “Not yet”: what you marked is taken out.`, "bad");
       return;
@@ -105,8 +105,12 @@ export class Queue {
   }
 
   /** The marked samples belong to a class that is named; they are set aside until the answer. */
-  #moveMarked(to) {
+  async #moveMarked(asked) {
     if (!this.marked.size) { say("Mark the samples first.", "bad"); return; }
+    const classes = asked.candidates.map((one) => this.session.classes.get(one.class_id)).filter(Boolean);
+    const held = await pick(this.session, `The ${many(this.marked.size, "marked sample")} belong to …`, classes, "There");
+    if (!held) return;
+    const to = held.id;
     for (const id of this.marked) this.moved[id] = to;
     for (const node of this.root.querySelectorAll(".tile[aria-pressed=true]")) {
       node.setAttribute("aria-pressed", "false");

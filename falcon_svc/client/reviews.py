@@ -1,0 +1,158 @@
+"""`Review`: looking at a result and correcting it, as methods; documents as in docs/api.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from falcon_svc.client.transport import Transport, checked, save, unreachable
+
+Document = dict[str, Any]
+
+
+class Review:
+    """The review of one job's result.
+
+    Corrections carry the newest revision that this object has seen; somebody else's in between
+    is a ServiceError with status 412, whose document tells what was changed. `state` sees it.
+
+    Parameters
+    ----------
+    transport
+        Of the client.
+    job_id
+        Of a job that has succeeded.
+    """
+
+    def __init__(self, transport: Transport, job_id: str) -> None:
+        self._transport, self._base = transport, f"/v1/jobs/{job_id}/review"
+        self._head: str | None = None
+
+    def state(self) -> Document:
+        """Return every class with its evidence, and remember the head."""
+        found = self._get("")
+        self._head = found["head"]
+        return found
+
+    @property
+    def head(self) -> str:
+        """The newest revision that was seen."""
+        if self._head is None:
+            self.state()
+        assert self._head is not None
+        return self._head
+
+    def samples(self, class_id: str, order: str = "central", **filters: Any) -> Document:
+        """Return samples of a class; filters: start, limit, most_confidence, words."""
+        return self._get(f"/classes/{class_id}/samples", order=order, **filters)
+
+    def select(self, class_id: str, order: str = "all", **filters: Any) -> Document:
+        """Return all samples of a class that match as a selection: `count` and `rows`."""
+        return self._get(f"/classes/{class_id}/selection", order=order, **filters)
+
+    def evidence(self, class_id: str) -> Document:
+        """Return what sets a class apart."""
+        return self._get(f"/classes/{class_id}/evidence")
+
+    def acceptance(self, class_id: str, **plan: float) -> Document:
+        """Return which samples to look at before a class is accepted.
+
+        `plan` may hold purity, confidence and most_wrong.
+        """
+        return self._get(f"/classes/{class_id}/acceptance", **plan)
+
+    def propose_split(self, class_id: str, k: int | None = None) -> Document:
+        """Return the split of a class into k, or as many as are clear; it is not made."""
+        return self._post(f"/classes/{class_id}:propose-split", {"k": k})
+
+    def shown(self, ids: Sequence[str]) -> list[Document]:
+        """Return samples by id."""
+        return cast(list[Document], self._post("/samples", {"ids": list(ids)})["samples"])
+
+    def picture(self, row: int) -> bytes:
+        """Return a sample's image as WebP."""
+        return self._transport.send("GET", f"{self._base}/samples/{row}/picture").content
+
+    def questions(self, limit: int = 20) -> list[Document]:
+        """Return the questions whose answers are worth most now."""
+        return cast(list[Document], self._get("/questions", limit=limit)["questions"])
+
+    def correct(self, *corrections: Document, reason: str = "") -> list[str]:
+        """Make corrections, all or none, and return their revisions."""
+        return self._made("/corrections", {"corrections": corrections, "reason": reason})
+
+    def answer(self, question: Document, **reply: Any) -> list[str]:
+        """Answer a question with choice, marked or moved, and return the revisions."""
+        return self._made("/answers", {"question": question, "reply": reply})
+
+    def log(self, start: int = 0, limit: int = 100) -> Document:
+        """Return the change log, newest first."""
+        return self._get("/revisions", start=start, limit=limit)
+
+    def resolve(self, *, reason: str = "", seed: int = 0) -> Document:
+        """Begin to solve again with all corrections; `resolving` says how far it is."""
+        return self._post(f"/revisions/{self.head}:resolve", {"reason": reason, "seed": seed})
+
+    def resolving(self) -> Document:
+        """Return the last re-solve: its state, what it changed, or why it cannot be."""
+        return self._get("/resolve")
+
+    def cancel_resolve(self) -> Document:
+        """End the re-solve that is at work."""
+        return self._post("/resolve:cancel", None)
+
+    def diff(self, before: str, after: str) -> Document:
+        """Return what changed between two revisions."""
+        return self._get("/diff", before=before, after=after)
+
+    def map(self, coarse: str | None = None) -> bytes:
+        """Return x (N float32), y (N float32) and class numbers (N int32), little-endian."""
+        wanted = {} if coarse is None else {"coarse": coarse}
+        return self._transport.send("GET", f"{self._base}/map", params=wanted).content
+
+    def lasso(
+        self,
+        polygon: Sequence[Sequence[float]],
+        *,
+        coarse: str | None = None,
+        class_id: str | None = None,
+    ) -> Document:
+        """Return the samples inside a polygon on the map as a selection."""
+        body = {"polygon": [list(corner) for corner in polygon]}
+        return self._post("/lasso", {**body, "coarse": coarse, "class_id": class_id})
+
+    def export(self, format: str, to: str | Path) -> Path:
+        """Save the review in a format of docs/exports.md; folders come as a zip."""
+        path = f"{self._base}/export?format={format}"
+        return save(self._transport.http, path, "*/*", Path(to))
+
+    def events(self) -> Iterator[Document]:
+        """Give the head and the state of re-solves, now and at each change, without end."""
+        http = self._transport.http
+        try:
+            with http.stream("GET", f"{self._base}/events", timeout=None) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                for line in checked(answer).iter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+        except httpx.TransportError as error:
+            raise unreachable(http.base_url, error) from error
+
+    def _made(self, path: str, body: Document) -> list[str]:
+        headers = {"If-Match": f'"{self.head}"'}
+        answer = self._transport.send(
+            "POST", self._base + path, again=False, json=body, headers=headers
+        ).json()
+        self._head = answer["head"]
+        return cast(list[str], answer["revisions"])
+
+    def _get(self, path: str, **wanted: Any) -> Document:
+        return cast(Document, self._transport.send("GET", self._base + path, params=wanted).json())
+
+    def _post(self, path: str, body: Document | None) -> Document:
+        return cast(Document, self._transport.send("POST", self._base + path, json=body).json())
