@@ -70,7 +70,7 @@ REVIEWS: dict[str, Example] = {
                 "n_settled": 4,
                 "confidence": 0.94,
                 "stability": 0.88,
-                "verdict": "solid",
+                "verdict": "repeatable",
                 "rival": "c5",
                 "rival_mass": 0.04,
                 "born_of": [],

@@ -25,7 +25,9 @@ Hidden = Annotated[
     list[int] | None,
     typer.Option("--hidden", metavar="N", help="Hidden units of a head; 0, 32 and 128 by default."),
 ]
-Folds = Annotated[int, typer.Option("--folds", metavar="N", help="Of the cross-validation.")]
+Folds = Annotated[
+    int, typer.Option("--folds", metavar="N", help="Number of folds of the cross-validation.")
+]
 
 
 def advise(

@@ -56,7 +56,7 @@ LossFlag = Annotated[Loss, typer.Option("--loss", help="What is trained.")]
 Hidden = Annotated[int, typer.Option("--hidden", metavar="N", help="Hidden units; 0 = linear.")]
 Texts = Annotated[
     Path | None,
-    typer.Option("--texts", metavar="FILE.npz", help="For hccf: arrays names and embeddings."),
+    typer.Option("--texts", metavar="FILE.npz", help="Arrays names and embeddings, for hccf."),
 ]
 TestShare = Annotated[
     float,
