@@ -27,7 +27,7 @@ class ClassState(BaseModel):
     """A class of a review with its evidence."""
 
     id: str = Field(description="Never changes, and is never given to another class.")
-    number: int = Field(description="As in the map.")
+    number: int = Field(description="The class's number in the map.")
     name: str
     named: bool = Field(description="Whether a person named it.")
     parents: list[int] = Field(description="Numbers of coarse classes.")
@@ -67,7 +67,7 @@ class ReviewSample(BaseModel):
     settled: bool
     text: str | None
     picture: bool = Field(description="Whether there is an image of it.")
-    values: list[float] = Field(description="Of the columns in `marks` of the class's evidence.")
+    values: list[float] = Field(description="Values of the columns in `marks` of the class's evidence.")
 
 
 class ReviewSamples(BaseModel):
@@ -101,8 +101,8 @@ class Lasso(Request):
     """A polygon on the map."""
 
     polygon: list[list[float]] = Field(description="Corners [x, y].")
-    coarse: str | None = Field(None, description="On the map of this coarse class.")
-    class_id: str | None = Field(None, description="Only samples of this class.")
+    coarse: str | None = Field(None, description="The polygon lies on the map of this coarse class.")
+    class_id: str | None = Field(None, description="Samples of this class are taken only.")
 
 
 class Mark(BaseModel):
@@ -120,7 +120,7 @@ class ClassEvidence(BaseModel):
 
     class_id: str
     marks: list[Mark]
-    words: list[str] = Field(description="That mark it among its siblings.")
+    words: list[str] = Field(description="Words that mark it among its siblings.")
     parents: str = Field(description="What speaks for its place, in words.")
     n_suspects: int
     lookalikes: list[str] = Field(description="Classes of other coarse classes that look alike.")
@@ -136,7 +136,7 @@ class CorrectionsIn(Request):
 class AnswerIn(Request):
     """A reply to a question."""
 
-    question: dict[str, Any] = Field(description="As it came.")
+    question: dict[str, Any] = Field(description="The question as it came.")
     reply: dict[str, Any] = Field(description="`choice` and `marked`.")
 
 
