@@ -158,7 +158,7 @@ def _review(review, tmp_path):
     assert review.lasso([(-1e9, -1e9), (1e9, -1e9), (0, 1e9)])["rows"]
     assert review.resolve()["state"] == "running"
     assert review.cancel_resolve()["state"] == "cancelled" == review.resolving()["state"]
-    assert review.diff("0" * 64, review.head)["n_moved"] == 0
+    assert review.diff(revision, revision)["n_moved"] == 0
     assert "jay" in review.export("csv", tmp_path / "review.csv").read_text()
     review._head = "0" * 64
     with pytest.raises(ServiceError) as refused:
