@@ -14,10 +14,10 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.types import Note
 
 COARSE_NAMES = (
-    *("coarse", "coarse_label", "coarse_labels", "label", "labels", "superclass", "super_class"),
+    *("coarse", "coarse_label", "coarse_labels", "superclass", "super_class", "label", "labels"),
     *("class", "class_name", "category", "choice", "target", "y"),
 )
-SAID_PLAINLY = COARSE_NAMES[:3]
+SAID_PLAINLY = COARSE_NAMES[:5]
 """Names that leave no doubt."""
 
 FINE_NAMES = ("fine", "fine_label", "fine_labels", "fine_class")
@@ -164,7 +164,7 @@ def other_labels(there: Iterable[str], roles: Roles, config: DataConfig) -> tupl
     others = [
         name
         for name in there
-        if folded(name) in COARSE_NAMES and name != taken and roles.role(name) is None
+        if folded(name) in COARSE_NAMES[:-1] and name != taken and roles.role(name) is None
     ]
     if not others:
         return ()

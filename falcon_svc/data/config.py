@@ -25,8 +25,8 @@ class ReadingOptions(BaseModel):
 
     coarse_column: str | None = Field(
         None,
-        description="Column of the coarse labels; None = coarse, coarse_label, label, labels, "
-        "superclass, class, category, target or y, the first that is there.",
+        description="Column of the coarse labels; None = coarse, coarse_label, superclass, label, "
+        "labels, class, category, target or y, the first that is there.",
     )
     label_sources: dict[SourceName, str] = Field(
         default_factory=dict,

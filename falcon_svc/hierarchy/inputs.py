@@ -42,7 +42,7 @@ def as_nodes(labels: ArrayLike, tree: Tree, *, name: str = "y_true") -> IntArray
         A number that is no node, a path that is not in the tree, another shape or type.
     """
     if are_paths(labels):
-        return tree.encode(labels.tolist() if isinstance(labels, np.ndarray) else list(labels))
+        return tree.encode(labels if isinstance(labels, list | tuple) else np.asarray(labels))
     values = np.asarray(labels)
     if values.ndim != 1 or (values.dtype.kind not in "iu" and values.size):
         raise InputError(
@@ -60,10 +60,11 @@ def as_nodes(labels: ArrayLike, tree: Tree, *, name: str = "y_true") -> IntArray
 
 def are_paths(labels: Any) -> TypeGuard[Sequence[Sequence[str]]]:
     """Whether labels are rows of names, perhaps of different lengths, and not numbers."""
-    if isinstance(labels, np.ndarray):
-        return labels.ndim == 2 and labels.dtype.kind in "OUS"
-    rows = isinstance(labels, list | tuple) and labels and isinstance(labels[0], list | tuple)
-    return bool(rows) and all(isinstance(name, str) for name in labels[0])
+    if not isinstance(labels, list | tuple):
+        table = np.asarray(labels)
+        return table.ndim == 2 and table.dtype.kind in "OUST"
+    rows = bool(labels) and isinstance(labels[0], list | tuple)
+    return rows and all(isinstance(name, str) for name in labels[0])
 
 
 def labels_and_predictions(

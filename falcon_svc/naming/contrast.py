@@ -77,7 +77,7 @@ def _siblings(parents: IntArray, sizes: Numbers) -> Numbers:
     same = (parents[:, None] == parents[None, :]) & ~np.eye(len(parents), dtype=np.bool_)
     alone = (same @ sizes) == 0
     same[alone] = ~np.eye(len(parents), dtype=np.bool_)[alone]
-    return same.astype(np.float64)
+    return np.asarray(same, np.float64)
 
 
 def _cohen(

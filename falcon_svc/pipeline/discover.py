@@ -40,6 +40,7 @@ from falcon_svc.encoder.features import check_differ
 from falcon_svc.joint.train import FrozenStart
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
+from falcon_svc.neighbors.notes import recall_notes
 from falcon_svc.pipeline.constraint_stage import check_constraints, constrained
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.joint_stage import check_trainable, train_encoder_too
@@ -230,7 +231,7 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
-        notes=(*dataset.reading.notes, *notes_of(encoder, dataset)),
+        notes=(*dataset.reading.notes, *notes_of(encoder, dataset), *recall_notes(neighbors)),
         features=dataset.reading.features,
         left_out=dataset.reading.left_out,
     )

@@ -14,6 +14,7 @@ import numpy as np
 from falcon_svc.report.graph_drawing import fine_anchor, tooltip
 from falcon_svc.report.html import Html, data_uri, element
 from falcon_svc.result.plots import (
+    Axes,
     apart,
     bare,
     centres,
@@ -110,7 +111,7 @@ def _points(xy: FloatArray, coarse: IntArray, frame: _Frame) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure((WIDTH / 100, HEIGHT / 100), dpi=100 * DOTS_PER_UNIT)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes: Axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     bare(axes)
     axes.scatter(*xy.T, s=9, c=colors(coarse), linewidths=0, alpha=0.5)
     half = np.array([WIDTH / 2, HEIGHT / 2]) * frame.span

@@ -6,7 +6,7 @@ loads nothing, runs no script (its own policy forbids both) and escapes every wo
 
 from __future__ import annotations
 
-from falcon_svc.report import sections
+from falcon_svc.report import making, sections
 from falcon_svc.report.blocks import section
 from falcon_svc.report.cards import class_groups, how_to_read
 from falcon_svc.report.evidence import collect_evidence
@@ -50,8 +50,8 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         sections.maps(discovery),
         sections.counts(discovery),
         sections.relation(discovery),
-        sections.training(discovery),
-        sections.making(discovery, dataset.skipped),
+        making.training(discovery),
+        making.making(discovery, dataset.skipped),
     )
     return _document(f"{discovery.n_fine} fine classes", body)
 

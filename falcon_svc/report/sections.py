@@ -26,8 +26,7 @@ from falcon_svc.report.html import Html, element
 from falcon_svc.report.map_drawing import coarse_map
 from falcon_svc.result.doubt import BORDER_MARGIN
 from falcon_svc.result.record import CountEstimate, Discovery, SharedPair, SourceRelation
-from falcon_svc.result.words import count_of, duration, memory, number, percent, verdict
-from falcon_svc.types import SkippedRow
+from falcon_svc.result.words import count_of, duration, number, percent, verdict
 
 MAP_WORDS = {
     "tsne": "by t-SNE (van der Maaten and Hinton 2008, with openTSNE): near means alike, but sizes "
@@ -37,7 +36,6 @@ MAP_WORDS = {
     "by t-SNE, which tells groups better apart.",
 }
 N_DOUBTFUL, N_MIXUPS = 8, 6
-N_SKIPPED = 20
 PROVEN = 1e-6  # largest gap of a proven optimum: rounding
 
 
@@ -86,7 +84,9 @@ def first_looks(discovery: Discovery, evidence: Sequence[Evidence]) -> Html:
     rows = (
         (class_link(e.fine), names[e.fine.coarse[source]], _reason(e, discovery)) for e in doubtful
     )
-    return section("Where to look first", text, table(("class", "inside", "why"), rows))
+    return section(
+        "Where to look first", text, table(("class", "inside", "why"), rows, stacked=True)
+    )
 
 
 def label_doubts(discovery: Discovery, exemplars: Exemplars) -> Html | None:
@@ -264,58 +264,6 @@ def _total_doubt(discovery: Discovery) -> list[Html]:
     return [element("p", words), plot]
 
 
-def training(discovery: Discovery) -> Html:
-    """Return the training curves."""
-    text = f"{count_of(len(discovery.history), 'epoch')} of training; the figure per epoch."
-    return section(
-        "Training", text, figure(figures.training_curves(discovery.history), None, wide=True)
-    )
-
-
-def _peak(size: int) -> str:
-    return memory(size) if size else "unknown"
-
-
-def making(discovery: Discovery, skipped: Sequence[SkippedRow]) -> Html:
-    """Return all that is needed to run it again, and what it took."""
-    text = f"Seed {discovery.seed}; data set sha256 {discovery.dataset_digest}."
-    stages = ((s.name, duration(s.seconds), _peak(s.peak_rss_bytes)) for s in discovery.stages)
-    costs = table(("stage", "time", "peak memory"), stages, numeric=(1, 2))
-    config = table(("setting", "value"), flattened(discovery.config))
-    versions = table(("package", "version"), sorted(discovery.versions.items()))
-    return section(
-        "How it was made",
-        text,
-        costs,
-        _features(discovery),
-        folded("Settings", config),
-        folded("Versions", versions),
-        _skipped_rows(skipped) if skipped else None,
-    )
-
-
-def _features(discovery: Discovery) -> Html | None:
-    """The columns that were used and those that were not; None where columns have no names."""
-    if not discovery.features and not discovery.left_out:
-        return None
-    used = ((name, "used") for name in discovery.features or ())
-    out = ((name, f"left out: {why}") for name, why in discovery.left_out)
-    n_used, n_out = len(discovery.features or ()), len(discovery.left_out)
-    title = f"Columns: {count_of(n_used, 'feature')} used, {n_out} left out"
-    return folded(title, table(("column", "what became of it"), (*out, *used)))
-
-
-def flattened(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested settings as ``section.name`` and value."""
-    rows: list[tuple[str, str]] = []
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            rows += flattened(value, f"{prefix}{name}.")
-        else:
-            rows.append((f"{prefix}{name}", json.dumps(value, ensure_ascii=False, default=str)))
-    return rows
-
-
 def _answer(discovery: Discovery) -> str:
     """The result in three sentences."""
     border, suspects = share_of_border_samples(discovery), share_of_suspects(discovery)
@@ -407,9 +355,3 @@ def _origin(count: CountEstimate) -> str:
     return {"given": "given", "allocated": "share of the given total"}.get(
         count.origin, count.origin
     )
-
-
-def _skipped_rows(skipped: Sequence[SkippedRow]) -> Html:
-    rows = ((s.row, s.id, s.reason) for s in skipped[:N_SKIPPED])
-    title = f"{count_of(len(skipped), 'row')} left out on reading"
-    return folded(title, table(("row", "id", "reason"), rows, numeric=(0,)))

@@ -58,7 +58,7 @@ class Evidence:
     stability : float or None
         None where it was not measured.
     verdict : str
-        "solid", "fair", "shaky", "artefact" or "unknown".
+        "repeatable", "fair", "shaky", "artefact" or "unknown".
     medoids, diverse : tuple of str
         Most central members; members that are far from each other, the centre first.
     border : tuple of Border

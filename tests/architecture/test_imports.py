@@ -38,6 +38,7 @@ BELOW = {
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
+        "discovery.training.relation_config",
     ),
     "naming": (),
     "joint": ("checkpoint", "core", "discovery", "encoder", "neighbors"),

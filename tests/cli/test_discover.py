@@ -22,7 +22,8 @@ SUMMARY_KEYS = {
     "peak_rss_bytes",
 }  # fmt: skip
 COARSE_KEYS = {
-    "name", "n_samples", "n_fine", "low", "high", "origin", "verdict", "sizes", "mean_confidence",
+    "name", "n_samples", "n_fine", "low", "high", "origin", "verdict", "sizes", "classes",
+    "mean_confidence",
 }  # fmt: skip
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from falcon_svc.data import DataConfig, load_dataset, load_truth
+from falcon_svc.data import DataConfig, load_dataset, load_new_samples, load_truth
+from falcon_svc.data.new_labels import label_names
+from falcon_svc.types import Reading
 from tests.data.builders import encoded, image_bytes, image_files, refused, write_folder, write_zip
 
 TWO = image_files()
@@ -129,3 +131,21 @@ def test_folders_inside_classes_are_the_truth(tmp_path: Path) -> None:
 def test_a_folder_of_tables_is_not_taken_for_images(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, {"a.csv": b"a,b\n1,2\n", "b.csv": b"a,b\n1,2\n"})
     refused(folder, "wrong_format", "'a.csv'", "give one of the files")
+
+
+def test_images_outside_of_class_folders_are_told_and_to_a_model_they_are_samples(
+    tmp_path: Path,
+) -> None:
+    files = {**in_folders("."), "cover.png": image_bytes(77)}
+    folder = write_folder(tmp_path, files)
+    (note,) = load_dataset(folder).reading.notes
+    assert (note.code, "1 images" in note.text) == ("images_outside", True)
+    like = Reading(coarse_columns=(("coarse", "coarse"),))
+    new = load_new_samples(folder, None, like)
+    assert [label_names(new.coarse)[new.ids.index(i)] for i in ("bird/0.png", "cover.png")] == [
+        "bird", None,
+    ]  # fmt: skip
+    flat = write_folder(tmp_path / "flat", {"a.png": image_bytes(1)})
+    alone = load_new_samples(flat, None, like)
+    assert alone.ids == ("a.png",) and label_names(alone.coarse) == [None]
+    assert [one.code for one in alone.reading.notes] == ["no_labels"]

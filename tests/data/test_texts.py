@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from falcon_svc.data import DataConfig, inspect_dataset, load_dataset
+from falcon_svc.data import DataConfig, inspect_dataset, load_dataset, load_new_samples
 from falcon_svc.types import Reading
 from tests.data.builders import refused
 
@@ -113,4 +113,4 @@ def test_repeated_texts_are_told(tmp_path):
 
 def test_new_texts_are_read_as_those_of_the_discovery(tmp_path):
     path = csv(tmp_path, {"body": TEXTS, "text": TEXTS[::-1], "label": LABELS})
-    assert load_dataset(path, like=Reading(text_column="body")).texts == tuple(TEXTS)
+    assert load_new_samples(path, None, Reading(text_column="body")).texts == tuple(TEXTS)

@@ -15,6 +15,7 @@ from falcon_svc.discovery.other_sources import (
 from falcon_svc.discovery.training.relation_step import kept_compatible, solve_relation, tie_to
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import LabelSource
+from solver import Constraints
 
 
 def source(labels, n, name="coarse"):
@@ -94,9 +95,9 @@ def test_relations_solved_together_agree_where_each_alone_would_not():
     assert alone[1].tolist() == [True, False]
     compatible = np.eye(2, dtype=np.bool_)
     together = solve_relation(
-        first, **settings, further=[tie_to("b", other, compatible, balance=0.0)]
+        first, **settings, wishes=Constraints([tie_to("b", other, compatible, balance=0.0)])
     )
     assert together.relation[1].tolist() == [False, True] and together.status == "optimal"
     kept = kept_compatible(together.relation, compatible)
-    beside = solve_relation(other, **settings, further=kept)
+    beside = solve_relation(other, **settings, wishes=Constraints(kept))
     np.testing.assert_array_equal(beside.relation, together.tied[0])

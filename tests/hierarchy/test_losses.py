@@ -227,9 +227,7 @@ def test_a_cut_of_deep_rtc_is_a_partition_of_the_leaves():
 def test_the_same_generator_draws_the_same_cut():
     loss = make_loss("deep_rtc", TREE, stop=0.5)
     scores, labels = drawn(loss, 9), torch.arange(1, 10)
-    first, again = (
-        loss.loss(scores, labels, torch.Generator().manual_seed(7)) for _ in range(2)
-    )
+    first, again = (loss.loss(scores, labels, torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(first, again)
 
 

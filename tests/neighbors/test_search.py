@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from falcon_svc.neighbors import search as search_module
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.neighbors.backend import choose_backend, top_k
-from falcon_svc.types import FloatArray, IntArray, LabelSource
+from falcon_svc.neighbors.notes import recall_notes
+from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
 K = 4
 
@@ -143,3 +145,11 @@ def test_device_cpu_never_means_a_gpu(monkeypatch):
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
     assert choose_backend("cpu") == "faiss"
     assert choose_backend("auto") == choose_backend("cuda") == "faiss-gpu"
+
+
+def test_the_recall_of_an_approximate_search_is_told() -> None:
+    exact = Neighbors(np.zeros((1, 1), np.int64), "faiss")
+    rough = replace(exact, recall=0.987)
+    assert recall_notes([exact]) == ()
+    (note,) = recall_notes([exact, rough])
+    assert note.code == "approximate_neighbors" and "98.7 % of the true ones" in note.text

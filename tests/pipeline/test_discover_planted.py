@@ -10,6 +10,7 @@ import pytest
 from falcon_svc.config import make_config
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.metrics import accuracy_score
+from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.discover import discover, discover_to
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.table import assignments_parquet
@@ -170,3 +171,12 @@ def test_tiny_data_with_a_lonely_sample_and_duplicates_run_through():
     x[:4] = x[0]
     run = discover(pretend_dataset(x, source.labels), make_config({"counts": {"n_fine": 3}}))
     assert run.discovery.n_fine == 3
+
+
+def test_an_approximate_search_is_told_in_the_result(monkeypatch, blobs):
+    def rough(*given, **more):
+        return replace(search_neighbors(*given, **more), recall=0.987)
+
+    monkeypatch.setattr("falcon_svc.pipeline.discover.search_neighbors", rough)
+    found = discover(blobs[0], make_config(CONFIG | {"train": {"epochs": 1}})).discovery
+    assert "approximate_neighbors" in [note.code for note in found.notes]

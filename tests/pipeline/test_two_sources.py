@@ -8,7 +8,8 @@ import pytest
 from falcon_svc.config import make_config
 from falcon_svc.errors import ConfigError
 from falcon_svc.metrics import accuracy_score
-from falcon_svc.pipeline.discover import discover
+from falcon_svc.pipeline.discover import discover, discover_to
+from falcon_svc.result.verification import verify_result
 from falcon_svc.types import LabelSource
 from tests.discoveries import pretend_dataset
 from tests.discovery.test_structure_laws import planted
@@ -49,8 +50,10 @@ def test_the_second_source_tells_what_the_first_cannot(twins, counts):
     assert all(relation.status == "optimal" for relation in found.relations)
 
 
-def test_parents_that_never_meet_in_a_sample_meet_in_no_class(twins):
-    found = discover(dataset_of(twins), make_config({"counts": {"n_fine": 9}})).discovery
+def test_parents_that_never_meet_in_a_sample_meet_in_no_class(twins, tmp_path):
+    config = make_config({"counts": {"n_fine": 9}})
+    found = discover_to(tmp_path / "out", dataset_of(twins), config)
+    assert all(check.ok for check in verify_result(tmp_path / "out"))  # the joint proof, too
     met = found.relations[0].relation.T.astype(int) @ found.relations[1].relation.astype(int)
     _, source, fine = twins
     there = np.zeros((3, 4), int)

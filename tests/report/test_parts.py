@@ -17,7 +17,7 @@ from falcon_svc.report.exemplars import MAX_COLUMNS, MAX_LINES, Exemplars, _binn
 from falcon_svc.report.figures import _closeness
 from falcon_svc.report.graph_drawing import children_of, class_strip, is_drawable, radial_tree
 from falcon_svc.report.html import Html, data_uri, element
-from falcon_svc.report.sections import flattened
+from falcon_svc.report.making import flattened
 from falcon_svc.result.doubt import BORDER_MARGIN
 from falcon_svc.result.plots import apart
 from falcon_svc.result.words import count_of, duration, memory, percent, shortened, verdict

@@ -61,5 +61,5 @@ def test_a_card_is_json_and_knows_its_words(tmp_path):
 
 def test_stability_in_a_word():
     assert [stability_verdict(x) for x in (0.9, 0.7, 0.5, 0.3, None)] == [
-        "solid", "fair", "shaky", "artefact", "unknown",
+        "repeatable", "fair", "shaky", "artefact", "unknown",
     ]  # fmt: skip

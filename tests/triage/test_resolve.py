@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from falcon_svc.errors import StorageError
 from falcon_svc.triage import corrections as c
 from falcon_svc.triage.edits import apply
 from falcon_svc.triage.relation import ContradictionError
@@ -209,3 +210,29 @@ def test_parent_is_a_wall_for_resolves_too(sequence):
     assert (after.fine >= 0).all()
     fixed = review.fixed & (review.fine >= 0)
     assert np.array_equal(after.fine[fixed], review.fine[fixed])
+
+
+def test_a_crash_between_answer_and_revision_leaves_the_review_as_it_was(session, monkeypatch):
+    session.submit([c.Reject(class_id="c1")], author="Ada", expected=session.head)
+    before, head = session.review.fine.copy(), session.head
+
+    def die(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(session.log, "append", die)
+        with pytest.raises(KeyboardInterrupt):
+            session.resolve(author="Ada", epochs=1)
+    again = Session(session.directory)
+    assert again.head == head
+    assert (again.review.fine == before).all()
+    again.resolve(author="Ada", epochs=1)
+    assert 1 not in again.review.classes
+
+
+def test_a_damaged_solution_is_told(session):
+    session.resolve(author="Ada", epochs=1)
+    (path,) = (session.folder / "solutions").iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(StorageError, match="not as it was written"):
+        Session(session.directory)

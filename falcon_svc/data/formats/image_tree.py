@@ -48,13 +48,19 @@ class TreeSource:
         self._depth = class_depth(images)
         inside = [name for name in images if name.count("/") > self._depth]
         self._files = tuple(name for name in inside if not name.endswith("/"))
+        in_classes = len(self._files)
         self._others = [name for name in names if name not in set(images)]
         self._outside = [
             name for name in images if name[-1] != "/" and name.count("/") <= self._depth
         ]
         self._classes = [name.split("/")[self._depth] for name in self._files]
-        folders = [name.split("/") for name in inside]
-        self._check_folders({parts[self._depth] for parts in folders if parts[self._depth]})
+        if config.require_labels or not images:
+            folders = [name.split("/") for name in inside]
+            self._check_folders({parts[self._depth] for parts in folders if parts[self._depth]})
+        else:  # images outside of class folders are samples without a label
+            self._files += tuple(self._outside)
+            self._classes += [""] * (len(self._files) - in_classes)
+            self._outside = []
 
     def _check_folders(self, folders: set[str]) -> None:
         if not self._files:
@@ -129,13 +135,12 @@ class TreeSource:
         return found.told(notes=notes)
 
     def _unlabelled(self) -> list[Note]:
-        """Return the note on images of splits without class folders, as in Kaggle's test/."""
-        loose = [name for name in self._outside if "/" in name]
-        if not loose:
+        """Return the note on images without class folder: at the root, or in Kaggle's test/."""
+        if not self._outside:
             return []
-        folders = sorted({name.rsplit("/", 1)[0] for name in loose})
-        text = f"{len(loose):,} images lie in no class folder ({listed(folders)}) and are left "
-        return [Note("images_outside", text + "out; put them into class folders to use them.")]
+        folders = sorted({name.rpartition("/")[0] or "." for name in self._outside})
+        text = f"{len(self._outside):,} images lie in no class folder ({listed(folders)}) and are "
+        return [Note("images_outside", text + "left out; put them into class folders to use them.")]
 
 
 def _like_splits(classes: set[str]) -> list[Note]:

@@ -141,8 +141,13 @@ class ManifestSource:
         self._crop_id = f"{column}#n" if self._boxes else None
 
     def columns(self) -> tuple[str, ...]:
-        """Return the table's columns, and the ids of crops."""
-        return (*self._table.columns(), *([self._crop_id] if self._crop_id else []))
+        """Return the columns' names; those of boxes say where, not what."""
+        boxes = self._boxes.names if self._boxes else ()
+        return tuple(
+            name
+            for name in (*self._table.columns(), *([self._crop_id] if self._crop_id else []))
+            if name not in boxes
+        )
 
     def column(self, name: str) -> Column:
         """Return one column of the table, or the ids of crops."""

@@ -11,8 +11,6 @@ No solve starts from the one before: a run that is taken up again must break tie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,22 +18,15 @@ from torch import Tensor
 
 from falcon_svc.types import BoolArray, IntArray
 from solver import (
-    Constraint,
     Constraints,
     ExtraParents,
     Forbid,
     RelationProblem,
-    SizeBounds,
     SizeTarget,
     Solution,
     SourceTie,
-    StayClose,
-    UnusedAllowed,
     solve,
 )
-
-ONCE = (ExtraParents, SizeBounds, SizeTarget, StayClose, UnusedAllowed)
-"""Kinds that a problem takes once, or once per coarse class."""
 
 
 class AffinityWindow:
@@ -83,7 +74,6 @@ def solve_relation(
     size_targets: IntArray | None,
     time_limit_s: float,
     extra: ExtraParents | None = None,
-    further: Sequence[Constraint] = (),
     wishes: Constraints | None = None,
 ) -> Solution:
     """Solve for the relation of one label source.
@@ -99,8 +89,6 @@ def solve_relation(
         (C,) wanted numbers of fine classes, which take the place of the even share; or None.
     extra
         How many parents beyond the first there may be; None = every class has one.
-    further
-        Wishes that tie the relation to those of other sources.
     wishes
         Further constraints; where they say of a coarse class how many fine classes it is to hold,
         or how many parents there may be, that takes the place of what is known otherwise.
@@ -119,7 +107,7 @@ def solve_relation(
         own, price = size_wishes(size_targets, weight=balance / (2 * n_fine)), 0.0
     if extra is not None:
         own = Constraints((*own, extra))
-    together = _joined(Constraints((*own, *further)), wishes or Constraints())
+    together = own if wishes is None else _joined(own, wishes)
     problem = RelationProblem(affinity, balance=price, constraints=together)
     return solve(problem, time_limit_s=time_limit_s)
 
@@ -127,11 +115,7 @@ def solve_relation(
 def _joined(own: Constraints, wishes: Constraints) -> Constraints:
     """Return both; a wish of a kind that may be given once takes the place of our own."""
     asked = {(type(wish), getattr(wish, "coarse", None)) for wish in wishes}
-    kept = (
-        one
-        for one in own
-        if not isinstance(one, ONCE) or (type(one), getattr(one, "coarse", None)) not in asked
-    )
+    kept = (one for one in own if (type(one), getattr(one, "coarse", None)) not in asked)
     return Constraints((*kept, *wishes))
 
 

@@ -66,21 +66,20 @@ def make_state(inputs: TrainInputs, generator: torch.Generator) -> TrainState:
     """Return the state before the first epoch; `generator` is the one that goes on drawing."""
     config, place = inputs.config, inputs.samples.device
     student = inputs.student.to(place).train()
-    wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
     first = inputs.sources[0]
+    wishes = inputs.wishes or (Constraints(),) * len(inputs.sources)
     compatible = (None, *(compatible_pairs(first, other) for other in inputs.sources[1:]))
     parts = zip(
-        *(inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, compatible),
-        strict=True,
+        inputs.sources, inputs.neighbors, inputs.relations, inputs.size_targets, strict=True
     )
+    ties = zip(wishes, compatible, strict=True)
     return TrainState(
         student=student,
         teacher=make_teacher(student, config.teacher_momentum),
         optimizer=_optimizer(student, config, inputs.encoder_rate),
         generator=generator,
         sources=tuple(
-            SourceState(*part, wishes=own, device=place)
-            for part, own in zip(parts, wishes, strict=True)
+            SourceState(*part, *tie, device=place) for part, tie in zip(parts, ties, strict=True)
         ),
     )
 

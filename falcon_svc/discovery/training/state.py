@@ -29,7 +29,7 @@ from falcon_svc.discovery.training.relation_step import (
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.teacher_memory import TeacherMemory
 from falcon_svc.types import BoolArray, IntArray, LabelSource, Neighbors
-from solver import Constraint, Constraints, Solution, StayClose
+from solver import Constraints, Solution, StayClose
 
 _log = logging.getLogger(__name__)
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
@@ -53,10 +53,10 @@ class SourceState:
         (F, C) bool to begin with; a class may have as many parents later as are given here.
     size_targets
         (C,) wanted numbers of fine classes, or None.
-    compatible
-        (C of the first source, C) which parents may meet in a fine class; None = all.
     wishes
         What every solve of the relation keeps.
+    compatible
+        (C of the first source, C) which parents may meet in a fine class; None = all.
     device
         Where tensors live.
     """
@@ -67,8 +67,8 @@ class SourceState:
         neighbors: Neighbors,
         relation: BoolArray,
         size_targets: IntArray | None,
-        compatible: BoolArray | None,
         wishes: Constraints,
+        compatible: BoolArray | None,
         device: torch.device,
     ) -> None:
         cells = labels.cells()
@@ -78,8 +78,8 @@ class SourceState:
         self.neighbors = torch.from_numpy(neighbors.index).to(device)  # (N, K)
         self.complete = bool((cells.source.labels >= 0).all())
         self.single = not labels.several
-        self.size_targets, self.compatible, self.name = size_targets, compatible, labels.name
-        self.wishes = wishes
+        self.size_targets, self.name = size_targets, labels.name
+        self.wishes, self.compatible = wishes, compatible
         self.extra = extra_parents(relation)
         self.relation = torch.from_numpy(relation.copy()).to(device)  # (F, C)
         self.children = self._children()
@@ -117,8 +117,7 @@ class SourceState:
             size_targets=self.size_targets,
             time_limit_s=time_limit_s,
             extra=self.extra,
-            further=() if first is self else self.beside(first.relation.cpu().numpy()),
-            wishes=self.wishes,
+            wishes=self.wishes if first is self else self.beside(first.relation.cpu().numpy()),
         )
         self.window.clear()
         if solution.relation.any():
@@ -127,17 +126,19 @@ class SourceState:
             _log.warning("relation: the solver says %s; the earlier one stays", solution.status)
         return solution
 
-    def beside(self, first: BoolArray) -> tuple[Constraint, ...]:
-        """Return the wishes of a further source beside the first one's relation (F, C).
+    def beside(self, first: BoolArray) -> Constraints:
+        """Return all wishes of a further source beside the first one's relation (F, C).
 
         Parents stay compatible with the first source's, and between fine classes that the
         features cannot tell apart, whose affinities are alike, the relation stays as it is.
         """
         relation = self.relation.cpu().numpy()
+        apart = () if self.compatible is None else kept_compatible(first, self.compatible)
+        if self.wishes.of(StayClose):
+            return Constraints((*self.wishes, *apart))
         parents = np.where(relation.any(axis=1), relation.argmax(axis=1), -1)
         close = StayClose(id="as-before", previous=parents, price=INERTIA / len(relation))
-        apart = () if self.compatible is None else kept_compatible(first, self.compatible)
-        return (*apart, close)
+        return Constraints((*self.wishes, *apart, close))
 
     def change_neighbors(self, found: Neighbors) -> None:
         """Take over neighbors that were searched again."""

@@ -21,7 +21,7 @@ from falcon_svc.discovery.training.relation_step import AffinityWindow, solve_re
 from falcon_svc.discovery.training.samples import TrainSamples
 from falcon_svc.discovery.training.state import SourceState, TrainState
 from falcon_svc.types import BoolArray
-from solver import Constraint, Constraints, Solution
+from solver import Constraints, Solution
 
 _log = logging.getLogger(__name__)
 
@@ -118,15 +118,14 @@ def _solved_together(
     """
     rho = config.balance_at(config.epochs - 1)
 
-    def solved(place: int, further: Sequence[Constraint]) -> Solution:
+    def solved(place: int, wishes: Constraints) -> Solution:
         return solve_relation(
             affinities[place],
             balance=rho,
             size_targets=sources[place].size_targets,
             time_limit_s=config.solve_limit_s,
             extra=sources[place].extra,
-            further=further,
-            wishes=sources[place].wishes,
+            wishes=wishes,
         )
 
     ties = [
@@ -134,7 +133,7 @@ def _solved_together(
         for source, affinity in zip(sources, affinities, strict=True)
         if source.compatible is not None and sources[0].extra is None
     ]
-    first = solved(0, ties)
+    first = solved(0, Constraints((*sources[0].wishes, *ties)))
     relation = _relation(sources[0], first)
     places = range(1, len(sources))
     return (first, *(solved(place, sources[place].beside(relation)) for place in places))

@@ -19,6 +19,7 @@ from falcon_svc.discovery.structure import Structure
 from falcon_svc.discovery.training.head_start import HeadStart
 from falcon_svc.discovery.training.relation_step import kept_compatible, solve_relation
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
+from solver import Constraints
 
 START_CONFIDENCE = 0.9
 CALIBRATION_ROWS = 5_000
@@ -143,7 +144,7 @@ def _further_relation(
         balance=0.0,
         size_targets=None,
         time_limit_s=SOLVE_LIMIT_S,
-        further=beside,
+        wishes=Constraints(beside),
     ).relation
 
 

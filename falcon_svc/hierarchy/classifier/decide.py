@@ -8,6 +8,7 @@ called with `HierarchicalClassifier.node_proba` by hand: they need data of their
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -101,11 +102,12 @@ def decide(
     ConfigError
         The rule is unknown, or has no such option, or needs one that is missing.
     """
-    rule = rule_of(name)
+    rule, given = rule_of(name), dict(options or {})
     try:
-        return rule(probabilities, tree=tree, **(options or {}))
+        signature(rule).bind(probabilities, tree=tree, **given)
     except TypeError as error:
         raise ConfigError(
             f"Expected the options of the inference {name}, found "
-            f"{', '.join(map(repr, options or {})) or 'none'} ({error})."
+            f"{', '.join(map(repr, given)) or 'none'} ({error})."
         ) from error
+    return rule(probabilities, tree=tree, **given)

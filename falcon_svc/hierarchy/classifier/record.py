@@ -95,6 +95,7 @@ def _restore(
 
 
 def _restore_head(model: HierarchicalClassifier, state: dict[str, NDArray[Any]]) -> None:
+    _check_sizes(model, state)
     several = {"several": True} if (model.loss, model.form_) == ("hcal", "sets") else {}
     loss = make_loss(model.loss, model.tree_, **{**several, **(model.loss_options or {})})
     texts = next((v for k, v in state.items() if k.endswith("texts")), None)
@@ -107,6 +108,21 @@ def _restore_head(model: HierarchicalClassifier, state: dict[str, NDArray[Any]])
     )
     head.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
     model._keep(head, loss)
+
+
+def _check_sizes(model: HierarchicalClassifier, state: dict[str, NDArray[Any]]) -> None:
+    """Refuse a record that asks for a larger head than its tensors fill, before it is made."""
+    width, n_inputs = model.hidden or model.n_features_in_, model.n_features_in_
+    if len(model.mean_) != n_inputs:
+        raise ValueError(f"{n_inputs} features, means of {len(model.mean_)}")
+    top = state.get("1.weight" if model.hidden else "0.weight", np.empty((0, 0)))
+    for name, array in state.items():
+        if name.endswith("embedding") and array.shape != (width, width):
+            raise ValueError(f"{name} is {array.shape}")
+        if model.hidden and name == "0.weight" and array.shape != (width, n_inputs):
+            raise ValueError(f"{name} is {array.shape}")
+    if top.size and top.shape[-1] != width:
+        raise ValueError(f"the head takes {top.shape[-1]} numbers, not {width}")
 
 
 def _tree(record: dict[str, Any]) -> Tree:

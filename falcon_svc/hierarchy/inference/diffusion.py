@@ -86,7 +86,8 @@ class Diffusion:
         """Return the limit of (n_nodes, n) scores by the two sweeps."""
         field = (1 - self.alpha) * scores
         for family in reversed(self._families):
-            share = self._up[family.nodes, None] * field[family.nodes]
+            weight = self._edges[family.nodes] / self._pivots[family.nodes]
+            share = weight[:, None] * field[family.nodes]
             field[family.parents[family.starts]] += np.add.reduceat(share, family.starts, axis=0)
         field[0] /= self._pivots[0]
         for family in self._families:
@@ -121,11 +122,6 @@ class Diffusion:
             taken = self._edges[nodes] ** 2 / pivots[nodes]
             pivots[parents[starts]] -= np.add.reduceat(taken, starts)
         return pivots
-
-    @property
-    def _up(self) -> Floats:
-        share: Floats = self._edges / self._pivots
-        return share
 
 
 def keep_level_mass(spread: Floats, before: ArrayLike, tree: Tree) -> Floats:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from inspect import signature
+from typing import Any
+
 from falcon_svc.errors import ConfigError
 from falcon_svc.hierarchy.losses.base import NodeLoss
 from falcon_svc.hierarchy.losses.conditional import ConditionalSigmoid, ConditionalSoftmax
@@ -49,7 +52,7 @@ LOSSES: dict[str, type[NodeLoss]] = {
 }
 
 
-def make_loss(name: str, tree: Tree, **options: object) -> NodeLoss:
+def make_loss(name: str, tree: Tree, **options: Any) -> NodeLoss:
     """Return a loss by name.
 
     Parameters
@@ -69,9 +72,10 @@ def make_loss(name: str, tree: Tree, **options: object) -> NodeLoss:
     if name not in LOSSES:
         raise ConfigError(f"Expected a loss among {', '.join(LOSSES)}, found {name!r}.")
     try:
-        return LOSSES[name](tree, **options)
+        signature(LOSSES[name]).bind(tree, **options)
     except TypeError as error:
         raise ConfigError(
             f"Expected options of the loss {name}, found {', '.join(map(repr, options))} "
             f"({error}); see docs/hierarchical-classifiers.md."
         ) from error
+    return LOSSES[name](tree, **options)

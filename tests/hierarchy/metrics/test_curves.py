@@ -12,6 +12,7 @@ from falcon_svc.hierarchy import Tree, inputs
 from falcon_svc.hierarchy.metrics import (
     average_correct_score,
     average_precision_score,
+    full_path_accuracy_score,
     leaf_f1_score,
     leaf_top1_score,
     majority_f1_score,
@@ -237,6 +238,13 @@ def test_labels_may_be_lists_of_paths_of_any_length():
     paths = [("bird", "jay"), ("fish",)]
     assert node_f1_score(paths, [3, 2], tree=BIRDS) == 1
     assert node_f1_score(paths, [["bird", "jay"], ["fish", ""]], tree=BIRDS) == 1
+
+
+def test_labels_may_be_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"family": ["bird", "fish"], "species": ["jay", None]})
+    assert node_f1_score(frame, [3, 2], tree=BIRDS) == 1
+    assert full_path_accuracy_score([3, 2], frame, tree=BIRDS) == 1
 
 
 def test_half_precision_is_summed_in_full():
