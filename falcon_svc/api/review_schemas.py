@@ -67,7 +67,9 @@ class ReviewSample(BaseModel):
     settled: bool
     text: str | None
     picture: bool = Field(description="Whether there is an image of it.")
-    values: list[float] = Field(description="Values of the columns in `marks` of the class's evidence.")
+    values: list[float] = Field(
+        description="Values of the columns in `marks` of the class's evidence."
+    )
 
 
 class ReviewSamples(BaseModel):
@@ -101,7 +103,9 @@ class Lasso(Request):
     """A polygon on the map."""
 
     polygon: list[list[float]] = Field(description="Corners [x, y].")
-    coarse: str | None = Field(None, description="The polygon lies on the map of this coarse class.")
+    coarse: str | None = Field(
+        None, description="The polygon lies on the map of this coarse class."
+    )
     class_id: str | None = Field(None, description="Samples of this class are taken only.")
 
 

@@ -81,9 +81,7 @@ class DatasetSummary(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     n_samples: int
-    n_dims: int | None = Field(
-        None, description="Numbers per sample; null for images, texts."
-    )
+    n_dims: int | None = Field(None, description="Numbers per sample; null for images, texts.")
     kind: str = Field(examples=["vectors"])
     classes: dict[str, dict[str, int]] = Field(
         description="Label source -> coarse class -> samples."

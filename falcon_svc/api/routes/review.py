@@ -110,7 +110,9 @@ Order = Annotated[
 Start = Annotated[int, Query(ge=0, le=10**9, description="How many to pass over.", examples=[60])]
 Most = Annotated[int, Query(ge=1, le=500, description="How many at most.", examples=[60])]
 Sure = Annotated[float, Query(ge=0, le=1, description="Confidence at most.", examples=[0.8])]
-Words = Annotated[str, Query(max_length=200, description="Words that the text or id holds.", examples=["wing"])]
+Words = Annotated[
+    str, Query(max_length=200, description="Words that the text or id holds.", examples=["wing"])
+]
 Revision = Annotated[str, Query(pattern="^[0-9a-f]{64}$", examples=[REVISION])]
 Coarse = Annotated[
     str | Left, Query(description="The map of this coarse class.", examples=["owls"])
