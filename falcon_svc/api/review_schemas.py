@@ -27,7 +27,7 @@ class ClassState(BaseModel):
     """A class of a review with its evidence."""
 
     id: str = Field(description="Never changes, and is never given to another class.")
-    number: int = Field(description="Number of the class in the map.")
+    number: int = Field(description="The class's number in the map.")
     name: str
     named: bool = Field(description="Whether a person named it.")
     parents: list[int] = Field(description="Numbers of coarse classes.")
@@ -37,7 +37,7 @@ class ClassState(BaseModel):
     n_settled: int = Field(description="Samples that a person placed.")
     confidence: float
     stability: float | None
-    verdict: Literal["repeatable", "fair", "shaky", "artefact", "unknown"]
+    verdict: Literal["solid", "fair", "shaky", "artefact", "unknown"]
     rival: str | None = Field(description="The class that its samples come nearest to.")
     rival_mass: float = Field(description="Mean probability that they give to it.")
     born_of: list[str]
@@ -103,8 +103,10 @@ class Lasso(Request):
     """A polygon on the map."""
 
     polygon: list[list[float]] = Field(description="Corners [x, y].")
-    coarse: str | None = Field(None, description="On the map of this coarse class.")
-    class_id: str | None = Field(None, description="The class whose samples are wanted.")
+    coarse: str | None = Field(
+        None, description="The polygon lies on the map of this coarse class."
+    )
+    class_id: str | None = Field(None, description="Samples of this class are taken only.")
 
 
 class Mark(BaseModel):
@@ -122,7 +124,7 @@ class ClassEvidence(BaseModel):
 
     class_id: str
     marks: list[Mark]
-    words: list[str] = Field(description="Words that mark the class among its siblings.")
+    words: list[str] = Field(description="Words that mark it among its siblings.")
     parents: str = Field(description="What speaks for its place, in words.")
     n_suspects: int
     lookalikes: list[str] = Field(description="Classes of other coarse classes that look alike.")
@@ -138,7 +140,7 @@ class CorrectionsIn(Request):
 class AnswerIn(Request):
     """A reply to a question."""
 
-    question: dict[str, Any] = Field(description="The question as it was asked.")
+    question: dict[str, Any] = Field(description="The question as it came.")
     reply: dict[str, Any] = Field(description="`choice` and `marked`.")
 
 

@@ -17,7 +17,7 @@ from falcon_svc.settings import Settings
 from tests.api.running import Running, npz_bytes, wait_until
 
 STRANGERS = ("nobody", "guess", "late", "revoked")
-NO_WRITES = {"predict"}
+NO_WRITES = {"predict", "propose_split", "show_samples", "lasso_samples"}
 """POSTs that change nothing."""
 
 

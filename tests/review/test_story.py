@@ -102,7 +102,7 @@ def test_the_whole_story(browser, review, result):
     path = browser.files / "review.csv"
     wait_for(path.exists)
     rows = list(csv.DictReader(wait_for(path.read_text).splitlines()))
-    assert len(rows) == 270 and {row["class_name"] for row in rows} >= {"jay"}
+    assert len(rows) == 270 and {row["class"] for row in rows} >= {"jay"}
     assert {row["status"] for row in rows if row["class_id"] == "c2"} == {"accepted"}
     assert all(row["coarse"] == row["coarse_given"] for row in rows)
 

@@ -111,7 +111,7 @@ Start = Annotated[int, Query(ge=0, le=10**9, description="How many to pass over.
 Most = Annotated[int, Query(ge=1, le=500, description="How many at most.", examples=[60])]
 Sure = Annotated[float, Query(ge=0, le=1, description="Confidence at most.", examples=[0.8])]
 Words = Annotated[
-    str, Query(max_length=200, description="Words to find in a text or an id.", examples=["wing"])
+    str, Query(max_length=200, description="Words that the text or id holds.", examples=["wing"])
 ]
 Revision = Annotated[str, Query(pattern="^[0-9a-f]{64}$", examples=[REVISION])]
 Coarse = Annotated[
@@ -119,7 +119,7 @@ Coarse = Annotated[
 ]
 STATE: Responses = {
     200: {"model": ReviewState, "headers": ETAG},
-    304: {"description": "The review is as `If-None-Match` says.", "headers": ETAG},
+    304: {"description": "The review is as in `If-None-Match`.", "headers": ETAG},
 }
 EVENTS: Responses = {
     200: {

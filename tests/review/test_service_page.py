@@ -1,0 +1,46 @@
+"""The same page in front of a service: a file is dropped in, discovered, and reviewed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.api.running import Running, npz_bytes
+from tests.review.chromium import Browser, needs_browser
+
+pytestmark = [pytest.mark.browser, needs_browser]
+
+
+def test_from_a_file_to_a_correction(tmp_path):
+    (tmp_path / "birds.npz").write_bytes(npz_bytes(200))
+    np.savez(tmp_path / "broken.npz", x=np.full((4, 2), np.nan), coarse=np.array(list("aabb")))
+    service = Running(tmp_path / "service", slots=1, worker_nice=0)
+    browser = Browser(tmp_path / "browser")
+    try:
+        browser.driver.get(f"{service.url}/review")
+        browser.until("document.querySelector('#file')")
+        field = browser.driver.find_element("css selector", "#file")
+        field.send_keys(str(tmp_path / "broken.npz"))
+        browser.until("document.querySelector('.card .bad')")
+        browser.driver.find_element("css selector", "#file").send_keys(str(tmp_path / "birds.npz"))
+        browser.press("Discover classes", ".card")
+        browser.write("6")
+        browser.press("Start", "dialog")
+        browser.until("document.querySelector('.card .badge.succeeded')", 150)
+        browser.js("document.querySelector('.card a.button').click()")
+        browser.until_view("overview")
+        job = browser.js("return location.hash").split("/")[1]
+        browser.go(f"#/{job}/class/c0", "class")
+        browser.until("document.querySelectorAll('.tile .strip span').length > 0")
+        browser.keys("r")
+        browser.write("wren")
+        browser.press("Rename", "dialog")
+        browser.said("Renamed")
+        with service.client() as client:
+            names = [one["name"] for one in client.review(job).state()["classes"]]
+            client.delete_job(job)
+        assert "wren" in names and not (tmp_path / "service" / "reviews" / job).exists()
+        assert "Content Security Policy" not in str(browser.logged())
+    finally:
+        browser.close()
+        service.kill()
