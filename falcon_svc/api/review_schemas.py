@@ -37,7 +37,7 @@ class ClassState(BaseModel):
     n_settled: int = Field(description="Samples that a person placed.")
     confidence: float
     stability: float | None
-    verdict: Literal["solid", "fair", "shaky", "artefact", "unknown"]
+    verdict: Literal["repeatable", "fair", "shaky", "artefact", "unknown"]
     rival: str | None = Field(description="The class that its samples come nearest to.")
     rival_mass: float = Field(description="Mean probability that they give to it.")
     born_of: list[str]
