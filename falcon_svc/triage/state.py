@@ -73,7 +73,8 @@ class Review:
         for number, row in enumerate(relation):
             parents = tuple(np.flatnonzero(row).tolist())
             rank[parents[0]] += 1
-            name = f"{source.names[parents[0]]} {rank[parents[0]]}"
+            ranked = f"{source.names[parents[0]]} {rank[parents[0]]}"
+            name = discovery.classes[number].name or ranked
             classes[number] = ReviewClass(number, name, parents, colour=number)
         fine = discovery.assignments.fine.copy()
         return cls(
