@@ -74,7 +74,7 @@ def _load(folder: Path, device: str) -> Any:
         raise MissingExtraError(
             "sentence-transformers", extra="text", purpose="encoder text"
         ) from error
-    library_log.disable_progress_bar()  # type: ignore[no-untyped-call]
+    library_log.disable_progress_bar()
     try:
         return SentenceTransformer(
             str(folder),
