@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import fsspec
@@ -41,6 +42,8 @@ class ArtifactStore:
         self.files, self.root = fsspec.core.url_to_fs(url)
         self.cache = cache
         self.is_local = "file" in _protocols(self.files)
+        # Readers of one key wait for its copy; those of others seldom do.
+        self._fetching = tuple(Lock() for _ in range(16))
         if self.is_local:
             Path(self.root).mkdir(parents=True, exist_ok=True)
 
@@ -105,8 +108,9 @@ class ArtifactStore:
         if self.is_local:
             return Path(place)
         copy = self._copy(key)
-        if not copy.exists():
-            self._fetch(place, copy)
+        with self._fetching[hash(key) % len(self._fetching)]:
+            if not copy.exists():
+                self._fetch(place, copy)
         return copy
 
     def _fetch(self, place: str, copy: Path) -> None:
