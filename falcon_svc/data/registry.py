@@ -40,7 +40,10 @@ class Format:
     @property
     def is_there(self) -> bool:
         """Whether this installation can read the format."""
-        return self.package is None or find_spec(self.package) is not None
+        try:
+            return self.package is None or find_spec(self.package) is not None
+        except ImportError:  # of a package around it
+            return False
 
     def open(self, path: Path, config: DataConfig) -> Source:
         """Open a file of this format."""

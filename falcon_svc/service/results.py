@@ -190,8 +190,14 @@ def counts(found: Discovery) -> list[Record]:
 
 def verification(context: Context, caller: Caller, job_id: str) -> Record:
     """Return whether a result is what it says, and what was checked; solves, so it takes time."""
-    from falcon_svc.result.verification import verify_result  # loads the solver
-
+    try:
+        from falcon_svc.result.verification import verify_result  # loads the solver
+    except ImportError as error:
+        raise RequestError(
+            "Expected the solver where the API runs, found an installation without it; download "
+            "the result's files and run falcon verify.",
+            code="no_solver",
+        ) from error
     checks = whole_files(verify_result, directory(context, caller, job_id)[1])
     return {"ok": all(c.ok for c in checks), "checks": [asdict(check) for check in checks]}
 

@@ -87,5 +87,5 @@ def _read_all(falcon, job_id, folder):
     assert falcon.relation(job_id)[0]["certificate"]
     for name in ("report", "model", "assignments"):
         assert falcon.download(job_id, name, folder / name).stat().st_size > 1000
-    assert falcon.predict(job_id, [[0.0] * 8])[0]["coarse"] in ("land", "water")
+    assert falcon.predict(job_id, [[0.0] * 8])["predictions"][0]["coarse"] in ("land", "water")
     assert falcon.capabilities()["engine"] == "local"
