@@ -66,7 +66,8 @@ def test_cancel_in_every_state(calm, calm_dataset, done):
 
 def test_cancel_while_it_prepares(start):
     """A warm process prepares in no time, so this one takes its time."""
-    slow = Fault("falcon_svc.worker.limits:limit_self", do="sleep", by=10.0, process=f"{WORKER} job")
+    job = f"{WORKER} job"
+    slow = Fault("falcon_svc.worker.limits:limit_self", do="sleep", by=10.0, process=job)
     service = start(faults=[slow])
     job_id = submit(service, add_dataset(service), LONG)
     until_state(service, job_id, "preparing")
