@@ -55,25 +55,39 @@ def config(guarded, tmp_path_factory):
     return folder
 
 
+JOB_EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        "event": {"enum": ["state", "progress"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobEvent"},
+        },
+    },
+}
+REVIEW_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"const": "state"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"type": "object", "required": ["head", "resolve"]},
+        },
+    },
+}
+
+
 def with_events(document):
     """Say what one event is: schemathesis takes the schema of a stream for that."""
-    operations = (o for path in document["paths"].values() for o in path.values())
-    [follow] = [
-        o for o in operations if isinstance(o, dict) and o.get("operationId") == "follow_job"
-    ]
-    follow["responses"]["200"]["content"]["text/event-stream"]["schema"] = {
-        "type": "object",
-        "required": ["id", "event", "data"],
-        "properties": {
-            "id": {"type": "string", "pattern": "^[1-9][0-9]*$"},
-            "event": {"enum": ["state", "progress"]},
-            "data": {
-                "type": "string",
-                "contentMediaType": "application/json",
-                "contentSchema": {"$ref": "#/components/schemas/JobEvent"},
-            },
-        },
-    }
+    operations = [o for path in document["paths"].values() for o in path.values()]
+    for name, event in (("follow_job", JOB_EVENT), ("follow_review", REVIEW_EVENT)):
+        [follow] = [o for o in operations if isinstance(o, dict) and o.get("operationId") == name]
+        follow["responses"]["200"]["content"]["text/event-stream"]["schema"] = event
     return document
 
 
