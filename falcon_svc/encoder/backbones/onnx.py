@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from falcon_svc.encoder.base import EncoderRun
-from falcon_svc.errors import ConfigError, InputError, MissingExtraError
+from falcon_svc.encoder.onnx_session import open_session
+from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.progress import Progress
 from falcon_svc.types import CoarseDataset, FloatArray
 
@@ -120,21 +121,14 @@ class OnnxEncoder:
 
 
 def _open_session(path: Path, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", extra="onnx", purpose="encoder onnx:FILE") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base but Exception
-        raise ConfigError(
-            f"Encoder: expected an ONNX model, found {' '.join(str(error).split())[:200]} in "
-            f"{path.name}; export the model again.",
+    def unfit(reason: str) -> ConfigError:
+        return ConfigError(
+            f"Encoder: expected an ONNX model, found {reason} in {path.name}; export the model "
+            "again.",
             code="bad_encoder",
-        ) from error
+        )
+
+    return open_session(path, threads, extra="onnx", purpose="encoder onnx:FILE", unfit=unfit)
 
 
 def _file_digest(path: Path) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from falcon_svc.encoder.onnx_session import open_session
 from falcon_svc.encoder.text.batching import Batch
 from falcon_svc.encoder.text.models import open_tokenizer, read_json, unfit
-from falcon_svc.errors import MissingExtraError
 from falcon_svc.types import FloatArray, IntArray
 
 POOLED = "sentence_embedding"
@@ -76,15 +76,10 @@ def _takes_first(folder: Path) -> bool:
 
 
 def _session(path: Path, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", extra="onnx", purpose="encoder text:DIR") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base but Exception
-        reason = " ".join(str(error).split())[:200]
-        raise unfit(path.name, f"an ONNX model ({reason})") from error
+    return open_session(
+        path,
+        threads,
+        extra="text",
+        purpose="encoder text:DIR",
+        unfit=lambda reason: unfit(path.name, f"an ONNX model ({reason})"),
+    )
