@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.formats.anndata_access import Access
 from falcon_svc.data.formats.h5ad import H5adSource
+from falcon_svc.data.guards.claims import check_claim
 from falcon_svc.data.refusal import quoted, reading, refusal
 from falcon_svc.errors import InputError, MissingExtraError
 
@@ -109,16 +110,13 @@ class ZarrGuard:
         claimed = max(claimed, math.prod(array.chunks) * getattr(array.dtype, "itemsize", 1))
         folder = self._path / array.path
         stored = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        config = self._config
-        bomb = claimed > config.ratio_free_bytes and claimed > stored * config.max_compression_ratio
-        if bomb or claimed > config.max_bytes:
-            raise self._refusal(
-                f"at most {config.max_bytes:,} bytes and a compression of "
-                f"{config.max_compression_ratio:g} : 1",
-                f"{claimed:,} bytes from {stored:,}",
-                array.path,
-                code="too_large",
-            )
+        name = array.path
+        check_claim(
+            claimed,
+            stored,
+            self._config,
+            lambda expected, found: self._refusal(expected, found, name, code="too_large"),
+        )
 
     def _refusal(
         self, expected: str, found: str, name: object, *, code: str = "unreadable"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.guards.claims import check_claim
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.errors import InputError
 
@@ -112,16 +113,13 @@ class Guard:
         shapes = [dataset.shape or (), dataset.chunks or ()]
         claimed = max(math.prod(shape) * dataset.dtype.itemsize for shape in shapes)
         stored = max(int(dataset.id.get_storage_size()), 1)
-        config = self._config
-        bomb = claimed > config.ratio_free_bytes and claimed > stored * config.max_compression_ratio
-        if bomb or claimed > config.max_bytes:
-            raise self._refusal(
-                f"at most {config.max_bytes:,} bytes and a compression of "
-                f"{config.max_compression_ratio:g} : 1",
-                f"{claimed:,} bytes from {stored:,}",
-                str(dataset.name),
-                code="too_large",
-            )
+        name = str(dataset.name)
+        check_claim(
+            claimed,
+            stored,
+            self._config,
+            lambda expected, found: self._refusal(expected, found, name, code="too_large"),
+        )
 
     def _refusal(
         self, expected: str, found: str, name: object, *, code: str = "unreadable"
