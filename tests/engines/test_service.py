@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 FULL = pytest.mark.slow
 WORKER = "falcon_svc.worker.main"
 QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
-LAST = 400
+LAST = 600
 LONG = {"counts": {"n_fine": 6}, "train": {"epochs": LAST}}
 ENDED = ("succeeded", "failed", "canceled")
 
@@ -112,6 +112,13 @@ def worker_of(job_id):
     return None
 
 
+def frozen_worker_of(job_id):
+    """Stop the job's process where it is: it cannot end while the test looks elsewhere."""
+    pid = worker_of(job_id)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
 def test_a_job_on_the_cluster_gives_its_result_through_the_api(service, dataset, submissions):
     job_id = submit(service, dataset, QUICK)
     job = until_succeeded(service, submissions, job_id)
@@ -155,7 +162,7 @@ def test_a_killed_service_finds_its_job_still_at_work(service, dataset, submissi
     """The same process goes on all the time; nothing is submitted twice."""
     job_id = submit(service, dataset, LONG)
     until_stage(service, job_id)
-    pid = worker_of(job_id)
+    pid = frozen_worker_of(job_id)
     submissions(job_id)
     for process in service.descendants():
         if process != pid and "operations.supervise" in _words(process):
@@ -164,6 +171,7 @@ def test_a_killed_service_finds_its_job_still_at_work(service, dataset, submissi
     time.sleep(1)
     assert alive(pid)
     service.start()
+    os.kill(pid, signal.SIGCONT)
     job = until_succeeded(service, submissions, job_id)
     assert job["attempt"] == 1
     assert submissions(job_id) == {1}
@@ -197,6 +205,7 @@ def test_a_lost_head_is_followed_by_another_attempt_on_the_next(
     job_id = submit(service, dataset, LONG)
     until_stage(service, job_id)
     until(service, job_id, lambda job: job["progress"]["done"] > 20)
+    frozen_worker_of(job_id)
     submissions(job_id)
     cluster.kill()
     assert job_of(service, job_id)["state"] in ("running", "queued")
