@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path | None,
-    typer.Option(
-        "--data", metavar="INPUT", help="The data set, to show its texts or images; else values."
-    ),
+    typer.Option("--data", metavar="INPUT", help="The data set, to show its images in full size."),
 ]
 Author = Annotated[str | None, typer.Option("--author", help="Who corrects; default: the user.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any that is free.")]
@@ -62,7 +60,9 @@ def review(
 def _content(data: Path | None, session: Session) -> Content:
     from falcon_svc.review.content import Content
 
-    return Content() if data is None else Content.read(data, session.discovery)
+    if data is None:
+        return Content.kept(session.directory, session.discovery)
+    return Content.read(data, session.discovery)
 
 
 def _user() -> str:

@@ -60,6 +60,7 @@ from falcon_svc.result.record import (
     SharedPair,
     SourceRelation,
 )
+from falcon_svc.result.samples import samples_file, samples_note
 from falcon_svc.types import (
     UNLABELLED,
     CoarseDataset,
@@ -121,6 +122,7 @@ def discover_to(
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     page = render_report(run.discovery, dataset, run.features)
     kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
+    kept |= samples_file(dataset, progress) if config.keep_samples else {}
     write_discovery(directory, run.discovery, model_files=kept, report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     return run.discovery
@@ -230,7 +232,12 @@ def discover(
         versions=versions(),
         label_noise=label_noise,
         shared_pairs=shared_pairs,
-        notes=(*dataset.reading.notes, *notes_of(encoder, dataset), *recall_notes(neighbors)),
+        notes=(
+            *dataset.reading.notes,
+            *notes_of(encoder, dataset),
+            *recall_notes(neighbors),
+            *(samples_note(dataset) if config.keep_samples else ()),
+        ),
         features=dataset.reading.features,
         left_out=dataset.reading.left_out,
     )

@@ -79,7 +79,7 @@ class Desk:
     folder : Path, optional
         Where the review lies; None = in the result.
     content : callable, optional
-        Makes the texts and images, once they are asked for.
+        Makes the texts and images, once they are asked for; default: what the result keeps.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Desk:
         directory: Path,
         *,
         folder: Path | None = None,
-        content: Callable[[Session], Content] = lambda _: Content(),
+        content: Callable[[Session], Content] = lambda s: Content.kept(s.directory, s.discovery),
     ) -> None:
         self._lock = threading.RLock()
         self.session = Session(directory, folder=folder)
@@ -156,7 +156,7 @@ class Desk:
             return self._once(f"evidence {number}", lambda: self.cards.evidence(number))
 
     def picture(self, row: int) -> bytes | None:
-        """Return a sample's image as WebP; None where there is none."""
+        """Return a sample's image as JPEG; None where there is none."""
         with self._lock:
             if not 0 <= row < len(self.session.review.ids):
                 return None

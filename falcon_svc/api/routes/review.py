@@ -216,7 +216,7 @@ def show_samples(seat: Reading, body: SampleIds) -> ShownSamples:
     "/samples/{row}/picture",
     operation_id="get_picture",
     response_class=Response,
-    responses={200: {"content": {"image/webp": BYTES}}},
+    responses={200: {"content": {"image/jpeg": BYTES}}},
 )
 def get_picture(
     seat: Reading, row: Annotated[int, Path(ge=0, le=10**9, examples=[17])]
@@ -226,7 +226,7 @@ def get_picture(
     if picture is None:
         raise not_found("sample with an image", str(row))
     headers = {"Cache-Control": "private, max-age=3600"}
-    return Response(picture, media_type="image/webp", headers=headers)
+    return Response(picture, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/questions", operation_id="list_questions")

@@ -121,7 +121,7 @@ export class Session {
     if (!this.pictures.has(row)) {
       if (this.pictures.size > 2000) this.#forget();
       this.pictures.set(row, this.review.picture(row)
-        .then((data) => URL.createObjectURL(new Blob([data], { type: "image/webp" }))));
+        .then((data) => URL.createObjectURL(new Blob([data], { type: "image/jpeg" }))));
     }
     return this.pictures.get(row);
   }
