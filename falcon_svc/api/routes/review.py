@@ -16,7 +16,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader, Writer
+from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader, Reviewer
 from falcon_svc.api.documents import ETAG, GATED, Responses, refused
 from falcon_svc.api.review_examples import REVISION
 from falcon_svc.api.review_schemas import (
@@ -70,10 +70,10 @@ class Seat:
 async def reading(context: Ctx, caller: Reader, job_id: JobId) -> Seat:
     """Return the desk for somebody who may look."""
     desk = await anyio.to_thread.run_sync(reviews.desk_of, context, caller, job_id)
-    return Seat(desk, caller.key_id or caller.tenant)
+    return Seat(desk, caller.author)
 
 
-async def writing(context: Ctx, caller: Writer, job_id: JobId) -> Seat:
+async def writing(context: Ctx, caller: Reviewer, job_id: JobId) -> Seat:
     """Return the desk for somebody who may correct."""
     return await reading(context, caller, job_id)
 
