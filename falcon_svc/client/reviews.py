@@ -74,7 +74,7 @@ class Review:
         return cast(list[Document], self._post("/samples", {"ids": list(ids)})["samples"])
 
     def picture(self, row: int) -> bytes:
-        """Return a sample's image as WebP."""
+        """Return a sample's image as JPEG."""
         return self._transport.send("GET", f"{self._base}/samples/{row}/picture").content
 
     def questions(self, limit: int = 20) -> list[Document]:
@@ -84,6 +84,26 @@ class Review:
     def correct(self, *corrections: Document, reason: str = "") -> list[str]:
         """Make corrections, all or none, and return their revisions."""
         return self._made("/corrections", {"corrections": corrections, "reason": reason})
+
+    def take_in(
+        self, path: str | Path, *, format: str = "csv", dry_run: bool = False, reason: str = ""
+    ) -> Document:
+        """Make the corrections of a file that the review was exported to, and return the report.
+
+        Parameters
+        ----------
+        path : str or Path
+            A CSV with ``id`` and ``class_id``, or the JSON that Label Studio exports.
+        format : str
+            ``"csv"`` or ``"label-studio"``.
+        dry_run : bool
+            Only say what would change.
+        reason : str
+            Kept with the corrections.
+        """
+        content = Path(path).read_text("utf-8-sig")
+        body = {"format": format, "content": content, "dry_run": dry_run, "reason": reason}
+        return self._corrected("/imports", body)
 
     def answer(self, question: Document, **reply: Any) -> list[str]:
         """Answer a question with choice, marked or moved, and return the revisions."""
@@ -144,12 +164,15 @@ class Review:
             raise unreachable(http.base_url, error) from error
 
     def _made(self, path: str, body: Document) -> list[str]:
+        return cast(list[str], self._corrected(path, body)["revisions"])
+
+    def _corrected(self, path: str, body: Document) -> Document:
         headers = {"If-Match": f'"{self.head}"'}
         answer = self._transport.send(
             "POST", self._base + path, again=False, json=body, headers=headers
         ).json()
         self._head = answer["head"]
-        return cast(list[str], answer["revisions"])
+        return cast(Document, answer)
 
     def _get(self, path: str, **wanted: Any) -> Document:
         return cast(Document, self._transport.send("GET", self._base + path, params=wanted).json())

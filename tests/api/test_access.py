@@ -19,7 +19,9 @@ from tests.api.running import Running, npz_bytes, wait_until
 STRANGERS = ("nobody", "guess", "late", "revoked")
 NO_WRITES = {"predict", "propose_split", "show_samples", "lasso_samples"}
 """POSTs that change nothing."""
-CORRECTS = {"create_corrections", "create_answer", "resolve_review", "cancel_resolve"}
+CORRECTS = {
+    *("create_corrections", "create_answer", "create_import", "resolve_review", "cancel_resolve")
+}
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,7 @@ def body_of(operation, owned):
         "predict": {"json": {"vectors": [[0.0]]}},
         "create_corrections": {"json": {"corrections": [{"kind": "undo"}]}, "headers": HEAD},
         "create_answer": {"json": {"question": {}, "reply": {}}, "headers": HEAD},
+        "create_import": {"json": {"format": "csv", "content": "id,class_id\n"}, "headers": HEAD},
         "resolve_review": {"json": {}},
         "propose_split": {"json": {}},
         "show_samples": {"json": {"ids": []}},

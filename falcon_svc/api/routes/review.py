@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio.to_thread
@@ -28,6 +28,9 @@ from falcon_svc.api.review_schemas import (
     CorrectionsIn,
     DiffOut,
     Export,
+    FailedRow,
+    Imported,
+    ImportIn,
     Lasso,
     QuestionsOut,
     ResolveIn,
@@ -54,6 +57,7 @@ router = APIRouter(
     responses={**GATED, **refused(404, 409, 410, 507)},
 )
 LOOK_S = 0.4
+MOST_FAILED = 100
 HEARTBEAT_TURNS = 40
 JSON, OCTETS = "application/json", "application/octet-stream"
 BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "bytes"}
@@ -248,6 +252,29 @@ def create_corrections(seat: Writing, expected: Expected, body: CorrectionsIn) -
             body.corrections, author=seat.author, expected=expected, reason=body.reason
         )
     return Corrected(head=fresh[-1].id, revisions=[one.id for one in fresh])
+
+
+@router.post("/imports", status_code=201, operation_id="create_import", responses=refused(412, 428))
+def create_import(seat: Writing, expected: Expected, body: ImportIn) -> Imported:
+    """Take in a file that the review was exported to; rows that cannot be taken are told."""
+    with _told(seat.desk):
+        found, fresh = seat.desk.take_in(
+            body.format,
+            body.content.encode(),
+            author=seat.author,
+            expected=expected,
+            reason=body.reason,
+            dry_run=body.dry_run,
+        )
+    return Imported(
+        head=fresh[-1].id if fresh else expected,
+        revisions=[one.id for one in fresh],
+        text=found.sentence(),
+        n_rows=found.n_rows,
+        n_same=found.n_same,
+        n_failed=len(found.failed),
+        failed=[FailedRow(**asdict(one)) for one in found.failed[:MOST_FAILED]],
+    )
 
 
 @router.post("/answers", status_code=201, operation_id="create_answer", responses=refused(412, 428))
