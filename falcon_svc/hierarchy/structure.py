@@ -29,9 +29,9 @@ class Children(NamedTuple):
 
     Parameters
     ----------
-    starts
+    starts : NDArray[int64]
         (n_nodes + 1,) where each node's children begin.
-    nodes
+    nodes : NDArray[int64]
         (n_edges,) the children, ascending within a parent.
     """
 

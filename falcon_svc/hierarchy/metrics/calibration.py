@@ -31,9 +31,9 @@ class Reliability(NamedTuple):
 
     Parameters
     ----------
-    counts
+    counts : NDArray[float64]
         (H, B) samples in each bin.
-    confidence, accuracy
+    confidence, accuracy : NDArray[float64]
         (H, B) means in each bin; NaN where it is empty.
     """
 

@@ -28,9 +28,9 @@ class OperatingCurve(NamedTuple):
 
     Parameters
     ----------
-    thresholds
+    thresholds : NDArray[float64]
         (T,) falling; predictions are nodes that score at least this. The first is inf: all root.
-    correct, precision, recall
+    correct, precision, recall : NDArray[float64]
         (T,) in [0, 1].
     """
 

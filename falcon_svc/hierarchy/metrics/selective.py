@@ -26,9 +26,9 @@ class RiskCoverage(NamedTuple):
 
     Parameters
     ----------
-    thresholds
+    thresholds : NDArray[float64]
         (T,) falling, inf first; what scores at least this is kept.
-    coverage, risk
+    coverage, risk : NDArray[float64]
         (T,) in [0, 1]; coverage rises.
     """
 
