@@ -1,4 +1,4 @@
-"""Formulas of docstrings, ``:math:`x^2` `` and ``.. math::`` blocks, as MathML: browsers draw it."""
+"""Formulas of docstrings, ``:math:`` and ``.. math::``, as MathML, which browsers draw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"^\.\. math::[ ]*(.*(?:\n(?:[ ]{2,}.*)?)*)", re.M)
 class Formulas(Extension):
     """A Markdown extension; code blocks are out of its reach, as they are put aside before."""
 
-    def extendMarkdown(self, md: Any) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Any) -> None:
         """Register the step that turns formulas into MathML."""
         md.preprocessors.register(_ToMathML(md), "formulas", 20)
 

@@ -11,10 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from formulas import Formulas
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
-
-from formulas import Formulas
 
 ROOT = Path(__file__).parents[2]
 BESIDE_CODE = {
