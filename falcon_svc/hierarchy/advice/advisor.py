@@ -49,6 +49,16 @@ class Advice:
         All of them.
     explanations
         Of the geometry.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.hierarchy.advice import advise
+    >>> x = np.random.default_rng(0).normal(size=(200, 2))
+    >>> names = np.where(x[:, 0] > 0, "right", "left")
+    >>> found = advise(x, names, hidden=(0,), shares=(1.0,), parts=(2,))
+    >>> found.labels, found.hidden
+    ('k-means, k = 2', 0)
     """
 
     labels: str
@@ -60,11 +70,23 @@ class Advice:
     explanations: Explanations
 
     def document(self) -> dict[str, Any]:
-        """Return everything, JSON-ready."""
+        """Return everything, JSON-ready.
+
+        Returns
+        -------
+        dict
+            JSON-ready: the fields of this class, nested ones as dicts.
+        """
         return {**asdict(self), "text": self.text()}
 
     def text(self) -> str:
-        """Return the advice in sentences."""
+        """Return the advice in sentences.
+
+        Returns
+        -------
+        str
+            A paragraph: the verdict, the rows it needs, the classes where it pays.
+        """
         others = [_head_sentence(h, v) for h, v in self.per_head.items() if h != self.hidden]
         return "\n".join([_sentence(self), *others, *_class_sentences(self), *_reasons(self)])
 
@@ -107,6 +129,11 @@ def advise(
         Of everything random.
     progress
         Told of every comparison; it may raise to cancel.
+
+    Returns
+    -------
+    Advice
+        The verdict, what it rests on, and in which coarse classes.
 
     Raises
     ------

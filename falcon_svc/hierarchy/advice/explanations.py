@@ -40,6 +40,15 @@ class Explanations:
         label, in [0, 1]. High: the fine labels cannot be learned from these features.
     median_support, least_support
         Rows per fine class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.hierarchy.advice import advise
+    >>> x = np.random.default_rng(0).normal(size=(200, 2))
+    >>> names = np.where(x[:, 0] > 0, "right", "left")
+    >>> advise(x, names, hidden=(0,), shares=(1.0,), parts=(2,)).explanations.mixing is None
+    True
     """
 
     boundary_redundancy: float | None
