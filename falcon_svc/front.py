@@ -140,14 +140,10 @@ def predict(
 
     Examples
     --------
-    >>> import numpy as np
     >>> import falcon_svc as falcon
-    >>> kind = np.arange(80) % 4
-    >>> x = np.random.default_rng(0).normal(size=(80, 4)) + 9 * np.eye(4)[kind]
-    >>> result = falcon.discover(x, np.array(["bird", "fish"])[kind % 2], n_fine=4)
-    >>> new = falcon.predict(result, x[:4])
-    >>> bool((new.fine == result.labels[:4]).all())
-    True
+    >>> new = falcon.predict("birds", [[9.0, 0.1, -0.4, 0.2]])
+    >>> new.fine.shape, bool(new.confidence[0] > 0.5)
+    ((1,), True)
     """
     found = result if isinstance(result, Result) else Result(Path(result))
     model = found.predictor

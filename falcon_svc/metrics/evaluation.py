@@ -58,16 +58,12 @@ def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from pathlib import Path
     >>> import falcon_svc as falcon
+    >>> from falcon_svc.data import load_truth
     >>> from falcon_svc.metrics import evaluate
-    >>> from falcon_svc.types import EvalLabels
-    >>> rng = np.random.default_rng(0)
-    >>> fine = np.repeat(np.arange(4), 50)
-    >>> x = 4 * rng.normal(size=(4, 8))[fine] + rng.normal(size=(200, 8))
-    >>> result = falcon.discover(x, np.array(["bird", "fish"])[fine // 2], n_fine=4)
-    >>> truth = EvalLabels(result.ids, fine, ("jay", "owl", "eel", "ray"))
-    >>> round(evaluate(result.discovery, truth)["acc"], 2)
+    >>> found = falcon.read_result("birds").discovery
+    >>> round(evaluate(found, load_truth(Path("birds.npz")))["acc"], 2)
     1.0
     """
     rows, true = _with_truth(discovery, truth)

@@ -59,11 +59,8 @@ class Result:
 
     Examples
     --------
-    >>> import numpy as np
     >>> import falcon_svc as falcon
-    >>> kind = np.arange(80) % 4
-    >>> x = np.random.default_rng(0).normal(size=(80, 4)) + 9 * np.eye(4)[kind]
-    >>> result = falcon.discover(x, np.array(["bird", "fish"])[kind % 2], n_fine=4)
+    >>> result = falcon.read_result("birds")
     >>> result.n_fine, result.labels.shape, len(result.to_arrow())
     (4, (80,), 80)
     """
@@ -342,11 +339,7 @@ def read_result(directory: str | Path) -> Result:
 
     Examples
     --------
-    >>> import numpy as np
     >>> import falcon_svc as falcon
-    >>> kind = np.arange(80) % 4
-    >>> x = np.random.default_rng(0).normal(size=(80, 4)) + 9 * np.eye(4)[kind]
-    >>> found = falcon.discover(x, np.array(["bird", "fish"])[kind % 2], n_fine=4, out="birds")
     >>> falcon.read_result("birds").n_fine
     4
     """

@@ -52,13 +52,12 @@ class Advice:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from falcon_svc.hierarchy.advice import advise
-    >>> x = np.random.default_rng(0).normal(size=(200, 2))
-    >>> names = np.where(x[:, 0] > 0, "right", "left")
-    >>> found = advise(x, names, hidden=(0,), shares=(1.0,), parts=(2,))
-    >>> found.labels, found.hidden
-    ('k-means, k = 2', 0)
+    >>> from falcon_svc.hierarchy.advice import Advice, Difference, Explanations, Verdict
+    >>> helps = Verdict("helps", Difference(mean=0.04, low=0.01, high=0.07), rows_needed=None)
+    >>> why = Explanations(0.2, 0.1, mixing=0.3, median_support=40.0, least_support=12)
+    >>> found = Advice("fine labels", 0, helps, {0: helps}, {"bird": "helps"}, (), why)
+    >>> [name for name, word in found.per_class.items() if word == "helps"]
+    ['bird']
     """
 
     labels: str
