@@ -1,4 +1,4 @@
-# make demo | demo-images | demo-text | serve | test | lint | types | check | clients | clean
+# make demo | demo-images | demo-text | serve | test | lint | types | check | docs | clients | clean
 #
 # Everything runs in a virtual environment, VENV (default .venv), which is made with the first
 # Python >= 3.11 that is found and filled from PyPI; it is filled again when pyproject.toml changes.
@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo demo-images demo-text serve test lint types check clients clean
+.PHONY: help demo demo-images demo-text serve test lint types check docs clients clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -45,6 +45,11 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 check: lint types test
+
+# The site of documents, into out/site: a broken link or a page without a place is an error.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the site: out/site/index.html; for its search: python -m http.server --directory out/site"
 
 # Clients that others generate from /v1/openapi.json, compiled and driven; needs node, npm and PyPI.
 clients: $(VENV)/.installed-dev
@@ -76,6 +81,10 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(install_torch)
 	$(PIP) --editable '.[cpu]' --group dev
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed-dev
+	$(PIP) --group docs
+	@touch $@
 
 $(BIN)/python:
 	@for python in $(PYTHONS); do \

@@ -16,7 +16,17 @@ FULL = "storage_full"
 
 
 class FalconError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can mend.
+
+    Parameters
+    ----------
+    message
+        One sentence: expected, found, where, remedy.
+    code
+        A stable word for programs; None = that of the class.
+    errors
+        Each thing that is wrong, by its `pointer` and `detail`.
+    """
 
     code: str = "falcon_error"
 
@@ -46,7 +56,17 @@ class ConfigError(FalconError):
 
 
 class MissingExtraError(FalconError):
-    """An optional dependency is needed for what was asked."""
+    """An optional dependency is needed for what was asked.
+
+    Parameters
+    ----------
+    package
+        What is not installed.
+    extra
+        The extra of this package that brings it.
+    purpose
+        What needs it, the beginning of the sentence.
+    """
 
     code = "missing_extra"
 
@@ -64,7 +84,22 @@ class StorageError(FalconError):
 
     @classmethod
     def because(cls, what: str, error: OSError, *, remedy: str) -> StorageError:
-        """Return the error that says `what` happened and why; a full disk has a code of its own."""
+        """Return the error that says `what` happened and why; a full disk has a code of its own.
+
+        Parameters
+        ----------
+        what
+            What could not be done, the beginning of the sentence.
+        error
+            What the system says.
+        remedy
+            What the user can do, the end of the sentence.
+
+        Returns
+        -------
+        StorageError
+            One sentence, with the code ``storage_full`` where the disk is full.
+        """
         if error.errno in NO_SPACE:
             return cls(f"{what}: the disk is full; free some space, or {remedy}.", code=FULL)
         return cls(f"{what}: the system says '{error.strerror or error}'; {remedy}.")

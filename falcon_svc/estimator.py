@@ -145,6 +145,16 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             Finite numbers.
         y : (N,)
             Coarse labels, any values; they are not optional, scikit-learn's signature is.
+
+        Returns
+        -------
+        FineClassDiscovery
+            The estimator itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            No `y`; or scikit-learn's, of X: wrong shapes, NaN or infinity.
         """
         from falcon_svc.pipeline.discover import discover
 
@@ -161,11 +171,37 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: ArrayLike, coarse: ArrayLike | None = None) -> IntArray:
-        """Return (N,) int64 fine classes of new samples; labels in `coarse` narrow the choice."""
+        """Return the fine classes of new samples; labels in `coarse` narrow the choice.
+
+        Parameters
+        ----------
+        X : (N, D)
+            Finite numbers, the columns as in `fit`.
+        coarse : (N,), optional
+            Coarse labels, any values; -1, None or NaN where unknown.
+
+        Returns
+        -------
+        NDArray[int64]
+            (N,) in [0, F).
+        """
         return self._predictor().predict(self._vectors(X), self._names(coarse)).fine
 
     def predict_proba(self, X: ArrayLike, coarse: ArrayLike | None = None) -> FloatArray:
-        """Return (N, F) float32 probabilities; 0 where a label in `coarse` rules a class out."""
+        """Return the probability of each fine class; 0 where a label in `coarse` rules it out.
+
+        Parameters
+        ----------
+        X : (N, D)
+            Finite numbers, the columns as in `fit`.
+        coarse : (N,), optional
+            Coarse labels, any values; -1, None or NaN where unknown.
+
+        Returns
+        -------
+        NDArray[float32]
+            (N, F) in [0, 1], rows sum to 1.
+        """
         return self._predictor().probabilities(self._vectors(X), self._names(coarse))
 
     def _config(self) -> DiscoveryConfig:

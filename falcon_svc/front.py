@@ -47,8 +47,8 @@ def discover(
         `datasets.Dataset`; or an array (N, D) of numbers, also sparse, or (N, H, W[, 3]) uint8
         images.
     coarse
-        The column of coarse labels; or N labels beside an array or a DataFrame, any values, None
-        where unknown; or several label sources, name -> N labels, the first one names the graph.
+        The column of coarse labels; or (N,) labels beside an array or a DataFrame, any values, None
+        where unknown; or several label sources, name -> (N,) labels, the first one names the graph.
         None = the column is found by its name.
     n_fine
         The number of fine classes in all; ``"auto"`` = it is estimated, with an interval.
@@ -71,6 +71,7 @@ def discover(
     Returns
     -------
     Result
+        Every sample's class, the classes, the graph, a predictor, plots; kept in `out`.
 
     Raises
     ------
@@ -120,9 +121,9 @@ def predict(
     result
         A `Result`, or its directory.
     data, coarse
-        As in `discover`: columns, embedding and counts are taken as the discovery read them. One
-        sample is enough; labels need not be there, and those that the model does not know are
-        marked.
+        As in `discover`, labels (N,) where they lie beside the data: columns, embedding and counts
+        are taken as the discovery read them. One sample is enough; labels need not be there, and
+        those that the model does not know are marked.
     config
         How the data are read; None = as the discovery's were.
 
@@ -136,6 +137,13 @@ def predict(
     ------
     InputError
         A feature is missing, or other dimensions than the model's.
+
+    Examples
+    --------
+    >>> import falcon_svc as falcon
+    >>> new = falcon.predict("birds", [[9.0, 0.1, -0.4, 0.2]])
+    >>> new.fine.shape, bool(new.confidence[0] > 0.5)
+    ((1,), True)
     """
     found = result if isinstance(result, Result) else Result(Path(result))
     model = found.predictor

@@ -33,15 +33,19 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FALCON_", frozen=True)
 
-    data_dir: Path = Field(Path("falcon-data"), description="Database, files and work of jobs.")
+    data_dir: Path = Field(
+        Path("falcon-data"),
+        description="Directory of the database, the files and the jobs at work.",
+    )
     database_url: str | None = Field(
         None, description="SQLAlchemy URL; None = SQLite file in the data directory."
     )
     artifacts_url: str | None = Field(
-        None, description="fsspec URL of uploads and results; None = folder in the data directory."
+        None,
+        description="URL (fsspec) of uploads and results; None = folder in the data directory.",
     )
     host: str = Field(
-        "127.0.0.1", description="Address to listen on; beyond loopback only with keys."
+        "127.0.0.1", description="Address to listen on; one beyond loopback needs keys."
     )
     port: int = Field(8000, ge=0, le=65_535)
     keys_required: bool = Field(
@@ -85,12 +89,16 @@ class Settings(BaseSettings):
     check_cpu_s: int = Field(
         600, ge=1, description="Most processor seconds of the process that checks an upload."
     )
-    lease_s: float = Field(30.0, gt=0, description="Silence after which an attempt is given up.")
+    lease_s: float = Field(
+        30.0, gt=0, description="Seconds of silence after which an attempt is given up."
+    )
     start_s: float = Field(
-        60.0, gt=0, description="Silence after which an attempt that still loads is given up."
+        60.0,
+        gt=0,
+        description="Seconds of silence after which an attempt that still loads is given up.",
     )
     lock_wait_s: float = Field(
-        10.0, ge=0, description="How long to wait for a supervisor that is just ending."
+        10.0, ge=0, description="Seconds to wait for a supervisor that is just ending."
     )
     max_attempts: int = Field(4, ge=1, description="Attempts after which a job has failed.")
     retention_s: float = Field(
@@ -111,12 +119,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Wrong keys of one address before it waits 5 s for each; right ones pass.",
     )
-    max_requests: int = Field(200, ge=1, description="Requests that are worked on at once.")
+    max_requests: int = Field(200, ge=1, description="Most requests that are worked on at once.")
     max_streams: int = Field(
-        1_000, ge=1, description="Event streams, and requests that `Prefer: wait`, at once."
+        1_000, ge=1, description="Most event streams, and requests that `Prefer: wait`, at once."
     )
     max_uploads: int = Field(
-        100, ge=1, description="Requests with a body that one tenant sends at once."
+        100, ge=1, description="Most requests with a body that one tenant sends at once."
     )
     max_json_bytes: int = Field(32 * 2**20, ge=2**10, description="Most bytes of one JSON request.")
     max_upload_bytes: int = Field(
@@ -137,7 +145,8 @@ class Settings(BaseSettings):
         False, description="Whether webhooks may go to http and to private addresses."
     )
     encoder_files: Path | None = Field(
-        None, description="Folder of the network files that jobs may name; None = none."
+        None,
+        description="Folder of the network files that jobs may name; None = jobs may name none.",
     )
 
     @property

@@ -6,18 +6,12 @@ proof), `cp_sat` (the solver of record), `solve`.
 """
 
 from .constraints import (
-    CannotLink,
     Constraint,
     Constraints,
-    ExtraParents,
     Forbid,
-    GroupBounds,
-    MassCapacity,
-    MustLink,
     Pin,
     SizeBounds,
     SizeTarget,
-    SourceTie,
     StayClose,
     UnusedAllowed,
 )
@@ -27,6 +21,14 @@ from .explain import Explanation, explain_infeasible
 from .min_cut import Cut
 from .problem import RelationProblem
 from .proof_file import proof_bytes, read_proof, verify_file
+from .side_constraints import (
+    CannotLink,
+    ExtraParents,
+    GroupBounds,
+    MassCapacity,
+    MustLink,
+    SourceTie,
+)
 from .solution import Solution
 from .solve import solve
 from .verify import Verification, verify

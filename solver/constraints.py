@@ -2,8 +2,8 @@
 
 Place: imported by `problem`, turned into column bounds, profits and linear rows by `program`
 and `rows`. Every constraint carries an id of the user's choice, so that an explanation of a
-conflict can name it. Whether a wish keeps the min-cost-flow structure is said in each class
-(proofs: docs/relation-step.md); a wish that does not is solved by CP-SAT on a priced model.
+conflict can name it. The wishes here keep the min-cost-flow structure, but for one cap (proofs:
+docs/relation-step.md); those of `side_constraints` do not and are solved by CP-SAT.
 """
 
 from __future__ import annotations
@@ -20,7 +20,19 @@ from .errors import ProblemError
 
 @dataclass(frozen=True)
 class Constraint:
-    """Base of all constraints: an id that is unique within the problem."""
+    """Base of all constraints: an id that is unique within the problem.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the problem; `explain_infeasible` and the prices name constraints by it.
+
+    Examples
+    --------
+    >>> from solver import Constraint, Pin
+    >>> isinstance(Pin("reviewer-7", fine=4, coarse=1), Constraint)
+    True
+    """
 
     id: str
 
@@ -42,7 +54,26 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Pin(Constraint):
-    """Fine class `fine` hangs on coarse class `coarse`. Stays a flow."""
+    """Fine class `fine` hangs on coarse class `coarse`. Stays a flow.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the problem.
+    fine : int
+        Fine class in [0, F).
+    coarse : int
+        Coarse class in [0, C).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, Pin, RelationProblem, solve
+    >>> affinity = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]])
+    >>> pinned = Constraints((Pin("reviewer-7", 1, 1),))
+    >>> solve(RelationProblem(affinity, constraints=pinned)).relation.argmax(1).tolist()
+    [0, 1, 1]
+    """
 
     fine: int
     coarse: int
@@ -50,7 +81,26 @@ class Pin(Constraint):
 
 @dataclass(frozen=True)
 class Forbid(Constraint):
-    """Fine class `fine` never hangs on coarse class `coarse`. Stays a flow."""
+    """Fine class `fine` never hangs on coarse class `coarse`. Stays a flow.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the problem.
+    fine : int
+        Fine class in [0, F).
+    coarse : int
+        Coarse class in [0, C).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, Forbid, RelationProblem, solve
+    >>> affinity = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]])
+    >>> never = Constraints((Forbid("no-bird", 0, 0),))
+    >>> solve(RelationProblem(affinity, constraints=never)).relation.argmax(1).tolist()
+    [1, 0, 1]
+    """
 
     fine: int
     coarse: int
@@ -58,7 +108,28 @@ class Forbid(Constraint):
 
 @dataclass(frozen=True)
 class SizeBounds(Constraint):
-    """`at_least <= n_coarse <= at_most`, in place of the default `1 <= n_coarse`. Stays a flow."""
+    """`at_least <= n_coarse <= at_most`, in place of the default `1 <= n_coarse`. Stays a flow.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the problem.
+    coarse : int
+        Coarse class in [0, C).
+    at_least : int
+        Fewest fine classes that hang there, >= 0.
+    at_most : int or None
+        Most fine classes that hang there; None = no cap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, RelationProblem, SizeBounds, solve
+    >>> affinity = np.array([[0.9, 0.1]] * 4)
+    >>> two = Constraints((SizeBounds("bird", 0, at_most=2),))
+    >>> solve(RelationProblem(affinity, constraints=two)).relation.sum(0).tolist()
+    [2, 2]
+    """
 
     coarse: int
     at_least: int = 1
@@ -73,7 +144,25 @@ class SizeBounds(Constraint):
 class SizeTarget(Constraint):
     """Pay `weight * (n_coarse - target)**2` instead of the balance term. Stays a flow.
 
-    `weight` is in units of the affinity per squared class count; `target` need not be whole.
+    Parameters
+    ----------
+    id : str
+        Unique within the problem.
+    coarse : int
+        Coarse class in [0, C).
+    target : float
+        The number of fine classes that costs nothing; need not be whole.
+    weight : float
+        Price per squared class count, >= 0, in units of the affinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, RelationProblem, SizeTarget, solve
+    >>> affinity = np.array([[0.6, 0.4]] * 4)
+    >>> about_one = Constraints((SizeTarget("bird", 0, target=1.0, weight=1.0),))
+    >>> solve(RelationProblem(affinity, constraints=about_one)).relation.sum(0).tolist()
+    [1, 3]
     """
 
     coarse: int
@@ -86,50 +175,26 @@ class SizeTarget(Constraint):
 
 
 @dataclass(frozen=True)
-class MustLink(Constraint):
-    """Fine classes `fine` and `other` have the same parents. Needs CP-SAT (NP-hard)."""
-
-    fine: int
-    other: int
-
-    def _check(self) -> None:
-        self._demand(self.fine != self.other, "two different fine classes")
-
-
-@dataclass(frozen=True)
-class CannotLink(Constraint):
-    """Fine classes `fine` and `other` share no parent. Needs CP-SAT (graph colouring)."""
-
-    fine: int
-    other: int
-
-    def _check(self) -> None:
-        self._demand(self.fine != self.other, "two different fine classes")
-
-
-@dataclass(frozen=True)
-class GroupBounds(Constraint):
-    """A super-coarse level: bounds on how many fine classes hang in a set of coarse classes.
-
-    Nested (laminar) groups keep the flow structure and so close without search; general ones
-    do not. Both are solved by CP-SAT on the priced model.
-    """
-
-    coarse: tuple[int, ...]
-    at_least: int = 0
-    at_most: int | None = None
-
-    def _check(self) -> None:
-        self._demand(len(set(self.coarse)) == len(self.coarse) > 0, "distinct coarse classes")
-        self._demand(self.at_least >= 0, "at_least >= 0")
-        self._demand(self.at_most is None or self.at_most >= self.at_least, "at_most >= at_least")
-
-
-@dataclass(frozen=True)
 class UnusedAllowed(Constraint):
-    """A fine class may stay without a parent; each USED one costs `price`. Stays a flow.
+    """A fine class may stay without a parent; each used one costs `price`. Stays a flow.
 
-    `at_most` caps the number of unused fine classes.
+    Parameters
+    ----------
+    id : str
+        Unique within the problem.
+    price : float
+        Cost of each fine class that is used, >= 0, in units of the affinity.
+    at_most : int or None
+        Most fine classes that may stay unused; None = no cap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, RelationProblem, UnusedAllowed, solve
+    >>> affinity = np.array([[0.9, 0.1], [0.1, 0.7], [0.05, 0.05]])
+    >>> spare = Constraints((UnusedAllowed("spare", price=0.2),))
+    >>> solve(RelationProblem(affinity, constraints=spare)).relation.any(1).tolist()
+    [True, True, False]
     """
 
     price: float = 0.0
@@ -140,30 +205,32 @@ class UnusedAllowed(Constraint):
         self._demand(self.at_most is None or self.at_most >= 0, "at_most >= 0")
 
 
-@dataclass(frozen=True)
-class ExtraParents(Constraint):
-    """Up to `per_class` parents for a fine class, `budget` parents beyond the first in all.
-
-    Each parent beyond the first costs `price >= 0`. A flow by structure, solved by CP-SAT on
-    the priced model.
-    """
-
-    budget: int
-    per_class: int = 2
-    price: float = 0.0
-
-    def _check(self) -> None:
-        self._demand(self.budget >= 0 and self.per_class >= 1, "budget >= 0 and per_class >= 1")
-        self._demand(bool(np.isfinite(self.price)) and self.price >= 0, "a finite price >= 0")
-
-
 @dataclass(frozen=True, eq=False)
 class StayClose(Constraint):
     """Keep each fine class at its previous parent: a price per changed row and a hard cap.
 
-    `previous` is an int array (F,) of coarse ids, -1 where there is none. A row has changed if
-    its previous parent is not among its parents. The price keeps the flow; the cap `at_most`
-    is a budget row and needs CP-SAT.
+    A row has changed if its previous parent is not among its parents. The price keeps the flow; the
+    cap `at_most` is a budget row and needs CP-SAT.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the problem.
+    previous : int (F,)
+        Coarse class of each fine class before, in [0, C); -1 where there was none.
+    price : float
+        Cost of each changed row, >= 0, in units of the affinity.
+    at_most : int or None
+        Most rows that may change; None = no cap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, RelationProblem, StayClose, solve
+    >>> affinity = np.array([[0.9, 0.1], [0.6, 0.4], [0.1, 0.7]])
+    >>> calm = Constraints((StayClose("before", previous=[0, 1, 1], price=0.5),))
+    >>> solve(RelationProblem(affinity, constraints=calm)).relation.argmax(1).tolist()
+    [0, 1, 1]
     """
 
     previous: ArrayLike
@@ -171,7 +238,7 @@ class StayClose(Constraint):
     at_most: int | None = None
 
     def _check(self) -> None:
-        object.__setattr__(self, "previous", _frozen(self.previous, np.int64))
+        object.__setattr__(self, "previous", frozen(self.previous, np.int64))
         self._demand(bool(np.isfinite(self.price)) and self.price >= 0, "a finite price >= 0")
         self._demand(self.at_most is None or self.at_most >= 0, "at_most >= 0")
 
@@ -181,59 +248,25 @@ class StayClose(Constraint):
         return np.asarray(self.previous, dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class MassCapacity(Constraint):
-    """Capacities in samples: the masses under coarse class k sum to at most `at_most[k]`.
-
-    `mass` is a whole number of samples per fine class, (F,) and >= 0; `at_most` is (C,), -1 for
-    no cap. Knapsack rows: needs CP-SAT (NP-hard).
-    """
-
-    mass: ArrayLike
-    at_most: ArrayLike
-
-    def _check(self) -> None:
-        object.__setattr__(self, "mass", _frozen(self.mass, np.int64))
-        object.__setattr__(self, "at_most", _frozen(self.at_most, np.int64))
-        self._demand(bool((np.asarray(self.mass) >= 0).all()), "whole masses >= 0")
-
-
-@dataclass(frozen=True, eq=False)
-class SourceTie(Constraint):
-    """A second label source solved together with the first. Needs CP-SAT (NP-hard).
-
-    `affinity` is (F, C2) with its own `balance`; each fine class also gets exactly one parent
-    there, each of the C2 classes at least one child, and `compatible` (C, C2) says which pairs
-    of parents may meet in one fine class. Its objective is added to that of the problem.
-    """
-
-    affinity: ArrayLike
-    compatible: ArrayLike
-    balance: float = 0.0
-
-    def _check(self) -> None:
-        object.__setattr__(self, "affinity", _frozen(self.affinity, np.float64))
-        object.__setattr__(self, "compatible", _frozen(self.compatible, np.bool_))
-        self._demand(bool(np.isfinite(self.matrix).all()), "a finite affinity")
-        self._demand(bool(np.isfinite(self.balance)) and self.balance >= 0, "a finite balance >= 0")
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """Affinity of the second source, float64 (F, C2)."""
-        return np.asarray(self.affinity, dtype=np.float64)
-
-    @property
-    def pairs(self) -> NDArray[np.bool_]:
-        """Compatible pairs of parents, bool (C, C2)."""
-        return np.asarray(self.compatible, dtype=np.bool_)
-
-
 Kind = TypeVar("Kind", bound=Constraint)
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """All wishes of one problem: `Constraints((Pin("p", 3, 1), CannotLink("c", 3, 4)))`."""
+    """All wishes of one problem.
+
+    Parameters
+    ----------
+    items : sequence of Constraint
+        In any order; their ids differ.
+
+    Examples
+    --------
+    >>> from solver import CannotLink, Constraints, Pin
+    >>> wishes = Constraints((Pin("p", 3, 1), CannotLink("c", 3, 4)))
+    >>> [one.id for one in wishes.of(Pin)]
+    ['p']
+    """
 
     items: Sequence[Constraint] = ()
 
@@ -253,18 +286,36 @@ class Constraints:
         return len(self.items)
 
     def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
-        """Return the constraints of one kind, in the order given."""
+        """Return the constraints of one kind, in the order given.
+
+        Parameters
+        ----------
+        kind : type
+            A class of constraints, such as `Pin`.
+
+        Returns
+        -------
+        tuple
+            The constraints that are of this kind.
+        """
         return tuple(item for item in self.items if isinstance(item, kind))
 
     def canonical(self) -> Iterator[bytes]:
-        """Yield bytes that name every field of every constraint, for the problem's digest."""
+        """Yield bytes that name every field of every constraint, for the problem's digest.
+
+        Yields
+        ------
+        bytes
+            Kind, fields and shapes of one constraint after the other.
+        """
         for item in self.items:
             yield type(item).__name__.encode()
             for field in fields(item):
                 yield _canonical(getattr(item, field.name))
 
 
-def _frozen(values: ArrayLike, dtype: type) -> NDArray[np.generic]:
+def frozen(values: ArrayLike, dtype: type) -> NDArray[np.generic]:
+    """Return a read-only copy in another type; refuse values that it would change."""
     given = np.asarray(values)
     array: NDArray[np.generic] = np.array(given, dtype=dtype)
     if not np.array_equal(given, array):

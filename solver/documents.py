@@ -14,22 +14,24 @@ from typing import Any
 import numpy as np
 
 from .constraints import (
-    CannotLink,
     Constraint,
     Constraints,
-    ExtraParents,
     Forbid,
-    GroupBounds,
-    MassCapacity,
-    MustLink,
     Pin,
     SizeBounds,
     SizeTarget,
-    SourceTie,
     StayClose,
     UnusedAllowed,
 )
 from .errors import ProblemError
+from .side_constraints import (
+    CannotLink,
+    ExtraParents,
+    GroupBounds,
+    MassCapacity,
+    MustLink,
+    SourceTie,
+)
 
 Document = dict[str, Any]
 _ALL = (
@@ -44,6 +46,16 @@ KINDS: dict[str, type[Constraint]] = {
 
 def to_documents(constraints: Iterable[Constraint]) -> list[Document]:
     """Return one document per constraint.
+
+    Parameters
+    ----------
+    constraints : iterable of Constraint
+        What to write down.
+
+    Returns
+    -------
+    list of dict
+        JSON-ready; `from_documents` reads them.
 
     Examples
     --------
@@ -63,10 +75,26 @@ def to_documents(constraints: Iterable[Constraint]) -> list[Document]:
 def from_documents(documents: Iterable[Mapping[str, Any]]) -> Constraints:
     """Return the constraints of documents.
 
+    Parameters
+    ----------
+    documents : iterable of mapping
+        One per constraint: its `kind`, its `id` and its fields, as `to_documents` gives them.
+
+    Returns
+    -------
+    Constraints
+        All of them, in the order given.
+
     Raises
     ------
     ProblemError
         An unknown kind or field, a missing field, or a value that the constraint refuses.
+
+    Examples
+    --------
+    >>> from solver import from_documents
+    >>> from_documents([{"kind": "pin", "id": "reviewer-7", "fine": 4, "coarse": 1}]).items
+    (Pin(id='reviewer-7', fine=4, coarse=1),)
     """
     return Constraints(tuple(_constraint(document) for document in documents))
 

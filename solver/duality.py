@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraints import ExtraParents, Forbid, Pin, SourceTie, StayClose, UnusedAllowed
+from .constraints import Forbid, Pin, StayClose, UnusedAllowed
 from .problem import RelationProblem
 from .rows import linear_rows
+from .side_constraints import ExtraParents, SourceTie
 
 
 def priced_bound(problem: RelationProblem, certificate: Mapping[str, Any]) -> float | None:

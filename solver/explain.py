@@ -17,31 +17,26 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
-from .constraints import (
-    CannotLink,
-    Constraint,
-    ExtraParents,
-    Forbid,
-    GroupBounds,
-    MassCapacity,
-    MustLink,
-    Pin,
-    SizeBounds,
-    SourceTie,
-    StayClose,
-    UnusedAllowed,
-)
+from .constraints import Constraint, Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
 from .cp_sat import SEED
 from .min_cut import Cut, keeps_flow, minimum_cut
 from .problem import RelationProblem
 from .rows import LinearRow, wish_rows
+from .side_constraints import (
+    CannotLink,
+    ExtraParents,
+    GroupBounds,
+    MassCapacity,
+    MustLink,
+    SourceTie,
+)
 
 
 @dataclass(frozen=True)
 class Explanation:
     """Why a problem has no relation.
 
-    Attributes
+    Parameters
     ----------
     ids : tuple of str
         A minimal set of constraint ids that cannot hold together; empty if the problem is
@@ -53,6 +48,14 @@ class Explanation:
     cut : Cut or None
         The minimum cut where the set keeps the flow structure: which fine and which coarse
         classes clash, with what is asked and what there is room for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, Forbid, Pin, RelationProblem, explain_infeasible
+    >>> clash = Constraints((Pin("yes", 0, 1), Forbid("no", 0, 1), Forbid("other", 2, 0)))
+    >>> explain_infeasible(RelationProblem(np.ones((3, 2)), constraints=clash)).ids
+    ('yes', 'no')
     """
 
     ids: tuple[str, ...]
@@ -67,12 +70,22 @@ def explain_infeasible(problem: RelationProblem, *, time_limit_s: float = 30.0) 
     Parameters
     ----------
     problem : RelationProblem
+        A problem that `solve` finds infeasible.
     time_limit_s : float > 0
-        Limit of each of the feasibility solves.
+        Limit of each of the feasibility solves, in seconds.
 
     Returns
     -------
     Explanation
+        The constraints by id, in words, and the minimum cut where there is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, Forbid, Pin, RelationProblem, explain_infeasible
+    >>> clash = Constraints((Pin("yes", 0, 1), Forbid("no", 0, 1), Forbid("other", 2, 0)))
+    >>> explain_infeasible(RelationProblem(np.ones((3, 2)), constraints=clash)).ids
+    ('yes', 'no')
     """
     status, core = _conflict(problem, problem.constraints, time_limit_s)
     if status == cp_model.UNKNOWN:

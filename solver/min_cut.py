@@ -29,12 +29,27 @@ NAMES_SHOWN = 6
 class Cut:
     """Why no relation exists.
 
-    Attributes
+    Parameters
     ----------
-    fine : int, fine classes on the cut
-    coarse : int, coarse classes on the cut; C stands for "unused"
-    asked, room : what one side needs and the smaller number that the other can give
-    crowded : True if the fine classes lack room, False if the coarse classes lack fine ones
+    fine : int (n,)
+        Fine classes on the cut.
+    coarse : int (m,)
+        Coarse classes on the cut; C stands for "unused".
+    asked : int
+        How many fine classes one side needs.
+    room : int
+        The smaller number of them that the other side can give.
+    crowded : bool
+        True if the fine classes lack room, False if the coarse classes lack fine ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import Constraints, RelationProblem, SizeBounds, explain_infeasible
+    >>> full = Constraints((SizeBounds("a", 0, at_most=1), SizeBounds("b", 1, at_most=1)))
+    >>> cut = explain_infeasible(RelationProblem(np.ones((3, 2)), constraints=full)).cut
+    >>> cut.asked, cut.room, cut.crowded
+    (3, 2, True)
     """
 
     fine: Ints
@@ -44,7 +59,18 @@ class Cut:
     crowded: bool
 
     def sentence(self, n_coarse: int) -> str:
-        """Return the cut in words."""
+        """Return the cut in words.
+
+        Parameters
+        ----------
+        n_coarse : int
+            C, the number of coarse classes.
+
+        Returns
+        -------
+        str
+            One sentence that names the classes and both numbers.
+        """
         fine = _listed("fine", self.fine.tolist())
         real = self.coarse[self.coarse < n_coarse].tolist()
         coarse = _listed("coarse", real)
@@ -61,7 +87,20 @@ class Cut:
         return f"{coarse} ask for at least {self.asked} in all, but {there} may hang there"
 
     def touches(self, item: Constraint, n_coarse: int) -> bool:
-        """Whether a wish may be part of the reason."""
+        """Return whether a wish may be part of the reason.
+
+        Parameters
+        ----------
+        item : Constraint
+            The wish.
+        n_coarse : int
+            C, the number of coarse classes.
+
+        Returns
+        -------
+        bool
+            False only where the wish has no class of the cut.
+        """
         inside = set(self.coarse.tolist())
         match item:
             case SizeBounds():

@@ -20,19 +20,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .constraints import (
-    Constraint,
-    Constraints,
-    ExtraParents,
-    GroupBounds,
-    MassCapacity,
-    SizeBounds,
-    SizeTarget,
-    SourceTie,
-    StayClose,
-    UnusedAllowed,
-)
+from .constraints import Constraint, Constraints, SizeBounds, SizeTarget, StayClose, UnusedAllowed
 from .errors import ProblemError
+from .side_constraints import ExtraParents, GroupBounds, MassCapacity, SourceTie
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +43,14 @@ class RelationProblem:
     ProblemError
         If a value is not finite, a shape does not fit, or a constraint names a class that
         does not exist. Contradictory wishes are no error: `solve` answers "infeasible".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import RelationProblem
+    >>> problem = RelationProblem(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]]), balance=0.1)
+    >>> problem.n_fine, problem.n_coarse
+    (3, 2)
     """
 
     affinity: ArrayLike
@@ -105,6 +103,7 @@ class RelationProblem:
         Parameters
         ----------
         relation : bool (F, C)
+            Rows are fine classes.
         tied : tuple of bool (F, C2)
             Relations of the `SourceTie` constraints, in their order.
 
@@ -121,7 +120,15 @@ class RelationProblem:
         return value
 
     def column_costs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return `(weight, target)`, float64 (C,) each: column k pays `weight*(n - target)**2`."""
+        """Return what each column pays: ``weight * (n - target)**2`` for n fine classes.
+
+        Returns
+        -------
+        weight : float64 (C,)
+            Price, >= 0, in units of the affinity.
+        target : float64 (C,)
+            The number of fine classes that costs nothing.
+        """
         weight = np.full(self.n_coarse, self.balance / self.n_coarse)
         target = np.zeros(self.n_coarse)
         for wish in self.constraints.of(SizeTarget):
@@ -129,12 +136,26 @@ class RelationProblem:
         return weight, target
 
     def size_constant(self) -> float:
-        """Return the constant `balance * (F/C)^2`, less the share of columns with a target."""
+        """Return the constant `balance * (F/C)^2`, less the share of columns with a target.
+
+        Returns
+        -------
+        float
+            What is added to the columns' costs, in units of the affinity.
+        """
         kept = self.n_coarse - len(self.constraints.of(SizeTarget))
         return self.balance / self.n_coarse * kept * (self.n_fine / self.n_coarse) ** 2
 
     def size_bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return `(lower, upper)` column sums, int64 (C,) each."""
+        """Return how many fine classes each column may have.
+
+        Returns
+        -------
+        lower : int64 (C,)
+            Fewest, >= 0.
+        upper : int64 (C,)
+            Most, at most F.
+        """
         lower = np.ones(self.n_coarse, dtype=np.int64)
         upper = np.full(self.n_coarse, self.n_fine, dtype=np.int64)
         for wish in self.constraints.of(SizeBounds):

@@ -20,19 +20,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraints import (
-    CannotLink,
-    ExtraParents,
-    Forbid,
-    MustLink,
-    Pin,
-    SourceTie,
-    StayClose,
-    UnusedAllowed,
-)
+from .constraints import Forbid, Pin, StayClose, UnusedAllowed
 from .errors import ProblemError
 from .problem import RelationProblem
 from .rows import LinearRow, linear_rows
+from .side_constraints import CannotLink, ExtraParents, MustLink, SourceTie
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]

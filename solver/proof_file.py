@@ -38,7 +38,26 @@ _FIELDS = ("status", "method", "objective", "bound", "gap", "seconds")
 
 
 def proof_bytes(solution: Solution) -> bytes:
-    """Return the file of a solve; the same solution gives the same bytes."""
+    """Return the file of a solve; the same solution gives the same bytes.
+
+    Parameters
+    ----------
+    solution : Solution
+        An answer of `solve`, with its certificate.
+
+    Returns
+    -------
+    bytes
+        What `read_proof` and `verify_file` take; the fields are listed in docs/relation-step.md.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import RelationProblem, proof_bytes, read_proof, solve
+    >>> solution = solve(RelationProblem(np.eye(3)[:, :2] + 0.1))
+    >>> read_proof(proof_bytes(solution))[0].status
+    'optimal'
+    """
     problem = solution.problem
     record = {
         "format": FORMAT,
@@ -67,10 +86,26 @@ def read_proof(file: Path | bytes) -> tuple[Solution, NDArray[np.float64]]:
     file : Path or bytes
         As `proof_bytes` made it.
 
+    Returns
+    -------
+    solution : Solution
+        The solve as it was stored; nothing of it is checked here, see `verify_file`.
+    regrets : float64 (F, C)
+        What the optimum loses if a fine class hung elsewhere, in units of the affinity.
+
     Raises
     ------
     ProblemError
         It is no such file, is damaged, or claims more than 2 GiB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import RelationProblem, proof_bytes, read_proof, solve
+    >>> stored = proof_bytes(solve(RelationProblem(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]]))))
+    >>> solution, regrets = read_proof(stored)
+    >>> regrets.round(3).tolist()
+    [[0.0, 0.8], [0.0, 0.6], [1.2, 0.0]]
     """
     try:
         arrays = _arrays(io.BytesIO(file) if isinstance(file, bytes) else Path(file))
@@ -103,6 +138,7 @@ def verify_file(file: Path | bytes, *, time_limit_s: float = 60.0) -> Verificati
     Returns
     -------
     Verification
+        Whether all holds, and one sentence per fault.
 
     Raises
     ------

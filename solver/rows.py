@@ -13,21 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .constraints import (
+from .constraints import Constraint, Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
+from .problem import RelationProblem
+from .side_constraints import (
     CannotLink,
-    Constraint,
     ExtraParents,
-    Forbid,
     GroupBounds,
     MassCapacity,
     MustLink,
-    Pin,
-    SizeBounds,
     SourceTie,
-    StayClose,
-    UnusedAllowed,
 )
-from .problem import RelationProblem
 
 NO_LIMIT = 2**40
 

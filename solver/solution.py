@@ -21,7 +21,7 @@ Method: TypeAlias = Literal["cp_sat", "min_cost_flow", "auto"]
 class Solution:
     """A relation with its proof.
 
-    Attributes
+    Parameters
     ----------
     relation : bool (F, C)
         Rows are fine classes. All False when the status is "infeasible" or "unknown".
@@ -42,10 +42,18 @@ class Solution:
         The method that made the answer: "cp_sat" or "min_cost_flow".
     certificate : dict
         JSON-ready; the fields are listed in docs/relation-step.md.
-    tied : tuple of bool (F, C2)
-        Relations of the `SourceTie` constraints, in their order.
     problem : RelationProblem
         What was solved.
+    tied : tuple of bool (F, C2)
+        Relations of the `SourceTie` constraints, in their order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import RelationProblem, solve
+    >>> solution = solve(RelationProblem(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]])))
+    >>> solution.status, round(solution.objective, 6), solution.gap
+    ('optimal', 2.4, 0.0)
     """
 
     relation: NDArray[np.bool_]

@@ -14,24 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraints import (
-    CannotLink,
-    Constraint,
-    ExtraParents,
-    Forbid,
-    GroupBounds,
-    MassCapacity,
-    MustLink,
-    Pin,
-    SizeBounds,
-    SourceTie,
-    StayClose,
-    UnusedAllowed,
-)
+from .constraints import Constraint, Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
 from .duality import priced_bound
 from .problem import RelationProblem
 from .program import compile_program
 from .second_solver import second_opinion
+from .side_constraints import (
+    CannotLink,
+    ExtraParents,
+    GroupBounds,
+    MassCapacity,
+    MustLink,
+    SourceTie,
+)
 from .solution import Solution
 
 HIGHS_TOLERANCE = 1e-9  # of the largest sum; HiGHS works in floating point
@@ -41,7 +36,7 @@ HIGHS_TOLERANCE = 1e-9  # of the largest sum; HiGHS works in floating point
 class Verification:
     """Outcome of `verify`.
 
-    Attributes
+    Parameters
     ----------
     ok : bool
         Nothing that was checked is wrong, and everything that the status claims was checked.
@@ -51,6 +46,14 @@ class Verification:
         What confirmed the bound: "prices", "highs", or "nothing".
     second_bound : float or None
         The bound that a second solver found by itself, where one was asked and answered.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solver import RelationProblem, solve, verify
+    >>> problem = RelationProblem(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]]))
+    >>> verify(problem, solve(problem)).problems
+    ()
     """
 
     ok: bool

@@ -102,7 +102,8 @@ WaitSeconds = Annotated[float, Depends(_wait_s)]
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY)] | Left,
     Header(
-        description="The same key with the same request has the same answer.",
+        description="Key of your own for this request; the same key with the same request has "
+        "the same answer.",
         examples=["3f6e2a1c-birds"],
     ),
 ]
@@ -110,7 +111,7 @@ DatasetId = Annotated[str, Depends(_dataset_id)]
 JobId = Annotated[str, Depends(_job_id)]
 BatchId = Annotated[str, Depends(_batch_id)]
 UploadId = Annotated[str, Depends(_upload_id)]
-PageSize = Annotated[int, Query(ge=1, le=200, description="Most items of a page.", examples=[50])]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Most items on a page.", examples=[50])]
 PageToken = Annotated[
     str | Left,
     Query(

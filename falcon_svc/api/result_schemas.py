@@ -14,13 +14,13 @@ class FineClass(BaseModel):
 
     id: int
     name: str = Field(description="A readable working name, unlike every other class's.")
-    coarse: dict[str, str] = Field(description="Label source -> coarse class.")
+    coarse: dict[str, str] = Field(description="Coarse class of the fine class, by label source.")
     size: int
     mean_confidence: float
     stability: float | None
     medoids: list[str] = Field(description="Ids of the most typical samples of the class.")
     also_in: dict[str, list[str]] = Field(
-        description="Label source -> further coarse classes that the class lies in."
+        description="Further coarse classes that the class lies in, by label source."
     )
     not_told_from: list[int] = Field(
         description="Classes of other coarse classes that look the same: labels overlap here."
@@ -58,7 +58,8 @@ class Count(BaseModel):
     low: int = Field(description="Low end of the 90 % interval; n_fine where it was given.")
     high: int = Field(description="High end of the 90 % interval; n_fine where it was given.")
     origin: Literal["given", "allocated", "estimated"] = Field(
-        description="Given for this class; its share of a given total; or estimated."
+        description="Whether the number was given for this class, is its share of a given "
+        "total, or is estimated."
     )
     whole: float | None = Field(
         description="Probability of one fine class only; null where the counts were given."
@@ -73,9 +74,12 @@ class RelationOut(BaseModel):
 
     source: str
     coarse_names: list[str]
-    relation: list[list[int]] = Field(description="(F, C), 1 where fine hangs on coarse.")
+    relation: list[list[int]] = Field(
+        description="Matrix (F, C): 1 where the fine class hangs on the coarse one."
+    )
     regret: list[list[float | None]] = Field(
-        description="(F, C): what the optimum loses if fine hung on coarse; null = not allowed."
+        description="Matrix (F, C): what the optimum loses if the fine class hung on the "
+        "coarse one; null = not allowed."
     )
     status: str
     certificate: dict[str, Any] | None
@@ -84,8 +88,8 @@ class RelationOut(BaseModel):
 class CheckOut(BaseModel):
     """One thing that was checked in a result."""
 
-    name: str = Field(description="What was checked.")
-    ok: bool = Field(description="Whether nothing is wrong with it.")
+    name: str = Field(description="Name of what was checked.")
+    ok: bool = Field(description="Whether nothing is wrong with what was checked.")
     text: str = Field(description="What was found, in a sentence.")
 
 
@@ -94,7 +98,7 @@ class VerificationOut(BaseModel):
 
     ok: bool = Field(description="Whether nothing is wrong anywhere.")
     checks: list[CheckOut] = Field(
-        description="The files, the proof of each relation, the assignments."
+        description="Checks of the files, of each relation's proof, and of the assignments."
     )
 
 
@@ -125,10 +129,12 @@ class Prediction(BaseModel):
 
     fine: int
     confidence: float
-    coarse: str = Field(description="The given coarse class, else the most probable one.")
+    coarse: str = Field(description="Coarse class that was given, else the most probable one.")
     coarse_confidence: float
     abstained: bool
-    label_unknown: bool = Field(description="A label was given that the model does not know.")
+    label_unknown: bool = Field(
+        description="Whether a label was given that the model does not know."
+    )
     distance: float | None = Field(
         description="Distance to the nearest fine class, as a multiple of that within which 99 % "
         "of its samples lie: above 2 it is unlike anything the model has seen. Null in models "

@@ -26,29 +26,33 @@ class CoarseState(BaseModel):
 class ClassState(BaseModel):
     """A class of a review with its evidence."""
 
-    id: str = Field(description="Never changes, and is never given to another class.")
-    number: int = Field(description="The class's number in the map.")
+    id: str = Field(
+        description="Id of the class, which never changes and is never given to another class."
+    )
+    number: int = Field(description="Number of the class in the map.")
     name: str
-    named: bool = Field(description="Whether a person named it.")
-    parents: list[int] = Field(description="Numbers of coarse classes.")
+    named: bool = Field(description="Whether a person named the class.")
+    parents: list[int] = Field(description="Numbers of the coarse classes that the class lies in.")
     status: Literal["open", "accepted", "rejected"]
     colour: int
     size: int
-    n_settled: int = Field(description="Samples that a person placed.")
+    n_settled: int = Field(description="Number of samples of the class that a person placed.")
     confidence: float
     stability: float | None
     verdict: Literal["repeatable", "fair", "shaky", "artefact", "unknown"]
-    rival: str | None = Field(description="The class that its samples come nearest to.")
-    rival_mass: float = Field(description="Mean probability that they give to it.")
+    rival: str | None = Field(description="Id of the other class that the samples come nearest to.")
+    rival_mass: float = Field(description="Mean probability that the samples give to the rival.")
     born_of: list[str]
 
 
 class ReviewState(BaseModel):
     """All of a review at its head."""
 
-    head: str = Field(description="Newest revision: `If-Match` of the next correction.")
+    head: str = Field(
+        description="Newest revision, which is the `If-Match` of the next correction."
+    )
     n_samples: int
-    n_unplaced: int = Field(description="Samples in no class until the next re-solve.")
+    n_unplaced: int = Field(description="Number of samples in no class until the next re-solve.")
     n_revisions: int
     coarse: list[CoarseState]
     classes: list[ClassState]
@@ -66,7 +70,7 @@ class ReviewSample(BaseModel):
     rival: float = Field(description="Probability of `runner_up`.")
     settled: bool
     text: str | None
-    picture: bool = Field(description="Whether there is an image of it.")
+    picture: bool = Field(description="Whether there is an image of the sample.")
     values: list[float] = Field(
         description="Values of the columns in `marks` of the class's evidence."
     )
@@ -102,11 +106,15 @@ class Selected(BaseModel):
 class Lasso(Request):
     """A polygon on the map."""
 
-    polygon: list[list[float]] = Field(description="Corners [x, y].")
-    coarse: str | None = Field(
-        None, description="The polygon lies on the map of this coarse class."
+    polygon: list[list[float]] = Field(
+        description="Corners [x, y] of the polygon on the map, in order."
     )
-    class_id: str | None = Field(None, description="Samples of this class are taken only.")
+    coarse: str | None = Field(
+        None, description="Coarse class whose map the polygon lies on; null = the map of all."
+    )
+    class_id: str | None = Field(
+        None, description="Class whose samples alone are taken; null = all classes."
+    )
 
 
 class Mark(BaseModel):
@@ -114,7 +122,7 @@ class Mark(BaseModel):
 
     column: int
     name: str | None
-    effect: float = Field(description="Cohen's d.")
+    effect: float = Field(description="Cohen's d between the class and its siblings.")
     mean: float
     spread: float
 
@@ -124,8 +132,8 @@ class ClassEvidence(BaseModel):
 
     class_id: str
     marks: list[Mark]
-    words: list[str] = Field(description="Words that mark it among its siblings.")
-    parents: str = Field(description="What speaks for its place, in words.")
+    words: list[str] = Field(description="Words that mark the class among its siblings.")
+    parents: str = Field(description="What speaks for the place of the class, in words.")
     n_suspects: int
     lookalikes: list[str] = Field(description="Classes of other coarse classes that look alike.")
 
@@ -170,7 +178,9 @@ class AnswerIn(Request):
     """A reply to a question."""
 
     question: dict[str, Any] = Field(description="The question as it came.")
-    reply: dict[str, Any] = Field(description="`choice` and `marked`.")
+    reply: dict[str, Any] = Field(
+        description="The reply: `choice` and, where the question asks, `marked`."
+    )
 
 
 class Corrected(BaseModel):
@@ -207,14 +217,18 @@ class Acceptance(BaseModel):
 class SplitIn(Request):
     """Into how many classes."""
 
-    k: int | None = Field(None, ge=2, le=64, description="null = as many as are clear.")
+    k: int | None = Field(
+        None, ge=2, le=64, description="Number of parts; null = as many as are clear."
+    )
 
 
 class SplitOut(BaseModel):
     """A split that was not made yet."""
 
-    correction: dict[str, Any] = Field(description="Send it to make it.")
-    sizes: list[int] = Field(description="What stays, then each part.")
+    correction: dict[str, Any] = Field(
+        description="Correction that makes the split when it is sent."
+    )
+    sizes: list[int] = Field(description="Numbers of samples: of what stays, then of each part.")
     shown: list[list[ReviewSample]] = Field(description="Samples of each part.")
 
 
@@ -269,7 +283,7 @@ class DiffOut(BaseModel):
 
     n_moved: int
     classes: list[ClassChangeOut]
-    moves: list[SampleMoveOut] = Field(description="The first 100.")
+    moves: list[SampleMoveOut] = Field(description="The first 100 samples that moved.")
 
 
 class ResolveError(BaseModel):

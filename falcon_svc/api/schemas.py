@@ -84,7 +84,7 @@ class DatasetSummary(BaseModel):
     n_dims: int | None = Field(None, description="Numbers per sample; null for images, texts.")
     kind: str = Field(examples=["vectors"])
     classes: dict[str, dict[str, int]] = Field(
-        description="Label source -> coarse class -> samples."
+        description="Numbers of samples, by label source and coarse class."
     )
     notes: list[dict[str, str]] = Field(
         default_factory=list,
@@ -145,7 +145,7 @@ class UploadOut(BaseModel):
     id: str
     name: str
     size_bytes: int
-    received_parts: list[int] = Field(description="Numbers of the parts that are here.")
+    received_parts: list[int] = Field(description="Numbers of the parts that have arrived.")
     dataset_id: str | None = Field(
         None, description="The data set that the upload became; null until then."
     )
@@ -236,7 +236,9 @@ class JobSummary(BaseModel):
         None, description="Next most probable number that differs by more than 20 %, if any."
     )
     seconds: float = Field(description="Seconds of all stages together.")
-    stages: list[Stage] = Field(default_factory=list, description="The stages in their order.")
+    stages: list[Stage] = Field(
+        default_factory=list, description="Seconds and memory of each stage, in their order."
+    )
 
 
 class JobOut(BaseModel):
@@ -322,8 +324,10 @@ class BatchOut(BaseModel):
     id: str
     request_counts: dict[str, int] = Field(description="Number of jobs in all, and in each state.")
     ended: bool = Field(description="Whether all jobs of the batch have ended.")
-    results_url: str = Field(description="A line per job that has succeeded.")
-    errors_url: str = Field(description="A line per job that has ended otherwise.")
+    results_url: str = Field(description="Path of a file with a line per job that has succeeded.")
+    errors_url: str = Field(
+        description="Path of a file with a line per job that has ended otherwise."
+    )
     metadata: Metadata
     created_at: datetime
 

@@ -31,8 +31,8 @@ class StderrLines:
 def parser(name: str, description: str) -> argparse.ArgumentParser:
     """Return a parser with ``--json`` and ``--quiet``."""
     made = argparse.ArgumentParser(f"falcon bench {name}", description=description)
-    made.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    made.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    made.add_argument("--json", type=Path, metavar="FILE", help="file to write the figures to, too")
+    made.add_argument("--quiet", action="store_true", help="show no progress on stderr")
     return made
 
 

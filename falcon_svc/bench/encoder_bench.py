@@ -235,9 +235,15 @@ def _table(lines: Sequence[Line]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     made, sizes = parser("encoder", "Pre-training's images per second."), Workload()
-    made.add_argument("sets", nargs="*", metavar="SET", help="measure quality: FILE@encoder=NAME")
-    made.add_argument("--seeds", default="0", help="of quality: one run per seed")
-    made.add_argument("--train-encoder", action="store_true", help="of quality: jointly, at last")
+    made.add_argument(
+        "sets", nargs="*", metavar="SET", help="sets to measure the quality on: FILE@encoder=NAME"
+    )
+    made.add_argument("--seeds", default="0", help="seeds of the runs for quality, one run each")
+    made.add_argument(
+        "--train-encoder",
+        action="store_true",
+        help="train encoder and head jointly, too, for quality",
+    )
     made.add_argument("--images", type=int, default=sizes.images, metavar="N")
     made.add_argument("--side", type=int, default=sizes.side, metavar="PX")
     made.add_argument("--channels", type=int, choices=(1, 3), default=sizes.channels)

@@ -241,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("sets", nargs="+", metavar="FAMILY=SET")
     flags.add_argument("--out", type=Path, required=True)
-    flags.add_argument("--each", action="store_true", help="also leave each family out in turn")
+    flags.add_argument("--each", action="store_true", help="leave each family out in turn, too")
     given = flags.parse_args(argv)
     pairs = [tuple(text.split("=", 1)) for text in given.sets]
     with threadpool_limits(1):

@@ -253,10 +253,12 @@ def _figure(runs: Sequence[Figures], name: str) -> Figure:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; see this module's docstring for the arguments."""
     flags = parser("hierarchy", "Hierarchical classifiers: losses x inference, beside HiClass.")
-    flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
-    flags.add_argument("--seeds", default="0,1,2,3,4", help="one split and training per seed")
+    flags.add_argument(
+        "sets", nargs="*", metavar="SET", help="sets to measure: shipped, or FILE@KEY=VALUE,..."
+    )
+    flags.add_argument("--seeds", default="0,1,2,3,4", help="seeds, one split and training each")
     flags.add_argument("--losses", help=f"some of {','.join(LOSSES)}")
-    flags.add_argument("--no-peers", action="store_true", help="without HiClass")
+    flags.add_argument("--no-peers", action="store_true", help="leave HiClass out")
     given = flags.parse_args(argv)
     table, document = run(
         given.sets or [SHIPPED],

@@ -47,8 +47,10 @@ class Made(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    thin: int | None = Field(None, ge=0, lt=2**31, description="Seed of thinning; None = none.")
-    null: Kind | None = Field(None, description="Kind of null; None = none.")
+    thin: int | None = Field(
+        None, ge=0, lt=2**31, description="Seed of thinning; None = all samples are kept."
+    )
+    null: Kind | None = Field(None, description="Kind of null; None = the set as it is.")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the null.")
 
     def apply(self, data: BenchSet) -> BenchSet:

@@ -198,11 +198,13 @@ def _percent(share: float | None) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     flags = parser("noise", "Wrong coarse labels found, and what they cost.")
-    flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
+    flags.add_argument(
+        "sets", nargs="*", metavar="SET", help="sets to measure: shipped, or FILE@KEY=VALUE,..."
+    )
     flags.add_argument("--rates", default=",".join(f"{rate:g}" for rate in RATES))
     flags.add_argument("--kinds", default=",".join(KINDS))
     flags.add_argument("--seed", type=int, default=0)
-    flags.add_argument("--discover", action="store_true", help="also two discoveries per row")
+    flags.add_argument("--discover", action="store_true", help="make two discoveries per row, too")
     given = flags.parse_args(argv)
     table = run(
         given.sets,

@@ -167,9 +167,11 @@ def _document(seeds: Sequence[int], rows: list[Row]) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     flags = parser("nulls", "How often a discovery splits coarse classes that hold one class.")
-    flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
+    flags.add_argument(
+        "sets", nargs="*", metavar="SET", help="sets to measure: shipped, or FILE@KEY=VALUE,..."
+    )
     flags.add_argument("--kinds", help=f"some of {','.join(KINDS)}")
-    flags.add_argument("--seeds", default="0", help="one null and one run per seed")
+    flags.add_argument("--seeds", default="0", help="seeds, one null and one run each")
     flags.add_argument("--methods", default="auto", help=f"some of {','.join(METHODS)}")
     given = flags.parse_args(argv)
     table = run(

@@ -226,14 +226,17 @@ def _of_counts(data: BenchSet, answer: Answer) -> dict[str, float]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     flags = parser("quality", "How well our discovery does beside baselines.")
-    flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
-    flags.add_argument("--seeds", default="0,1,2", help="one run per seed")
+    flags.add_argument(
+        "sets", nargs="*", metavar="SET", help="sets to measure: shipped, or FILE@KEY=VALUE,..."
+    )
+    flags.add_argument("--seeds", default="0,1,2", help="seeds, one run each")
     flags.add_argument("--methods", help=f"some of {','.join(METHODS)}")
     flags.add_argument(
         "--split-model",
         type=Path,
         default=SHIPPED_CONSTANTS,
-        help="other constants of the count posterior, as falcon_svc.bench.fit_splits writes them",
+        help="file with other constants of the count posterior, as "
+        "falcon_svc.bench.fit_splits writes it",
     )
     given = flags.parse_args(argv)
     with constants_from(given.split_model):

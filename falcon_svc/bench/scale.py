@@ -125,7 +125,9 @@ def _cells(run: Run, stages: list[str]) -> tuple[str, ...]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     flags = parser("scale", "Seconds, memory and accuracy as the number of samples grows.")
-    flags.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of samples")
+    flags.add_argument(
+        "--sizes", default=",".join(map(str, SIZES)), help="numbers of samples to measure"
+    )
     given = flags.parse_args(argv)
     sizes = [int(size) for size in given.sizes.split(",")]
     print(run(sizes, given.json, progress_of(given)))

@@ -145,7 +145,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     flags = parser("service", "A real service under load, beside its targets.")
-    flags.add_argument("--quick", action="store_true", help="a tenth of the bytes and rows")
+    flags.add_argument("--quick", action="store_true", help="take a tenth of the bytes and rows")
     flags.add_argument("--only", default="", metavar="NAME,...", help=", ".join(CASES))
     soak_s, help_s = Sizes().soak_s, "seconds of the event streams"
     flags.add_argument("--soak-s", type=float, default=soak_s, metavar="S", help=help_s)

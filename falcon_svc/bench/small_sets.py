@@ -39,8 +39,8 @@ class PlantedSet(BaseModel):
     counts: tuple[Annotated[int, Field(ge=1, le=1_000)], ...] = Field(
         min_length=2, max_length=1_000, description="Fine classes per coarse class."
     )
-    dim: int = Field(16, ge=1, le=4_096, description="D.")
-    rows: int = Field(60, ge=2, le=100_000, description="Samples of a fine class, at most.")
+    dim: int = Field(16, ge=1, le=4_096, description="Dimensions of a sample.")
+    rows: int = Field(60, ge=2, le=100_000, description="Most samples of a fine class.")
     ratio: float = Field(
         1.0,
         ge=1,

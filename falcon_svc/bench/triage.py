@@ -305,12 +305,18 @@ def _document(seeds: Sequence[int], answers: Sequence[int], rows: list[Row]) -> 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     flags = parser("triage", "How much accuracy an answer buys, beside other ways to spend it.")
-    flags.add_argument("sets", nargs="*", metavar="SET", help="shipped, or FILE@KEY=VALUE,...")
-    flags.add_argument("--answers", default=",".join(map(str, ANSWERS)), help="budgets to show")
-    flags.add_argument("--seeds", default="0,1,2", help="one run per seed")
-    flags.add_argument("--policies", default=",".join(POLICIES), help="some of them")
+    flags.add_argument(
+        "sets", nargs="*", metavar="SET", help="sets to measure: shipped, or FILE@KEY=VALUE,..."
+    )
+    flags.add_argument(
+        "--answers", default=",".join(map(str, ANSWERS)), help="budgets of answers to show"
+    )
+    flags.add_argument("--seeds", default="0,1,2", help="seeds, one run each")
+    flags.add_argument(
+        "--policies", default=",".join(POLICIES), help="policies to run, separated by commas"
+    )
     flags.add_argument("--n-fine", choices=("auto", "total"), default="auto")
-    flags.add_argument("--results", type=Path, metavar="DIR", help="keep discoveries here")
+    flags.add_argument("--results", type=Path, metavar="DIR", help="folder to keep discoveries in")
     given = flags.parse_args(argv)
     table = run(
         given.sets,

@@ -32,7 +32,7 @@ MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {
     Benchmark.hierarchy: "falcon_svc.bench.hierarchy_bench",
 }
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-Name = Annotated[Benchmark, typer.Argument(help="Which one; its own flags follow.")]
+Name = Annotated[Benchmark, typer.Argument(help="Name of the benchmark; its own flags follow.")]
 
 
 def bench(context: typer.Context, name: Name) -> None:

@@ -51,19 +51,28 @@ class Inference(StrEnum):
     threshold = "threshold"
 
 
-ModelFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="The classifier.")]
-LossFlag = Annotated[Loss, typer.Option("--loss", help="What is trained.")]
-Hidden = Annotated[int, typer.Option("--hidden", metavar="N", help="Hidden units; 0 = linear.")]
+ModelFile = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="File of the classifier to write.")
+]
+LossFlag = Annotated[Loss, typer.Option("--loss", help="Loss that the classifier is trained with.")]
+Hidden = Annotated[
+    int, typer.Option("--hidden", metavar="N", help="Hidden units of the head; 0 = linear.")
+]
 Texts = Annotated[
     Path | None,
-    typer.Option("--texts", metavar="FILE.npz", help="Arrays names and embeddings, for hccf."),
+    typer.Option(
+        "--texts",
+        metavar="FILE.npz",
+        help="File with the arrays names and embeddings, for the loss hccf.",
+    ),
 ]
 TestShare = Annotated[
     float,
     typer.Option(
         "--test-share",
         metavar="P",
-        help="Part that a first training leaves out to measure on; 0 = measure nothing.",
+        help="Share of samples that a first training leaves out to measure on; 0 = "
+        "measure nothing.",
     ),
 ]
 Model = Annotated[
@@ -74,7 +83,9 @@ InferenceFlag = Annotated[
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option("--threshold", metavar="P", help="With --inference threshold: least probability."),
+    typer.Option(
+        "--threshold", metavar="P", help="Least probability of a class, with --inference threshold."
+    ),
 ]
 
 

@@ -21,10 +21,16 @@ if TYPE_CHECKING:
 
 DEMO_FIGURES = ("acc", "ari", "nmi", "acc_unmasked", "relation_edge_acc")
 Text = Annotated[
-    bool, typer.Option("--text", help="The requests' texts, with the encoder of the extra text.")
+    bool,
+    typer.Option(
+        "--text", help="Discover in the texts of the requests, with the encoder of the extra text."
+    ),
 ]
 Images = Annotated[
-    bool, typer.Option("--images", help="Drawings of characters, with an encoder trained on them.")
+    bool,
+    typer.Option(
+        "--images", help="Discover in drawings of characters, with an encoder trained on them."
+    ),
 ]
 DemoOut = Annotated[
     Path | None,

@@ -11,7 +11,9 @@ import typer
 from falcon_svc.cli.options import Json
 from falcon_svc.cli.serve import DataDir, settings_of
 
-Quick = Annotated[bool, typer.Option("--quick", help="Do not read files through.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Look at the files without reading them through.")
+]
 
 
 def doctor(data_dir: DataDir = None, quick: Quick = False, as_json: Json = False) -> None:

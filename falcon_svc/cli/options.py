@@ -35,7 +35,7 @@ NFinePerCoarse = Annotated[
     typer.Option(
         "--n-fine-per-coarse",
         metavar="FILE.json",
-        help="Object: coarse class -> number of fine classes, or [least, most].",
+        help="JSON object: coarse class -> number of fine classes, or [least, most].",
     ),
 ]
 Encoder = Annotated[
@@ -43,7 +43,8 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE, onnx:FILE, text[:DIR].",
+        help="Encoder: none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE, "
+        "onnx:FILE, text[:DIR].",
     ),
 ]
 AllowDownload = Annotated[
@@ -56,7 +57,9 @@ TrainEncoder = Annotated[
 ]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE.toml", help="Settings; flags override them."),
+    typer.Option(
+        "--config", metavar="FILE.toml", help="TOML file of settings; flags override them."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="S", help="Seed of everything random.")]
 DeviceFlag = Annotated[Device | None, typer.Option("--device", help="Device to train on.")]
@@ -73,8 +76,10 @@ CoarseColumn = Annotated[
 LabelSources = Annotated[
     list[str] | None,
     typer.Option(
-        "--label-source", metavar="NAME=COLUMN", help="A further label source; repeatable."
+        "--label-source",
+        metavar="NAME=COLUMN",
+        help="Column of a further label source; may be repeated.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress and no table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -22,9 +22,16 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="INPUT", help="The data set, to show its images in full size."),
 ]
-Author = Annotated[str | None, typer.Option("--author", help="Who corrects; default: the user.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any that is free.")]
-NoOpen = Annotated[bool, typer.Option("--no-open", help="Print the address only.")]
+Author = Annotated[
+    str | None,
+    typer.Option(
+        "--author", help="Name of the person who corrects; by default the user of the machine."
+    ),
+]
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 = any that is free.")
+]
+NoOpen = Annotated[bool, typer.Option("--no-open", help="Print the address and open no browser.")]
 
 
 def review(

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", metavar="DIR", help="Directory of database, files and work of jobs."
+        "--data-dir",
+        metavar="DIR",
+        help="Directory of the database, the files and the jobs at work.",
     ),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
@@ -154,7 +156,7 @@ def worker(data_dir: DataDir = None, check: Check = False) -> None:
 
 @keys.command("create")
 def create_key(
-    tenant: Annotated[str, typer.Argument(help="Whose data the key opens.")],
+    tenant: Annotated[str, typer.Argument(help="Tenant whose data the key opens.")],
     name: Annotated[str, typer.Option("--name", help="Name of the key, to tell keys apart.")] = "",
     scopes: Scopes = "read,write",
     days: Days = None,

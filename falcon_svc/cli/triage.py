@@ -43,18 +43,22 @@ Corrections = Annotated[
     typer.Option(
         "--corrections",
         metavar="FILE",
-        help="First make these: a .json list of corrections, or a .csv with id and class_id.",
+        help="Corrections to make first: a .json list, or a .csv with id and class_id.",
     ),
 ]
 LabelStudio = Annotated[
     Path | None,
-    typer.Option("--label-studio", metavar="FILE", help="First take these annotations in."),
+    typer.Option(
+        "--label-studio", metavar="FILE", help="Annotations of Label Studio to take in first."
+    ),
 ]
 Author = Annotated[
     str | None,
     typer.Option("--author", metavar="NAME", help="Author of the revisions; you, by default."),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept with the revisions.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Reason, which is kept with the revisions.")
+]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
 Data = Annotated[
     Path | None,
@@ -101,7 +105,7 @@ MOST_MOVES = 10
 
 def export(
     directory: options.Result,
-    to: Annotated[To, typer.Option("--to", help="Format.")],
+    to: Annotated[To, typer.Option("--to", help="Format to write; docs/exports.md lists them.")],
     out: Out,
     data: Data = None,
     coarse_column: options.CoarseColumn = None,

@@ -11,7 +11,12 @@ import typer
 from falcon_svc.cli import options
 
 Limit = Annotated[
-    float, typer.Option("--time-limit", min=0.1, help="Seconds of the second solver per source.")
+    float,
+    typer.Option(
+        "--time-limit",
+        min=0.1,
+        help="Seconds that the second solver may take for each label source.",
+    ),
 ]
 
 

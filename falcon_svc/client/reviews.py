@@ -33,7 +33,13 @@ class Review:
         self._head: str | None = None
 
     def state(self) -> Document:
-        """Return every class with its evidence, and remember the head."""
+        """Return every class with its evidence, and remember the head.
+
+        Returns
+        -------
+        dict
+            The head and the classes.
+        """
         found = self._get("")
         self._head = found["head"]
         return found
@@ -47,42 +53,152 @@ class Review:
         return self._head
 
     def samples(self, class_id: str, order: str = "central", **filters: Any) -> Document:
-        """Return samples of a class; filters: start, limit, most_confidence, words."""
+        """Return samples of a class.
+
+        Parameters
+        ----------
+        class_id
+            Id of the class, such as "c3".
+        order
+            "central" or another order of docs/triage-page.md.
+        **filters
+            `start`, `limit`, `most_confidence` in [0, 1], or `words`.
+
+        Returns
+        -------
+        dict
+            The samples, and how many there are in all.
+        """
         return self._get(f"/classes/{class_id}/samples", order=order, **filters)
 
     def select(self, class_id: str, order: str = "all", **filters: Any) -> Document:
-        """Return all samples of a class that match as a selection: `count` and `rows`."""
+        """Return all samples of a class that match as a selection: `count` and `rows`.
+
+        Parameters
+        ----------
+        class_id
+            Id of the class, such as "c3".
+        order
+            "all" or another order of docs/triage-page.md.
+        **filters
+            `most_confidence` in [0, 1], or `words`.
+
+        Returns
+        -------
+        dict
+            `count`, and `rows` as a correction takes them.
+        """
         return self._get(f"/classes/{class_id}/selection", order=order, **filters)
 
     def evidence(self, class_id: str) -> Document:
-        """Return what sets a class apart."""
+        """Return what sets a class apart.
+
+        Parameters
+        ----------
+        class_id
+            Id of the class, such as "c3".
+
+        Returns
+        -------
+        dict
+            Words, features, neighbours and prices.
+        """
         return self._get(f"/classes/{class_id}/evidence")
 
     def acceptance(self, class_id: str, **plan: float) -> Document:
         """Return which samples to look at before a class is accepted.
 
-        `plan` may hold purity, confidence and most_wrong.
+        Parameters
+        ----------
+        class_id
+            Id of the class, such as "c3".
+        **plan
+            `purity` and `confidence` in (0, 1), or `most_wrong` >= 0.
+
+        Returns
+        -------
+        dict
+            How many samples to look at, and which.
         """
         return self._get(f"/classes/{class_id}/acceptance", **plan)
 
     def propose_split(self, class_id: str, k: int | None = None) -> Document:
-        """Return the split of a class into k, or as many as are clear; it is not made."""
+        """Return the split of a class into k, or as many as are clear; it is not made.
+
+        Parameters
+        ----------
+        class_id
+            Id of the class, such as "c3".
+        k
+            Number of parts, >= 2; None = as many as are clear.
+
+        Returns
+        -------
+        dict
+            The parts, and how clear each of them is.
+        """
         return self._post(f"/classes/{class_id}:propose-split", {"k": k})
 
     def shown(self, ids: Sequence[str]) -> list[Document]:
-        """Return samples by id."""
+        """Return samples by id.
+
+        Parameters
+        ----------
+        ids
+            Ids of samples.
+
+        Returns
+        -------
+        list of dict
+            One per sample, in the order asked for.
+        """
         return cast(list[Document], self._post("/samples", {"ids": list(ids)})["samples"])
 
     def picture(self, row: int) -> bytes:
-        """Return a sample's image as JPEG."""
+        """Return a sample's image as JPEG.
+
+        Parameters
+        ----------
+        row
+            Number of the sample, from 0.
+
+        Returns
+        -------
+        bytes
+            The file.
+        """
         return self._transport.send("GET", f"{self._base}/samples/{row}/picture").content
 
     def questions(self, limit: int = 20) -> list[Document]:
-        """Return the questions whose answers are worth most now."""
+        """Return the questions whose answers are worth most now.
+
+        Parameters
+        ----------
+        limit
+            Most questions, >= 1.
+
+        Returns
+        -------
+        list of dict
+            The most valuable first.
+        """
         return cast(list[Document], self._get("/questions", limit=limit)["questions"])
 
     def correct(self, *corrections: Document, reason: str = "") -> list[str]:
-        """Make corrections, all or none, and return their revisions."""
+        """Make corrections, all or none, and return their revisions.
+
+        Parameters
+        ----------
+        *corrections
+            Documents of docs/triage.md, each with its `kind`.
+        reason
+            Why, for the log.
+
+        Returns
+        -------
+        list of str
+            One revision per correction.
+        """
         return self._made("/corrections", {"corrections": corrections, "reason": reason})
 
     def take_in(
@@ -100,37 +216,115 @@ class Review:
             Only say what would change.
         reason : str
             Kept with the corrections.
+
+        Returns
+        -------
+        dict
+            ``text``, ``n_rows``, ``n_same``, ``n_failed``, ``failed`` and ``revisions``.
         """
         content = Path(path).read_text("utf-8-sig")
         body = {"format": format, "content": content, "dry_run": dry_run, "reason": reason}
         return self._corrected("/imports", body)
 
     def answer(self, question: Document, **reply: Any) -> list[str]:
-        """Answer a question with choice, marked or moved, and return the revisions."""
+        """Answer a question with choice, marked or moved, and return the revisions.
+
+        Parameters
+        ----------
+        question
+            One of `questions`.
+        **reply
+            `choice`, `marked` or `moved`, as the question asks.
+
+        Returns
+        -------
+        list of str
+            The revisions that the answer made.
+        """
         return self._made("/answers", {"question": question, "reply": reply})
 
     def log(self, start: int = 0, limit: int = 100) -> Document:
-        """Return the change log, newest first."""
+        """Return the change log, newest first.
+
+        Parameters
+        ----------
+        start
+            Entries to skip, >= 0.
+        limit
+            Most entries, >= 1.
+
+        Returns
+        -------
+        dict
+            The entries, and how many there are in all.
+        """
         return self._get("/revisions", start=start, limit=limit)
 
     def resolve(self, *, reason: str = "", seed: int = 0) -> Document:
-        """Begin to solve again with all corrections; `resolving` says how far it is."""
+        """Begin to solve again with all corrections; `resolving` says how far it is.
+
+        Parameters
+        ----------
+        reason
+            Why, for the log.
+        seed
+            Seed of everything random.
+
+        Returns
+        -------
+        dict
+            The state of the re-solve.
+        """
         return self._post(f"/revisions/{self.head}:resolve", {"reason": reason, "seed": seed})
 
     def resolving(self) -> Document:
-        """Return the last re-solve: its state, what it changed, or why it cannot be."""
+        """Return the last re-solve: its state, what it changed, or why it cannot be.
+
+        Returns
+        -------
+        dict
+            State, progress and outcome.
+        """
         return self._get("/resolve")
 
     def cancel_resolve(self) -> Document:
-        """End the re-solve that is at work."""
+        """End the re-solve that is at work.
+
+        Returns
+        -------
+        dict
+            The state of the re-solve.
+        """
         return self._post("/resolve:cancel", None)
 
     def diff(self, before: str, after: str) -> Document:
-        """Return what changed between two revisions."""
+        """Return what changed between two revisions.
+
+        Parameters
+        ----------
+        before, after
+            Revisions, as `correct` returns them.
+
+        Returns
+        -------
+        dict
+            Classes that came, went, and changed.
+        """
         return self._get("/diff", before=before, after=after)
 
     def map(self, coarse: str | None = None) -> bytes:
-        """Return x (N float32), y (N float32) and class numbers (N int32), little-endian."""
+        """Return x (N float32), y (N float32) and class numbers (N int32), little-endian.
+
+        Parameters
+        ----------
+        coarse
+            Name of the coarse class to show alone; None = all.
+
+        Returns
+        -------
+        bytes
+            Three arrays of N values, one after the other.
+        """
         wanted = {} if coarse is None else {"coarse": coarse}
         return self._transport.send("GET", f"{self._base}/map", params=wanted).content
 
@@ -141,17 +335,56 @@ class Review:
         coarse: str | None = None,
         class_id: str | None = None,
     ) -> Document:
-        """Return the samples inside a polygon on the map as a selection."""
+        """Return the samples inside a polygon on the map as a selection.
+
+        Parameters
+        ----------
+        polygon
+            Corners (x, y) in the map's units, three or more.
+        coarse
+            Name of the coarse class that is shown; None = all.
+        class_id
+            Id of the class that samples are taken from; None = all.
+
+        Returns
+        -------
+        dict
+            `count`, and `rows` as a correction takes them.
+        """
         body = {"polygon": [list(corner) for corner in polygon]}
         return self._post("/lasso", {**body, "coarse": coarse, "class_id": class_id})
 
     def export(self, format: str, to: str | Path) -> Path:
-        """Save the review in a format of docs/exports.md; folders come as a zip."""
+        """Save the review in a format of docs/exports.md; folders come as a zip.
+
+        Parameters
+        ----------
+        format
+            A word of docs/exports.md.
+        to
+            The file to write.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         path = f"{self._base}/export?format={format}"
         return save(self._transport.http, path, "*/*", Path(to))
 
     def events(self) -> Iterator[Document]:
-        """Give the head and the state of re-solves, now and at each change, without end."""
+        """Give the head and the state of re-solves, now and at each change, without end.
+
+        Yields
+        ------
+        dict
+            The head and the state of re-solves.
+
+        Raises
+        ------
+        ServiceError
+            The service cannot be reached any more.
+        """
         http = self._transport.http
         try:
             with http.stream("GET", f"{self._base}/events", timeout=None) as answer:

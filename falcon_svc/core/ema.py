@@ -26,7 +26,20 @@ def make_teacher(student: nn.Module, momentum: float) -> AveragedModel:
     student
         The module to follow.
     momentum
-        g in [0, 1); the first update copies, the n-th moves by ``1 - min(g, (1+n)/(10+n))``.
+        The g in [0, 1); the first update copies, the n-th moves by ``1 - min(g, (1+n)/(10+n))``.
+
+    Returns
+    -------
+    AveragedModel
+        The moving average of the student.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import make_teacher
+    >>> student = torch.nn.Linear(3, 2)
+    >>> torch.equal(make_teacher(student, momentum=0.99).module.weight, student.weight)
+    True
     """
     teacher = AveragedModel(student, multi_avg_fn=_warm_ema(momentum))
     return teacher.requires_grad_(False).eval()

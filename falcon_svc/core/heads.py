@@ -94,6 +94,21 @@ def make_head(
         Of the prototype head, > 0.
     generator
         Draws the hidden layer of the MLP.
+
+    Returns
+    -------
+    Module
+        Maps (B, D) floats to (B, F) logits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import make_head
+    >>> rest = {"hidden": 0, "temperature": 1.0, "learned_temperature": False}
+    >>> rest["generator"] = torch.Generator()
+    >>> head = make_head("linear", torch.eye(3), torch.zeros(3), **rest)
+    >>> head(torch.ones(1, 3)).tolist()
+    [[1.0, 1.0, 1.0]]
     """
     if kind == "mlp":
         return MLPHead(weight, bias, hidden=hidden, generator=generator)

@@ -33,6 +33,13 @@ def coarse_loss(child_log_prob: Tensor) -> Tensor:
     Tensor
         (B,), >= 0; 0 where all mass lies on the children of y. Every child gets the same push,
         so this loss alone cannot tell siblings apart (appendix B of the paper).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import coarse_loss
+    >>> round(coarse_loss(torch.tensor([[0.25, 0.25]]).log()).item(), 4)
+    0.6931
     """
     return -torch.logsumexp(child_log_prob, dim=1)
 
@@ -63,6 +70,14 @@ def neighbor_loss(child_log_prob: Tensor, neighbor_log_prob: Tensor) -> Tensor:
     The paper sums over all F classes; neighbors share y, so mass outside of the children of y
     is mass on a class that the sample cannot have, and is left out here. With columns for all F
     classes the function is equation 4 to the letter.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import neighbor_loss
+    >>> sample = torch.tensor([[1.0, 0.0]]).log()
+    >>> round(neighbor_loss(sample, torch.tensor([[[0.5, 0.5]]]).log()).item(), 4)
+    0.6931
     """
     agreement = torch.logsumexp(child_log_prob[:, None, :] + neighbor_log_prob, dim=2)  # (B, L)
     return -agreement.mean(dim=1)
@@ -82,13 +97,21 @@ def confidence_target(
     temperature
         T > 0; below 1 sharpens. The paper: 0.9.
     soft_weight
-        w in [0, 1], annealed 1 -> 0 by `falcon_svc.core.schedules.soft_weight` (in the released
+        The w in [0, 1], annealed 1 -> 0 by `falcon_svc.core.schedules.soft_weight` (in the released
         code only).
 
     Returns
     -------
     Tensor
         (B, M), rows sum to 1, 0 on padding.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import confidence_target
+    >>> teacher = torch.tensor([[0.75, 0.25]]).log()
+    >>> confidence_target(teacher, temperature=1.0, soft_weight=0.5).tolist()
+    [[0.875, 0.125]]
     """
     soft = torch.softmax(teacher_child_log_prob / temperature, dim=1)
     hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
@@ -109,6 +132,14 @@ def confidence_loss(child_log_prob: Tensor, target: Tensor) -> Tensor:
     -------
     Tensor
         (B,), >= the entropy of `target`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import confidence_loss
+    >>> loss = confidence_loss(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[1.0, 0.0]]))
+    >>> round(loss.item(), 4)
+    0.6931
     """
     return -(target * child_log_prob).sum(dim=1)
 
@@ -132,6 +163,13 @@ def balance_loss(log_prob: Tensor, prior: Tensor | None = None) -> Tensor:
     -------
     Tensor
         Scalar >= 0; 0 where the mean prediction equals the prior.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import balance_loss
+    >>> balance_loss(torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()).item()
+    0.0
     """
     mean_prob = log_prob.exp().mean(dim=0)  # (F,)
     if prior is None:

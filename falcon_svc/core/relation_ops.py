@@ -29,6 +29,13 @@ class Children:
         (C, M) int64 fine class ids, ascending; padding repeats id 0.
     valid
         (C, M) bool, False on padding.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import children_of
+    >>> children_of(torch.tensor([[True, False], [True, False], [False, True]])).index.tolist()
+    [[0, 1], [2, 0]]
     """
 
     index: Tensor
@@ -48,10 +55,22 @@ def children_of(relation: Tensor) -> Children:
     relation
         (F, C) bool. A row without True is an unused fine class: nobody's child.
 
+    Returns
+    -------
+    Children
+        The table; M is the most children of a coarse class.
+
     Raises
     ------
     ValueError
         A coarse class has no child, so its samples could be given no fine class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import children_of
+    >>> children_of(torch.tensor([[True, False], [True, False], [False, True]])).valid.tolist()
+    [[True, True], [True, False]]
     """
     sizes = relation.sum(dim=0)  # (C,)
     if int(sizes.min()) == 0:
@@ -79,6 +98,14 @@ def take_children(scores: Tensor, coarse: Tensor, children: Children) -> Tensor:
     -------
     Tensor
         (B, M), `PAD` on padding.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import children_of, take_children
+    >>> children = children_of(torch.tensor([[True, False], [True, False], [False, True]]))
+    >>> take_children(torch.tensor([[0.1, 0.2, 0.3]]), torch.tensor([0]), children).shape
+    torch.Size([1, 2])
     """
     taken = scores.gather(1, children.index.index_select(0, coarse))  # (B, M)
     return taken.masked_fill(~children.valid.index_select(0, coarse), PAD)

@@ -47,7 +47,7 @@ def load_dataset(
     config
         Columns and limits; None = the defaults.
     labels
-        Columns of data in memory that lie beside it, name -> N values: ``{"coarse": y}``.
+        Columns of data in memory that lie beside it, name -> (N,) values: ``{"coarse": y}``.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def load_new_samples(
     given
         Settings that a user names for these samples, such as ``coarse_column``; they win.
     labels
-        Columns of data in memory that lie beside it, name -> N values.
+        Columns of data in memory that lie beside it, name -> (N,) values.
 
     Returns
     -------
@@ -110,6 +110,16 @@ def load_new_samples(
     ------
     InputError
         A feature is missing; or anything else wrong with the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset, load_new_samples
+    >>> x = np.random.default_rng(0).normal(size=(4, 2))
+    >>> before = load_dataset(x, labels={"coarse": ["cat", "cat", "dog", "dog"]})
+    >>> new = load_new_samples(np.zeros((1, 2)), None, before.reading)
+    >>> len(new.ids)
+    1
     """
     lenient = NewSamplesConfig.model_validate((config or DataConfig()).model_dump())
     with _fits_in_memory(data):
@@ -121,7 +131,35 @@ def load_new_samples(
 
 
 def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
-    """Read the fine truth of a data set, for metrics only; see `load_dataset` for the errors."""
+    """Read the fine truth of a data set, for metrics only.
+
+    Parameters
+    ----------
+    path
+        A file or folder with fine labels; formats: docs/input-formats.md.
+    config
+        Columns and limits; None = the defaults.
+
+    Returns
+    -------
+    EvalLabels
+        A fine label for some or all samples, by id.
+
+    Raises
+    ------
+    InputError
+        No fine labels, or anything else wrong with the data set; see `load_dataset`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from falcon_svc.data import load_truth
+    >>> fine = ["tabby", "tabby", "lynx", "lynx"]
+    >>> np.savez("cats.npz", x=np.eye(4, 2), coarse=["cat"] * 4, fine=fine)
+    >>> load_truth(Path("cats.npz")).names
+    ('lynx', 'tabby')
+    """
     config = config or DataConfig()
     with _fits_in_memory(path):
         return truth(open_source(Path(path), config), config)
@@ -130,10 +168,32 @@ def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
 def inspect_dataset(path: Path, config: DataConfig | None = None) -> Inspection:
     """Read a data set and list every problem row by row instead of raising the first.
 
+    Parameters
+    ----------
+    path
+        A file or folder; formats: docs/input-formats.md.
+    config
+        Columns and limits; None = the defaults.
+
+    Returns
+    -------
+    Inspection
+        Kind, sizes, classes, and every problem by row.
+
     Raises
     ------
     InputError
         What cannot be put down to single rows: damaged file, unknown column, one class only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from falcon_svc.data import inspect_dataset
+    >>> x = np.array([[0.0, 1.0], [np.nan, 1.0], [2.0, 0.0], [3.0, 1.0]])
+    >>> np.savez("cats.npz", x=x, coarse=["cat", "cat", "dog", "dog"])
+    >>> [(one.row, one.severity) for one in inspect_dataset(Path("cats.npz")).problems]
+    [(1, 'error')]
     """
     config = config or DataConfig()
     with _fits_in_memory(path):

@@ -74,7 +74,9 @@ class ReadingOptions(BaseModel):
         "deviation, robust = median and interquartile range.",
     )
     obsm_key: str | None = Field(
-        None, description="Key of obsm in .h5ad; None = X_pca, X_scVI, X_scvi, else X and recipe."
+        None,
+        description="Key of obsm in .h5ad; None = X_pca, X_scVI, X_scvi, else X by the recipe "
+        "of `count_features`.",
     )
     count_features: Literal["components", "genes"] = Field(
         "components",
@@ -94,37 +96,54 @@ class DataConfig(ReadingOptions):
     """Whether samples without coarse labels, or with one class only, are refused."""
 
     follow_links: bool = Field(
-        False, description="Read what links in a folder of images point at, also outside of it."
+        False,
+        description="Whether what links in a folder of images point at is read, also outside "
+        "of the folder.",
     )
     max_bytes: StrictInt = Field(
-        32 * 2**30, ge=1, description="Bytes of one array or file after unpacking."
+        32 * 2**30, ge=1, description="Most bytes of one array or file after unpacking."
     )
-    max_entries: StrictInt = Field(200_000, ge=1, description="Files in a zip or folder.")
+    max_entries: StrictInt = Field(200_000, ge=1, description="Most files in a zip or folder.")
     max_compression_ratio: StrictFloat = Field(
-        100.0, ge=1, description="Unpacked / packed size allowed above `ratio_free_bytes`."
+        100.0,
+        ge=1,
+        description="Largest ratio of unpacked to packed bytes above `ratio_free_bytes`.",
     )
     ratio_free_bytes: StrictInt = Field(
         64 * 2**20,
         ge=0,
-        description="Unpacked bytes that may compress any well: sorted labels reach 400 : 1.",
+        description="Unpacked bytes up to which any ratio is allowed, as sorted labels reach "
+        "400 : 1.",
     )
-    max_rows: StrictInt = Field(50_000_000, ge=2, description="Samples.")
-    max_dimensions: StrictInt = Field(65_536, ge=2, description="Components of a vector.")
-    max_classes: StrictInt = Field(10_000, ge=2, description="Coarse classes of one label source.")
-    max_label_letters: StrictInt = Field(1_000, ge=1, description="Letters of a label or an id.")
+    max_rows: StrictInt = Field(50_000_000, ge=2, description="Most samples of a data set.")
+    max_dimensions: StrictInt = Field(65_536, ge=2, description="Most components of a vector.")
+    max_classes: StrictInt = Field(
+        10_000, ge=2, description="Most coarse classes of one label source."
+    )
+    max_label_letters: StrictInt = Field(
+        1_000, ge=1, description="Most letters of a label or an id."
+    )
     max_text_letters: StrictInt = Field(
-        2_000, ge=1, description="Letters kept of a text that is only shown."
+        2_000, ge=1, description="Most letters that are kept of a text that is only shown."
     )
     probe_hdf5: bool = Field(
-        True, description="Read .h5ad in a child process first; false inside a sandbox."
+        True, description="Whether .h5ad is read in a child process first; false inside a sandbox."
     )
     hdf5_time_limit_s: StrictFloat = Field(
-        30.0, gt=0, description="Seconds for that child, and one more per 10 MiB."
+        30.0,
+        gt=0,
+        description="Seconds that the child process which reads .h5ad first may take, and one "
+        "more per 10 MiB.",
     )
     max_image_pixels: StrictInt = Field(
-        64_000_000, ge=1, le=PILLOW_PIXEL_LIMIT, description="Width x height of one image."
+        64_000_000,
+        ge=1,
+        le=PILLOW_PIXEL_LIMIT,
+        description="Most pixels of one image, width x height.",
     )
-    max_image_bytes: StrictInt = Field(100 * 2**20, ge=1, description="Bytes of one image file.")
+    max_image_bytes: StrictInt = Field(
+        100 * 2**20, ge=1, description="Most bytes of one image file."
+    )
 
 
 class NewSamplesConfig(DataConfig):

@@ -25,7 +25,27 @@ LISTED_WARNINGS = 1_000
 
 @dataclass(frozen=True)
 class RowProblem:
-    """One row, what was found in it, and whether it stops a run."""
+    """One row, what was found in it, and whether it stops a run.
+
+    Parameters
+    ----------
+    row
+        Number of the row, from 0.
+    id
+        Id of the sample.
+    code
+        Which rule, a stable word.
+    what
+        What was found, in words.
+    severity
+        "error" stops a run, "warning" does not.
+
+    Examples
+    --------
+    >>> from falcon_svc.data import RowProblem
+    >>> RowProblem(3, "bird-3", "not_finite", "column 1 holds NaN", "error").severity
+    'error'
+    """
 
     row: int
     id: str
@@ -36,7 +56,23 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class SourceSummary:
-    """One label source: its classes with their sizes, and how many samples it does not label."""
+    """One label source: its classes with their sizes, and how many samples it does not label.
+
+    Parameters
+    ----------
+    name
+        Name of the label source.
+    classes
+        Pairs of a class and its number of samples.
+    unlabelled
+        Samples that it does not label.
+
+    Examples
+    --------
+    >>> from falcon_svc.data import SourceSummary
+    >>> sum(size for _, size in SourceSummary("coarse", (("cat", 2), ("dog", 3)), 1).classes)
+    5
+    """
 
     name: str
     classes: tuple[tuple[str, int], ...]
@@ -54,28 +90,44 @@ class Inspection:
 
     Parameters
     ----------
+    where
+        What was read, in words for messages.
+    kind
+        "vectors", "images" or "texts".
     n_samples
         N, rows with errors included, skipped images not.
     n_dims
         D of vectors, or None for images and texts.
+    sources
+        One summary per label source.
     duplicates
         Samples that repeat an earlier one exactly.
     constant_columns
         Columns of vectors that hold one value.
     problems
         The first 1,000 rows per rule, errors before warnings.
+    n_errors, n_warnings
+        Rows in all, listed or not.
     notes
         What holds for the data set as a whole: warnings, never errors.
     coarse_columns
-        (label source, column).
+        Pairs of label source and column.
     id_column
         Where the ids come from; None = they are row numbers.
     features
-        (D,) names of the columns of numbers; None for a matrix, lists and images.
+        Names (D,) of the columns of numbers; None for a matrix, lists and images.
     left_out
-        (column, why) of the columns that are not used.
-    n_errors, n_warnings
-        Rows in all, listed or not.
+        Pairs of a column that is not used, and why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from falcon_svc.data import inspect_dataset
+    >>> np.savez("cats.npz", x=np.eye(4, 2), coarse=["cat", "cat", "dog", "dog"])
+    >>> found = inspect_dataset(Path("cats.npz"))
+    >>> found.kind, found.n_samples, found.n_dims
+    ('vectors', 4, 2)
     """
 
     where: str

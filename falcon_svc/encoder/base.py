@@ -25,7 +25,17 @@ class Encoder(Protocol):
         ...
 
     def encode(self, dataset: CoarseDataset, out: FloatArray, progress: Progress) -> None:
-        """Fill `out` (N, D) float32; `progress` is told how many samples are done."""
+        """Fill the features of a data set.
+
+        Parameters
+        ----------
+        dataset
+            N samples of the kind that the encoder takes.
+        out
+            (N, D) float32, written in the data set's order.
+        progress
+            Told how many samples are done.
+        """
         ...
 
     def files(self) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ class EncoderConfig(BaseModel):
 
     name: str = Field(
         "auto",
-        description="none (vectors as they are), pixels, moco (trained on the images), "
+        description="Encoder: none (vectors as they are), pixels, moco (trained on the images), "
         "moco:continue=DIR, timm:NAME[@FILE], torchvision:NAME[@FILE], onnx:FILE, text (sentence "
         "embeddings), text:DIR, text:FILE; auto = none for vectors, pixels for images, text for "
         "texts.",
@@ -43,11 +43,13 @@ class EncoderConfig(BaseModel):
         None, ge=1, le=2048, description="Input side of a network, px; None = the model's, or 192."
     )
     mean: Channels = Field(
-        (127.0,), description="Subtracted from the pixels 0-255: one number, or one per channel."
+        (127.0,),
+        description="What is subtracted from the pixels 0-255: one number, or one per channel.",
     )
     scale: Channels = Field(
         (1 / 128,),
-        description="Factor of the pixels less `mean`: one number, or one per channel.",
+        description="Factor on the pixels after `mean` was subtracted: one number, or one per "
+        "channel.",
     )
     layout: Literal["auto", "NCHW", "NHWC"] = Field(
         "auto", description="Order of the network's input; auto = where the model has 3 channels."

@@ -63,7 +63,20 @@ OPENERS = {"images": FOR_IMAGES, "vectors": FOR_VECTORS, "texts": FOR_TEXTS}
 
 
 def extract_features(dataset: CoarseDataset, run: EncoderRun | None = None) -> Features:
-    """Return one vector per sample: `open_encoder`, then `encode`; see there for the errors."""
+    """Return one vector per sample: `open_encoder`, then `encode`; see there for the errors.
+
+    Parameters
+    ----------
+    dataset
+        N vectors, images or texts.
+    run
+        Settings, seed, device, work folder, progress; None = the defaults.
+
+    Returns
+    -------
+    Features
+        (N, D) float32 in the data set's order.
+    """
     run = run or EncoderRun()
     return encode(open_encoder(dataset, run), dataset, run)
 
@@ -77,6 +90,11 @@ def open_encoder(dataset: CoarseDataset, run: EncoderRun) -> Encoder:
         N vectors, images or texts.
     run
         Settings, seed, device, work folder, progress.
+
+    Returns
+    -------
+    Encoder
+        Ready to encode the samples of this data set.
 
     Raises
     ------
@@ -102,7 +120,22 @@ def open_encoder(dataset: CoarseDataset, run: EncoderRun) -> Encoder:
 
 
 def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-    """Return the encoder that a result directory holds, else the one that its settings name."""
+    """Return the encoder that a result directory holds, else the one that its settings name.
+
+    Parameters
+    ----------
+    directory
+        A result's directory.
+    dataset
+        N vectors, images or texts.
+    run
+        Settings, seed, device, work folder, progress.
+
+    Returns
+    -------
+    Encoder
+        Ready to encode the samples of this data set.
+    """
     if not (directory / "encoder.json").exists():
         return open_encoder(dataset, run)
     from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
@@ -112,6 +145,15 @@ def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Enco
 
 def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Features:
     """Return one vector per sample.
+
+    Parameters
+    ----------
+    encoder
+        From `open_encoder`.
+    dataset
+        N samples.
+    run
+        Settings, seed, device, work folder, progress.
 
     Returns
     -------
@@ -136,7 +178,20 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
 
 
 def notes_of(encoder: Encoder, dataset: CoarseDataset) -> tuple[Note, ...]:
-    """Return what an encoder has to tell of a data set, such as texts that it cut."""
+    """Return what an encoder has to tell of a data set, such as texts that it cut.
+
+    Parameters
+    ----------
+    encoder
+        From `open_encoder`.
+    dataset
+        N samples.
+
+    Returns
+    -------
+    tuple of Note
+        Empty where there is nothing to tell.
+    """
     return encoder.notes(dataset) if isinstance(encoder, Telling) else ()
 
 

@@ -14,6 +14,18 @@ __all__ = ["Ended", "Engine", "LocalEngine", "RayEngine", "StandBy", "Task", "op
 def open_engine(settings: Settings, stand_by: StandBy | None = None) -> Engine:
     """Return the engine that the settings name, which may copy a process that stands by.
 
+    Parameters
+    ----------
+    settings
+        Those of the service: which engine, and its limits.
+    stand_by
+        A process to copy; None = each attempt starts a new one.
+
+    Returns
+    -------
+    Engine
+        Local or Ray.
+
     Raises
     ------
     MissingExtraError

@@ -85,23 +85,63 @@ class Engine(Protocol):
         ...
 
     def make_way(self, *, needed: bool) -> None:
-        """Leave the processor to others, or take an equal share of it again."""
+        """Leave the processor to others, or take an equal share of it again.
+
+        Parameters
+        ----------
+        needed
+            Whether others need the processor now.
+        """
         ...
 
     def has_room(self, device: str) -> bool:
-        """Whether one more task for this device may start now."""
+        """Whether one more task for this device may start now.
+
+        Parameters
+        ----------
+        device
+            "auto", "cpu" or "cuda".
+
+        Returns
+        -------
+        bool
+            True = `start` may be called.
+        """
         ...
 
     def start(self, task: Task) -> None:
-        """Start a task that was never started before."""
+        """Start a task that was never started before.
+
+        Parameters
+        ----------
+        task
+            Job, attempt and device.
+        """
         ...
 
     def stop(self, task: Task) -> None:
-        """Ask for a task's end; asking again does no harm, `is_gone` tells when it has come."""
+        """Ask for a task's end; asking again does no harm, `is_gone` tells when it has come.
+
+        Parameters
+        ----------
+        task
+            One that was started.
+        """
         ...
 
     def is_gone(self, task: Task) -> bool:
-        """Whether it is certain that no process works on a task."""
+        """Whether it is certain that no process works on a task.
+
+        Parameters
+        ----------
+        task
+            One that was started.
+
+        Returns
+        -------
+        bool
+            False where it is not certain.
+        """
         ...
 
     def ended(self) -> list[Ended]:

@@ -115,7 +115,13 @@ class StandBy:
         return self._loading.is_set()
 
     def is_ready(self) -> bool:
-        """Whether it can be copied at once; one that has died is started again."""
+        """Return whether it can be copied at once; one that has died is started again.
+
+        Returns
+        -------
+        bool
+            False while it is loading.
+        """
         if not self._ready.is_set() or self._watchman is None:
             return False
         if self._watchman.is_alive():
@@ -135,6 +141,11 @@ class StandBy:
             Kind, id and number of the task.
         environment
             Of the copy, beside what it inherits.
+
+        Returns
+        -------
+        Copy
+            The process that works.
         """
         process = _context.Process(target=_work, args=(self._loads, worker, words, environment))
         process.start()

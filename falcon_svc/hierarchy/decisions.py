@@ -19,7 +19,7 @@ from falcon_svc.types import IntArray
 
 
 def leaf_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
-    """Return (n,) the best scored leaf; of equal scores the first.
+    """Return the best scored leaf; of equal scores the first.
 
     Parameters
     ----------
@@ -27,6 +27,19 @@ def leaf_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
         (n, n_nodes), read in pieces.
     tree
         The hierarchy.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n,) node numbers.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import leaf_prediction
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> leaf_prediction([[1, 0.9, 0.1, 0.8, 0.1]], tree=tree).tolist()
+    [3]
     """
     return _by_chunk(scores, tree, lambda block: best_leaf(block, tree))
 
@@ -34,28 +47,88 @@ def leaf_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
 def threshold_prediction(
     scores: ArrayLike | RowScores, *, tree: Tree, threshold: float
 ) -> IntArray:
-    """Return (n,) the most specific node that scores above `threshold`, the root if none does.
+    """Return the most specific node that scores above a threshold, the root if none does.
 
-    Of equally specific nodes the best scored is taken. Parameters as in `leaf_prediction`.
+    Of equally specific nodes the best scored is taken.
+
+    Parameters
+    ----------
+    scores
+        (n, n_nodes), read in pieces.
+    tree
+        The hierarchy.
+    threshold
+        In units of the scores.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n,) node numbers.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import threshold_prediction
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> threshold_prediction([[1, 0.9, 0.1, 0.6, 0.3]], tree=tree, threshold=0.7).tolist()
+    [1]
     """
     groups = specificity_groups(tree)
     return _by_chunk(scores, tree, lambda block: best_nodes(block, groups).above(threshold))
 
 
 def majority_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
-    """Return (n,) the most specific node of a probability above one half; else the root.
+    """Return the most specific node of a probability above one half; else the root.
 
-    With probabilities that add up there is one such line only. Parameters as in
-    `leaf_prediction`.
+    With probabilities that add up there is one such line only.
+
+    Parameters
+    ----------
+    scores
+        (n, n_nodes) probabilities, read in pieces.
+    tree
+        The hierarchy.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n,) node numbers.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import majority_prediction
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> majority_prediction([[1, 0.9, 0.1, 0.45, 0.45]], tree=tree).tolist()
+    [1]
     """
     return threshold_prediction(scores, tree=tree, threshold=0.5)
 
 
 def plurality_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
-    """Return (n,) the most specific node that beats the runner-up of every family of siblings.
+    """Return the most specific node that beats the runner-up of every family of siblings.
 
-    The threshold of a sample is the largest second-best score among siblings. Parameters as in
-    `leaf_prediction`; one parent per class.
+    The threshold of a sample is the largest second-best score among siblings.
+
+    Parameters
+    ----------
+    scores
+        (n, n_nodes), read in pieces.
+    tree
+        The hierarchy; one parent per class.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n,) node numbers.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import plurality_prediction
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> plurality_prediction([[1, 0.6, 0.4, 0.35, 0.25]], tree=tree).tolist()
+    [1]
     """
     tree.require_tree("The runner-up among siblings")
     groups = specificity_groups(tree)
@@ -73,10 +146,30 @@ def plurality_prediction(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArr
 
 
 def level_argmax(scores: ArrayLike | RowScores, *, tree: Tree) -> IntArray:
-    """Return (n, height) the best scored node of each level below the root.
+    """Return the best scored node of each level below the root.
 
-    What heads of separate levels would each say; `level_violation_error` tells how often that
-    is no path. Parameters as in `leaf_prediction`.
+    What heads of separate levels would each say; `level_violation_error` tells how often that is no
+    path.
+
+    Parameters
+    ----------
+    scores
+        (n, n_nodes), read in pieces.
+    tree
+        The hierarchy.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n, height) node numbers, of depth 1 first.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import level_argmax
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> level_argmax([[1, 0.9, 0.1, 0.3, 0.6]], tree=tree).tolist()
+    [[1, 4]]
     """
 
     def chosen(block: Scores) -> IntArray:

@@ -29,17 +29,35 @@ class Children(NamedTuple):
 
     Parameters
     ----------
-    starts
+    starts : NDArray[int64]
         (n_nodes + 1,) where each node's children begin.
-    nodes
+    nodes : NDArray[int64]
         (n_edges,) the children, ascending within a parent.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> tree.children.of(1).tolist()
+    [3, 4]
     """
 
     starts: IntArray
     nodes: IntArray
 
     def of(self, node: int) -> IntArray:
-        """Return the children of one node, ascending."""
+        """Return the children of one node, ascending.
+
+        Parameters
+        ----------
+        node
+            Number of the node, in [0, n_nodes).
+
+        Returns
+        -------
+        NDArray[int64]
+            (children,) node numbers; empty for a leaf.
+        """
         return self.nodes[self.starts[node] : self.starts[node + 1]]
 
 

@@ -63,6 +63,16 @@ class Tree(Structure):
         is ignored. If all start with one class it is the root, otherwise a root named "root" is
         added. Nodes are sorted by depth, then as they first come.
 
+        Parameters
+        ----------
+        rows
+            Names from the top-level class down, one sequence per path.
+
+        Returns
+        -------
+        Tree
+            With every class on the paths.
+
         Raises
         ------
         InputError
@@ -74,7 +84,22 @@ class Tree(Structure):
     def from_levels(cls, table: ArrayLike) -> Self:
         """Return the tree of an (n, levels) array of names, top level first, "" for missing.
 
-        This is the form that HiClass takes. An (n,) array is one level.
+        This is the form that HiClass takes.
+
+        Parameters
+        ----------
+        table
+            (n, levels) names, top level first, "" for missing; or (n,) names of one level.
+
+        Returns
+        -------
+        Tree
+            With every class in the table.
+
+        Raises
+        ------
+        InputError
+            An array of another shape, a name after an empty one, or no name at all.
         """
         rows = np.asarray(table, dtype=object)
         if rows.ndim not in (1, 2):
@@ -156,6 +181,21 @@ class Tree(Structure):
         Names are the nodes' `name`, else their `label`, else their id; empty ones are none. Several
         top nodes get a root; a node with several edges to it has the first as its parent, the
         others as extra parents. Document types (and so entities) are refused.
+
+        Parameters
+        ----------
+        file
+            Path of the file.
+
+        Returns
+        -------
+        Tree
+            With every node of the file.
+
+        Raises
+        ------
+        InputError
+            No GraphML, a document type in it, a cycle, or more than 100 levels.
         """
         names, edges = files.read_graphml(Path(file))
         return cls(*layout.from_edges(names, edges, several=True))
@@ -176,6 +216,16 @@ class Tree(Structure):
     def node(self, name: str | Sequence[str]) -> int:
         """Return the number of a class, by its name or, where names repeat, by its path.
 
+        Parameters
+        ----------
+        name
+            A name that occurs once, or the names from the root down.
+
+        Returns
+        -------
+        int
+            In [0, n_nodes).
+
         Raises
         ------
         InputError
@@ -195,6 +245,16 @@ class Tree(Structure):
     def encode(self, paths: Iterable[Sequence[str]]) -> IntArray:
         """Return the node of each path; rows of an (n, levels) array with "" are paths too.
 
+        Parameters
+        ----------
+        paths
+            Names from the top-level class down, one sequence per sample.
+
+        Returns
+        -------
+        NDArray[int64]
+            (n,) node numbers.
+
         Raises
         ------
         InputError
@@ -210,9 +270,19 @@ class Tree(Structure):
         return np.array([self._number_of[row] for row in rows], np.int64)
 
     def decode(self, nodes: ArrayLike) -> NDArray[np.object_]:
-        """Return (n, levels) str, each node's path, with "" behind its end.
+        """Return each node's path, with "" behind its end.
 
         `Tree.from_levels` reads this form, and HiClass does.
+
+        Parameters
+        ----------
+        nodes
+            (n,) node numbers.
+
+        Returns
+        -------
+        NDArray[object]
+            (n, levels) str.
         """
         width = max(map(len, self.paths))
         table = np.array([path + ("",) * (width - len(path)) for path in self.paths], object)
@@ -220,11 +290,23 @@ class Tree(Structure):
         return decoded
 
     def to_paths(self) -> list[layout.Path]:
-        """Return the path of every leaf; `from_paths` makes the same classes of them."""
+        """Return the path of every leaf; `from_paths` makes the same classes of them.
+
+        Returns
+        -------
+        list of tuple of str
+            One path per leaf, from the top-level class down.
+        """
         return [self.paths[leaf] for leaf in self.leaves.tolist()]
 
     def to_graphml(self, file: str | Path) -> None:
-        """Write a GraphML file, edges from parent to child; `from_graphml` reads it."""
+        """Write a GraphML file, edges from parent to child; `from_graphml` reads it.
+
+        Parameters
+        ----------
+        file
+            The file to write.
+        """
         root = 1 if self.added_root else 0
         nodes = range(root, self.n_nodes)
         edges = [(c, p) for c, p in [*enumerate(self.parents.tolist()), *self.extra_parents]]

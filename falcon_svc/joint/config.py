@@ -48,6 +48,17 @@ class JointConfig(BaseModel):
     )
 
     def train(self, head: TrainConfig) -> TrainConfig:
-        """Return the settings of the loop: those of the head alone, but for what stands here."""
+        """Return the settings of the loop: those of the head alone, but for what stands here.
+
+        Parameters
+        ----------
+        head
+            Settings of the head alone.
+
+        Returns
+        -------
+        TrainConfig
+            With epochs, batch and learning rate of the joint training.
+        """
         mine = {"epochs", "batch_size", "learning_rate", "fresh_neighbors"}
         return head.model_copy(update={name: getattr(self, name) for name in mine})

@@ -32,6 +32,13 @@ class Matching:
     pred_of_true
         (T,) position in `pred_classes` of each true class's match; -1 where it has none, or
         only one with which it shares no sample.
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import match_classes
+    >>> found = match_classes([0, 0, 0, 1, 1], [7, 7, 4, 4, 4])
+    >>> found.pred_classes[found.pred_of_true].tolist()
+    [7, 4]
     """
 
     true_classes: IntArray
@@ -59,10 +66,21 @@ def match_classes(true: ArrayLike, pred: ArrayLike) -> Matching:
     true, pred
         (N,) integers, any values.
 
+    Returns
+    -------
+    Matching
+        The table of counts, and each true class's match.
+
     Raises
     ------
     InputError
         No samples, or not two equally long rows of integers.
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import match_classes
+    >>> match_classes([0, 0, 0, 1, 1], [7, 7, 4, 4, 4]).counts.tolist()
+    [[1, 2], [2, 0]]
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -96,6 +114,17 @@ def accuracy_score(true: ArrayLike, pred: ArrayLike) -> float:
     ----------
     true, pred
         (N,) integers, any values.
+
+    Returns
+    -------
+    float
+        In (0, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import accuracy_score
+    >>> accuracy_score([0, 0, 0, 1, 1], [7, 7, 4, 4, 4])
+    0.8
     """
     matching = match_classes(true, pred)
     return float(matching.matched_counts.sum() / matching.counts.sum())
@@ -146,6 +175,22 @@ def adjusted_rand_score(true: ArrayLike, pred: ArrayLike) -> float:
 
     In [-0.5, 1]: 1 for the same sets, 0 expected for random classes of these sizes, below 0
     for less agreement than chance (Hubert and Arabie 1985; computed by scikit-learn).
+
+    Parameters
+    ----------
+    true, pred
+        (N,) integers, any values.
+
+    Returns
+    -------
+    float
+        In [-0.5, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import adjusted_rand_score
+    >>> adjusted_rand_score([0, 0, 1, 1], [5, 5, 3, 3])
+    1.0
     """
     from sklearn.metrics import adjusted_rand_score as score
 
@@ -159,6 +204,22 @@ def normalized_mutual_info_score(true: ArrayLike, pred: ArrayLike) -> float:
 
     In [0, 1]: 1 for the same sets, 0 for independent labellings. Not corrected for chance: it
     grows with the number of classes (computed by scikit-learn).
+
+    Parameters
+    ----------
+    true, pred
+        (N,) integers, any values.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import normalized_mutual_info_score
+    >>> round(normalized_mutual_info_score([0, 0, 1, 1], [5, 5, 3, 3]), 6)
+    1.0
     """
     from sklearn.metrics import normalized_mutual_info_score as score
 
@@ -181,6 +242,24 @@ def coarse_accuracy_score(coarse: ArrayLike, pred: ArrayLike, relation: ArrayLik
         (N,) fine class ids in ``[0, F)``.
     relation
         (F, C) bool, each row with exactly one True.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, or no sample with a coarse label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.metrics import coarse_accuracy_score
+    >>> relation = np.array([[True, False], [True, False], [False, True]])
+    >>> coarse_accuracy_score([0, 0, 1, -1], [0, 2, 2, 1], relation)
+    0.6666666666666666
     """
     coarse, pred = check_labels(coarse, pred)
     labelled = coarse >= 0

@@ -55,6 +55,16 @@ def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
     ------
     InputError
         No sample has truth, or ids and row numbers would be mistaken for each other.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import falcon_svc as falcon
+    >>> from falcon_svc.data import load_truth
+    >>> from falcon_svc.metrics import evaluate
+    >>> found = falcon.read_result("birds").discovery
+    >>> round(evaluate(found, load_truth(Path("birds.npz")))["acc"], 2)
+    1.0
     """
     rows, true = _with_truth(discovery, truth)
     fine = discovery.assignments.fine[rows]

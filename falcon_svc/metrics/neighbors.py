@@ -36,6 +36,16 @@ def neighbor_purity_score(
         In [0, 1]; 1 where every neighborhood is of one fine class. By chance it is the mean share
         of a sample's fine class in its coarse class. Samples that are alone in their coarse class
         have no neighbors and do not count; 1.0 if there are no others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.metrics import neighbor_purity_score
+    >>> angle = np.array([0.0, 0.1, 2.0, 2.1])
+    >>> features = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+    >>> fine, coarse = np.array([0, 0, 1, 1]), np.zeros(4, np.int64)
+    >>> neighbor_purity_score(fine, coarse, features, n_neighbors=1)
+    1.0
     """
     total, counted = 0.0, 0
     for label in np.unique(coarse):

@@ -23,7 +23,22 @@ GED_CAVEAT = (
 
 
 class GedBounds(NamedTuple):
-    """Smallest and largest graph edit distance, depending on how coarse nodes are told apart."""
+    """Smallest and largest graph edit distance, depending on how coarse nodes are told apart.
+
+    Parameters
+    ----------
+    lower
+        Distance where coarse nodes may swap, >= 0.
+    upper
+        Distance where coarse nodes keep their names, >= `lower`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.metrics import ged_bounds
+    >>> ged_bounds(np.eye(3, dtype=bool)[[0, 0, 1, 2]], np.eye(3, dtype=bool)[[0, 1, 1, 2]])
+    GedBounds(lower=0, upper=2)
+    """
 
     lower: int
     upper: int
@@ -44,9 +59,21 @@ def relation_edge_accuracy_score(
     Parameters
     ----------
     true, pred
-        (N,) fine class ids.
+        (N,) fine class ids >= 0.
     true_parent, pred_parent
-        Coarse class of every true and of every predicted fine id.
+        (F,) coarse class of every true and of every predicted fine id.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import relation_edge_accuracy_score
+    >>> true, pred = [0, 0, 1, 1], [1, 1, 0, 0]
+    >>> relation_edge_accuracy_score(true, pred, true_parent=[0, 1], pred_parent=[1, 1])
+    0.5
     """
     return edge_accuracy(match_classes(true, pred), true_parent, pred_parent)
 
@@ -65,7 +92,24 @@ def path_accuracy_score(
     .. math:: \frac{1}{N} \sum_t n_{t, \pi(t)} [\mathrm{parent}(\pi(t)) = \mathrm{parent}(t)]
 
     In [0, 1], never above the accuracy; equal to it when all matched parents are right.
-    Parameters as in `relation_edge_accuracy_score`.
+
+    Parameters
+    ----------
+    true, pred
+        (N,) fine class ids >= 0.
+    true_parent, pred_parent
+        (F,) coarse class of every true and of every predicted fine id.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import path_accuracy_score
+    >>> path_accuracy_score([0, 0, 1, 1], [1, 1, 0, 0], true_parent=[0, 1], pred_parent=[1, 1])
+    0.5
     """
     return matched_path_accuracy(match_classes(true, pred), true_parent, pred_parent)
 
@@ -100,6 +144,12 @@ def majority_parent(fine: ArrayLike, coarse: ArrayLike) -> IntArray:
     -------
     IntArray
         (max id + 1,), so that a fine id is an index.
+
+    Examples
+    --------
+    >>> from falcon_svc.metrics import majority_parent
+    >>> majority_parent([0, 0, 0, 2], [1, 1, 0, -1]).tolist()
+    [1, -1, -1]
     """
     fine, coarse = np.asarray(fine, np.int64), np.asarray(coarse, np.int64)
     n_fine, n_coarse, labelled = int(fine.max()) + 1, int(coarse.max()) + 1, coarse >= 0
@@ -125,6 +175,18 @@ def ged_bounds(true_relation: ArrayLike, pred_relation: ArrayLike) -> GedBounds:
     ----------
     true_relation, pred_relation
         (F, C) and (F', C) bool, each row with exactly one True.
+
+    Returns
+    -------
+    GedBounds
+        Both distances, whole numbers >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.metrics import ged_bounds
+    >>> ged_bounds(np.eye(2, dtype=bool)[[0, 0, 1]], np.eye(2, dtype=bool)[[0, 1, 1]])
+    GedBounds(lower=0, upper=2)
     """
     true_sizes = np.asarray(true_relation).sum(axis=0, dtype=np.int64)
     pred_sizes = np.asarray(pred_relation).sum(axis=0, dtype=np.int64)

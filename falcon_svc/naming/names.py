@@ -38,6 +38,21 @@ def name_classes(
         (F,) the first coarse class of each class.
     medoids
         Per class, the rows of its most typical samples, the most typical first.
+
+    Returns
+    -------
+    tuple of str
+        (F,) names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> from falcon_svc.naming import name_classes
+    >>> x = np.random.default_rng(0).normal(size=(4, 2))
+    >>> data = load_dataset(x, labels={"coarse": ["cat", "cat", "dog", "dog"]})
+    >>> name_classes(data, np.array([0, 0, 1, 1]), np.array([0, 1]), [[0], [3]])
+    ('like sample 0', 'like sample 3')
     """
     least, parts = _parts(dataset, fine, parents)
     taken: set[str] = set()

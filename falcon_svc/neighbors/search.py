@@ -55,6 +55,16 @@ def search_neighbors(
     Neighbors
         A row's own number occurs only where it is alone in its class, or where this source did
         not label it (the row is then K times itself). `recall` is the lowest of all classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> from falcon_svc.neighbors import search_neighbors
+    >>> x = np.array([[0.0, 1.0], [0.1, 1.0], [1.0, 0.1], [9.0, 1.0], [9.0, 2.0]])
+    >>> data = load_dataset(x, labels={"coarse": ["cat", "cat", "dog", "dog", "dog"]})
+    >>> search_neighbors(x.astype(np.float32), data.coarse, 1, seed=0).index.ravel().tolist()
+    [1, 0, 3, 2, 3]
     """
     backend = choose_backend(device)
     _log.info("neighbor search: %s, %d x %d, k = %d", backend, *features.shape, k)
@@ -85,6 +95,21 @@ def nearest_inside(vectors: FloatArray, labels: LabelSource, k: int) -> IntArray
         One source of coarse labels.
     k
         K >= 1; a small class repeats its neighbors, and a row that is alone is its own.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n, k) row numbers, the nearest first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> from falcon_svc.neighbors import nearest_inside
+    >>> x = np.array([[0.0, 0.1], [0.2, 0.1], [0.1, 0.0], [9.0, 1.0], [9.0, 2.0]])
+    >>> data = load_dataset(x, labels={"coarse": ["cat", "cat", "dog", "dog", "dog"]})
+    >>> nearest_inside(x.astype(np.float32), data.coarse, 1).ravel().tolist()
+    [1, 0, 3, 4, 3]
     """
     backend = choose_backend()
     index: IntArray = np.repeat(np.arange(len(vectors)), k).reshape(-1, k)

@@ -31,6 +31,11 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         The data set it was found in: its images or texts are the exemplars.
     features
         (N, D) float: the exemplars of a data set without images and texts.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
     """
     evidence = collect_evidence(discovery)
     exemplars = Exemplars.of(dataset, features, discovery.n_fine)

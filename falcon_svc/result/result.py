@@ -43,12 +43,26 @@ class Result:
 
     Made by `falcon_svc.discover` and `falcon_svc.read_result`.
 
+    Parameters
+    ----------
+    directory
+        A directory that `save`, `discover` or the command line wrote.
+    temporary
+        A folder to delete with this object; None = nothing goes.
+
     Attributes
     ----------
     directory : Path
         Where its files lie; docs/result-files.md says what they hold.
     discovery : Discovery
         The whole record.
+
+    Examples
+    --------
+    >>> import falcon_svc as falcon
+    >>> result = falcon.read_result("birds")
+    >>> result.n_fine, result.labels.shape, len(result.to_arrow())
+    (4, (80,), 80)
     """
 
     def __init__(self, directory: Path, *, temporary: Path | None = None) -> None:
@@ -116,15 +130,42 @@ class Result:
         *,
         columns: Sequence[str] | None = None,
     ) -> Predictions:
-        """Return fine classes of new vectors; see `Predictor.predict`."""
+        """Return the fine classes of new vectors.
+
+        Parameters
+        ----------
+        vectors
+            (N, D) finite numbers: the features of the discovery.
+        coarse
+            (N,) names of the first label source, or such names per label source; None where
+            unknown.
+        columns
+            (D,) names of the vectors' columns in any order; None = they are in the discovery's.
+
+        Returns
+        -------
+        Predictions
+            (N,) fine class, confidence, margin, runner-up, coarse class and distance.
+        """
         return self.predictor.predict(np.asarray(vectors), coarse, columns=columns)
 
     def to_arrow(self) -> pa.Table:
-        """Return a row per sample: id, coarse labels, fine class, confidence, margin."""
+        """Return a row per sample: id, coarse labels, fine class, confidence, margin.
+
+        Returns
+        -------
+        Table
+            Columns id, the coarse labels, fine class, confidence and margin; confidences in [0, 1].
+        """
         return assignments_table(self.discovery)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return `to_arrow` as a pandas DataFrame.
+
+        Returns
+        -------
+        DataFrame
+            The same columns as `to_arrow`.
 
         Raises
         ------
@@ -188,26 +229,70 @@ class Result:
         )
 
     def plot_map(self, ax: Axes | None = None) -> Axes:
-        """Draw the 2-D map, coloured by coarse class; return the matplotlib axes."""
+        """Draw the 2-D map, coloured by coarse class.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw on; None = a new figure.
+
+        Returns
+        -------
+        Axes
+            The axes that were drawn on.
+        """
         return _drawn(draw_map, self.discovery, ax, (8, 6))
 
     def plot_graph(self, ax: Axes | None = None) -> Axes:
-        """Draw coarse classes and their fine classes; return the matplotlib axes."""
+        """Draw coarse classes and their fine classes.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw on; None = a new figure.
+
+        Returns
+        -------
+        Axes
+            The axes that were drawn on.
+        """
         height = max(3.0, 0.22 * self.n_fine)
         return _drawn(draw_graph, self.discovery, ax, (7, min(height, 40.0)))
 
     def plot_sizes(self, ax: Axes | None = None) -> Axes:
-        """Draw the classes' sizes, largest first; return the matplotlib axes."""
+        """Draw the classes' sizes, largest first.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes to draw on; None = a new figure.
+
+        Returns
+        -------
+        Axes
+            The axes that were drawn on.
+        """
         return _drawn(draw_sizes, self.discovery, ax, (5, 3))
 
     def verify(self) -> tuple[Check, ...]:
-        """Check files, proofs and assignments with a second solver; see `Check.ok`."""
+        """Check files, proofs and assignments with a second solver; see `Check.ok`.
+
+        Returns
+        -------
+        tuple of Check
+            One per file, proof and rule that was checked; each says whether it holds and why not.
+        """
         from falcon_svc.result.verification import verify_result
 
         return verify_result(self.directory)
 
     def save(self, directory: str | Path) -> None:
         """Write the result's files to a directory, which appears whole or not at all.
+
+        Parameters
+        ----------
+        directory
+            The directory to write, new or a result's.
 
         Raises
         ------
@@ -240,12 +325,23 @@ def read_result(directory: str | Path) -> Result:
     directory
         The result's directory.
 
+    Returns
+    -------
+    Result
+        The same as `discover` returned.
+
     Raises
     ------
     InputError
         `directory` holds no result, or one of a version that this program does not read.
     StorageError
         A file is missing or not as it was written.
+
+    Examples
+    --------
+    >>> import falcon_svc as falcon
+    >>> falcon.read_result("birds").n_fine
+    4
     """
     return Result(Path(directory))
 

@@ -33,7 +33,7 @@ class ArtifactStore:
     Parameters
     ----------
     url
-        fsspec URL, or the path of a folder.
+        URL of fsspec, or the path of a folder.
     cache
         Folder for local copies of what lies elsewhere.
     """
@@ -50,6 +50,13 @@ class ArtifactStore:
     def put_file(self, source: Path, key: str) -> None:
         """Take over a local file: it is moved where possible, durable afterwards.
 
+        Parameters
+        ----------
+        source
+            The file; it is gone afterwards.
+        key
+            Parts of letters, digits and plain signs, joined by "/".
+
         Raises
         ------
         StorageError
@@ -61,7 +68,21 @@ class ArtifactStore:
     def put_again(self, key: str, there: str, sha256: str) -> bool:
         """Let a file that is there already have a second key, if its bytes are those expected.
 
-        False where it is not, or where the store cannot do so: it must be put then.
+        It must be put anew where the bytes differ, or where the store cannot do so.
+
+        Parameters
+        ----------
+        key
+            The second key.
+        there
+            The key that it has.
+        sha256
+            Hex digest of the bytes that are expected.
+
+        Returns
+        -------
+        bool
+            False where it has no second key now.
         """
         if not self.is_local or self.sha256_of(there) != sha256:
             return False
@@ -78,7 +99,16 @@ class ArtifactStore:
     def put_directory(self, source: Path, key: str, *, last: str) -> None:
         """Take a directory's files in and leave them there; on one disk, no byte is copied.
 
-        `last` names the file that says that all are there. None may be changed afterwards.
+        None of the files may be changed afterwards.
+
+        Parameters
+        ----------
+        source
+            The directory.
+        key
+            Parts of letters, digits and plain signs, joined by "/".
+        last
+            Name of the file that says that all are there; it is put last.
         """
         names = sorted(path.name for path in source.iterdir() if path.name != last)
         for name in [*names, last]:
@@ -96,6 +126,16 @@ class ArtifactStore:
 
     def local_path(self, key: str) -> Path:
         """Return a path to read the file or directory at.
+
+        Parameters
+        ----------
+        key
+            As it was put.
+
+        Returns
+        -------
+        Path
+            On this machine: the file itself, or a copy in the cache.
 
         Raises
         ------
@@ -126,18 +166,51 @@ class ArtifactStore:
                     raise
 
     def make_folder(self, key: str) -> Path:
-        """Make the folder of a key in a local store, durably, and return it."""
+        """Make the folder of a key in a local store, durably, and return it.
+
+        Parameters
+        ----------
+        key
+            Parts of letters, digits and plain signs, joined by "/".
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
         folder = Path(self._place(key))
         for parent in _make_folder(folder):
             sync(parent)
         return folder
 
     def has(self, key: str) -> bool:
-        """Return whether something lies under a key."""
+        """Return whether something lies under a key.
+
+        Parameters
+        ----------
+        key
+            As it was put.
+
+        Returns
+        -------
+        bool
+            True for files and directories.
+        """
         return bool(self.files.exists(self._place(key)))
 
     def sha256_of(self, key: str) -> str | None:
-        """Return the sha256 hex of a file, read where it lies; None = it is not there."""
+        """Return the sha256 hex of a file, read where it lies; None = it is not there.
+
+        Parameters
+        ----------
+        key
+            As it was put.
+
+        Returns
+        -------
+        str or None
+            64 hex digits.
+        """
         try:
             with self.files.open(self._place(key), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
@@ -145,14 +218,36 @@ class ArtifactStore:
             return None
 
     def text(self, key: str) -> str | None:
-        """Return a text file's content; None = it is not there."""
+        """Return a text file's content; None = it is not there.
+
+        Parameters
+        ----------
+        key
+            As it was put.
+
+        Returns
+        -------
+        str or None
+            The file in UTF-8.
+        """
         try:
             return str(self.files.cat_file(self._place(key)).decode())
         except FileNotFoundError:
             return None
 
     def names(self, key: str) -> list[str]:
-        """Return what lies under a key, by name."""
+        """Return what lies under a key, by name.
+
+        Parameters
+        ----------
+        key
+            That of a directory.
+
+        Returns
+        -------
+        list of str
+            Names of files and folders, ascending; empty where nothing is there.
+        """
         place = self._place(key)
         if not self.files.exists(place):
             return []
@@ -160,7 +255,13 @@ class ArtifactStore:
         return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
 
     def remove(self, key: str) -> None:
-        """Delete a file or directory, if it is there."""
+        """Delete a file or directory, if it is there.
+
+        Parameters
+        ----------
+        key
+            As it was put.
+        """
         place = self._place(key)
         while self.files.exists(place):
             with suppress(FileNotFoundError):  # another process removes it at the same time

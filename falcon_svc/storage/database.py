@@ -81,13 +81,25 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session that sees one state of the database and changes nothing."""
+        """Give a session that sees one state of the database and changes nothing.
+
+        Yields
+        ------
+        Session
+            Closed at the end of the block.
+        """
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session whose changes are committed together at the end, or not at all."""
+        """Give a session whose changes are committed together at the end, or not at all.
+
+        Yields
+        ------
+        Session
+            Committed at the end of the block, rolled back on an error.
+        """
         with (
             self._turn,
             Session(self._writing, expire_on_commit=False) as session,
@@ -123,6 +135,11 @@ class Database:
         ----------
         thorough
             Compare indexes with tables and look for references to rows that are not there, too.
+
+        Returns
+        -------
+        list of str
+            One sentence per fault; empty where all is well.
         """
         if not self.is_sqlite:
             return []
@@ -182,7 +199,18 @@ def _checked(url: URL) -> URL:
 
 
 def is_full(error: DatabaseError) -> bool:
-    """Return whether the database has no room on its disk."""
+    """Return whether the database has no room on its disk.
+
+    Parameters
+    ----------
+    error
+        What the database said.
+
+    Returns
+    -------
+    bool
+        True for SQLite's and Postgres' codes of a full disk.
+    """
     names = (getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate"))
     return any(name in FULL for name in names)
 

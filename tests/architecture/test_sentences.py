@@ -10,8 +10,10 @@ from tests.architecture.sources import modules
 
 SHOWN = ("description", "help")
 FRAGMENT = re.compile(
-    "(Of|See|As|Among|Below|Yours|Once|Its|It|Until|In|From|To|Than|For|Only|Them|That|Instead)\\b"
+    "(Of|See|As|Among|Below|Yours|Once|Its|It|Until|In|From|To|Than|For|Only|Them|They|That|"
+    "Instead|With|Without|First|Kept)\\b"
 )
+WHOLE = re.compile(r"[A-Z0-9`].*\.", re.S)
 
 
 def shown_texts() -> Iterator[tuple[str, str]]:
@@ -29,3 +31,9 @@ def test_no_text_begins_in_the_middle():
     assert len(texts) > 300
     wrong = [(place, text) for place, text in texts if FRAGMENT.match(text)]
     assert wrong == []
+
+
+def test_every_text_begins_and_ends_as_a_sentence():
+    """Those of benchmarks are argparse's, which have no capitals and no full stops."""
+    texts = [(place, text) for place, text in shown_texts() if ".bench." not in place]
+    assert [(place, text) for place, text in texts if not WHOLE.fullmatch(text)] == []

@@ -1,4 +1,4 @@
-"""The page on hierarchies and the examples of docstrings say what the program says."""
+"""The pages on hierarchies say what the program says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from falcon_svc.hierarchy.losses import LOSSES
-from tests.architecture.sources import ROOT, within
+from tests.architecture.sources import ROOT
 
 PAGE = (ROOT / "docs" / "hierarchies.md").read_text("utf-8")
 CLASSIFIERS = (ROOT / "docs" / "hierarchical-classifiers.md").read_text("utf-8")
@@ -35,13 +35,6 @@ def test_the_door_opens_when_asked():
     assert all(getattr(door, name) for name in door.__all__)
     with pytest.raises(AttributeError, match="no attribute 'none'"):
         door.none  # noqa: B018
-
-
-@pytest.mark.parametrize("module", within("falcon_svc.hierarchy"), ids=lambda m: m.name)
-def test_the_examples_of_docstrings(module):
-    loaded = import_module(module.name)
-    for test in doctest.DocTestFinder().find(loaded, module.name):
-        doctest.DocTestRunner().run(test, out=pytest.fail)
 
 
 @pytest.mark.parametrize("wing", ["metrics", "inference"])

@@ -41,7 +41,9 @@ PART = {
 BINARY = WithJsonSchema({"type": "string", "format": "binary"})
 """As generators know a file; OpenAPI 3.1 alone would have `contentMediaType`."""
 DataFile = Annotated[
-    UploadFile, File(description="npz, npy, csv, jsonl, parquet, h5ad or zip."), BINARY
+    UploadFile,
+    File(description="Format of the file: npz, npy, csv, jsonl, parquet, h5ad or zip."),
+    BINARY,
 ]
 LabelFile = Annotated[UploadFile | Left, File(description="Labels of an npy file, as CSV."), BINARY]
 Options = Annotated[str, Form(description="Reading options as a JSON object.")]

@@ -84,7 +84,7 @@ async def writing(context: Ctx, caller: Reviewer, job_id: JobId) -> Seat:
 
 async def _expected(
     if_match: Annotated[
-        str | Left, Header(description="The head that you saw.", examples=[f'"{REVISION}"'])
+        str | Left, Header(description="Head that you saw.", examples=[f'"{REVISION}"'])
     ] = None,
 ) -> str:
     if if_match is None:
@@ -109,17 +109,17 @@ Expected = Annotated[str, Depends(_expected)]
 ClassId = Annotated[str, Depends(_class_id)]
 Order = Annotated[
     Literal["central", "diverse", "border", "suspect", "all"],
-    Query(description="Most typical, most different, least sure, ...", examples=["border"]),
+    Query(description="Order of the samples: most typical first, or others.", examples=["border"]),
 ]
-Start = Annotated[int, Query(ge=0, le=10**9, description="How many to pass over.", examples=[60])]
-Most = Annotated[int, Query(ge=1, le=500, description="How many at most.", examples=[60])]
-Sure = Annotated[float, Query(ge=0, le=1, description="Confidence at most.", examples=[0.8])]
+Start = Annotated[int, Query(ge=0, le=10**9, description="Samples to pass over.", examples=[60])]
+Most = Annotated[int, Query(ge=1, le=500, description="Most samples to return.", examples=[60])]
+Sure = Annotated[float, Query(ge=0, le=1, description="Highest confidence.", examples=[0.8])]
 Words = Annotated[
-    str, Query(max_length=200, description="Words that the text or id holds.", examples=["wing"])
+    str, Query(max_length=200, description="Words in the text or the id.", examples=["wing"])
 ]
 Revision = Annotated[str, Query(pattern="^[0-9a-f]{64}$", examples=[REVISION])]
 Coarse = Annotated[
-    str | Left, Query(description="The map of this coarse class.", examples=["owls"])
+    str | Left, Query(description="Coarse class to map; all without it.", examples=["owls"])
 ]
 STATE: Responses = {
     200: {"model": ReviewState, "headers": ETAG},

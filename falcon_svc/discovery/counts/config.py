@@ -19,10 +19,12 @@ class CountConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    n_fine: Count | None = Field(None, description="F, the total; None = estimate it.")
+    n_fine: Count | None = Field(
+        None, description="Number of fine classes in all, F; None = it is estimated."
+    )
     n_fine_per_coarse: dict[str, Count | tuple[Count, Count]] = Field(
         default_factory=dict,
-        description="Coarse class name -> number of fine classes, or [least, most].",
+        description="Number of fine classes, or [least, most], by name of the coarse class.",
     )
     sizes: Sizes = Field(
         "auto",

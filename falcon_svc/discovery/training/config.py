@@ -18,7 +18,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    head: HeadKind = Field("linear", description="linear (paper), mlp or prototype.")
+    head: HeadKind = Field("linear", description="Kind of head: linear (paper), mlp or prototype.")
     hidden_units: StrictInt = Field(
         256, ge=1, le=65_536, description="Hidden units of the mlp head."
     )
@@ -33,7 +33,7 @@ class TrainConfig(BaseModel):
     most_sample_steps: StrictInt | None = Field(
         2_000_000,
         ge=1,
-        description="Samples seen in all at most; epochs are dropped, down to two, to keep it.",
+        description="Most samples seen in all; epochs are dropped, down to two, to keep to this.",
     )
     batch_size: StrictInt = Field(
         1024,
@@ -42,13 +42,15 @@ class TrainConfig(BaseModel):
         description="Samples per step; batches are evened out. Paper: 256.",
     )
     optimizer: Literal["sgd", "adam"] = Field(
-        "adam", description="sgd with momentum 0.9 (paper) or adam."
+        "adam", description="Optimizer: sgd with momentum 0.9 (paper) or adam."
     )
     learning_rate: StrictFloat = Field(
         2e-2, gt=0, le=100, description="Learning rate at first. Paper: 0.1."
     )
     decay: Decay = Field(
-        "cosine", description="step: x 0.1 at `milestones` (paper); cosine: to 0 at the end."
+        "cosine",
+        description="How the learning rate falls: step = x 0.1 at `milestones` (paper), "
+        "cosine = to 0 at the end.",
     )
     milestones: tuple[float, ...] = Field(
         (0.6, 0.8), description="Shares of the epochs at which step decays. Paper: 60 and 80 %."
@@ -76,7 +78,7 @@ class TrainConfig(BaseModel):
         "start; 1.7 +- 0.8 ACC from a random one (CLINC150, 6 seeds).",
     )
     label_temperature: StrictFloat = Field(
-        0.9, gt=0, le=10, description="T that sharpens pseudo-labels. Paper: 0.9."
+        0.9, gt=0, le=10, description="Temperature T that sharpens pseudo-labels. Paper: 0.9."
     )
     soft_epochs: StrictInt = Field(
         0,
@@ -98,15 +100,15 @@ class TrainConfig(BaseModel):
         1.0,
         ge=0,
         le=1_000,
-        description="rho: price of moving one fine class off an even share (or off its target), "
+        description="Price rho of moving one fine class off an even share (or off its target), "
         "in units of an average fine class's mass; lambda_M = rho C / (2 F). From 1 on the sizes "
         "are as good as forced. Paper: lambda_M = 0.1, which is 1 on CIFAR-100.",
     )
     late_relation_balance: StrictFloat = Field(
-        1.0, ge=0, le=1_000, description="rho after `soft_epochs`. Code: 0."
+        1.0, ge=0, le=1_000, description="Price rho after `soft_epochs`. Code: 0."
     )
     solve_limit_s: StrictFloat = Field(
-        30.0, gt=0, description="Time limit of a solve, s. Code: 30."
+        30.0, gt=0, description="Time limit of a solve of the relation, in seconds. Code: 30."
     )
 
     def for_samples(self, n_samples: int) -> TrainConfig:

@@ -17,13 +17,15 @@ class VectorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: StrictInt = Field(256, ge=2, le=65_536, description="Units of each of four layers.")
+    width: StrictInt = Field(
+        256, ge=2, le=65_536, description="Units of each of the four layers of the network."
+    )
     mixing: Share = Field(0.2, description="Most that a vector is moved towards another.")
     noise: float = Field(
         0.4,
         ge=0,
         le=10,
-        description="Deviation of Gaussian noise, in each component's own; not for counts.",
+        description="Deviation of Gaussian noise, in deviations of each component; not for counts.",
     )
     dropout: Share = Field(0.4, description="Share of components that are blanked; not for counts.")
     gene_dropout: Share = Field(

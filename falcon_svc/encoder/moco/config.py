@@ -23,7 +23,7 @@ class MocoConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: NetworkName = Field(
-        "conv", description="conv (small, for CPUs), resnet18 (v3), resnet50 or vit_small."
+        "conv", description="Network: conv (small, for CPUs), resnet18 (v3), resnet50 or vit_small."
     )
     epochs: StrictInt = Field(
         60,
@@ -33,7 +33,7 @@ class MocoConfig(BaseModel):
         "1000.",
     )
     batch_size: StrictInt = Field(
-        256, ge=2, le=65_536, description="Samples per forward pass, of all processes. v3: 256."
+        256, ge=2, le=65_536, description="Samples per forward pass, over all processes. v3: 256."
     )
     accumulate: StrictInt = Field(
         1,
@@ -42,7 +42,7 @@ class MocoConfig(BaseModel):
         description="Batches whose gradients make one step; each batch has its own negatives.",
     )
     optimizer: Literal["sgd", "adamw", "lars"] = Field(
-        "adamw", description="adamw, sgd with momentum 0.9, or lars (v3)."
+        "adamw", description="Optimizer: adamw, sgd with momentum 0.9, or lars (v3)."
     )
     learning_rate: StrictFloat = Field(
         2e-3,
@@ -51,10 +51,10 @@ class MocoConfig(BaseModel):
         description="Highest learning rate for 256 samples per step; scaled in proportion.",
     )
     weight_decay: StrictFloat = Field(
-        1e-4, ge=0, le=10, description="Weight decay, not of biases and norms. v3: 1e-6."
+        1e-4, ge=0, le=10, description="Weight decay, which spares biases and norms. v3: 1e-6."
     )
     warmup_epochs: StrictInt = Field(
-        2, ge=0, description="Epochs of linear rise, at most half of all. v3: 10."
+        2, ge=0, description="Epochs in which the learning rate rises, at most half of all. v3: 10."
     )
     momentum: StrictFloat = Field(
         0.99,

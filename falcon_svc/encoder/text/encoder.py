@@ -48,6 +48,20 @@ class TextModel(Protocol):
 def open_text(argument: str, dataset: CoarseDataset, run: EncoderRun) -> TextEncoder:
     """Return the encoder `text` (the extra's own model), or `text:FILE_OR_DIR_OR_NAME`.
 
+    Parameters
+    ----------
+    argument
+        What stands behind ``text:``; empty = the extra's own model.
+    dataset
+        N texts.
+    run
+        Settings, device, progress.
+
+    Returns
+    -------
+    TextEncoder
+        Ready to encode texts.
+
     Raises
     ------
     ConfigError
@@ -104,7 +118,18 @@ class TextEncoder:
             progress.advance(done, {})
 
     def notes(self, dataset: CoarseDataset) -> tuple[Note, ...]:
-        """Return how many texts are longer than what is read of them."""
+        """Return how many texts are longer than what is read of them.
+
+        Parameters
+        ----------
+        dataset
+            N texts.
+
+        Returns
+        -------
+        tuple of Note
+            One note, or none.
+        """
         texts = _texts(dataset)
         cut = sum(bool(found.overflowing) for found in self._model.tokenizer.encode_batch(texts))
         if not cut:

@@ -121,8 +121,8 @@ class ViewConfig(BaseModel):
 
     kind: Literal["auto", "photo", "drawing"] = Field(
         "auto",
-        description="auto = photo for coloured images; drawing for grey ones, bent and moved the "
-        "less, the better raw pixels already tell coarse classes apart.",
+        description="Kind of views: auto = photo for coloured images, drawing for grey ones, bent "
+        "and moved the less, the better raw pixels already tell coarse classes apart.",
     )
     photo: ViewStrengths = Field(default_factory=ViewStrengths)
     drawing: DrawingStrengths = Field(default_factory=DrawingStrengths)

@@ -49,6 +49,15 @@ class Advice:
         All of them.
     explanations
         Of the geometry.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy.advice import Advice, Difference, Explanations, Verdict
+    >>> helps = Verdict("helps", Difference(mean=0.04, low=0.01, high=0.07), rows_needed=None)
+    >>> why = Explanations(0.2, 0.1, mixing=0.3, median_support=40.0, least_support=12)
+    >>> found = Advice("fine labels", 0, helps, {0: helps}, {"bird": "helps"}, (), why)
+    >>> [name for name, word in found.per_class.items() if word == "helps"]
+    ['bird']
     """
 
     labels: str
@@ -60,11 +69,23 @@ class Advice:
     explanations: Explanations
 
     def document(self) -> dict[str, Any]:
-        """Return everything, JSON-ready."""
+        """Return everything, JSON-ready.
+
+        Returns
+        -------
+        dict
+            JSON-ready: the fields of this class, nested ones as dicts.
+        """
         return {**asdict(self), "text": self.text()}
 
     def text(self) -> str:
-        """Return the advice in sentences."""
+        """Return the advice in sentences.
+
+        Returns
+        -------
+        str
+            A paragraph: the verdict, the rows it needs, the classes where it pays.
+        """
         others = [_head_sentence(h, v) for h, v in self.per_head.items() if h != self.hidden]
         return "\n".join([_sentence(self), *others, *_class_sentences(self), *_reasons(self)])
 
@@ -107,6 +128,11 @@ def advise(
         Of everything random.
     progress
         Told of every comparison; it may raise to cancel.
+
+    Returns
+    -------
+    Advice
+        The verdict, what it rests on, and in which coarse classes.
 
     Raises
     ------

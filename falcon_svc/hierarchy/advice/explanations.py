@@ -40,6 +40,13 @@ class Explanations:
         label, in [0, 1]. High: the fine labels cannot be learned from these features.
     median_support, least_support
         Rows per fine class.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy.advice import Explanations
+    >>> found = Explanations(0.2, 0.1, mixing=0.3, median_support=40.0, least_support=12)
+    >>> found.boundary_redundancy < 0.5  # most of what a fine head learns is inside coarse classes
+    True
     """
 
     boundary_redundancy: float | None

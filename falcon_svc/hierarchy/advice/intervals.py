@@ -27,6 +27,12 @@ class Difference:
         Over the folds.
     low, high
         Ends of the interval.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy.advice import Difference
+    >>> Difference(mean=0.04, low=0.01, high=0.07).low > 0
+    True
     """
 
     mean: float

@@ -47,6 +47,14 @@ class Comparison:
         Their difference.
     per_class
         The same for the recall of each coarse class.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy.advice import Comparison, Difference
+    >>> gain = Difference(mean=0.04, low=0.01, high=0.07)
+    >>> one = Comparison("fine labels", 0, 1.0, 320, 0.81, 0.85, gain, {"bird": gain})
+    >>> one.overall.low > 0
+    True
     """
 
     labels: str

@@ -36,6 +36,12 @@ class Verdict:
     rows_needed
         Labelled rows in all at which the interval should leave 0 behind; None where it has, or
         where the curve does not rise.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy.advice import Difference, Verdict
+    >>> Verdict("helps", Difference(mean=0.04, low=0.01, high=0.07), rows_needed=None).word
+    'helps'
     """
 
     word: Word

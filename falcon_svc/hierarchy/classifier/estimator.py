@@ -139,6 +139,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             that take them; or (n,) any values, which are then classes under one root. Paths may
             end at internal nodes: such samples train what they can.
 
+        Returns
+        -------
+        HierarchicalClassifier
+            The estimator itself, trained.
+
         Raises
         ------
         ConfigError
@@ -176,6 +181,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the chosen node of each row, in the form that `fit` got.
 
+        Parameters
+        ----------
+        X
+            (n, D) finite numbers, as many columns as in `fit`.
+
         Returns
         -------
         ndarray
@@ -191,6 +201,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of each of `classes_`.
 
+        Parameters
+        ----------
+        X
+            (n, D) finite numbers, as many columns as in `fit`.
+
         Returns
         -------
         ndarray
@@ -201,9 +216,19 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return probabilities[:, 1:] if self.form_ == "classes" else probabilities
 
     def node_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return (n, n_nodes) probabilities of belonging to each node; 1 for the root.
+        """Return the probability of belonging to each node; 1 for the root.
 
         This is what the inference rules and metrics of `falcon_svc.hierarchy` take.
+
+        Parameters
+        ----------
+        X
+            (n, D) finite numbers, as many columns as in `fit`.
+
+        Returns
+        -------
+        NDArray[float64]
+            (n, n_nodes) in [0, 1].
         """
         check_is_fitted(self)
         vectors = validate_data(self, X, dtype=np.float64, reset=False)
@@ -214,6 +239,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def save(self, path: str | Path) -> None:
         """Write the classifier to one file: safetensors, with everything else as JSON in it.
+
+        Parameters
+        ----------
+        path
+            The file to write, usually NAME.model; an existing one is replaced.
 
         Raises
         ------
@@ -226,6 +256,16 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a classifier that `save` wrote; runs no code from the file.
+
+        Parameters
+        ----------
+        path
+            A file of `save`.
+
+        Returns
+        -------
+        HierarchicalClassifier
+            Ready to predict.
 
         Raises
         ------

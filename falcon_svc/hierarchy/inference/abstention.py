@@ -35,6 +35,15 @@ class Abstention:
         Share of the calibration samples that are kept.
     accuracy_bound
         Lower bound of the accuracy of what is kept; 1 where nothing is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.hierarchy.inference import Abstention
+    >>> sure = np.linspace(0.0, 1.0, 400)
+    >>> rule = Abstention.fit(sure > 0.2, sure, target=0.9)
+    >>> rule.keeps([0.1, 0.9]).tolist()
+    [False, True]
     """
 
     threshold: float
@@ -62,6 +71,18 @@ class Abstention:
             (n,) its score, such as the probability of the predicted node.
         target, confidence
             In (0, 1).
+
+        Returns
+        -------
+        Abstention
+            The threshold, and what it promises.
+
+        Raises
+        ------
+        ConfigError
+            A target or confidence outside (0, 1).
+        InputError
+            Two shapes that differ, no sample, or a confidence that is NaN.
         """
         right, sure = np.asarray(correct, bool), np.asarray(confidences, np.float64)
         check_rows(len(right), len(sure))
@@ -73,7 +94,18 @@ class Abstention:
         return _search(right, sure, target, confidence)
 
     def keeps(self, confidences: ArrayLike) -> BoolArray:
-        """Return (n,) bool: is confident enough."""
+        """Return which predictions are confident enough.
+
+        Parameters
+        ----------
+        confidences
+            (n,) scores of the same kind as in `fit`.
+
+        Returns
+        -------
+        NDArray[bool]
+            (n,) True = kept.
+        """
         return np.asarray(np.asarray(confidences) >= self.threshold)
 
 

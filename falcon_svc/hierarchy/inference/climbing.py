@@ -41,6 +41,16 @@ class Climbing:
         Probability, over calibration sets, that the promise holds; None: on average.
     n_calibration
         Samples that the threshold comes from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import Climbing
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> rule = Climbing(tree, threshold=0.7, target=0.9, confidence=None, n_calibration=100)
+    >>> rule.predict([[1, 0.9, 0.1, 0.5, 0.4], [1, 0.9, 0.1, 0.8, 0.1]]).tolist()
+    [1, 3]
     """
 
     tree: Tree
@@ -94,7 +104,18 @@ class Climbing:
         return cls(tree, threshold, target, confidence, len(true))
 
     def predict(self, scores: ArrayLike | RowScores) -> IntArray:
-        """Return (n,) nodes for (n, n_nodes) scores, read in pieces."""
+        """Return a node for each row: the best leaf, or the first above it that is sure enough.
+
+        Parameters
+        ----------
+        scores
+            (n, n_nodes) as in `fit`, read in pieces.
+
+        Returns
+        -------
+        NDArray[int64]
+            (n,) node numbers.
+        """
         parts = [
             climb(block, self.tree, self.threshold)
             for _, block in chunks(row_scores(scores, self.tree))

@@ -51,7 +51,16 @@ class ConformalSets:
     coverage
         Promised probability that a set holds the label, over calibration and test samples.
     max_nodes
-        r, the most nodes of a set; None = as many as it takes.
+        The most nodes of a set, r; None = as many as it takes.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import ConformalSets
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> sets = ConformalSets(tree, "probability", threshold=0.3, coverage=0.9, max_nodes=1)
+    >>> [nodes.tolist() for nodes in sets.predict([[1, 0.9, 0.1, 0.5, 0.4]])]
+    [[1]]
     """
 
     tree: Tree
@@ -71,8 +80,10 @@ class ConformalSets:
         max_nodes: int | None = 1,
         conformity: Conformity = "probability",
     ) -> ConformalSets:
-        r"""Return the sets' threshold: the :math:`\lfloor (n+1)(1-coverage) \rfloor`-th lowest
-        conformity of the calibration labels.
+        r"""Return sets that hold the label as often as promised.
+
+        The threshold is the :math:`\lfloor (n+1)(1-coverage) \rfloor`-th lowest conformity of the
+        calibration labels.
 
         Parameters
         ----------
@@ -89,6 +100,11 @@ class ConformalSets:
         conformity
             "probability": that of the leaf; the smallest sets on average. "cumulative": minus
             the probability of all leaves up to it, best first; sets grow for hard samples.
+
+        Returns
+        -------
+        ConformalSets
+            The threshold, and what it promises.
 
         Raises
         ------
@@ -113,6 +129,16 @@ class ConformalSets:
         """Return each sample's nodes, ascending, none below another.
 
         The best leaf is always in the set, so that no set is empty.
+
+        Parameters
+        ----------
+        scores
+            (n, n_nodes) probabilities, read in pieces.
+
+        Returns
+        -------
+        list of NDArray[int64]
+            Node numbers of each sample's set, ascending.
         """
         sets: list[IntArray] = []
         for _, block in chunks(row_scores(scores, self.tree)):
@@ -171,9 +197,23 @@ def set_coverage_score(y_true: ArrayLike, sets: list[IntArray], *, tree: Tree) -
     y_true
         (n,) node numbers, or (n, levels) names.
     sets
-        From `ConformalSets.predict`.
+        Node numbers (m,) of each sample, from `ConformalSets.predict`.
     tree
         The hierarchy.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import set_coverage_score
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> set_coverage_score([("a", "x"), ("b", "")], [np.array([1]), np.array([3])], tree=tree)
+    0.5
     """
     true = as_nodes(y_true, tree)
     check_rows(len(true), len(sets))

@@ -50,6 +50,14 @@ class Diffusion:
     alpha
         How much comes from neighbours, in [0, 1): 0 leaves scores as they are. The paper does
         not give it; `choose_alpha` takes it from held-out data.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import Diffusion
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> Diffusion(tree, alpha=0.5).apply([[1, 0.5, 0.5, 0.4, 0.1]]).round(2).tolist()
+    [[1.0, 0.52, 0.48, 0.31, 0.19]]
     """
 
     tree: Tree
@@ -83,7 +91,18 @@ class Diffusion:
         return np.concatenate(parts)
 
     def solve(self, scores: Floats) -> Floats:
-        """Return the limit of (n_nodes, n) scores by the two sweeps."""
+        """Return the limit of diffusion, by two sweeps over the tree.
+
+        Parameters
+        ----------
+        scores
+            (n_nodes, n) numbers, a column per sample.
+
+        Returns
+        -------
+        NDArray[float64]
+            (n_nodes, n).
+        """
         field = (1 - self.alpha) * scores
         for family in reversed(self._families):
             weight = self._edges[family.nodes] / self._pivots[family.nodes]
@@ -147,6 +166,19 @@ def choose_alpha(
         The hierarchy; one parent per class.
     alphas
         What to try, and 0 (no diffusion) always.
+
+    Returns
+    -------
+    float
+        In [0, 1).
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import choose_alpha
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> choose_alpha([("a", "x")], [[1, 0.9, 0.1, 0.8, 0.1]], tree=tree, alphas=(0.3, 0.6))
+    0.0
     """
     tried = sorted({0.0, *alphas})
     found = [

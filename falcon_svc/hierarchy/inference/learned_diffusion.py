@@ -39,6 +39,16 @@ class LearnedDiffusion:
         The hierarchy.
     matrix
         (n_nodes, n_nodes) positive; row = node that receives.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import LearnedDiffusion
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> same = LearnedDiffusion(tree, np.eye(5))
+    >>> same.apply([[1, 0.75, 0.25, 0.5, 0.25]]).tolist()
+    [[1.0, 0.75, 0.25, 0.5, 0.25]]
     """
 
     tree: Tree
@@ -84,7 +94,18 @@ class LearnedDiffusion:
         return cls(tree, _learned(start, before, tree.ancestor_at[true], tree, epochs, price, seed))
 
     def apply(self, scores: ArrayLike) -> Floats:
-        """Return (n, n_nodes) mapped probabilities; each level keeps the sum it had before."""
+        """Return the mapped probabilities; each level keeps the sum it had before.
+
+        Parameters
+        ----------
+        scores
+            (n, n_nodes) probabilities.
+
+        Returns
+        -------
+        NDArray[float64]
+            (n, n_nodes).
+        """
         parts = [np.zeros((0, self.tree.n_nodes))]
         for _, block in chunks(row_scores(scores, self.tree)):
             parts.append(keep_level_mass(block @ self.matrix.T, block, self.tree))

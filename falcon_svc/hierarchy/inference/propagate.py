@@ -32,6 +32,11 @@ def bottom_up(leaf_scores: ArrayLike, *, tree: Tree) -> Scores:
         (n, n_nodes) float32 where `leaf_scores` are at most that fine, else float64; no child
         scores above its parent but by rounding.
 
+    Raises
+    ------
+    InputError
+        Another number of columns than the tree has leaves.
+
     Examples
     --------
     >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # leaves: b, x, y
@@ -58,6 +63,19 @@ def top_down(conditional: ArrayLike, *, tree: Tree) -> Scores:
         its probability is 1.
     tree
         The hierarchy; one parent per class.
+
+    Returns
+    -------
+    NDArray[float]
+        (n, n_nodes) in [0, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import top_down
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> top_down([[1, 0.75, 0.25, 0.5, 0.5]], tree=tree).tolist()
+    [[1.0, 0.75, 0.25, 0.375, 0.375]]
     """
     tree.require_tree("Products from the root down")
     product = _copy(conditional, tree)
@@ -81,6 +99,19 @@ def hierarchical_ensemble(scores: ArrayLike, *, tree: Tree) -> Scores:
         (n, n_nodes) probabilities that need not fit together.
     tree
         The hierarchy; one parent per class.
+
+    Returns
+    -------
+    NDArray[float]
+        (n, n_nodes); leaves sum to 1, every node is the sum of its leaves.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import hierarchical_ensemble
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> hierarchical_ensemble([[1, 0.5, 0.5, 0.5, 0.5]], tree=tree).round(2).tolist()
+    [[1.0, 0.5, 0.5, 0.25, 0.25]]
     """
     tree.require_tree("The product of two levels")
     values = _copy(scores, tree)

@@ -32,6 +32,16 @@ class LevelTemperatures:
         The hierarchy; one parent per class.
     values
         (height,) positive, of depth 1 first: above 1 where the classifier was too sure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.inference import LevelTemperatures
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> less_sure = LevelTemperatures(tree, np.array([2.0, 2.0]))
+    >>> less_sure.apply([[1, 0.9, 0.1, 0.8, 0.1]]).round(2).tolist()
+    [[1.0, 0.75, 0.25, 0.59, 0.21]]
     """
 
     tree: Tree
@@ -59,9 +69,20 @@ class LevelTemperatures:
         return cls(tree, np.array([_temperature(logs, true, tree, cut) for cut in cuts]))
 
     def apply(self, scores: ArrayLike) -> Floats:
-        """Return (n, n_nodes) probabilities; those of each cut add up to 1, the root's is 1.
+        """Return recalibrated probabilities.
 
-        A leaf above the deepest level keeps what its own level gives it.
+        Those of each cut add up to 1, the root's is 1. A leaf above the deepest level keeps what
+        its own level gives it.
+
+        Parameters
+        ----------
+        scores
+            (n, n_nodes) probabilities.
+
+        Returns
+        -------
+        NDArray[float64]
+            (n, n_nodes) in [0, 1].
         """
         parts = [np.zeros((0, self.tree.n_nodes))]
         for _, block in chunks(row_scores(scores, self.tree)):

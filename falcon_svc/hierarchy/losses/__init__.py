@@ -61,13 +61,26 @@ def make_loss(name: str, tree: Tree, **options: Any) -> NodeLoss:
         One of `LOSSES`.
     tree
         The tree.
-    options
+    **options
         Keyword arguments of the loss, such as ``dilution=0.5`` of "hace".
+
+    Returns
+    -------
+    NodeLoss
+        Ready to train on scores of this tree.
 
     Raises
     ------
     ConfigError
         The loss is unknown, does not have such an option, or not with this value.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import make_loss
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> make_loss("hace", tree, dilution=0.2).outputs.tolist()
+    [1, 2, 3, 4]
     """
     if name not in LOSSES:
         raise ConfigError(f"Expected a loss among {', '.join(LOSSES)}, found {name!r}.")

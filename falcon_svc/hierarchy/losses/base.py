@@ -40,6 +40,14 @@ class NodeLoss(ABC):
     ------
     InputError
         The tree is its root alone, or some class has several parents and the loss needs one.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import HCE, NodeLoss
+    >>> loss = HCE(Tree.from_paths([("a", "x"), ("a", "y"), ("b",)]))
+    >>> isinstance(loss, NodeLoss), loss.outputs.tolist()
+    (True, [1, 2, 3, 4])
     """
 
     leaves_only = False
@@ -57,7 +65,7 @@ class NodeLoss(ABC):
     def loss(
         self, scores: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return (B,) losses, each >= 0.
+        """Return the loss of each sample.
 
         Parameters
         ----------
@@ -69,20 +77,48 @@ class NodeLoss(ABC):
             `takes_several`.
         generator
             Of losses that draw random numbers.
+
+        Returns
+        -------
+        Tensor
+            (B,), >= 0.
         """
 
     @abstractmethod
     def log_prob(self, scores: Tensor) -> Tensor:
-        """Return (B, N) log-probabilities of belonging to each node; 0 for the root.
+        """Return log-probabilities of belonging to each node; 0 for the root.
 
         A row depends on the same row of the scores only.
+
+        Parameters
+        ----------
+        scores
+            (B, O) what the head says.
+
+        Returns
+        -------
+        Tensor
+            (B, N), <= 0.
         """
 
     def end_epoch(self) -> None:  # noqa: B027 - most losses have nothing to do
-        """Is called after each epoch; losses with adaptive weights move them here."""
+        """Move adaptive weights, if the loss has some; called after each epoch."""
 
     def by_node(self, scores: Tensor, fill: float = NEVER) -> Tensor:
-        """Return (N, B) scores of all nodes; `fill` for nodes without one."""
+        """Return the scores of all nodes.
+
+        Parameters
+        ----------
+        scores
+            (B, O) what the head says.
+        fill
+            For nodes without a score.
+
+        Returns
+        -------
+        Tensor
+            (N, B).
+        """
         if not self.leaves_only:
             return torch.cat([scores.new_full((1, len(scores)), fill), scores.T])
         nodes = scores.new_full((self.tree.n_nodes, len(scores)), fill)

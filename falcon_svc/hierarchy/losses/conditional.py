@@ -21,6 +21,17 @@ class ConditionalSoftmax(NodeLoss):
 
     An only child has the conditional probability 1. A label at an internal node trains the
     decisions above it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import ConditionalSoftmax
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = ConditionalSoftmax(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.627
     """
 
     def log_prob(self, scores: Tensor) -> Tensor:
@@ -44,6 +55,17 @@ class ConditionalSigmoid(NodeLoss):
 
     The children of a node need not sum to its probability. What lies below an internal label is
     unknown and not trained.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import ConditionalSigmoid
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = ConditionalSigmoid(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    2.447
     """
 
     def log_prob(self, scores: Tensor) -> Tensor:

@@ -36,6 +36,17 @@ class DeepRTC(NodeLoss):
         In [0, 1); Valmadre: 0.1.
     temperature
         T > 0 of the sigmoid; Valmadre: 10.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import DeepRTC
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = DeepRTC(tree, stop=0.0)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.349
     """
 
     def __init__(self, tree: Tree, *, stop: float = 0.1, temperature: float = 10.0) -> None:

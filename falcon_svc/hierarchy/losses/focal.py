@@ -34,6 +34,17 @@ class MultilabelFocal(NodeLoss):
         Weight of positives in (0, 1).
     gamma
         Discount of easy nodes, >= 0; 0 is the weighted binary cross-entropy.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import MultilabelFocal
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = MultilabelFocal(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.067
     """
 
     takes_several = True

@@ -31,6 +31,17 @@ class HCE(NodeLoss):
     with D(v) the descendants of v and v itself. Labels may lie at any node. The mass that a
     head leaves on an internal node says "this, but none of the kinds that I know". Classes may
     have several parents: D(v) then holds each descendant once.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import HCE
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = HCE(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.627
     """
 
     takes_several_parents = True
@@ -61,10 +72,21 @@ class HACE(HCE):
     tree
         The tree.
     dilution
-        d in (0, 1]; 1 is HCE. The paper: 0.2, 0.5 or 0.7, by data set.
+        The d in (0, 1]; 1 is HCE. The paper: 0.2, 0.5 or 0.7, by data set.
     label_smoothing
         Share of a leaf's target that is spread over the other leaves before the ancestral
         smoothing, in [0, 1). The paper's linear probe: 0.1. Labels at internal nodes have none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import HACE
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = HACE(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.351
     """
 
     takes_several_parents = False
@@ -77,7 +99,18 @@ class HACE(HCE):
         self.label_smoothing = label_smoothing
 
     def target(self, labels: Tensor) -> Tensor:
-        """Return (B, N) targets T; rows sum to 1, and to 0 for labels at the root."""
+        """Return the targets T: rows sum to 1, and to 0 for labels at the root.
+
+        Parameters
+        ----------
+        labels
+            (B,) node numbers.
+
+        Returns
+        -------
+        Tensor
+            (B, N) in [0, 1].
+        """
         target = torch.zeros(len(labels), self.tree.n_nodes)
         target.scatter_add_(1, self.tree.paths[labels], self._shares[labels])
         if not self.label_smoothing:

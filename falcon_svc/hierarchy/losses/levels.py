@@ -31,6 +31,22 @@ class LevelSoftmax(NodeLoss):
     with :math:`a_k(y)` the ancestor of y at depth k, and w = 1. Levels below an internal label
     are not trained. Levels may contradict each other; that is what the hierarchical violation
     rate counts.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import LevelSoftmax
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = LevelSoftmax(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.721
     """
 
     def __init__(self, tree: Tree) -> None:
@@ -49,7 +65,20 @@ class LevelSoftmax(NodeLoss):
         return found.T
 
     def level_losses(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Return (B, L) losses per level; NaN-free 0 where the label says nothing of the level."""
+        """Return the loss of each level; 0 where the label says nothing of the level.
+
+        Parameters
+        ----------
+        scores
+            (B, O) what the head says.
+        labels
+            (B,) node numbers.
+
+        Returns
+        -------
+        Tensor
+            (B, L), >= 0.
+        """
         nodes = self.by_node(scores, 0.0)
         each = [
             torch.logsumexp(nodes.index_select(0, cut), dim=0)
@@ -59,7 +88,18 @@ class LevelSoftmax(NodeLoss):
         return torch.stack(each, dim=1) * self.known(labels)
 
     def known(self, labels: Tensor) -> Tensor:
-        """Return (B, L) bool: the label says where the sample lies at this level."""
+        """Return whether the label says where the sample lies at each level.
+
+        Parameters
+        ----------
+        labels
+            (B,) node numbers.
+
+        Returns
+        -------
+        Tensor
+            (B, L) bool.
+        """
         depths = torch.arange(1, self.tree.n_levels + 1)
         return (self.tree.depths[labels, None] >= depths) | self.tree.is_leaf[labels, None]
 
@@ -90,6 +130,17 @@ class HCAL(LevelSoftmax):
         Temperature of the weights, > 0; large values keep them equal.
     several
         Train on sets of labels; probabilities are sigmoids then.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import HCAL
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = HCAL(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.721
     """
 
     takes_several = True
@@ -168,6 +219,17 @@ class HCCF(LevelSoftmax):
     where :math:`s_{ij}` is the scaled cosine of sample i's embedding at level k and the text of
     sample j's class at that level, and :math:`P_i` the samples of the batch with the same class.
     Meant for scores of a `TextHead`. Probabilities: softmax within each level.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import HCCF
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = HCCF(tree)
+    >>> scores = torch.tensor([[1.0, 0.0, 2.0, 1.0], [0.0, 1.0, 0.0, 0.0]])
+    >>> loss.loss(scores, torch.tensor([3, 2])).shape
+    torch.Size([2])
     """
 
     def level_losses(self, scores: Tensor, labels: Tensor) -> Tensor:

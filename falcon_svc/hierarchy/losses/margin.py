@@ -32,6 +32,17 @@ class SoftMaxMargin(HCE):
         The tree.
     margin
         :math:`\tau \ge 0`; Valmadre: 5.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import SoftMaxMargin
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = SoftMaxMargin(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    4.331
     """
 
     takes_several_parents = False
@@ -63,6 +74,22 @@ class SoftMaxDescendant(HCE):
 
     with S(a) the siblings of a and of all its ancestors, :math:`L_a` the leaves below a, and
     :math:`p(v) = e^{E(v) - E(root)}`. An internal label has fewer ancestors and trains those.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import SoftMaxDescendant
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = SoftMaxDescendant(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.564
     """
 
     takes_several_parents = False

@@ -21,13 +21,35 @@ class FlatSoftmax(NodeLoss):
 
     which for a leaf y is the plain cross-entropy, and for an internal y the partial-label
     likelihood: it trains the sum over the leaves below y and leaves their shares free.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import FlatSoftmax
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = FlatSoftmax(tree)
+    >>> scores, labels = torch.tensor([[0.0, 2.0, 1.0]]), torch.tensor([3])  # outputs: b, x, y
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.408
     """
 
     leaves_only = True
     takes_several_parents = True
 
     def leaf_scores(self, scores: Tensor) -> Tensor:
-        """Return (N, B) scores of leaves; `NEVER` for other nodes."""
+        """Return the scores of leaves; `NEVER` for other nodes.
+
+        Parameters
+        ----------
+        scores
+            (B, O) what the head says.
+
+        Returns
+        -------
+        Tensor
+            (N, B).
+        """
         return self.by_node(scores)
 
     def log_prob(self, scores: Tensor) -> Tensor:
@@ -49,6 +71,17 @@ class PSSoftmax(FlatSoftmax):
 
     The model class is that of `FlatSoftmax`; what is shared is the gradient: an example of one
     leaf moves the parameters of its ancestors, and with them its relatives.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.losses import PSSoftmax
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> loss = PSSoftmax(tree)
+    >>> scores, labels = torch.tensor([[1.0, 0.0, 2.0, 1.0]]), torch.tensor([3])
+    >>> round(loss.loss(scores, labels).item(), 3)
+    0.349
     """
 
     leaves_only = False

@@ -21,7 +21,25 @@ Floats = NDArray[np.float64]
 
 
 class HierarchicalScores(NamedTuple):
-    """hP, hR and hF, each in [0, 1]."""
+    """Hierarchical precision, recall and their harmonic mean, each in [0, 1].
+
+    Parameters
+    ----------
+    precision : float
+        Share of predicted classes that are right, hP.
+    recall : float
+        Share of true classes that are predicted, hR.
+    f : float
+        Harmonic mean of both, hF.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import hierarchical_scores
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> hierarchical_scores([("a", "x")], [("a", "")], tree=tree).precision
+    1.0
+    """
 
     precision: float
     recall: float
@@ -50,6 +68,16 @@ def hierarchical_scores(
         "micro": sums over all samples, as above. "macro": hP, hR and hF of each sample, 1 where
         both parts are 0, then their means.
 
+    Returns
+    -------
+    HierarchicalScores
+        Precision, recall and F, each in [0, 1].
+
+    Raises
+    ------
+    InputError
+        An average that is neither "micro" nor "macro".
+
     Examples
     --------
     >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
@@ -77,7 +105,30 @@ def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
 def hierarchical_f_score(
     y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree, average: Average = "micro"
 ) -> float:
-    """Return hF in [0, 1]; see `hierarchical_scores`."""
+    """Return hF in [0, 1]; see `hierarchical_scores`.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        (n,) node numbers, or (n, levels) names, of any depth.
+    tree
+        The hierarchy; a class may have several parents.
+    average
+        "micro" or "macro".
+
+    Returns
+    -------
+    float
+        In [0, 1]; higher is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import hierarchical_f_score
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> hierarchical_f_score([("a", "x"), ("b", "")], [("a", "y"), ("b", "")], tree=tree)
+    0.6666666666666666
+    """
     return hierarchical_scores(y_true, y_pred, tree=tree, average=average).f
 
 
@@ -93,6 +144,24 @@ def full_path_accuracy_score(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree
         gives them: then all levels down to the label's must be right.
     tree
         The hierarchy; one parent per class where predictions are by level.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        Predictions by level that do not fit the height of the tree.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import full_path_accuracy_score
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> full_path_accuracy_score([("a", "x"), ("b", "")], [("a", "y"), ("b", "")], tree=tree)
+    0.5
     """
     predicted = None if are_paths(y_pred) else np.asarray(y_pred)
     if predicted is None or predicted.ndim != 2:

@@ -31,10 +31,19 @@ class Reliability(NamedTuple):
 
     Parameters
     ----------
-    counts
+    counts : NDArray[float64]
         (H, B) samples in each bin.
-    confidence, accuracy
+    confidence, accuracy : NDArray[float64]
         (H, B) means in each bin; NaN where it is empty.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import level_reliability
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> found = level_reliability([("b", "")], [[1, 0.25, 0.75, 0.25, 0]], tree=tree, n_bins=2)
+    >>> found.error.tolist()
+    [0.25, nan]
     """
 
     counts: Floats
@@ -66,10 +75,24 @@ def level_reliability(
     n_bins
         Bins of equal width, each open at its lower end; 0 belongs to the first.
 
+    Returns
+    -------
+    Reliability
+        Samples, mean confidence and accuracy of every bin of every level.
+
     Raises
     ------
     InputError
         A score outside [0, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import level_reliability
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> found = level_reliability([("b", "")], [[1, 0.25, 0.75, 0.25, 0]], tree=tree, n_bins=2)
+    >>> found.counts.tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
     """
     tree.require_tree("Calibration per level")
     rows, true = row_scores(scores, tree), as_nodes(y_true, tree)
@@ -101,8 +124,30 @@ def _check_probabilities(block: Scores, start: int) -> None:
 def level_calibration_error(
     y_true: ArrayLike, scores: ArrayLike | RowScores, *, tree: Tree, n_bins: int = 15
 ) -> Floats:
-    """Return (height,) expected calibration errors in [0, 1], of depth 1 first.
+    """Return the expected calibration error of each level below the root.
 
-    See `level_reliability` for the parameters; NaN for a level that no label reaches.
+    Parameters
+    ----------
+    y_true
+        (n,) node numbers, or (n, levels) names. A level below a sample's label leaves it out.
+    scores
+        (n, n_nodes) probabilities in [0, 1], read in pieces.
+    tree
+        The hierarchy; one parent per class.
+    n_bins
+        Bins of equal width, >= 1.
+
+    Returns
+    -------
+    NDArray[float64]
+        (height,) in [0, 1], of depth 1 first; NaN for a level that no label reaches.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import level_calibration_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> level_calibration_error([("a", "x")], [[1, 0.75, 0.25, 0.5, 0.25]], tree=tree).tolist()
+    [0.25, 0.5]
     """
     return level_reliability(y_true, scores, tree=tree, n_bins=n_bins).error

@@ -28,10 +28,20 @@ class OperatingCurve(NamedTuple):
 
     Parameters
     ----------
-    thresholds
+    thresholds : NDArray[float64]
         (T,) falling; predictions are nodes that score at least this. The first is inf: all root.
-    correct, precision, recall
+    correct, precision, recall : NDArray[float64]
         (T,) in [0, 1].
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import operating_curve
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> scores = [[1, 0.9, 0.1, 0.8, 0.1], [1, 0.6, 0.4, 0.5, 0.1]]
+    >>> curve = operating_curve([("a", "x"), ("b", "")], scores, tree=tree)
+    >>> curve.correct.tolist()
+    [1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
     thresholds: Floats
@@ -50,7 +60,18 @@ class OperatingCurve(NamedTuple):
         return pareto_area(self.recall, self.correct)
 
     def recall_at_correct(self, share: float) -> float:
-        """R@XC: the largest recall of points with at least this share correct; 0 if none."""
+        """R@XC: the largest recall of points with at least this share correct; 0 if none.
+
+        Parameters
+        ----------
+        share
+            The least share of predictions that must be correct, in [0, 1].
+
+        Returns
+        -------
+        float
+            In [0, 1].
+        """
         return float(self.recall[self.correct >= share].max(initial=0.0))
 
 
@@ -111,10 +132,24 @@ def operating_curve(
     form
         "information" (the headline figures) or "depth".
 
+    Returns
+    -------
+    OperatingCurve
+        All three at every threshold that changes some prediction.
+
     Raises
     ------
     InputError
         NaN, another shape, a label at the root.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import operating_curve
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> curve = operating_curve([("a", "x")], [[1, 0.9, 0.1, 0.8, 0.1]], tree=tree, form="depth")
+    >>> curve.thresholds.tolist(), curve.recall.tolist()
+    ([inf, 0.9, 0.8], [0.0, 0.5, 1.0])
     """
     tree.require_tree("An operating curve")
     rows = row_scores(scores, tree)
@@ -159,7 +194,32 @@ def average_precision_score(
     tree: Tree,
     form: Form = "information",
 ) -> float:
-    """Return AP in [0, 1], the area under precision over recall; see `operating_curve`."""
+    """Return AP in [0, 1], the area under precision over recall; see `operating_curve`.
+
+    Parameters
+    ----------
+    y_true
+        (n,) node numbers, or (n, levels) names; labels may be inner nodes.
+    scores
+        (n, n_nodes), higher for likelier nodes, read in pieces.
+    tree
+        The hierarchy; one parent per class.
+    form
+        "information" (bits) or "depth" (edges): how much an inner node says.
+
+    Returns
+    -------
+    float
+        In [0, 1]; higher is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import average_precision_score
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> average_precision_score([("a", "x")], [[1, 0.9, 0.1, 0.8, 0.1]], tree=tree)
+    1.0
+    """
     return operating_curve(y_true, scores, tree=tree, form=form).average_precision
 
 
@@ -170,7 +230,32 @@ def average_correct_score(
     tree: Tree,
     form: Form = "information",
 ) -> float:
-    """Return AC in [0, 1], the area under correctness over recall; see `operating_curve`."""
+    """Return AC in [0, 1], the area under correctness over recall; see `operating_curve`.
+
+    Parameters
+    ----------
+    y_true
+        (n,) node numbers, or (n, levels) names; labels may be inner nodes.
+    scores
+        (n, n_nodes), higher for likelier nodes, read in pieces.
+    tree
+        The hierarchy; one parent per class.
+    form
+        "information" (bits) or "depth" (edges): how much an inner node says.
+
+    Returns
+    -------
+    float
+        In [0, 1]; higher is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import average_correct_score
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> average_correct_score([("a", "x")], [[1, 0.9, 0.1, 0.8, 0.1]], tree=tree)
+    1.0
+    """
     return operating_curve(y_true, scores, tree=tree, form=form).average_correct
 
 
@@ -185,5 +270,31 @@ def recall_at_correct_score(
     """Return R@XC in [0, 1]: the best recall with at least `share` of the predictions correct.
 
     R@90C is ``share=0.9``; 0 where no threshold is that often correct. See `operating_curve`.
+
+    Parameters
+    ----------
+    y_true
+        (n,) node numbers, or (n, levels) names; labels may be inner nodes.
+    scores
+        (n, n_nodes), higher for likelier nodes, read in pieces.
+    tree
+        The hierarchy; one parent per class.
+    share
+        The least share of predictions that must be correct, in [0, 1].
+    form
+        "information" (bits) or "depth" (edges): how much an inner node says.
+
+    Returns
+    -------
+    float
+        In [0, 1]; higher is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import recall_at_correct_score
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> recall_at_correct_score([("a", "x")], [[1, 0.9, 0.1, 0.1, 0.8]], tree=tree, form="depth")
+    0.5
     """
     return operating_curve(y_true, scores, tree=tree, form=form).recall_at_correct(share)

@@ -37,6 +37,19 @@ def mistake_severity_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) 
         (n,) node numbers, or (n, levels) names.
     tree
         The hierarchy; one parent per class.
+
+    Returns
+    -------
+    float
+        In edges, in [0, `tree.height`]; lower is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import mistake_severity_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> mistake_severity_error([("a", "x"), ("b", "")], [("b", ""), ("b", "")], tree=tree)
+    2.0
     """
     true, predicted = labels_and_predictions(y_true, y_pred, tree)
     wrong = true != predicted
@@ -48,8 +61,27 @@ def mistake_severity_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) 
 def hierarchical_distance_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) -> float:
     """Return the mean height of the lowest common ancestor over all samples; 0 for right leaves.
 
-    A right inner node counts with its own height: it leaves that much open. Parameters as in
-    `mistake_severity_error`.
+    A right inner node counts with its own height: it leaves that much open.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        (n,) node numbers, or (n, levels) names.
+    tree
+        The hierarchy; one parent per class.
+
+    Returns
+    -------
+    float
+        In edges, in [0, `tree.height`]; lower is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import hierarchical_distance_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> hierarchical_distance_error([("a", "x"), ("b", "")], [("a", "y"), ("b", "")], tree=tree)
+    0.5
     """
     true, predicted = labels_and_predictions(y_true, y_pred, tree)
     return float(_heights(true, predicted, tree).mean())
@@ -72,6 +104,24 @@ def hierarchical_distance_at_k_error(
         The hierarchy; one parent per class.
     k
         From 1 to the number of leaves.
+
+    Returns
+    -------
+    float
+        In edges, in [0, `tree.height`]; lower is better.
+
+    Raises
+    ------
+    InputError
+        A k that is below 1 or above the number of leaves.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import hierarchical_distance_at_k_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> hierarchical_distance_at_k_error([("a", "x")], [[1, 0.9, 0.1, 0.8, 0.3]], tree=tree, k=2)
+    0.5
     """
     rows, true = row_scores(scores, tree), as_nodes(y_true, tree)
     check_rows(len(true), rows.shape[0])
@@ -99,7 +149,25 @@ def _best_k(leaves: Scores, k: int) -> IntArray:
 def edge_distance_error(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) -> float:
     """Return the mean number of edges between label and prediction.
 
-    Parameters as in `mistake_severity_error`.
+    Parameters
+    ----------
+    y_true, y_pred
+        (n,) node numbers, or (n, levels) names.
+    tree
+        The hierarchy; one parent per class.
+
+    Returns
+    -------
+    float
+        In edges, >= 0; 0 where all is right.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import edge_distance_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> edge_distance_error([("a", "x"), ("b", "")], [("a", "y"), ("b", "")], tree=tree)
+    1.0
     """
     true, predicted = labels_and_predictions(y_true, y_pred, tree)
     depths, common = tree.depths, tree.lca(true, predicted)

@@ -26,10 +26,17 @@ class RiskCoverage(NamedTuple):
 
     Parameters
     ----------
-    thresholds
+    thresholds : NDArray[float64]
         (T,) falling, inf first; what scores at least this is kept.
-    coverage, risk
+    coverage, risk : NDArray[float64]
         (T,) in [0, 1]; coverage rises.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy.metrics import risk_coverage
+    >>> curve = risk_coverage([True, False], [0.9, 0.6])
+    >>> curve.coverage.tolist(), curve.risk.tolist(), curve.area
+    ([0.0, 0.5, 1.0], [0.0, 0.0, 0.5], 0.125)
     """
 
     thresholds: Floats
@@ -58,6 +65,25 @@ def hierarchical_risk_coverage(
         (n, n_nodes), read in pieces; where a score falls on the way up, the largest so far holds.
     tree
         The hierarchy; one parent per class, two leaves or more.
+
+    Returns
+    -------
+    RiskCoverage
+        Both at every threshold that changes something.
+
+    Raises
+    ------
+    InputError
+        The tree has fewer than two leaves.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import hierarchical_risk_coverage
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> curve = hierarchical_risk_coverage([("a", "y")], [[1, 0.9, 0.1, 0.8, 0.1]], tree=tree)
+    >>> curve.risk.tolist()
+    [0.0, 0.0, 1.0]
     """
     tree.require_tree("Climbing")
     rows, true = row_scores(scores, tree), as_nodes(y_true, tree)
@@ -79,7 +105,30 @@ def hierarchical_risk_coverage(
 def hierarchical_aurc_error(
     y_true: ArrayLike, scores: ArrayLike | RowScores, *, tree: Tree
 ) -> float:
-    """Return hAURC in [0, 1], the area under `hierarchical_risk_coverage`; 0 is perfect."""
+    """Return hAURC in [0, 1], the area under `hierarchical_risk_coverage`; 0 is perfect.
+
+    Parameters
+    ----------
+    y_true
+        (n,) node numbers, or (n, levels) names.
+    scores
+        (n, n_nodes), read in pieces.
+    tree
+        The hierarchy; one parent per class, two leaves or more.
+
+    Returns
+    -------
+    float
+        In [0, 1]; lower is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import hierarchical_aurc_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> hierarchical_aurc_error([("a", "x")], [[1, 0.9, 0.1, 0.8, 0.1]], tree=tree)
+    0.0
+    """
     return hierarchical_risk_coverage(y_true, scores, tree=tree).area
 
 
@@ -92,6 +141,22 @@ def risk_coverage(correct: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
         (n,) bool: the prediction is right.
     confidence
         (n,) any scores; equal ones are kept together.
+
+    Returns
+    -------
+    RiskCoverage
+        Both at every threshold that changes something.
+
+    Raises
+    ------
+    InputError
+        Two shapes that differ, no sample, or a score that is NaN.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy.metrics import risk_coverage
+    >>> risk_coverage([True, True, False], [0.9, 0.8, 0.6]).risk.tolist()
+    [0.0, 0.0, 0.0, 0.3333333333333333]
     """
     right, sure = np.asarray(correct, bool), np.asarray(confidence, np.float64)
     check_rows(len(right), len(sure))

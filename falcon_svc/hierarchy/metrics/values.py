@@ -113,6 +113,11 @@ def node_f1_score(
     form
         "information" (bits under uniform leaves) or "depth" (edges to the root).
 
+    Returns
+    -------
+    float
+        In [0, 1]; higher is better.
+
     Examples
     --------
     >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b", "z"), ("b", "w")])
@@ -135,6 +140,19 @@ def node_correct_score(y_true: ArrayLike, y_pred: ArrayLike, *, tree: Tree) -> f
         (n,) node numbers, or (n, levels) arrays of names.
     tree
         The hierarchy.
+
+    Returns
+    -------
+    float
+        In [0, 1]; higher is better.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import node_correct_score
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])
+    >>> node_correct_score([("a", "x"), ("b", "")], [("a", ""), ("a", "y")], tree=tree)
+    0.5
     """
     true, predicted = labels_and_predictions(y_true, y_pred, tree)
     common = tree.lca(true, predicted)

@@ -37,6 +37,24 @@ def violation_error(
     unit
         "sample": share of samples with a violation. "edge": violating pairs of child and parent
         over pairs with a predicted child; 0 where nothing is predicted.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 where every predicted node's parents are predicted.
+
+    Raises
+    ------
+    InputError
+        A unit that is neither "sample" nor "edge", or another shape.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import violation_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> violation_error([[True, False, True, True, False]], tree=tree)
+    1.0
     """
     if unit not in ("sample", "edge"):
         raise InputError(f"Expected the unit 'sample' or 'edge', found {unit!r}; take one.")
@@ -65,6 +83,19 @@ def soft_violation_error(
         The hierarchy; a class may have several parents.
     tolerance
         How far above is still rounding.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 where no child scores above its parent.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import soft_violation_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b",)])  # nodes: root, a, b, x, y
+    >>> soft_violation_error([[1, 0.4, 0.6, 0.5, 0.1]], tree=tree)
+    0.5
     """
     child, parent = _inner_edges(tree)
     rows, wrong = row_scores(scores, tree), 0
@@ -89,6 +120,19 @@ def level_violation_error(levels: ArrayLike, *, tree: Tree) -> float:
         them; -1 where nothing is predicted any more.
     tree
         The hierarchy; one parent per class.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 where every sample's predictions are a path.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import Tree
+    >>> from falcon_svc.hierarchy.metrics import level_violation_error
+    >>> tree = Tree.from_paths([("a", "x"), ("a", "y"), ("b", "z")])  # nodes: root, a, b, x, y, z
+    >>> level_violation_error([[1, 3], [1, 5]], tree=tree)
+    0.5
     """
     tree.require_tree("A prediction per level")
     nodes = _checked_levels(np.asarray(levels), tree)

@@ -130,15 +130,16 @@ def export(
 
     Parameters
     ----------
-    session : Session
-    to : str
+    session
+        An open review of a result.
+    to
         A key of `FORMATS`.
-    out : Path
-        The file or folder to make, which must not exist; in an existing folder it gets the
-        format's own name.
-    dataset : CoarseDataset, optional
-        Adds texts; needed by formats with images.
-    source : Path, optional
+    out
+        The file or folder to make, which must not exist; in an existing folder it gets the format's
+        own name.
+    dataset
+        The data set of the result: adds texts; needed by formats with images.
+    source
         The data set's file; needed by h5ad.
 
     Returns
