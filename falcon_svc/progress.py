@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+THOUSANDTHS = 1_000
+"""Total of a stage that has no units of its own: it tells thousandths of its work."""
+
+TAKEN_OVER = "taken_over"
+"""Among the numbers to show: units that an earlier attempt did, off which no pace is read."""
+
 
 class Progress(Protocol):
     """Receives what a run is doing; calls may raise to cancel the run."""
