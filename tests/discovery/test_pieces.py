@@ -7,7 +7,7 @@ import pytest
 
 from falcon_svc.discovery.counts.bounds import count_bounds
 from falcon_svc.discovery.counts.config import CountConfig
-from falcon_svc.discovery.partition import contrast
+from falcon_svc.discovery.partition import contrast, votes
 from falcon_svc.discovery.partition.merge_tree import trees_of
 from falcon_svc.discovery.partition.tree_arrays import tree_arrays, trees_in
 from falcon_svc.discovery.pieces import SECONDS, Arrays, Pieces
@@ -29,9 +29,10 @@ WAYS = {
 
 
 @pytest.fixture(autouse=True)
-def short_contrast(monkeypatch):
-    """Most of the time goes into it, and its length is all the same here."""
+def short(monkeypatch):
+    """Most of the time goes into these, and their length is all the same here."""
     monkeypatch.setattr(contrast, "N_STEPS", 20)
+    monkeypatch.setattr(votes, "KMEANS_STARTS", 2)
 
 
 class Killed(BaseException):
