@@ -44,14 +44,14 @@ def judged_labels(
     sources: list[LabelSource] = []
     with threadpool_limits(1):
         for place, source in enumerate(dataset.sources):
-            noise = find_label_noise(features, source, config.labels.rate, seed=config.seed)
+            rate, seed = config.labels.rate, config.seed
+            noise = find_label_noise(features, source, rate, seed=seed, on_round=recorder.step)
             needed = _needed(bounds) if place == 0 else np.ones(source.n_coarse, np.int64)
             sources.append(withheld(source, noise, needed))
             if noise is None:
                 _log.warning("labels of %r cannot be judged; all are believed", source.name)
             else:
                 found.append(noise)
-            recorder.step()
     return Judged(tuple(found), replace(dataset, sources=tuple(sources)))
 
 

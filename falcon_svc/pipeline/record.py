@@ -45,7 +45,7 @@ class Recorder:
         """One more step of the present stage is done."""
         self.progress.advance(self.progress.done + 1, {})
 
-    def advance(self, done: int, taken_over: int) -> None:
+    def advance(self, done: int, taken_over: int = 0) -> None:
         """So much of the present stage is done, and so much of that by an earlier attempt."""
         self.progress.advance(done, {TAKEN_OVER: taken_over} if taken_over else {})
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from falcon_svc.config import DiscoveryConfig
+from falcon_svc.discovery.labels.noise import ROUNDS
 from falcon_svc.discovery.labels.shared_classes import find_shared_classes
 from falcon_svc.discovery.other_sources import with_other_labels
 from falcon_svc.discovery.partition.shared_metric import centred
@@ -173,7 +174,12 @@ def find_answer(found: Found) -> Answer:
 
 def find_layout(found: Found) -> Layout:
     """Draw the map of the report."""
-    return draw_map(found.spaced.inputs, found.dataset.sources[0], seed=found.config.seed)
+    return draw_map(
+        found.spaced.inputs,
+        found.dataset.sources[0],
+        seed=found.config.seed,
+        on_share=lambda share: found.recorder.advance(int(THOUSANDTHS * share)),
+    )
 
 
 def _features_by(encoder: Encoder, found: Found) -> Features:
@@ -229,8 +235,8 @@ def _every_sample(found: Found) -> int:
     return len(found.dataset)
 
 
-def _every_source(found: Found) -> int:
-    return len(found.dataset.sources)
+def _every_round(found: Found) -> int:
+    return ROUNDS * len(found.dataset.sources)
 
 
 def _several_parents(config: DiscoveryConfig) -> bool:
@@ -259,7 +265,7 @@ STAGES: Sequence[Stage] = (
         "labels",
         "judged",
         find_labels,
-        total=_every_source,
+        total=_every_round,
         own=settings("labels.coarse_noise", "counts", "seed"),
         after=("features",),
         wanted=lambda config: config.labels.judged,
@@ -325,6 +331,7 @@ STAGES: Sequence[Stage] = (
         "map",
         "layout",
         find_layout,
+        total=lambda _: THOUSANDTHS,
         own=settings("seed"),
         after=("space", "features, encoder trained"),
         rest=at_rest.LAYOUT,

@@ -77,8 +77,10 @@ def test_the_extra_lays_neighbors_side_by_side_and_the_same_for_a_seed():
     group = np.arange(LEAST_POINTS) % 6
     inputs = (np.eye(6)[group] * 4 + rng.standard_normal((len(group), 6))).astype(np.float32)
     source = source_of([LEAST_POINTS // 2] * 2)
-    rows, points, method = draw_map(inputs, source, seed=3)
+    told = list[float]()
+    rows, points, method = draw_map(inputs, source, seed=3, on_share=told.append)
     assert method == "tsne"
+    assert len(told) > 10 and told == sorted(told) and told[-1] == pytest.approx(1.0)
     assert len(rows) == LEAST_POINTS and points.shape == (LEAST_POINTS, 2)
     apart = np.linalg.norm(points[:, None] - points[None], axis=2) + 1e9 * np.eye(len(points))
     assert (group[apart.argmin(axis=1)] == group).mean() > 0.95
