@@ -57,7 +57,8 @@ class Pace:
         parts = [f"{metrics[SPEED]:,.0f} samples/s"] if SPEED in metrics else []
         own = done - metrics.get(TAKEN_OVER, 0)
         if own > 0 and self.told and not parts:
-            parts = [f"{own / seconds:,.3g} {self.unit}"]
+            pace = own / seconds
+            parts = [f"{pace:,.0f} {self.unit}" if pace >= 100 else f"{pace:.3g} {self.unit}"]
         left = seconds_left(seconds, done, self.total, metrics)
         if left is not None and done < self.total:
             parts.append(f"{left:.0f} s left")
