@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_svc.progress import Progress, Silent
 from falcon_svc.result.files import intact_path
 from falcon_svc.result.record import Discovery
 from falcon_svc.types import ByteArray, CoarseDataset, Images, Note, Resample
@@ -53,7 +52,7 @@ def samples_note(dataset: CoarseDataset) -> tuple[Note, ...]:
 
 
 def samples_file(
-    dataset: CoarseDataset, progress: Progress | None = None
+    dataset: CoarseDataset, *, on_rows: Callable[[int], None] = lambda _: None
 ) -> dict[str, Callable[[Path], None]]:
     """Return what writes `samples.parquet`, by that name; nothing for plain vectors.
 
@@ -61,27 +60,28 @@ def samples_file(
     ----------
     dataset : CoarseDataset
         Its texts and images are kept, row by row.
-    progress : Progress, optional
-        Told of thumbnails.
+    on_rows : callable, optional
+        Told how many rows are written.
     """
     has_images = dataset.images is not None and not samples_note(dataset)
     if dataset.texts is None and not has_images:
         return {}
-    return {SAMPLES: lambda path: _write(path, dataset, has_images, progress or Silent())}
+    return {SAMPLES: lambda path: _write(path, dataset, has_images, on_rows)}
 
 
-def _write(path: Path, dataset: CoarseDataset, has_images: bool, progress: Progress) -> None:
+def _write(
+    path: Path, dataset: CoarseDataset, has_images: bool, on_rows: Callable[[int], None]
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = [(TEXT, pa.string())] if dataset.texts is not None else []
     columns += [(THUMBNAIL, pa.binary())] if has_images else []
-    progress.stage("samples", total=len(dataset))
     with pq.ParquetWriter(path, pa.schema(columns), compression="zstd") as writer:
         for start in range(0, len(dataset), GROUP_ROWS):
             stop = min(start + GROUP_ROWS, len(dataset))
             writer.write_table(_group(dataset, start, stop, writer.schema))
-            progress.advance(stop, {})
+            on_rows(stop)
 
 
 def _group(dataset: CoarseDataset, start: int, stop: int, schema: pa.Schema) -> pa.Table:
