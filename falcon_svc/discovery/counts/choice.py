@@ -26,7 +26,6 @@ from falcon_svc.discovery.counts.posterior import (
 from falcon_svc.discovery.counts.size_prior import (
     LOG_CHANCE_ESTIMATED,
     LOG_CHANCE_GIVEN,
-    LONG_TAIL,
     NATURAL,
     estimate_dispersion,
     log_chance_of_whole_shares,
@@ -38,7 +37,7 @@ from falcon_svc.types import FloatArray, IntArray
 
 Float = NDArray[np.floating[Any]]
 
-VOTE_WEIGHT = 2.0
+VOTE_WEIGHT, POSTERIOR_WEIGHT = 2.0, 0.25
 LEAST_PROBABILITY = 1e-9
 SEARCHED = (0.1, 0.9)
 """Quantiles of the total between which the coarse sizes may move an estimate."""
@@ -177,24 +176,22 @@ def shared_by_sizes(
     return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, score.shape[1]))
 
 
-def prior_beside_votes(
-    sizes: IntArray, choice: TotalChoice, found: CountPosterior, most: int
-) -> Float:
-    """Return (C, <= most) log priors of the counts where sizes are unequal.
+def prior_beside_votes(choice: TotalChoice, found: CountPosterior, most: int) -> Float:
+    """Return (C, <= most) what speaks for each count beside the votes, where sizes are unequal.
 
-    The posterior of the counts where the total is estimated, and a weak prior of the sizes (a
-    dispersion of at least 1.3) where it is given: the prior knows the total, the posterior does
-    not.
+    A quarter of the posterior's log probability where the total is estimated. Nothing where it is
+    given: all votes are then cut at one common cost.
     """
-    if choice.estimated:
-        return np.asarray(np.log(found.counts[:, :most] + LEAST_PROBABILITY))
-    spread = max(choice.dispersion, LONG_TAIL)
-    return log_size_prior(sizes, choice.n_fine, spread, min(most, found.by_shift.shape[2]))
+    likely = found.counts[:, :most]
+    if not choice.estimated:
+        return np.zeros_like(likely)
+    return np.asarray(POSTERIOR_WEIGHT * np.log(likely + LEAST_PROBABILITY))
 
 
 def prior_at_total(found: CountPosterior, n_fine: int, most: int) -> Float:
-    """Return (C, <= most) log probabilities of the counts at the shift that expects `n_fine`."""
-    return np.asarray(np.log(found.at_total(n_fine)[:, :most] + LEAST_PROBABILITY))
+    """Return the same of the distributions at the shift that expects `n_fine`."""
+    likely = found.at_total(n_fine)[:, :most]
+    return np.asarray(POSTERIOR_WEIGHT * np.log(likely + LEAST_PROBABILITY))
 
 
 def shared_by_votes(votes: Float, prior: Float, n_fine: int, bounds: CountBounds) -> IntArray:
