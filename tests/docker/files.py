@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+
 from tests.architecture.sources import ROOT
 
 DOCKER = ROOT / "docker"
