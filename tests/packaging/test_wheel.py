@@ -58,6 +58,7 @@ def test_both_wheels_hold_the_same_program(wheels):
     assert whole == slim
     assert {"falcon_svc/client/client.py", "solver/problem.py"} <= whole
     assert {name.split("/")[0] for name in whole} == {"falcon_svc", "solver"}
+    assert not any("/bench/load/" in name for name in whole)
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from falcon_svc.bench.load.row import Row, Sizes
-from falcon_svc.bench.load.site import JOB_S, Site
+from benchmarks.service.row import Row, Sizes
+from benchmarks.service.site import JOB_S, Site
 from falcon_svc.bench.planted import Planted
 from falcon_svc.errors import FalconError
 

@@ -12,11 +12,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from falcon_svc.bench.load.drive import percentile_ms
-from falcon_svc.bench.load.http import Connection, Request
-from falcon_svc.bench.load.processes import open_files, rss_bytes
-from falcon_svc.bench.load.row import MIB, Row, Sizes
-from falcon_svc.bench.load.site import Site
+from benchmarks.service.drive import percentile_ms
+from benchmarks.service.http import Connection, Request
+from benchmarks.service.processes import open_files, rss_bytes
+from benchmarks.service.row import MIB, Row, Sizes
+from benchmarks.service.site import Site
 from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.states import TERMINAL
 

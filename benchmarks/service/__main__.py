@@ -1,9 +1,9 @@
 """Service benchmark: a real `falcon serve` under load, beside the targets it must reach.
 
-`falcon bench service [--quick] [--only NAME,...] [--soak-s S] [--json FILE]`. One service on
-loopback with a temporary data directory, a discovery that trains on all cores at the default
-niceness, and a client whose own processor time is reported. Everything ends with the benchmark
-and nothing is left. Linux only, as it reads /proc.
+`python -m benchmarks.service [--quick] [--only NAME,...] [--soak-s S] [--json FILE]`, in a clone:
+the load generator is no part of the wheel. One service on loopback with a temporary data directory,
+a discovery that trains on all cores at the default niceness, and a client whose own processor time
+is reported. Everything ends with the benchmark and nothing is left. Linux only, as it reads /proc.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.service import jobs, listing, reads, small, streams, transfers
+from benchmarks.service.processes import PROC
+from benchmarks.service.row import QUICK, Row, Sizes
+from benchmarks.service.site import Site
 from falcon_svc import __version__
 from falcon_svc.bench.command import parser, progress_of
-from falcon_svc.bench.load import jobs, listing, reads, small, streams, transfers
-from falcon_svc.bench.load.processes import PROC
-from falcon_svc.bench.load.row import QUICK, Row, Sizes
-from falcon_svc.bench.load.site import Site
 from falcon_svc.bench.table import markdown, write_json
 from falcon_svc.errors import ConfigError, FalconError
 from falcon_svc.progress import Progress, Silent
@@ -145,6 +145,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; see this module's docstring for the arguments."""
     flags = parser("service", "A real service under load, beside its targets.")
+    flags.prog = "python -m benchmarks.service"
     flags.add_argument("--quick", action="store_true", help="a tenth of the bytes and rows")
     flags.add_argument("--only", default="", metavar="NAME,...", help=", ".join(CASES))
     soak_s, help_s = Sizes().soak_s, "seconds of the event streams"

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from falcon_svc.bench.load.drive import Tally, at_rate, hammer, percentile_ms
-from falcon_svc.bench.load.http import HOST, Answer, Connection, Request
-from falcon_svc.bench.load.row import Row, Sizes
-from falcon_svc.bench.load.site import Site
+from benchmarks.service.drive import Tally, at_rate, hammer, percentile_ms
+from benchmarks.service.http import HOST, Answer, Connection, Request
+from benchmarks.service.row import Row, Sizes
+from benchmarks.service.site import Site
 from falcon_svc.settings import Settings
 
 STATUS_PER_S, STATUS_MS = 300.0, 250.0

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from falcon_svc.bench.load.http import Answer, Connection, Request
+from benchmarks.service.http import Answer, Connection, Request
 
 NO_ANSWER = 0
 REFUSED = (429, 503)

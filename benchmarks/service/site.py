@@ -22,9 +22,9 @@ from typing import TypeVar
 
 import httpx
 
-from falcon_svc.bench.load.http import HOST
-from falcon_svc.bench.load.processes import Watch, children, command, descendants
-from falcon_svc.bench.load.row import Sizes
+from benchmarks.service.http import HOST
+from benchmarks.service.processes import Watch, children, command, descendants
+from benchmarks.service.row import Sizes
 from falcon_svc.bench.planted import Planted
 from falcon_svc.client import Falcon
 from falcon_svc.errors import FalconError

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.bench import service_bench
-from falcon_svc.bench.load.drive import Tally
-from falcon_svc.bench.load.jobs import SHARES, fairness
-from falcon_svc.bench.load.processes import Watch, children, command, cpu_s, is_there, rss_bytes
-from falcon_svc.bench.load.row import MIB, QUICK, Row, Sizes
-from falcon_svc.bench.load.streams import Stream
-from falcon_svc.bench.load.transfers import PIECE_BYTES, File
+from benchmarks.service import __main__ as service_bench
+from benchmarks.service.drive import Tally
+from benchmarks.service.jobs import SHARES, fairness
+from benchmarks.service.processes import Watch, children, command, cpu_s, is_there, rss_bytes
+from benchmarks.service.row import MIB, QUICK, Row, Sizes
+from benchmarks.service.streams import Stream
+from benchmarks.service.transfers import PIECE_BYTES, File
 from falcon_svc.errors import ConfigError, FalconError
 from tests.api.running import wait_until
 

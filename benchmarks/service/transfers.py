@@ -11,10 +11,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from falcon_svc.bench.load.drive import Enough, Tally, at_rate
-from falcon_svc.bench.load.http import Connection, Request
-from falcon_svc.bench.load.row import MIB, Row, Sizes
-from falcon_svc.bench.load.site import Site
+from benchmarks.service.drive import Enough, Tally, at_rate
+from benchmarks.service.http import Connection, Request
+from benchmarks.service.row import MIB, Row, Sizes
+from benchmarks.service.site import Site
 from falcon_svc.errors import FalconError
 from falcon_svc.storage.datasets import file_key
 from falcon_svc.storage.jobs import JobRepository, results_key

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from falcon_svc.bench.load.drive import percentile_ms
-from falcon_svc.bench.load.http import Connection, Request
-from falcon_svc.bench.load.jobs import add_dataset
-from falcon_svc.bench.load.row import Row, Sizes
-from falcon_svc.bench.load.site import N_FINE, Site
+from benchmarks.service.drive import percentile_ms
+from benchmarks.service.http import Connection, Request
+from benchmarks.service.jobs import add_dataset
+from benchmarks.service.row import Row, Sizes
+from benchmarks.service.site import N_FINE, Site
 from falcon_svc.errors import FalconError
 from falcon_svc.storage.batches import BatchRepository
 from falcon_svc.storage.datasets import DatasetRepository

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from falcon_svc.bench.load.drive import Enough, Tally, at_rate, percentile_ms
-from falcon_svc.bench.load.http import Answer, Request
-from falcon_svc.bench.load.processes import is_there
-from falcon_svc.bench.load.row import Row, Sizes
-from falcon_svc.bench.load.site import N_FINE, Site, until
+from benchmarks.service.drive import Enough, Tally, at_rate, percentile_ms
+from benchmarks.service.http import Answer, Request
+from benchmarks.service.processes import is_there
+from benchmarks.service.row import Row, Sizes
+from benchmarks.service.site import N_FINE, Site, until
 from falcon_svc.client import Falcon
 from falcon_svc.storage import Database
 from falcon_svc.storage.datasets import DatasetRepository

@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from falcon_svc.bench.load.drive import NO_ANSWER, Enough, Tally, at_rate, hammer, percentile_ms
-from falcon_svc.bench.load.http import Answer, Connection, Request
+from benchmarks.service.drive import NO_ANSWER, Enough, Tally, at_rate, hammer, percentile_ms
+from benchmarks.service.http import Answer, Connection, Request
 
 GET = Request("GET", "/thing")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

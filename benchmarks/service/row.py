@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from falcon_svc.bench.load.processes import Circumstances
+from benchmarks.service.processes import Circumstances
 
 MIB = 2**20
 
