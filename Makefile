@@ -39,7 +39,7 @@ test: $(VENV)/.installed-dev
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check falcon_svc solver benchmarks
+	$(BIN)/ruff format --check falcon_svc solver benchmarks examples
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy

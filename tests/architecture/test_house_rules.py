@@ -93,7 +93,7 @@ def test_a_file_says_what_it_is_for_and_is_short(module):
 def test_top_level_is_as_agreed():
     allowed = {
         "pyproject.toml", "falcon_svc", "solver", "tests", "docker", "README.md", "LICENSE",
-        "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "docs", "slim", "benchmarks",
+        "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "docs", "slim", "benchmarks", "examples",
         "out", "build", "dist",
     }  # fmt: skip
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
