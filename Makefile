@@ -1,4 +1,5 @@
-# make demo | demo-images | demo-text | serve | test | lint | types | check | docs | clients | clean
+# make demo | demo-images | demo-text | serve | test | lint | types | check | docs | lowest | clients
+# make clean
 #
 # Everything runs in a virtual environment, VENV (default .venv), which is made with the first
 # Python >= 3.11 that is found and filled from PyPI; it is filled again when pyproject.toml changes.
@@ -17,7 +18,7 @@ PIP := $(BIN)/python -m pip install --quiet
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo demo-images demo-text serve test lint types check docs clients clean
+.PHONY: help demo demo-images demo-text serve test lint types check docs lowest clients clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -39,7 +40,7 @@ test: $(VENV)/.installed-dev
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check falcon_svc solver
+	$(BIN)/ruff format --check falcon_svc solver benchmarks examples
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
@@ -51,12 +52,21 @@ docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "the site: out/site/index.html; for its search: python -m http.server --directory out/site"
 
+# The fast tests with the lowest versions that pyproject.toml allows, of Python too: once a week, it
+# takes a virtual environment of its own (2 GB). Newer packages around older ones warn, which is fine.
+lowest: $(VENV)/.installed-dev
+	$(PIP) uv
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(VENV)-lowest
+	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
+	  $(if $(TORCH_INDEX),--torch-backend cpu) --editable '.[cpu]' --group dev
+	$(TEST_ENV) $(VENV)-lowest/bin/python -m pytest -n logical --dist loadgroup -W default
+
 # Clients that others generate from /v1/openapi.json, compiled and driven; needs node, npm and PyPI.
 clients: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.clients.make
 
 clean:
-	rm -rf .venv out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 define install_torch
 	@test -z "$(TORCH_INDEX)" \

@@ -20,7 +20,6 @@ class Benchmark(StrEnum):
     scale = "scale"
     encoder = "encoder"
     solver = "solver"
-    service = "service"
     hierarchy = "hierarchy"
     triage = "triage"
 
@@ -28,7 +27,6 @@ class Benchmark(StrEnum):
 MODULES = {name: f"falcon_svc.bench.{name.value}" for name in Benchmark} | {
     Benchmark.encoder: "falcon_svc.bench.encoder_bench",
     Benchmark.solver: "falcon_svc.bench.solver_bench",
-    Benchmark.service: "falcon_svc.bench.service_bench",
     Benchmark.hierarchy: "falcon_svc.bench.hierarchy_bench",
 }
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

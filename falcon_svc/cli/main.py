@@ -20,6 +20,7 @@ from falcon_svc.cli.classifier import classify, train_classifier
 from falcon_svc.cli.discover import demo, discover
 from falcon_svc.cli.doctor import doctor
 from falcon_svc.cli.evaluate import evaluate
+from falcon_svc.cli.lacking import lacking
 from falcon_svc.cli.metrics import metrics
 from falcon_svc.cli.predict import predict
 from falcon_svc.cli.pretrain import pretrain
@@ -75,17 +76,26 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(_usage(error), "usage", as_json=as_json)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except MemoryError:
-        return _refuse(
+    except (MemoryError, ModuleNotFoundError, OSError) as error:
+        told = _told(error)
+        if told is None:
+            raise
+        return _refuse(str(told), told.code, as_json=as_json)
+
+
+def _told(error: Exception) -> FalconError | None:
+    """Return what this machine lacks, as a sentence; None for a mistake of ours."""
+    if isinstance(error, MemoryError):
+        return FalconError(
             "The run needs more memory than this machine has; "
             "falcon validate says how much, a smaller data set needs less.",
-            "out_of_memory",
-            as_json=as_json,
+            code="out_of_memory",
         )
-    except OSError as error:
-        if error.errno not in NO_SPACE:
-            raise
-        return _refuse("The disk is full; free some space, then run again.", FULL, as_json=as_json)
+    if isinstance(error, ModuleNotFoundError):
+        return lacking(error)
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return FalconError("The disk is full; free some space, then run again.", code=FULL)
+    return None
 
 
 def _usage(error: BaseException) -> str:

@@ -62,6 +62,8 @@ def serve(
     """Start the REST API, with a worker, on http://127.0.0.1:8000."""
     settings = settings_of(data_dir, host=host, port=port)
     settings.check_exposed()
+    if not no_worker:
+        check_can_work(settings)
     environment = dict(os.environ)
     _prepare_process()
     import uvicorn
@@ -147,6 +149,7 @@ def worker(data_dir: DataDir = None, check: Check = False) -> None:
         from falcon_svc.service.operations.pulse import check_at_work
 
         return check_at_work(settings)
+    check_can_work(settings)
     from falcon_svc.service.context import prepare
     from falcon_svc.service.operations.supervise import run
 
@@ -248,6 +251,17 @@ def check_supported() -> None:
             "locks and process limits of Unix; run it in WSL or a container (docker/README.md), or "
             "use falcon discover, predict and remote here.",
             code="unsupported_system",
+        )
+
+
+def check_can_work(settings: Settings) -> None:
+    """Raise ConfigError where jobs would run here and the packages that they need are absent."""
+    if settings.engine == "local" and importlib.util.find_spec("torch") is None:
+        raise ConfigError(
+            "Expected torch for a worker, found an installation without it; start the API alone "
+            "with `falcon serve --no-worker`, or install the worker's packages, such as with "
+            "pip install './slim[all]' in the folder of the program.",
+            code="missing_extra",
         )
 
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from falcon_svc.report.html import Html, data_uri, element, join
-from falcon_svc.result.words import shortened
+from falcon_svc.report.picture import Picture, data_uri
 from falcon_svc.types import ByteArray, CoarseDataset, FloatArray, Images
 
 SIDE = 56  # stored pixels; shown at 48, sharp enough on dense screens
@@ -22,6 +21,29 @@ MAX_BYTES, QUALITIES = 1500, (72, 40, 10)  # of a thumbnail
 PER_ROW = 6  # thumbnails
 MAX_COLUMNS = 64  # of a fingerprint
 SPREAD = 2.5  # standard deviations at which a fingerprint's colour is full
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Samples made visible, in one of three ways; empty where none are shown.
+
+    Parameters
+    ----------
+    images
+        A thumbnail per sample; `alt` begins with ``sample``, `names` are their ids.
+    quotes
+        A line of text per sample.
+    strips
+        One picture of all samples' features, `height` pixels high.
+    names
+        Ids of the samples.
+    """
+
+    images: tuple[Picture, ...] = ()
+    quotes: tuple[str, ...] = ()
+    strips: Picture | None = None
+    height: int = 0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,41 +78,36 @@ class Exemplars:
         center, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
         return cls(dataset, features, n_central, n_border, center, spread)
 
-    def central(self, rows: Sequence[int]) -> Html:
+    def central(self, rows: Sequence[int]) -> Shown:
         """Draw a class's most central samples."""
         whole_rows = self.dataset.images is not None and len(rows) > PER_ROW
         n_central = len(rows) // PER_ROW * PER_ROW if whole_rows else len(rows)
         return self._draw(rows[: min(n_central, self.n_central)])
 
-    def border(self, rows: Sequence[int]) -> Html:
+    def border(self, rows: Sequence[int]) -> Shown:
         """Draw a class's border samples."""
         return self._draw(rows[: self.n_border])
 
-    def examples(self, rows: Sequence[int]) -> Html:
+    def examples(self, rows: Sequence[int]) -> Shown:
         """Draw a few samples, whatever the number of classes."""
         return self._draw(rows[: PER_ROW if self.dataset.images is not None else 3])
 
-    def _draw(self, rows: Sequence[int]) -> Html:
+    def _draw(self, rows: Sequence[int]) -> Shown:
+        names = tuple(self.dataset.ids[row] for row in rows)
         if not rows:
-            return element("p", "none shown", class_="quiet")
+            return Shown()
         if self.dataset.images is not None:
-            return _gallery(self.dataset.images, rows, self.dataset.ids)
+            return Shown(images=_thumbnails(self.dataset.images, rows, names), names=names)
         if self.dataset.texts is not None:
-            return _quotes([self.dataset.texts[row] for row in rows])
-        return self._fingerprints(rows)
+            return Shown(quotes=tuple(self.dataset.texts[row] for row in rows), names=names)
+        return self._fingerprints(rows, names)
 
-    def _fingerprints(self, rows: Sequence[int]) -> Html:
+    def _fingerprints(self, rows: Sequence[int], names: tuple[str, ...]) -> Shown:
         """One strip of colour per sample: feature by feature, below or above the mean."""
         values = (self.features[list(rows)] - self.center) / self.spread
-        ids = ", ".join(self.dataset.ids[row] for row in rows)
-        picture = element(
-            "img",
-            src=data_uri("image/png", _diverging_png(_binned(values))),
-            alt=f"Feature values of samples {ids}",
-            class_="fingerprint",
-            style=f"height:{9 * len(rows)}px",
-        )
-        return join((picture, element("p", shortened(ids, 80), class_="ids")))
+        source = data_uri("image/png", _diverging_png(_binned(values)))
+        strips = Picture(source, f"Feature values of samples {', '.join(names)}")
+        return Shown(strips=strips, height=9 * len(rows), names=names)
 
 
 def _shares(dataset: CoarseDataset, n_fine: int) -> tuple[int, int]:
@@ -105,13 +122,10 @@ def _shares(dataset: CoarseDataset, n_fine: int) -> tuple[int, int]:
     return n_central, min(wanted[1], budget - n_central)
 
 
-def _gallery(images: Images, rows: Sequence[int], ids: Sequence[str]) -> Html:
-    return element("div", (_thumbnail(images, row, ids[row]) for row in rows), class_="gallery")
-
-
-def _thumbnail(images: Images, row: int, name: str) -> Html:
-    source = data_uri("image/webp", _small_webp(images.read(row, row + 1, side=SIDE)[0]))
-    return element("img", src=source, alt=f"sample {name}", title=name)
+def _thumbnails(images: Images, rows: Sequence[int], names: Sequence[str]) -> tuple[Picture, ...]:
+    pixels = (images.read(row, row + 1, side=SIDE)[0] for row in rows)
+    sources = (data_uri("image/webp", _small_webp(each)) for each in pixels)
+    return tuple(Picture(s, f"sample {name}") for s, name in zip(sources, names, strict=True))
 
 
 def _small_webp(pixels: ByteArray) -> bytes:
@@ -124,10 +138,6 @@ def _small_webp(pixels: ByteArray) -> bytes:
         if buffer.tell() <= MAX_BYTES:
             break
     return buffer.getvalue()
-
-
-def _quotes(texts: Sequence[str]) -> Html:
-    return element("ul", (element("li", shortened(text)) for text in texts), class_="quotes")
 
 
 def _binned(values: FloatArray) -> FloatArray:

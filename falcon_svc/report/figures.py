@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_svc.report.html import Html, data_uri, element
+from falcon_svc.report.picture import Picture, data_uri
 from falcon_svc.result.plots import (
     ACCENT,
     GREY,
@@ -56,14 +56,14 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def size_plot(discovery: Discovery) -> Html:
+def size_plot(discovery: Discovery) -> Picture:
     """Return the sizes of all classes, largest first."""
     with _figure(*SMALL) as (figure, [axes]):
         draw_sizes(axes, discovery)
         return _picture(figure, "The fine classes' sizes, largest first")
 
 
-def confidence_plot(discovery: Discovery) -> Html:
+def confidence_plot(discovery: Discovery) -> Picture:
     """Return how confident the assignments are."""
     confidence = discovery.assignments.confidence
     with _figure(*SMALL) as (figure, [axes]):
@@ -73,7 +73,7 @@ def confidence_plot(discovery: Discovery) -> Html:
         return _picture(figure, "Histogram of the samples' confidence")
 
 
-def size_confidence_plot(discovery: Discovery) -> Html:
+def size_confidence_plot(discovery: Discovery) -> Picture:
     """Return each class's mean confidence over its size."""
     with _figure(*SMALL) as (figure, [axes]):
         sizes = [max(fine.size, 1) for fine in discovery.classes]
@@ -89,7 +89,7 @@ def size_confidence_plot(discovery: Discovery) -> Html:
         return _picture(figure, "Mean confidence of each fine class over its size")
 
 
-def total_curve(total: TotalEstimate) -> Html:
+def total_curve(total: TotalEstimate) -> Picture:
     """Return probability and stability over the number of fine classes."""
     with _figure(2 * SMALL[0], SMALL[1]) as (figure, [axes]):
         best = max(float(total.probability.max()), 1e-9)
@@ -105,7 +105,7 @@ def total_curve(total: TotalEstimate) -> Html:
         return _picture(figure, text)
 
 
-def class_maps(discovery: Discovery) -> Html:
+def class_maps(discovery: Discovery) -> Picture:
     """Return a small map per coarse class, coloured by fine class; the largest come first."""
     xy, coarse, fine = map_data(discovery)
     sizes = np.bincount(coarse[coarse >= 0], minlength=len(discovery.relations[0].coarse_names))
@@ -119,7 +119,7 @@ def class_maps(discovery: Discovery) -> Html:
         return _picture(figure, "The same map, one coarse class each, coloured by fine class")
 
 
-def relation_heat_map(relation: SourceRelation) -> Html:
+def relation_heat_map(relation: SourceRelation) -> Picture:
     """Return fine by coarse classes: the parent, and how nearly another one would do."""
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -138,11 +138,11 @@ def relation_heat_map(relation: SourceRelation) -> Html:
         return _picture(figure, f"Heat map of the relation to {relation.source}")
 
 
-def training_curves(history: Sequence[Mapping[str, float]]) -> Html:
-    """Return one small plot per metric that changes over the epochs."""
+def training_curves(history: Sequence[Mapping[str, float]]) -> Picture | None:
+    """Return one small plot per metric that changes over the epochs; None = none does."""
     names = _changing(history)
     if not names:
-        return element("p", "No epoch was recorded.", class_="quiet")
+        return None
     columns = min(4, len(names))
     with _figure(WIDE, 1.9 * -(-len(names) // columns), len(names), columns) as (figure, panels):
         for panel, name in zip(panels, names, strict=True):
@@ -191,11 +191,11 @@ def _figure(
         yield figure, list(grid[:panels])
 
 
-def _picture(figure: Figure, description: str) -> Html:
+def _picture(figure: Figure, description: str) -> Picture:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The browser sets the text and has the letters that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", buffer.getvalue().decode())
-    return element("img", src=data_uri("image/svg+xml", svg.encode()), alt=description)
+    return Picture(data_uri("image/svg+xml", svg.encode()), description)

@@ -1,7 +1,7 @@
-"""The coarse-fine graph, drawn: a radial tree for the whole, a strip of classes per coarse class.
+"""The coarse-fine graph, placed: a radial tree for the whole, a strip of classes per coarse class.
 
-Place: pure functions to HTML and SVG. The tree is legible up to `MAX_LEAVES` fine and
-`MAX_BRANCHES` coarse classes; the strips are legible at any number.
+Place: pure functions to numbers and words, which the templates draw. The tree is legible up to
+`MAX_LEAVES` fine and `MAX_BRANCHES` coarse classes; the strips are legible at any number.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from falcon_svc.report.html import Html, element
 from falcon_svc.result.record import Discovery, FineClass
 from falcon_svc.result.words import color_of, count_of, percent, shortened, tint
 
@@ -43,15 +42,24 @@ def tooltip(fine: FineClass) -> str:
     return f"Class {fine.title}: {samples}, confidence {percent(fine.mean_confidence)}{stability}"
 
 
-def class_strip(classes: Sequence[FineClass], color: str) -> Html:
-    """Return one coarse class as a bar: a segment per fine class, as wide as it is large."""
-    return element("div", (_segment(fine, color) for fine in classes), class_="strip")
+@dataclass(frozen=True)
+class Segment:
+    """A fine class in the bar of its coarse class: as wide as it is large, pale where doubtful."""
+
+    fine: FineClass
+    href: str
+    title: str
+    style: str
 
 
-def _segment(fine: FineClass, color: str) -> Html:
+def class_strip(classes: Sequence[FineClass], color: str) -> list[Segment]:
+    """Return one coarse class as a bar."""
+    return [_segment(fine, color) for fine in classes]
+
+
+def _segment(fine: FineClass, color: str) -> Segment:
     style = f"flex:{max(fine.size, 0.01)} 1 0;background:{tint(color, _strength(fine))}"
-    number, name = element("b", fine.id), element("small", f" {fine.name}")
-    return element("a", number, name, href=fine_anchor(fine.id), title=tooltip(fine), style=style)
+    return Segment(fine, fine_anchor(fine.id), tooltip(fine), style)
 
 
 def _strength(fine: FineClass) -> float:
@@ -66,111 +74,138 @@ def is_drawable(discovery: Discovery) -> bool:
 
 
 @dataclass(frozen=True)
-class _Branch:
-    """A coarse class with its fine classes, placed on the circle."""
+class Stroke:
+    """A curve: its path in SVG's words, colour and width."""
 
-    name: str
+    path: str
     color: str
-    classes: tuple[FineClass, ...]
-    angles: tuple[float, ...]
-
-    @property
-    def middle(self) -> float:
-        return (self.angles[0] + self.angles[-1]) / 2
+    width: str
 
 
-def radial_tree(discovery: Discovery) -> Html:
-    """Return the graph of the first source as an SVG drawing with links to the cards."""
-    branches = _placed(discovery)
-    typical = max(discovery.n_samples / discovery.n_fine, 1)
-    spacing = 2 * math.pi * LEAF / (discovery.n_fine + GAP * len(branches))
-    return element(
-        "svg",
-        element("title", f"Tree of {len(branches)} coarse and {discovery.n_fine} fine classes"),
-        (_branch(branch, typical, spacing) for branch in branches),
-        element("circle", r=4, fill="currentColor"),
-        viewBox=f"{-WIDTH / 2:g} {-HEIGHT / 2:g} {WIDTH} {HEIGHT}",
-        role="group",
-        class_="tree",
-    )
+@dataclass(frozen=True)
+class Text:
+    """Words at a place: ``anchor`` is SVG's, `turn` a transform or empty."""
+
+    words: str
+    x: str
+    y: str
+    anchor: str
+    turn: str = ""
 
 
-def _placed(discovery: Discovery) -> list[_Branch]:
-    """Share the circle out: a unit per fine class, and a gap after every coarse class."""
-    names, groups = discovery.relations[0].coarse_names, children_of(discovery)
+@dataclass(frozen=True)
+class Leaf:
+    """A fine class in the tree: a dot with a link from its branch, number and name outside."""
+
+    href: str
+    title: str
+    link: Stroke
+    x: str
+    y: str
+    radius: str
+    opacity: str
+    name: Text
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A coarse class in the tree, with its fine classes."""
+
+    color: str
+    stem: Stroke
+    x: str
+    y: str
+    name: Text
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The graph of the first source as a drawing; `roomy` = names are written larger."""
+
+    title: str
+    view_box: str
+    roomy: bool
+    branches: tuple[Branch, ...]
+
+
+def radial_tree(discovery: Discovery) -> Tree:
+    """Place the graph of the first source: coarse classes on a circle, fine ones around them."""
+    groups, names = children_of(discovery), discovery.relations[0].coarse_names
     unit = 2 * math.pi / (discovery.n_fine + GAP * len(groups))
+    typical = max(discovery.n_samples / discovery.n_fine, 1)
     branches, angle = [], -math.pi / 2
     for k, group in enumerate(groups):
         angles = [angle + unit * (i + 0.5 + GAP / 2) for i in range(max(len(group), 1))]
-        branches.append(_Branch(names[k], color_of(k), group, tuple(angles)))
+        branches.append(_branch(names[k], color_of(k), group, angles, typical, unit * LEAF))
         angle += unit * (len(group) + GAP)
-    return branches
-
-
-def _branch(branch: _Branch, typical: float, spacing: float) -> Html:
-    x, y = _point(BRANCH, branch.middle)
-    stem = _curve((0.0, branch.middle), (BRANCH, branch.middle), branch.color, 2.0)
-    leaves = (
-        _leaf(fine, branch, angle, math.sqrt(fine.size / typical), spacing)
-        for fine, angle in zip(branch.classes, branch.angles, strict=False)
+    return Tree(
+        title=f"Tree of {len(branches)} coarse and {discovery.n_fine} fine classes",
+        view_box=f"{-WIDTH / 2:g} {-HEIGHT / 2:g} {WIDTH} {HEIGHT}",
+        roomy=unit * LEAF > ROOMY,
+        branches=tuple(branches),
     )
-    node = element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=6, fill=branch.color)
-    return element("g", stem, leaves, node, _branch_name(branch.name, branch.middle))
 
 
-def _leaf(fine: FineClass, branch: _Branch, angle: float, scale: float, spacing: float) -> Html:
-    """A link from the branch, a dot as large as the class, number and name outside."""
+def _branch(
+    name: str,
+    color: str,
+    classes: Sequence[FineClass],
+    angles: Sequence[float],
+    typical: float,
+    spacing: float,
+) -> Branch:
+    """`typical` is the size of a typical class, `spacing` the distance of two leaves."""
+    middle = (angles[0] + angles[-1]) / 2
+    x, y = _point(BRANCH, middle)
+    leaves = (
+        _leaf(fine, color, middle, angle, math.sqrt(fine.size / typical), spacing)
+        for fine, angle in zip(classes, angles, strict=False)
+    )
+    stem = _curve((0.0, middle), (BRANCH, middle), color, 2.0)
+    return Branch(color, stem, f"{x:.1f}", f"{y:.1f}", _branch_name(name, middle), tuple(leaves))
+
+
+def _leaf(
+    fine: FineClass, color: str, middle: float, angle: float, scale: float, spacing: float
+) -> Leaf:
+    """A dot as large as the class; `scale` is its width beside a typical one's."""
     radius = min(max(scale * min(0.42 * spacing, 9), 1.5), 0.48 * spacing, 16)
     x, y = _point(LEAF, angle)
-    dot = element(
-        "circle",
-        cx=f"{x:.1f}",
-        cy=f"{y:.1f}",
-        r=f"{radius:.1f}",
-        fill=branch.color,
-        fill_opacity=f"{_strength(fine) + 0.25:.2f}",
+    return Leaf(
+        href=fine_anchor(fine.id),
+        title=tooltip(fine),
+        link=_curve((BRANCH, middle), (LEAF, angle), color, 1.0),
+        x=f"{x:.1f}",
+        y=f"{y:.1f}",
+        radius=f"{radius:.1f}",
+        opacity=f"{_strength(fine) + 0.25:.2f}",
+        name=_leaf_name(fine.title, LEAF + radius, angle),
     )
-    link = _curve((BRANCH, branch.middle), (LEAF, angle), branch.color, 1.0)
-    parts = (
-        element("title", tooltip(fine)),
-        link,
-        dot,
-        _leaf_name(fine.title, LEAF + radius, angle, spacing > ROOMY),
-    )
-    return element("a", parts, href=fine_anchor(fine.id))
 
 
-def _branch_name(name: str, angle: float) -> Html:
+def _branch_name(name: str, angle: float) -> Text:
     x, y = _point(NAME, angle)
     anchor = "middle" if abs(x) < 40 else "start" if x > 0 else "end"
-    text = shortened(name, 24)
-    return element("text", text, x=f"{x:.1f}", y=f"{y + 5:.1f}", text_anchor=anchor, class_="name")
+    return Text(shortened(name, 24), f"{x:.1f}", f"{y + 5:.1f}", anchor)
 
 
-def _leaf_name(title: str, radius: float, angle: float, roomy: bool) -> Html:
+def _leaf_name(title: str, radius: float, angle: float) -> Text:
     """Number and name, turned outwards, but never upside down."""
-    x, y = _point(radius + 6, angle)
-    degrees = math.degrees(angle)
+    x, y = (f"{place:.1f}" for place in _point(radius + 6, angle))
     flipped = math.cos(angle) < 0
-    turn = f"translate({x:.1f} {y:.1f}) rotate({degrees + 180 * flipped:.1f})"
-    anchor = "end" if flipped else "start"
-    return element(
-        "text",
-        shortened(title, LETTERS),
-        transform=turn,
-        text_anchor=anchor,
-        dy="0.35em",
-        class_="roomy" if roomy else None,
-    )
+    turn = f"translate({x} {y}) rotate({math.degrees(angle) + 180 * flipped:.1f})"
+    return Text(shortened(title, LETTERS), x, y, "end" if flipped else "start", turn)
 
 
-def _curve(start: tuple[float, float], end: tuple[float, float], color: str, width: float) -> Html:
+def _curve(
+    start: tuple[float, float], end: tuple[float, float], color: str, width: float
+) -> Stroke:
     """A curve between two (radius, angle) points that leaves and arrives radially."""
     half = (start[0] + end[0]) / 2
     points = (start, (half, start[1]), (half, end[1]), end)
     a, b, c, d = (f"{x:.1f} {y:.1f}" for x, y in (_point(*point) for point in points))
-    line = f"M{a}C{b} {c} {d}"
-    return element("path", d=line, stroke=color, stroke_width=f"{width:g}", class_="link")
+    return Stroke(f"M{a}C{b} {c} {d}", color, f"{width:g}")
 
 
 def _point(radius: float, angle: float) -> tuple[float, float]:

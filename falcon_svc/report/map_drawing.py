@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from falcon_svc.report.graph_drawing import fine_anchor, tooltip
-from falcon_svc.report.html import Html, data_uri, element
+from falcon_svc.report.picture import Picture, data_uri
 from falcon_svc.result.plots import (
     Axes,
     apart,
@@ -34,6 +34,38 @@ MARGIN = 0.04
 
 
 @dataclass(frozen=True)
+class Ring:
+    """The middle of a fine class on the map: where it leads, what it tells, its number or None."""
+
+    href: str
+    title: str
+    color: str
+    x: str
+    y: str
+    number: int | None
+
+
+@dataclass(frozen=True)
+class Label:
+    """A coarse class's name on the map."""
+
+    name: str
+    color: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Map:
+    """The map: its points as one picture, rings and labels over it."""
+
+    points: Picture
+    view_box: str
+    rings: tuple[Ring, ...]
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True)
 class _Frame:
     """Where a place of the map lies in the drawing; both axes have one scale."""
 
@@ -52,18 +84,22 @@ class _Frame:
         return f"{WIDTH / 2 + x:.1f}", f"{HEIGHT / 2 - y:.1f}"
 
 
-def coarse_map(discovery: Discovery) -> Html:
+def coarse_map(discovery: Discovery) -> Map:
     """Return the map, coloured by coarse class, with a ring at the middle of each fine class."""
     xy, coarse, fine = map_data(discovery)
     frame = _Frame.of(xy)
     names = discovery.relations[0].coarse_names
     labels = apart(most_common(_homes(discovery, xy, coarse, fine), coarse), xy)
-    rings = (_ring(discovery, i, frame.place(spot)) for i, spot in centres(xy, fine).items())
-    words = (_name(names[k], k, frame.place(spot)) for k, spot in labels.items())
     alt = "Map of samples in two dimensions, coloured by coarse class"
-    picture = element("img", src=_points(xy, coarse, frame), alt=alt)
-    drawn = element("svg", rings, words, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="group")
-    return element("div", picture, drawn, class_="map")
+    return Map(
+        points=Picture(_points(xy, coarse, frame), alt),
+        view_box=f"0 0 {WIDTH} {HEIGHT}",
+        rings=tuple(_ring(discovery, i, *frame.place(p)) for i, p in centres(xy, fine).items()),
+        labels=tuple(
+            Label(shortened(names[k], 24), color_of(k), *frame.place(place))
+            for k, place in labels.items()
+        ),
+    )
 
 
 def _homes(
@@ -81,29 +117,11 @@ def _homes(
     return homes
 
 
-def _ring(discovery: Discovery, fine: int, place: tuple[str, str]) -> Html:
+def _ring(discovery: Discovery, fine: int, x: str, y: str) -> Ring:
     record, source = discovery.classes[fine], discovery.relations[0].source
-    x, y = place
-    number = element("text", fine, x=x, y=y, dx=7, dy=3.5)
-    return element(
-        "a",
-        element("title", tooltip(record)),
-        element("circle", cx=x, cy=y, r=4.5, stroke=color_of(record.coarse[source])),
-        number if discovery.n_fine <= MAX_NUMBERS else None,
-        href=fine_anchor(fine),
-    )
-
-
-def _name(name: str, coarse: int, place: tuple[str, str]) -> Html:
-    return element(
-        "text",
-        shortened(name, 24),
-        x=place[0],
-        y=place[1],
-        dy=-9,
-        class_="name",
-        style=f"fill:{color_of(coarse)}",
-    )
+    number = fine if discovery.n_fine <= MAX_NUMBERS else None
+    color = color_of(record.coarse[source])
+    return Ring(fine_anchor(fine), tooltip(record), color, x, y, number)
 
 
 def _points(xy: FloatArray, coarse: IntArray, frame: _Frame) -> str:

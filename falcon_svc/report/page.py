@@ -2,22 +2,26 @@
 
 Place: the last but one stage of a run; `falcon_svc.result.files` writes the page. It
 loads nothing, runs no script (its own policy forbids both) and escapes every word of the data.
+Modules of this room gather what sections show; `templates/` hold the words and the markup.
 """
 
 from __future__ import annotations
 
-from falcon_svc.report import making, sections
-from falcon_svc.report.blocks import section
-from falcon_svc.report.cards import class_groups, how_to_read
-from falcon_svc.report.count_section import counts
-from falcon_svc.report.evidence import collect_evidence
+from collections.abc import Sequence
+
+from falcon_svc.report import figures, making, sections
+from falcon_svc.report.cards import class_groups
+from falcon_svc.report.count_section import count_lines
+from falcon_svc.report.evidence import Evidence, collect_evidence
 from falcon_svc.report.exemplars import Exemplars
-from falcon_svc.report.html import Html, element
-from falcon_svc.report.style import CSS
+from falcon_svc.report.graph_drawing import is_drawable, radial_tree
+from falcon_svc.report.map_drawing import coarse_map
+from falcon_svc.report.rendering import render
 from falcon_svc.result.record import Discovery
 from falcon_svc.types import CoarseDataset, FloatArray
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+N_SKIPPED = 20
 
 
 def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatArray) -> str:
@@ -25,12 +29,12 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
 
     Parameters
     ----------
-    discovery
+    discovery : Discovery
         What was found.
-    dataset
+    dataset : CoarseDataset
         The data set it was found in: its images or texts are the exemplars.
-    features
-        (N, D) float: the exemplars of a data set without images and texts.
+    features : float32 (N, D)
+        The exemplars of a data set without images and texts.
 
     Returns
     -------
@@ -38,37 +42,46 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         HTML that needs no other file.
     """
     evidence = collect_evidence(discovery)
-    exemplars = Exemplars.of(dataset, features, discovery.n_fine)
-    body = element(
-        "main",
-        sections.headline(discovery),
-        sections.notes(discovery),
-        sections.graph(discovery),
-        sections.first_looks(discovery, evidence),
-        section(
-            "The classes",
-            how_to_read(dataset),
-            class_groups(discovery, evidence, exemplars),
-        ),
-        sections.label_doubts(discovery, exemplars),
-        sections.overlaps(discovery),
-        sections.distributions(discovery),
-        sections.maps(discovery),
-        counts(discovery),
-        sections.relation(discovery),
-        making.training(discovery),
-        making.making(discovery, dataset.skipped),
+    return render(
+        "page.html",
+        policy=POLICY,
+        found=discovery,
+        coarse_names=discovery.relations[0].coarse_names,
+        skipped=dataset.skipped[:N_SKIPPED],
+        n_skipped=len(dataset.skipped),
+        is_vectors=dataset.images is None and dataset.texts is None,
+        settings=making.flattened(discovery.config),
+        columns=making.columns(discovery),
+        **_classes(discovery, evidence, Exemplars.of(dataset, features, discovery.n_fine)),
+        **_pictures(discovery),
     )
-    return _document(f"{discovery.n_fine} fine classes", body)
 
 
-def _document(title: str, body: Html) -> str:
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", Html(CSS)),
-    )
-    return f"<!doctype html>\n{element('html', head, element('body', body), lang='en')}\n"
+def _classes(
+    discovery: Discovery, evidence: Sequence[Evidence], exemplars: Exemplars
+) -> dict[str, object]:
+    """What is said of classes and labels."""
+    return {
+        "headline": sections.headline(discovery),
+        "first_looks": sections.first_looks(discovery, evidence),
+        "groups": class_groups(discovery, evidence, exemplars),
+        "doubts": sections.label_doubts(discovery, exemplars),
+        "overlaps": sections.overlaps(discovery),
+        "counts": count_lines(discovery),
+        "relations": sections.relations(discovery),
+    }
+
+
+def _pictures(discovery: Discovery) -> dict[str, object]:
+    """What is drawn of the whole; None where it cannot be."""
+    total, has_map = discovery.total, len(discovery.map_rows) > 0
+    return {
+        "tree": radial_tree(discovery) if is_drawable(discovery) else None,
+        "sizes": figures.size_plot(discovery),
+        "confidences": figures.confidence_plot(discovery),
+        "sizes_and_confidences": figures.size_confidence_plot(discovery),
+        "map": coarse_map(discovery) if has_map else None,
+        "class_maps": figures.class_maps(discovery) if has_map else None,
+        "total_curve": None if total is None else figures.total_curve(total),
+        "curves": figures.training_curves(discovery.history),
+    }

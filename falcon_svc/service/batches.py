@@ -83,8 +83,17 @@ def get(context: Context, caller: Caller, batch_id: str) -> Counted:
         found = BatchRepository(session).get(batch_id, caller.tenant)
         if found is None:
             raise not_found("batch", batch_id)
-        counts = JobRepository(session).counts_of_batch(batch_id)
-    return Counted(found, {"total": sum(counts.values()), **counts})
+        (counted,) = _counted(session, [found])
+    return counted
+
+
+def _counted(session: Session, found: Sequence[Batch]) -> list[Counted]:
+    """Return batches with the states of their jobs, by one query for all of them."""
+    counts = JobRepository(session).counts_of_batches([batch.id for batch in found])
+    return [
+        Counted(batch, {"total": sum(counts[batch.id].values()), **counts[batch.id]})
+        for batch in found
+    ]
 
 
 def page(
@@ -93,7 +102,7 @@ def page(
     """Return a page of the caller's batches and whether more follow."""
     with context.database.read() as session:
         found, more = BatchRepository(session).page(caller.tenant, size=size, before=before)
-    return [get(context, caller, batch.id) for batch in found], more
+        return _counted(session, found), more
 
 
 def cancel(context: Context, caller: Caller, batch_id: str) -> Counted:

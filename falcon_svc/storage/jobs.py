@@ -141,9 +141,17 @@ class JobRepository:
         query = select(func.count()).where(Job.tenant == tenant, Job.state.in_(OPEN))
         return self.session.scalar(query) or 0
 
-    def counts_of_batch(self, batch_id: str) -> dict[str, int]:
-        """Return state -> number of jobs of a batch."""
-        return self.counts_by_state(Job.batch_id == batch_id)
+    def counts_of_batches(self, batch_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Return batch -> state -> number of jobs; empty where a batch has none."""
+        query = (
+            select(Job.batch_id, Job.state, func.count().label("number"))
+            .where(Job.batch_id.in_(batch_ids))
+            .group_by(Job.batch_id, Job.state)
+        )
+        found: dict[str, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
+        for row in self.session.execute(query):
+            found[row.batch_id][row.state] = row.number
+        return found
 
     def counts_by_state(self, *where: ColumnElement[bool]) -> dict[str, int]:
         """Return state -> number of jobs."""

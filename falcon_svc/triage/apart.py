@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import FloatArray
 
 MOST_SHOWN = 8
 LEAST_SHARE = 0.1
@@ -91,23 +91,3 @@ def class_words(
         best = sorted(score, key=lambda w: (-score[w], w))[:most]
         marks[c] = tuple(Mark(w, score[w]) for w in best)
     return marks
-
-
-def lifts(values: Sequence[str | None], rows: IntArray, most: int = MOST_SHOWN) -> tuple[Mark, ...]:
-    """Return the values of a column that are more frequent in a class than in all samples.
-
-    Parameters
-    ----------
-    values : sequence of str or None
-        (N,) one column.
-    rows : int64 (n,)
-        Of the class.
-    """
-    every = Counter(v for v in values if v is not None)
-    own = Counter(v for v in (values[row] for row in rows.tolist()) if v is not None)
-    known, total = sum(own.values()), sum(every.values())
-    found = [
-        Mark(v, n / known / (every[v] / total)) for v, n in own.items() if n >= LEAST_SHARE * known
-    ]
-    found = [mark for mark in found if mark.value > 1]
-    return tuple(sorted(found, key=lambda mark: (-mark.value, mark.name))[:most])

@@ -26,7 +26,6 @@ from falcon_svc.core import (
     soft_weight,
     take_children,
 )
-from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.discovery.partition.views import SHRINKAGE
 from falcon_svc.discovery.training.feature_space import FeatureSpace
 from falcon_svc.discovery.training.samples import on_device
@@ -297,10 +296,3 @@ def _places(relation: BoolArray, index: IntArray) -> IntArray:
     for coarse, count in enumerate(relation.sum(axis=0).tolist()):
         places[coarse, index[coarse, :count]] = np.arange(count)
     return places
-
-
-def central_rows(inputs: FloatArray, fine: IntArray, n_classes: int) -> FloatArray:
-    """Return every sample's squared distance (N,) from the mean of its class."""
-    known = np.maximum(fine, 0)
-    means = class_means(inputs, known, n_classes)
-    return np.asarray(((inputs - means[known]) ** 2).sum(axis=1), np.float32)

@@ -112,11 +112,6 @@ def rows_to_look_at(rows: IntArray, plan: SamplingPlan, *, seed: int) -> IntArra
     return np.sort(drawn)
 
 
-def verdict_of(plan: SamplingPlan, *, wrong: int) -> bool:
-    """Whether the class is accepted after `wrong` of the looked-at samples were wrong."""
-    return wrong <= plan.most_wrong
-
-
 def _check(n_samples: int, most_wrong: int, purity: float, confidence: float) -> None:
     if n_samples < 1 or most_wrong < 0:
         raise InputError(

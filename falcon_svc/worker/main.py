@@ -240,7 +240,11 @@ def _origin(found: Discovery) -> str:
 
 
 def _measured(found: Discovery) -> dict[tuple[str, str], float]:
-    stages = {("stage_seconds", stage.name[:40]): stage.seconds for stage in found.stages}
+    """Return (name, label) -> value; a stage that ran twice took its seconds together."""
+    stages: dict[tuple[str, str], float] = {}
+    for stage in found.stages:  # some run twice where the encoder learns too
+        place = ("stage_seconds", stage.name[:40])
+        stages[place] = stages.get(place, 0.0) + stage.seconds
     first = found.relations[0]
     return {**stages, ("solve_seconds", "final"): first.seconds, ("solve_gap", "final"): first.gap}
 

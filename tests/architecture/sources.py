@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+FOLDERS = ("falcon_svc", "solver", "benchmarks")
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Module:
 
 @cache
 def modules() -> tuple[Module, ...]:
-    """Every Python file of falcon_svc and solver."""
-    paths = sorted([*(ROOT / "falcon_svc").rglob("*.py"), *(ROOT / "solver").rglob("*.py")])
+    """Every Python file of falcon_svc, solver and benchmarks."""
+    paths = sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.py"))
     return tuple(_module(path) for path in paths)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.sources import ROOT, is_part, modules, within
 
-OWN = ("falcon_svc", "solver")
+OWN = ("falcon_svc", "solver", "benchmarks")
 OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
@@ -67,7 +67,7 @@ BELOW = {
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
         *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
-        *("client", "durable", "service", "settings", "storage", "triage"),
+        *("durable", "triage"),
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
@@ -100,6 +100,11 @@ def _full(name: str) -> str:
 def test_every_package_has_its_rule():
     known = {f"falcon_svc.{name}" for name in BELOW} | OPEN_TO_ALL | {"falcon_svc.py"}
     assert {module.package for module in within("falcon_svc")} <= known
+
+
+def test_benchmarks_of_a_clone_are_out_of_the_wheel():
+    for module in within("falcon_svc", "solver"):
+        assert not any(is_part(name, "benchmarks") for name in module.imports()), module.name
 
 
 def test_the_solver_needs_numpy_and_ortools_only():

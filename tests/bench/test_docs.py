@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from falcon_svc.bench import noise, nulls, quality, scale, service_bench, speed
+from benchmarks.service import __main__ as service_bench
+from falcon_svc.bench import noise, nulls, quality, scale, speed
 from falcon_svc.bench.made_sets import KINDS, Made
 from falcon_svc.bench.methods import METHODS
 from falcon_svc.bench.small_sets import GROUPS, SKLEARN_SETS, PlantedSet
@@ -26,9 +27,13 @@ def test_every_flag_is_documented(module, capsys):
     with pytest.raises(SystemExit):
         module.main(["--help"])
     flags = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
-    name = module.__name__.rpartition(".")[2].removesuffix("_bench")
-    usage = re.search(rf"^falcon bench {name} .*$", TEXT, re.MULTILINE)[0]
+    usage = re.search(rf"^{_command(module)} .*$", TEXT, re.MULTILINE)[0]
     assert all(f"[{flag}" in usage for flag in flags)
+
+
+def _command(module) -> str:
+    package, _, name = module.__name__.removesuffix(".__main__").rpartition(".")
+    return f"python -m {package}.{name}" if package == "benchmarks" else f"falcon bench {name}"
 
 
 def test_every_source_and_option_of_made_sets_is_documented():

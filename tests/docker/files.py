@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from packaging.requirements import Requirement
 
 from tests.architecture.sources import ROOT
 
@@ -76,9 +75,3 @@ def interpolated(value: str, given: dict[str, str]) -> str:
 
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-
-
-def requirements(lines: list[str]) -> dict[str, str]:
-    """Package, with extras, -> its versions."""
-    found = [Requirement(line) for line in lines]
-    return {f"{one.name}{sorted(one.extras)}": str(one.specifier) for one in found}

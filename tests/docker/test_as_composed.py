@@ -15,16 +15,17 @@ from falcon_svc.client import Falcon
 from tests.api.running import free_port, npz_bytes
 from tests.architecture.sources import ROOT, within
 from tests.docker.composed import Container
-from tests.docker.packages import environment_of_api, lacking_in_api
+from tests.packaging.roles import environment_of, lacking_in
 from tests.storage.conftest import postgres  # noqa: F401
 
+API = ("serve", "postgres")
 QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
 
 
 def test_the_image_of_the_api_has_neither_torch_nor_solver():
     heavy = {"torch", "torchvision", "faiss", "ortools", "sklearn", "matplotlib", "ray"}
-    assert heavy - {"ray"} <= lacking_in_api()
-    assert not lacking_in_api() & {"fastapi", "numpy", "psycopg", "falcon_svc", "uvicorn"}
+    assert heavy - {"ray"} <= lacking_in(*API)
+    assert not lacking_in(*API) & {"fastapi", "numpy", "psycopg", "falcon_svc", "uvicorn"}
 
 
 def test_the_control_plane_is_imported_without_what_its_image_lacks():
@@ -32,7 +33,7 @@ def test_the_control_plane_is_imported_without_what_its_image_lacks():
     names = [m.name for m in within(*packages) if "migrations." not in m.name]
     done = subprocess.run(
         [sys.executable, "-c", "import " + ", ".join(names)],
-        cwd=ROOT, env=environment_of_api(), capture_output=True, text=True, check=False,
+        cwd=ROOT, env=environment_of(*API), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
@@ -49,7 +50,7 @@ def containers(postgres, tmp_path):  # noqa: F811
         "FALCON_DATABASE_URL": postgres.get_uri(database="postgres"),
         "FALCON_WORKER_NICE": "0",
     }
-    api = Container("api", outside, {**inside, **environment_of_api()}, tmp_path)
+    api = Container("api", outside, {**inside, **environment_of(*API)}, tmp_path)
     worker = Container("worker", outside, inside, tmp_path)
     yield api, worker
     for one in (api, worker):

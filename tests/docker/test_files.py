@@ -16,9 +16,9 @@ from tests.docker.files import (
     compose,
     dockerfile,
     project,
-    requirements,
     variables,
 )
+from tests.packaging.roles import brought_by, slim
 
 EXACT = re.compile(r"^[a-z/]+:\d+(\.\d+)+-[a-z-]+$")
 SERVICES = compose()["services"]
@@ -112,16 +112,12 @@ def test_ray_is_a_profile():
     assert [name for name, service in SERVICES.items() if service.get("profiles")] == ["ray"]
 
 
-def test_the_group_of_the_api_is_a_part_of_the_dependencies():
-    whole = project()["project"]
-    known = requirements(whole["dependencies"] + whole["optional-dependencies"]["postgres"])
-    group = requirements(project()["dependency-groups"]["api-local"])
-    assert group.items() <= known.items()
-    assert not {name.split("[")[0] for name in group} & {"torch", "torchvision", "ortools"}
-    include, client = project()["dependency-groups"]["api-ray"]
-    assert include == {"include-group": "api-local"}
-    assert [client] == whole["optional-dependencies"]["ray"]
-    assert "--group api-${ENGINE}" in str(dockerfile("api").steps)
+def test_the_api_takes_extras_of_the_slim_installation():
+    text = str(dockerfile("api").steps)
+    named = re.search(r"\./slim\[([\w,]+)\$\{more\}\]", text)[1].split(",")
+    added = re.search(r"ray\) more=,(\w+)", text)[1]
+    assert {*named, added} <= set(slim()["project"]["optional-dependencies"])
+    assert not brought_by(*named) & {"torch", "torchvision", "ortools"}
 
 
 def test_the_worker_takes_versions_and_extras_of_the_project():
@@ -139,4 +135,4 @@ def test_only_what_an_image_needs_is_sent_to_its_build():
     lines = (DOCKER.parent / ".dockerignore").read_text("utf-8").splitlines()
     sent = {line[1:] for line in lines if line.startswith("!")}
     assert lines[0] == "*"
-    assert sent == {"pyproject.toml", "README.md", "LICENSE", "falcon_svc", "solver"}
+    assert sent == {"pyproject.toml", "README.md", "LICENSE", "falcon_svc", "solver", "slim"}

@@ -282,4 +282,5 @@ def test_equal_lines_of_the_counts_are_one_line() -> None:
 
 def test_training_shows_what_was_learnt() -> None:
     history = [{"epoch": i, "learning_rate": 1 / (i + 1), "loss": 2.0 - i} for i in range(3)]
-    assert "curves of loss over" in figures.training_curves(history)
+    assert "curves of loss over" in figures.training_curves(history).alt
+    assert figures.training_curves(history[:1]) is None

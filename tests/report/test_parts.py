@@ -16,8 +16,9 @@ from falcon_svc.report.evidence import (
 from falcon_svc.report.exemplars import MAX_COLUMNS, MAX_LINES, Exemplars, _binned
 from falcon_svc.report.figures import _closeness
 from falcon_svc.report.graph_drawing import children_of, class_strip, is_drawable, radial_tree
-from falcon_svc.report.html import Html, data_uri, element
 from falcon_svc.report.making import flattened
+from falcon_svc.report.page import render_report
+from falcon_svc.report.picture import data_uri
 from falcon_svc.result.doubt import BORDER_MARGIN
 from falcon_svc.result.plots import apart
 from falcon_svc.result.words import count_of, duration, memory, percent, shortened, verdict
@@ -30,20 +31,14 @@ def discovery():
     return pretend_blobs()[2]
 
 
-def test_plain_text_is_escaped_and_markup_is_not() -> None:
-    inner = element("b", "<i>")
-    assert element("p", inner, "&", None, ["<", 3]) == "<p><b>&lt;i&gt;</b>&amp;&lt;3</p>"
-    assert element("p", f"{inner}") == "<p>&lt;b&gt;&amp;lt;i&amp;gt;&lt;/b&gt;</p>"
-
-
-def test_attributes_are_escaped_and_named_as_in_html() -> None:
-    made = element("a", "x", class_="k", text_anchor='"><', open=True, title=None)
-    assert made == '<a class="k" text-anchor="&quot;&gt;&lt;" open>x</a>'
-    assert element("img", alt="") == '<img alt="">'
-
-
 def test_embedded_data_is_base64() -> None:
     assert data_uri("image/png", b"\x00\xff") == "data:image/png;base64,AP8="
+
+
+def page_of(discovery) -> str:
+    """The words of a discovery's page."""
+    dataset, x, _ = pretend_blobs()
+    return Page(render_report(discovery, dataset, x)).text
 
 
 @pytest.mark.parametrize(
@@ -132,8 +127,8 @@ def test_suspects_of_judged_labels_are_ranked_and_explained(discovery) -> None:
     assert (found.likely_coarse[found.suspects] == noise.proposed[found.suspects]).all()
     rows = sorted(row for mixup in mixups(found, 99) for row in mixup.rows)
     assert rows == sorted(found.suspects.tolist())
-    page = sections.label_doubts(found, Exemplars.of(*pretend_blobs()[:2], 7))
-    assert "are estimated to be wrong" in str(page) and "5.0 % to 15 %" in str(page)
+    page = page_of(found)
+    assert "are estimated to be wrong" in page and "5.0 % to 15 %" in page
 
 
 def test_a_reader_is_told_of_labels_that_are_right_or_cannot_be_judged(discovery) -> None:
@@ -142,18 +137,18 @@ def test_a_reader_is_told_of_labels_that_are_right_or_cannot_be_judged(discovery
     homely = replace(discovery.assignments, fine_unmasked=discovery.assignments.fine)
     calm = replace(discovery, assignments=homely)
     assert sections.label_doubts(calm, exemplars) is None
-    failed = sections.label_doubts(replace(calm, config=asked), exemplars)
-    assert "could not be judged" in str(failed)
+    assert "could not be judged" in page_of(replace(calm, config=asked))
     noise = judged(discovery).label_noise[0]
     right = replace(noise, wrong_probability=np.zeros_like(noise.wrong_probability))
-    told = sections.label_doubts(replace(calm, config=asked, label_noise=(right,)), exemplars)
-    assert "0 samples carry a label" in str(told)
+    assert "0 samples carry a label" in page_of(replace(calm, config=asked, label_noise=(right,)))
 
 
 def test_overlaps_name_both_classes_and_their_parents(discovery) -> None:
-    assert sections.overlaps(discovery) is None
-    text = str(sections.overlaps(judged(discovery)))
-    assert all(word in text for word in ("class 0", "class 1", "coarse 0", "coarse 1", "52 %"))
+    assert not sections.overlaps(discovery)
+    assert "Labels that overlap" not in page_of(discovery)
+    text = page_of(judged(discovery))
+    section = text[text.index("Labels that overlap") : text.index("Sizes and confidence")]
+    assert all(word in section for word in ("class 0", "class 1", "coarse 0", "coarse 1", "52 %"))
 
 
 def test_a_class_in_two_coarse_classes_is_at_home_in_both(discovery) -> None:
@@ -175,16 +170,17 @@ def test_every_fine_class_is_the_child_of_one_coarse_class(discovery) -> None:
 
 
 def test_tree_has_a_leaf_per_fine_and_a_name_per_coarse_class(discovery) -> None:
-    page = Page(radial_tree(discovery))
-    assert sorted(page.values("href")) == [f"#class-{i}" for i in range(7)]
-    assert sum(attrs.get("class") == "name" for _, attrs in page.elements) == 3
-    assert "nan" not in page.html
+    tree = radial_tree(discovery)
+    leaves = [leaf for branch in tree.branches for leaf in branch.leaves]
+    assert sorted(leaf.href for leaf in leaves) == [f"#class-{i}" for i in range(7)]
+    assert [branch.name.words for branch in tree.branches] == ["coarse 0", "coarse 1", "coarse 2"]
+    assert "nan" not in str(tree)
 
 
 def test_strip_segments_are_as_wide_as_classes_are_large(discovery) -> None:
     fine = [replace(c, size=s) for c, s in zip(discovery.classes, (30, 10), strict=False)]
-    styles = Page(class_strip(fine, "#4e79a7")).values("style")
-    assert [style.split()[0] for style in styles] == ["flex:30", "flex:10"]
+    segments = class_strip(fine, "#4e79a7")
+    assert [part.style.split()[0] for part in segments] == ["flex:30", "flex:10"]
 
 
 def test_tree_is_drawn_only_where_it_is_legible(discovery) -> None:
@@ -233,7 +229,3 @@ def test_nested_settings_are_flattened() -> None:
         ("a.c.d", "null"),
         ("e", '"x"'),
     ]
-
-
-def test_markup_type_is_text() -> None:
-    assert isinstance(element("p"), Html)

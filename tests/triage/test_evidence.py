@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from falcon_svc.triage.apart import Mark, class_words, effect_sizes, lifts, words_of
+from falcon_svc.triage.apart import Mark, class_words, effect_sizes, words_of
 from falcon_svc.triage.evidence import collect, diverse_rows, stability_verdict
 from falcon_svc.triage.session import Session
 from tests.triage.reviews import write_result
@@ -31,12 +31,6 @@ def test_words_by_hand():
     assert marks[0][0] == Mark("bill", pytest.approx(2 / 5 * np.log(1 + 4.5 / 2)))
     assert "the" not in [mark.name for mark in marks[1][:2]]
     assert words_of("L'été, 42 زرزور!") == ["été", "زرزور"]
-
-
-def test_lift_by_hand():
-    values = ["a", "a", "b", "b", "b", "b", None]
-    marks = lifts(values, np.array([0, 1, 2, 6]))
-    assert marks == (Mark("a", pytest.approx((2 / 3) / (2 / 6))),)
 
 
 def test_diverse_members_are_far_apart():

@@ -16,7 +16,6 @@ from falcon_svc.data.beside import BesideSource, beside
 from falcon_svc.data.column_names import DEFAULT_SOURCE, VECTOR_NAMES, Roles, first_of
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.formats.npy_format import read_array, read_header
-from falcon_svc.data.formats.sparse import read_sparse
 from falcon_svc.data.guards.zip_guard import ZipMember, open_member, read_directory
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import as_strings
@@ -100,6 +99,8 @@ class NpzSource:
     def samples(self) -> Samples:
         """Read the samples: two axes are vectors, uint8 with three or four are images."""
         if self._is_sparse:
+            from falcon_svc.data.formats.sparse import read_sparse  # loads scipy
+
             matrix = read_sparse(self._read, where=self.where, config=self._config)
             return Samples(vectors=matrix)
         if self._config.samples == "texts":
