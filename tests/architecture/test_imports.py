@@ -34,7 +34,7 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("result",),
-    "hierarchy": ("data.formats.npy_format", "data.refusal", "result.words"),
+    "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),

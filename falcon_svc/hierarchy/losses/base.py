@@ -81,6 +81,13 @@ class NodeLoss(ABC):
     def end_epoch(self) -> None:  # noqa: B027 - most losses have nothing to do
         """Is called after each epoch; losses with adaptive weights move them here."""
 
+    def state(self) -> dict[str, Tensor]:
+        """Return what `end_epoch` has moved, for `restore`; nothing where it moves nothing."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:  # noqa: B027 - as above
+        """Take back what `state` returned at the end of an epoch."""
+
     def by_node(self, scores: Tensor, fill: float = NEVER) -> Tensor:
         """Return (N, B) scores of all nodes; `fill` for nodes without one."""
         if not self.leaves_only:
