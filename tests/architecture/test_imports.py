@@ -35,6 +35,7 @@ BELOW = {
     "metrics": ("result",),
     "report": ("result",),
     "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
+    "supervised": ("checkpoint", "config", "data", "hierarchy", "result"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -71,7 +72,7 @@ BELOW = {
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("hierarchy", "result", "review", "service", "settings", "triage"),
+        *("hierarchy", "result", "review", "service", "settings", "supervised", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}

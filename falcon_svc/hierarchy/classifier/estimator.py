@@ -196,7 +196,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         inputs = torch.from_numpy(self._scaled(vectors).astype(np.float32))
         targets = torch.from_numpy(labels.nodes)
         resumable = None if checkpoints is None else self._resumable(checkpoints, labels, seed)
-        self.loss_curve_ = train(head, loss, inputs, targets, settings, generator, progress, resumable)
+        self.loss_curve_ = train(
+            head, loss, inputs, targets, settings, generator, progress, resumable
+        )
         self.tree_, self.classes_, self.form_ = labels.tree, labels.classes, labels.form
         self._keep(head, loss)
         self.card_ = model_card(self, vectors, labels)
