@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.hierarchy.evaluation import evaluate_scores
 from falcon_svc.progress import Progress, Silent
+from falcon_svc.supervised.plain import plain
 from falcon_svc.types import CoarseDataset, FloatArray
 
 MEASURE, TRAIN = "measure", "train"
@@ -82,12 +82,7 @@ def _measured(
     )
     nodes = tree.encode([paths[i] for i in test])
     figures = evaluate_scores(nodes, part.node_proba(vectors[test]), tree=tree)
-    known = {name: value if _is_finite(value) else None for name, value in figures.items()}
-    return {"held_out_rows": len(test), "held_out": known}
-
-
-def _is_finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+    return {"held_out_rows": len(test), "held_out": plain(figures)}
 
 
 def _store(folder: Path | None, name: str) -> CheckpointStore | None:

@@ -49,7 +49,7 @@ BELOW = {
     ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
-        *("settings", "storage"),
+        *("settings", "storage", "supervised", "hierarchy.classifier"),
     ),
     "triage": (*("core", "data", "discovery", "durable", "neighbors", "solver", "result"),),
     "review": ("data", "result", "triage"),
