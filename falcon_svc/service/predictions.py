@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.data.formats.npy_format import read_array, read_header
 from falcon_svc.errors import InputError
@@ -19,6 +20,7 @@ from falcon_svc.result.predictor import Predictions, Predictor
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
+from falcon_svc.storage.kinds import DISCOVERY
 from falcon_svc.types import FloatArray
 
 KEPT = 8
@@ -44,7 +46,7 @@ class Wish:
 
 def predict(context: Context, caller: Caller, job_id: str, wish: Wish) -> dict[str, Any]:
     """Return one record per vector by the model of a job, and notes, as the API gives them."""
-    _, directory = results.directory(context, caller, job_id)
+    _, directory = results.directory(context, caller, job_id, DISCOVERY)
     model = results.whole_files(_load, directory)
     found = model.predict(wish.vectors, wish.coarse, columns=wish.columns)
     notes = [{"code": note.code, "text": note.text} for note in found.notes]
@@ -67,7 +69,13 @@ def records(model: Predictor, found: Predictions, least: float) -> list[dict[str
 
 
 def as_vectors(rows: list[list[float]]) -> FloatArray:
-    """Return rows of numbers as (N, D) float32.
+    """Return rows of numbers as (N, D) float32; raises as `as_table`."""
+    with np.errstate(over="ignore"):
+        return as_table(rows).astype(np.float32)
+
+
+def as_table(rows: list[list[float]]) -> NDArray[np.float64]:
+    """Return rows of numbers as (N, D) float64.
 
     Raises
     ------
@@ -79,8 +87,7 @@ def as_vectors(rows: list[list[float]]) -> FloatArray:
         raise InputError(
             f"Expected vectors of one length, found {sorted(lengths)[:5]}; fill or drop the others."
         )
-    with np.errstate(over="ignore"):
-        return np.asarray(rows, np.float64).astype(np.float32)
+    return np.asarray(rows, np.float64)
 
 
 def read_vectors(stream: BinaryIO) -> FloatArray:

@@ -5,9 +5,17 @@ Place: what a service takes in place of `falcon_svc.config.DiscoveryConfig`; it 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    model_validator,
+)
 
 from falcon_svc.config import checked
 from falcon_svc.data.config import DataConfig, ReadingOptions
@@ -86,6 +94,14 @@ class ClassifierConfig(LabelsConfig):
         lt=1,
         description="Part that a first training leaves out to measure on; 0 = measure nothing.",
     )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.levels and self.classes_of is not None:
+            raise ValueError("expected one of levels and classes_of, found both")
+        if (self.threshold is not None) != (self.inference == "threshold"):
+            raise ValueError("expected a threshold together with the inference threshold")
+        return self
 
 
 class AdviceConfig(LabelsConfig):

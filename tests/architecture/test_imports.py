@@ -58,11 +58,15 @@ BELOW = {
     "storage": (),
     "engines": ("settings",),
     "service": (
-        *("config", "data", "discovery.counts.config", "engines", "encoder_files", "result"),
-        *("pipeline.wishes", "review", "settings", "storage", "worker.failures"),
+        *("config", "data", "discovery.counts.config", "engines", "encoder_files", "hierarchy"),
+        *("pipeline.wishes", "result", "review", "settings", "storage", "supervised.config"),
+        "worker.failures",
     ),
     "client": (),
-    "api": ("config", "data.config", "review", "service", "settings", "storage"),
+    "api": (
+        *("config", "data.config", "review", "service", "settings", "storage"),
+        "supervised.config",
+    ),
     "keywords": ("config",),
     "front": ("config", "data", "keywords", "pipeline", "result"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
