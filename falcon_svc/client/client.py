@@ -13,7 +13,9 @@ from typing import IO, Any, TypeVar, cast
 import httpx
 
 from falcon_svc.client import documents as doc
+from falcon_svc.client.classifiers import Classifier
 from falcon_svc.client.events import read_events
+from falcon_svc.client.parts import Rows, in_parts
 from falcon_svc.client.reviews import Review
 from falcon_svc.client.transport import AGAIN, TIMEOUT_S, ServiceError, Transport, pause, save
 
@@ -23,7 +25,6 @@ Document = dict[str, Any]
 Kind = TypeVar("Kind")
 PART_BYTES = 32 * 2**20
 LONGEST_WAIT_S = 60
-NUMBERS = 1_000_000  # of one predict request: about 20 MB of JSON
 RECONNECTS = 5
 TERMINAL = ("succeeded", "failed", "canceled", "expired")
 
@@ -162,12 +163,29 @@ class Falcon:
         dataset_id: str,
         config: Document | None = None,
         *,
+        kind: doc.JobKind = "discovery",
         metadata: dict[str, str] | None = None,
         webhook: str | None = None,
         key: str | None = None,
     ) -> doc.Job:
-        """Queue a job and return it; sent again after a failure, it is still one job."""
-        body: Document = {"dataset_id": dataset_id, "config": config or {}}
+        """Queue a job and return it; sent again after a failure, it is still one job.
+
+        Parameters
+        ----------
+        dataset_id
+            What it works on.
+        config
+            Settings of its kind.
+        kind
+            ``"discovery"``, ``"classifier"`` or ``"advice"``.
+        metadata
+            Yours.
+        webhook
+            URL that is told of its end.
+        key
+            Idempotency key, for a program that may start again.
+        """
+        body: Document = {"dataset_id": dataset_id, "kind": kind, "config": config or {}}
         body["metadata"] = metadata or {}
         if webhook is not None:
             body["webhook"] = {"url": webhook}
@@ -178,7 +196,7 @@ class Falcon:
         return self._get(doc.Job, f"/v1/jobs/{job_id}")
 
     def jobs(self, **filters: str) -> Iterator[doc.Job]:
-        """Give all jobs, newest first; filters: state, dataset_id, batch_id."""
+        """Give all jobs, newest first; filters: kind, state, dataset_id, batch_id."""
         return self._pages(doc.Job, "/v1/jobs", filters)
 
     def cancel(self, job_id: str) -> doc.Job:
@@ -291,6 +309,26 @@ class Falcon:
         """Return the review of a job's result: look, correct, solve again, take away."""
         return Review(self._transport, job_id)
 
+    def classifier(self, job_id: str) -> Classifier:
+        """Return the classifier of a job: its card, its file, classes of new vectors."""
+        return Classifier(self._transport, job_id)
+
+    def advice(self, job_id: str) -> doc.Advice:
+        """Return the advice of a job: would finer labels improve coarse accuracy?"""
+        return self._get(doc.Advice, f"/v1/jobs/{job_id}/advice")
+
+    def metrics(
+        self,
+        tree: Sequence[Sequence[str]],
+        truth: Sequence[Sequence[str]],
+        *,
+        predictions: Sequence[Sequence[str]] | None = None,
+        scores: Sequence[Sequence[float]] | None = None,
+    ) -> dict[str, float | None]:
+        """Return hierarchical figures of predicted paths, or of probabilities of all nodes."""
+        body = {"tree": tree, "truth": truth, "predictions": predictions, "scores": scores}
+        return self._post(doc.Measured, "/v1/metrics", body)["figures"]
+
     def predict(
         self,
         job_id: str,
@@ -318,18 +356,15 @@ class Falcon:
         Predictions
             One record per vector, and the notes of all requests, each once.
         """
-        at_once = max(1, NUMBERS // max(1, len(vectors[0]))) if len(vectors) else 1
-        found = doc.Predictions(predictions=[], notes=[])
-        for start in range(0, len(vectors), at_once):
-            part = slice(start, start + at_once)
-            body: Document = {"vectors": [list(map(float, row)) for row in vectors[part]]}
-            body["coarse"] = _sliced(coarse, part)
-            body["columns"] = None if columns is None else list(columns)
-            body["least_confidence"] = least_confidence
-            answer = self._post(doc.Predictions, f"/v1/models/{job_id}:predict", body)
-            found["predictions"] += answer["predictions"]
-            found["notes"] += [note for note in answer["notes"] if note not in found["notes"]]
-        return found
+        asked: Document = {"columns": None if columns is None else list(columns)}
+        asked["least_confidence"] = least_confidence
+
+        def ask(part: slice, rows: Rows) -> doc.Predictions:
+            body = {**asked, "vectors": rows, "coarse": _sliced(coarse, part)}
+            return self._post(doc.Predictions, f"/v1/models/{job_id}:predict", body)
+
+        predictions, notes = in_parts(vectors, ask)
+        return doc.Predictions(predictions=predictions, notes=notes)
 
     def _pages(self, kind: type[Kind], path: str, wanted: dict[str, str]) -> Iterator[Kind]:
         while True:

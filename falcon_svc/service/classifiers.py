@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
@@ -132,7 +134,8 @@ def _by_name(wish: Wish, model: HierarchicalClassifier) -> tuple[FloatArray, lis
     more = [name for name in given if name not in known]
     text = f"Left out, as the classifier does not know them: {', '.join(more[:SHOWN])}."
     notes = [{"code": "columns_left_out", "text": text}] if more else []
-    return wish.vectors[:, [given.index(name) for name in known]], notes
+    chosen = np.ascontiguousarray(wish.vectors[:, [given.index(name) for name in known]])
+    return chosen, notes
 
 
 def _check_width(vectors: FloatArray, model: HierarchicalClassifier) -> None:
