@@ -369,7 +369,7 @@ def test_a_classifier_in_training_is_cancelled(falcon, dataset, service):
 
 
 def test_a_killed_training_goes_on_and_ends_as_one_left_alone(falcon, labelled, service, tmp_path):
-    config = {"epochs": 400, "test_share": 0.0, "seed": 5}
+    config = {"epochs": 200, "test_share": 0.0, "seed": 5}
     job = falcon.submit(labelled["id"], config, kind="classifier")
     before = wait_until(lambda: falcon.job(job["id"])["progress"]["done"])
     os.kill(worker_of(service, job["id"]), signal.SIGKILL)
@@ -379,6 +379,6 @@ def test_a_killed_training_goes_on_and_ends_as_one_left_alone(falcon, labelled, 
     again = next(i for i, one in enumerate(events) if one.get("attempt") == 2)
     assert min(one["done"] for one in events[again:] if one.get("done")) > before
     model = HierarchicalClassifier.load(falcon.classifier(job["id"]).download(tmp_path / "model"))
-    whole = locally(seed=5, epochs=400)
-    assert model.loss_curve_ == whole.loss_curve_ and len(whole.loss_curve_) == 400
+    whole = locally(seed=5, epochs=200)
+    assert model.loss_curve_ == whole.loss_curve_ and len(whole.loss_curve_) == 200
     assert np.array_equal(falcon_weights(model), falcon_weights(whole))
