@@ -1,4 +1,4 @@
-"""A trained hierarchical classifier on a service, as methods."""
+"""Hierarchical classifiers, advice and figures on a service."""
 
 from __future__ import annotations
 
@@ -7,12 +7,53 @@ from pathlib import Path
 from typing import Any, cast
 
 from falcon_svc.client import documents as doc
-from falcon_svc.client.parts import Rows, in_parts
 from falcon_svc.client.transport import Transport, save
+
+NUMBERS = 1_000_000  # of one request: about 20 MB of JSON
+MOST_ROWS = 10_000  # of one request, as the service takes them
+Paths = Sequence[Sequence[str]]
+
+
+class Classifying:
+    """The methods of `Falcon` for what jobs make of given labels."""
+
+    _transport: Transport
+
+    def classifier(self, job_id: str) -> Classifier:
+        """Return the classifier of a job: its card, its file, classes of new vectors."""
+        return Classifier(self._transport, job_id)
+
+    def advice(self, job_id: str) -> doc.Advice:
+        """Return the advice of a job: would finer labels improve coarse accuracy?"""
+        answer = self._transport.send("GET", f"/v1/jobs/{job_id}/advice")
+        return cast(doc.Advice, answer.json())
+
+    def metrics(
+        self,
+        tree: Paths,
+        truth: Paths,
+        *,
+        predictions: Paths | None = None,
+        scores: Sequence[Sequence[float]] | None = None,
+    ) -> dict[str, float | None]:
+        """Return hierarchical figures of predicted paths, or of probabilities.
+
+        Parameters
+        ----------
+        tree
+            The path of every class, top first.
+        truth
+            (n,) true paths.
+        predictions, scores
+            One of the two: (n,) paths, or (n, nodes or leaves) probabilities.
+        """
+        body = {"tree": tree, "truth": truth, "predictions": predictions, "scores": scores}
+        answer = self._transport.send("POST", "/v1/metrics", json=body)
+        return cast(doc.Measured, answer.json())["figures"]
 
 
 class Classifier:
-    """The classifier of a job that has succeeded; `Falcon.classifier` makes it.
+    """The classifier of a job that has succeeded.
 
     Parameters
     ----------
@@ -64,10 +105,13 @@ class Classifier:
         """
         asked: dict[str, Any] = {"columns": None if columns is None else list(columns)}
         asked |= {"inference": inference, "threshold": threshold}
-
-        def ask(part: slice, rows: Rows) -> doc.Classified:
+        wide = len(vectors[0]) if len(vectors) else 1
+        at_once = min(MOST_ROWS, max(1, NUMBERS // max(1, wide)))
+        found = doc.Classified(predictions=[], notes=[])
+        for start in range(0, len(vectors), at_once):
+            rows = [list(map(float, row)) for row in vectors[start : start + at_once]]
             path, body = f"/v1/models/{self._job_id}:classify", {**asked, "vectors": rows}
-            return cast(doc.Classified, self._transport.send("POST", path, json=body).json())
-
-        predictions, notes = in_parts(vectors, ask)
-        return doc.Classified(predictions=predictions, notes=notes)
+            answer = cast(doc.Classified, self._transport.send("POST", path, json=body).json())
+            found["predictions"] += answer["predictions"]
+            found["notes"] += [note for note in answer["notes"] if note not in found["notes"]]
+        return found

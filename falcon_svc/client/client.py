@@ -13,9 +13,8 @@ from typing import IO, Any, TypeVar, cast
 import httpx
 
 from falcon_svc.client import documents as doc
-from falcon_svc.client.classifiers import Classifier
+from falcon_svc.client.classifiers import Classifying
 from falcon_svc.client.events import read_events
-from falcon_svc.client.parts import Rows, in_parts
 from falcon_svc.client.reviews import Review
 from falcon_svc.client.transport import AGAIN, TIMEOUT_S, ServiceError, Transport, pause, save
 
@@ -25,11 +24,12 @@ Document = dict[str, Any]
 Kind = TypeVar("Kind")
 PART_BYTES = 32 * 2**20
 LONGEST_WAIT_S = 60
+NUMBERS = 1_000_000  # of one predict request: about 20 MB of JSON
 RECONNECTS = 5
 TERMINAL = ("succeeded", "failed", "canceled", "expired")
 
 
-class Falcon:
+class Falcon(Classifying):
     """A service.
 
     Parameters
@@ -309,26 +309,6 @@ class Falcon:
         """Return the review of a job's result: look, correct, solve again, take away."""
         return Review(self._transport, job_id)
 
-    def classifier(self, job_id: str) -> Classifier:
-        """Return the classifier of a job: its card, its file, classes of new vectors."""
-        return Classifier(self._transport, job_id)
-
-    def advice(self, job_id: str) -> doc.Advice:
-        """Return the advice of a job: would finer labels improve coarse accuracy?"""
-        return self._get(doc.Advice, f"/v1/jobs/{job_id}/advice")
-
-    def metrics(
-        self,
-        tree: Sequence[Sequence[str]],
-        truth: Sequence[Sequence[str]],
-        *,
-        predictions: Sequence[Sequence[str]] | None = None,
-        scores: Sequence[Sequence[float]] | None = None,
-    ) -> dict[str, float | None]:
-        """Return hierarchical figures of predicted paths, or of probabilities of all nodes."""
-        body = {"tree": tree, "truth": truth, "predictions": predictions, "scores": scores}
-        return self._post(doc.Measured, "/v1/metrics", body)["figures"]
-
     def predict(
         self,
         job_id: str,
@@ -356,15 +336,18 @@ class Falcon:
         Predictions
             One record per vector, and the notes of all requests, each once.
         """
-        asked: Document = {"columns": None if columns is None else list(columns)}
-        asked["least_confidence"] = least_confidence
-
-        def ask(part: slice, rows: Rows) -> doc.Predictions:
-            body = {**asked, "vectors": rows, "coarse": _sliced(coarse, part)}
-            return self._post(doc.Predictions, f"/v1/models/{job_id}:predict", body)
-
-        predictions, notes = in_parts(vectors, ask)
-        return doc.Predictions(predictions=predictions, notes=notes)
+        at_once = max(1, NUMBERS // max(1, len(vectors[0]))) if len(vectors) else 1
+        found = doc.Predictions(predictions=[], notes=[])
+        for start in range(0, len(vectors), at_once):
+            part = slice(start, start + at_once)
+            body: Document = {"vectors": [list(map(float, row)) for row in vectors[part]]}
+            body["coarse"] = _sliced(coarse, part)
+            body["columns"] = None if columns is None else list(columns)
+            body["least_confidence"] = least_confidence
+            answer = self._post(doc.Predictions, f"/v1/models/{job_id}:predict", body)
+            found["predictions"] += answer["predictions"]
+            found["notes"] += [note for note in answer["notes"] if note not in found["notes"]]
+        return found
 
     def _pages(self, kind: type[Kind], path: str, wanted: dict[str, str]) -> Iterator[Kind]:
         while True:

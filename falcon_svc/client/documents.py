@@ -87,6 +87,8 @@ class DiscoverySummary(TypedDict):
     n_samples: int
     n_fine: int
     n_fine_origin: Origin | None
+    n_fine_interval: list[int] | None
+    n_fine_runner_up: int | None
     seconds: float
     stages: list[Stage]
 

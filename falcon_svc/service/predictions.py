@@ -20,7 +20,6 @@ from falcon_svc.result.predictor import Predictions, Predictor
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
-from falcon_svc.storage.kinds import DISCOVERY
 from falcon_svc.types import FloatArray
 
 KEPT = 8
@@ -46,7 +45,7 @@ class Wish:
 
 def predict(context: Context, caller: Caller, job_id: str, wish: Wish) -> dict[str, Any]:
     """Return one record per vector by the model of a job, and notes, as the API gives them."""
-    _, directory = results.directory(context, caller, job_id, DISCOVERY)
+    _, directory = results.directory(context, caller, job_id)
     model = results.whole_files(_load, directory)
     found = model.predict(wish.vectors, wish.coarse, columns=wish.columns)
     notes = [{"code": note.code, "text": note.text} for note in found.notes]

@@ -40,7 +40,9 @@ Loaded = TypeVar("Loaded")
 _log = logging.getLogger(__name__)
 
 
-def directory(context: Context, caller: Caller, job_id: str, kind: str) -> tuple[Job, Path]:
+def directory(
+    context: Context, caller: Caller, job_id: str, kind: str = DISCOVERY
+) -> tuple[Job, Path]:
     """Return a job of a kind that has succeeded, and where its result lies.
 
     Raises
@@ -71,7 +73,7 @@ def _place(context: Context, job: Job) -> Path:
 
 def read(context: Context, caller: Caller, job_id: str) -> Discovery:
     """Return the discovery of a job."""
-    return whole_files(_discovery, directory(context, caller, job_id, DISCOVERY)[1])
+    return whole_files(_discovery, directory(context, caller, job_id)[1])
 
 
 def whole_files(load: Callable[[Path], Loaded], path: Path) -> Loaded:
@@ -205,7 +207,7 @@ def verification(context: Context, caller: Caller, job_id: str) -> Record:
             "the result's files and run falcon verify.",
             code="no_solver",
         ) from error
-    checks = whole_files(verify_result, directory(context, caller, job_id, DISCOVERY)[1])
+    checks = whole_files(verify_result, directory(context, caller, job_id)[1])
     return {"ok": all(c.ok for c in checks), "checks": [asdict(check) for check in checks]}
 
 
@@ -230,7 +232,7 @@ def _number(value: float) -> float | None:
 
 def report(context: Context, caller: Caller, job_id: str) -> Path:
     """Return the path of a discovery's report."""
-    job, _ = directory(context, caller, job_id, DISCOVERY)
+    job, _ = directory(context, caller, job_id)
     return context.artifacts.local_path(f"{job.result_key}/report.html")
 
 

@@ -15,7 +15,6 @@ from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError
-from falcon_svc.storage.kinds import DISCOVERY
 from falcon_svc.storage.reviews import review_folder
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def desk_of(context: Context, caller: Caller, job_id: str) -> Desk:
     RequestError
         It has no result, or no longer; or this process cannot review (code ``no_solver``).
     """
-    job, result = results.directory(context, caller, job_id, DISCOVERY)
+    job, result = results.directory(context, caller, job_id)
     key = result, review_folder(context.settings.data_dir, job.id)
     with _lock:
         if key not in _desks:

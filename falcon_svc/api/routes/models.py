@@ -1,4 +1,4 @@
-"""Models: classes of new vectors by the model of a job."""
+"""Models: fine classes of new vectors by the model of a job."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
-from falcon_svc.api.classifier_schemas import ClassifyIn, ClassifyOut
-from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
+from falcon_svc.api.dependencies import Ctx, JobId, Reader
 from falcon_svc.api.documents import GATED, refused
 from falcon_svc.api.result_schemas import PredictIn, PredictOut
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.api.vectors import NPY, body_of, read_json
-from falcon_svc.service import classifiers, predictions
+from falcon_svc.service import predictions
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
-from falcon_svc.supervised.config import RuleName
 
 router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute, responses=GATED)
 Least = Annotated[
@@ -28,19 +26,6 @@ Least = Annotated[
         le=1,
         description="Confidence below which `abstained` is true, for an npy body.",
         examples=[0.5],
-    ),
-]
-Rule = Annotated[
-    RuleName | Left,
-    Query(description="How a class is chosen, for an npy body.", examples=["diffusion"]),
-]
-Threshold = Annotated[
-    float | Left,
-    Query(
-        ge=0,
-        le=1,
-        description="Least probability of a class, with the inference threshold, for an npy body.",
-        examples=[0.9],
     ),
 ]
 
@@ -75,43 +60,4 @@ def _predict(
     else:
         wish = predictions.Wish(predictions.read_vectors(io.BytesIO(asked[0])), least=asked[1])
     found = predictions.predict(context, caller, job_id, wish)
-    return Response(to_json(found), media_type=JSON)
-
-
-@router.post(
-    "/{job_id:id}:classify",
-    operation_id="classify",
-    response_model=ClassifyOut,
-    responses=refused(404, 409, 410, 507),
-    openapi_extra=body_of("ClassifyIn"),
-)
-async def classify(
-    context: Ctx,
-    caller: Reader,
-    request: Request,
-    job_id: JobId,
-    inference: Rule = None,
-    threshold: Threshold = None,
-) -> Response:
-    """Classify vectors by a hierarchical classifier, as JSON or as the bytes of a npy file."""
-    is_npy = check_media_type(request, JSON, NPY) == NPY
-    body = await request.body()
-    asked = (body, inference, threshold) if is_npy else read_json(ClassifyIn, body)
-    return await anyio.to_thread.run_sync(_classify, context, caller, job_id, asked)
-
-
-def _classify(
-    context: Context,
-    caller: Caller,
-    job_id: str,
-    asked: ClassifyIn | tuple[bytes, str | None, float | None],
-) -> Response:
-    if isinstance(asked, ClassifyIn):
-        vectors = predictions.as_vectors(asked.vectors)
-        wish = classifiers.Wish(vectors, asked.columns, asked.inference, asked.threshold)
-    else:
-        body, inference, threshold = asked
-        vectors = predictions.read_vectors(io.BytesIO(body))
-        wish = classifiers.Wish(vectors, None, inference, threshold)
-    found = classifiers.classify(context, caller, job_id, wish)
     return Response(to_json(found), media_type=JSON)
