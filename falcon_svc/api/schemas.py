@@ -189,7 +189,6 @@ class JobIn(Request):
     """A job to queue."""
 
     dataset_id: str = Field(examples=["ds_01k8…"])
-    kind: Kind = Field("discovery", description="What is to be made of the data set.")
     config: dict[str, Any] = Field(
         default_factory=dict,
         description="Settings of the kind: those of a configuration file for a discovery, else "
@@ -198,6 +197,7 @@ class JobIn(Request):
     )
     metadata: Metadata = Field(default_factory=dict, max_length=50)
     webhook: WebhookIn | None = None
+    kind: Kind = Field("discovery", description="What is to be made of the data set.")
 
 
 class Progress(BaseModel):

@@ -16,6 +16,7 @@ from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.hierarchy.evaluation import evaluate_predictions, evaluate_scores
 from tests.api.conftest import QUICK
 from tests.api.running import planted, wait_until
+from tests.cli.conftest import falcon as falcon_command
 
 NAMES = np.array(["jay", "wren", "owl", "cod", "eel", "ray"])
 X, COARSE = planted()
@@ -382,3 +383,15 @@ def test_a_killed_training_goes_on_and_ends_as_one_left_alone(falcon, labelled, 
     whole = locally(seed=5, epochs=200)
     assert model.loss_curve_ == whole.loss_curve_ and len(whole.loss_curve_) == 200
     assert np.array_equal(falcon_weights(model), falcon_weights(whole))
+
+
+def test_fetch_saves_what_a_job_of_its_kind_has_made(service, trained, advised, job, tmp_path):
+    made = {trained["id"]: {"classifier.safetensors", "card.json"}, advised["id"]: {"advice.json"}}
+    for job_id, names in made.items():
+        done = falcon_command(
+            "remote", "fetch", job_id, "--out", tmp_path / job_id, "--url", service.url
+        )
+        assert done.code == 0, done.err
+        assert {path.name for path in (tmp_path / job_id).iterdir()} == names
+    listed = falcon_command("remote", "jobs", "--url", service.url).out
+    assert f"{trained['id']}  classifier" in listed and f"{job['id']}  discovery" in listed

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 from pydantic_core import to_json
 
 from falcon_svc.api.classifier_schemas import (
@@ -33,10 +34,8 @@ Rule = Annotated[
     Query(description="How a class is chosen, for an npy body.", examples=["diffusion"]),
 ]
 Threshold = Annotated[
-    float | Left,
+    Annotated[float, Field(ge=0, le=1)] | Left,
     Query(
-        ge=0,
-        le=1,
         description="Least probability of a class, with the inference threshold, for an npy body.",
         examples=[0.9],
     ),
