@@ -42,7 +42,10 @@ def test_many_rows_go_piece_by_piece(model, context, ann, monkeypatch):
     monkeypatch.setattr(
         HierarchicalClassifier, "node_proba", lambda s, x: sizes.append(len(x)) or ask(s, x)
     )
-    assert classify(context, ann, "job_x", Wish(X)) == whole
+    parts = classify(context, ann, "job_x", Wish(X))
+    for name in ("path", "probability"):
+        found, expected = ([one[name] for one in a["predictions"]] for a in (parts, whole))
+        assert found == (expected if name == "path" else pytest.approx(expected))
     assert max(sizes) == 3 and sum(sizes) == 40
 
 
@@ -58,7 +61,11 @@ def test_a_process_without_torch_says_so(model, context, ann, monkeypatch):
 
 @pytest.mark.parametrize(
     ("columns", "words"),
-    [(("a", "b"), "2 names"), (("a", "b", "b"), "2 of them different"), (("a", "b", "x"), "missing")],
+    [
+        (("a", "b"), "2 names"),
+        (("a", "b", "b"), "2 of them different"),
+        (("a", "b", "x"), "missing"),
+    ],
 )
 def test_names_that_do_not_fit_are_refused(model, context, ann, columns, words):
     with pytest.raises(InputError, match=words):
