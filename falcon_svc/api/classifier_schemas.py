@@ -25,7 +25,7 @@ class CardOut(BaseModel):
     )
     tree: dict[str, Any] = Field(description="Nodes, leaves, height, leaves without rows.")
     training: dict[str, Any] = Field(description="Loss and settings.")
-    versions: dict[str, str] = Field(description="Of the packages that trained it.")
+    versions: dict[str, str] = Field(description="Versions of the packages that trained it.")
     metrics: dict[str, Any] = Field(
         description="Training loss; with `held_out`, hierarchical figures on `held_out_rows` rows "
         "that a first training left out."
@@ -76,7 +76,9 @@ class AdviceOut(BaseModel):
     per_head: dict[str, VerdictOut] = Field(description="Hidden units -> verdict.")
     per_class: dict[str, Word] = Field(description="Coarse class -> word.")
     comparisons: list[ComparisonOut]
-    explanations: Figures = Field(description="Of the geometry; null where there is no telling.")
+    explanations: Figures = Field(
+        description="Figures of the geometry; null where there is no telling."
+    )
     n_left_out: int = Field(description="Rows without a coarse label.")
 
 

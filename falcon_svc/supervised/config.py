@@ -84,9 +84,14 @@ class ClassifierConfig(LabelsConfig):
     batch_size: StrictInt | None = Field(
         None, ge=1, le=1_000_000, description="Samples per step; null = 16 to 256, by their number."
     )
-    learning_rate: StrictFloat = Field(0.03, gt=0, le=10, description="Of AdamW at first.")
+    learning_rate: StrictFloat = Field(
+        0.03, gt=0, le=10, description="Learning rate of AdamW at first."
+    )
     weight_decay: StrictFloat | None = Field(
-        None, ge=0, le=1000, description="Of AdamW; null = dimensions / 128, at most 1."
+        None,
+        ge=0,
+        le=1000,
+        description="Weight decay of AdamW; null = dimensions / 128, at most 1.",
     )
     test_share: StrictFloat = Field(
         0.2,
@@ -113,7 +118,7 @@ class AdviceConfig(LabelsConfig):
     hidden: tuple[Units, ...] = Field(
         (0, 32, 128), min_length=1, max_length=8, description="Hidden units of the heads to try."
     )
-    folds: StrictInt = Field(5, ge=2, le=20, description="Of the cross-validation.")
+    folds: StrictInt = Field(5, ge=2, le=20, description="Folds of the cross-validation.")
 
 
 def make(model: type[Config], tables: dict[str, Any]) -> Config:

@@ -49,7 +49,7 @@ BELOW = {
     ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
-        *("settings", "storage", "supervised", "hierarchy.classifier"),
+        *("settings", "storage", "supervised", "checkpoint", "hierarchy.classifier"),
     ),
     "triage": (*("core", "data", "discovery", "durable", "neighbors", "solver", "result"),),
     "review": ("data", "result", "triage"),
