@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
@@ -24,6 +24,8 @@ from falcon_svc.encoder.config import TEXT, EncoderConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.wrong_fields import wrong_fields
+
+Section = TypeVar("Section", bound=BaseModel)
 
 
 class DiscoveryConfig(BaseModel):
@@ -82,14 +84,32 @@ def make_config(tables: dict[str, Any]) -> DiscoveryConfig:
     ConfigError
         Keys are unknown or values out of range: the sentence names the first one, `errors` all.
     """
+    return checked(DiscoveryConfig, tables, page="docs/configuration.md")
+
+
+def checked(model: type[Section], tables: dict[str, Any], *, page: str) -> Section:
+    """Return settings that fit a model.
+
+    Parameters
+    ----------
+    model, tables
+        What they are to be, and what was given.
+    page
+        Document that describes them.
+
+    Raises
+    ------
+    ConfigError
+        As `make_config`.
+    """
     try:
-        return DiscoveryConfig.model_validate(tables)
+        return model.model_validate(tables)
     except ValidationError as error:
         wrong = wrong_fields(error.errors(), tables)
         first, more = wrong[0], len(wrong) - 1
         where = first["pointer"].removeprefix("/").replace("/", ".") or "of the configuration"
         raise ConfigError(
             f"Setting {where}: {first['detail']}{f' (and {more} more)' if more else ''}; "
-            "see docs/configuration.md for the keys and their ranges.",
+            f"see {page} for the keys and their ranges.",
             errors=wrong,
         ) from error

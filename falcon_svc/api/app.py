@@ -19,6 +19,7 @@ from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
 from falcon_svc.api.routes import (
     batches,
+    classifiers,
     datasets,
     discover,
     jobs,
@@ -72,7 +73,8 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
-    for part in (datasets, jobs, results, review, batches, models, discover, pages, review_page):
+    answering = (datasets, jobs, results, classifiers, review, batches, models, discover)
+    for part in (*answering, pages, review_page):
         app.include_router(part.router)
     app.include_router(system.router(metrics, vitals, worker))
     problems.install(app)

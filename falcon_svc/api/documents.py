@@ -16,11 +16,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from falcon_svc.api import problems
+from falcon_svc.api.classifier_schemas import ClassifyIn
 from falcon_svc.api.examples import EXAMPLES, problem_example
 from falcon_svc.api.result_schemas import PredictIn
 from falcon_svc.api.schemas import JobEvent, Problem
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.data.config import ReadingOptions
+from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig
 
 Document = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]
@@ -32,11 +34,12 @@ FOLDERS = ("/docs/", "/review/")
 """What describes the service, and holds nothing of anybody's."""
 TAGS = {
     "data sets": "Files with coarse labels, sent whole or in parts, checked once.",
-    "jobs": "Discoveries that somebody asked for: queue, follow, cancel, delete.",
-    "results": "What a job that has succeeded found.",
+    "jobs": "Discoveries, classifiers, advice: queue, follow, cancel, delete.",
+    "results": "What a discovery that has succeeded found.",
+    "classifiers": "Classifiers of paths, advice on finer labels, hierarchical figures.",
     "review": "Look at a result, correct it, solve it again: revisions that nobody overwrites.",
     "batches": "Jobs that are queued together.",
-    "models": "Fine classes of new vectors.",
+    "models": "Classes of new vectors.",
     "system": "Health, figures, and what this service can do.",
 }
 SERVERS = [
@@ -48,6 +51,9 @@ SERVERS = [
 ]
 JSON_FIELDS = {"options": "ReadingOptions", "config": "DiscoveryConfig", "metadata": "Metadata"}
 """Form fields that hold JSON objects, and what these are."""
+
+SETTINGS = ("DiscoveryConfig", "ClassifierConfig", "AdviceConfig")
+"""What a job's `config` may be, by its kind."""
 
 MEANING = {
     400: "Broken: no JSON, no form, a page token of another listing.",
@@ -141,7 +147,9 @@ def _completed(document: Document, *, keys: bool) -> Document:
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]
     for name in ("JobIn", "BatchJobIn"):
-        schemas[name]["properties"]["config"]["$ref"] = SCHEMAS.format(model="DiscoveryConfig")
+        schemas[name]["properties"]["config"] |= {"anyOf": [_reference(one) for one in SETTINGS]}
+        del schemas[name]["properties"]["config"]["additionalProperties"]
+        del schemas[name]["properties"]["config"]["type"]
     schemas["CompleteIn"]["properties"]["options"]["$ref"] = SCHEMAS.format(model="ReadingOptions")
     for name in ("Body_create_dataset", "Body_discover"):
         _type_form(schemas[name])
@@ -161,6 +169,10 @@ def _completed(document: Document, *, keys: bool) -> Document:
     return document
 
 
+def _reference(model: str) -> Document:
+    return {"$ref": SCHEMAS.format(model=model)}
+
+
 def _is_error(status: str) -> bool:
     return int(status) >= 400
 
@@ -174,7 +186,8 @@ def _operations(document: Document) -> Iterable[tuple[str, Document]]:
 def _models() -> Document:
     """Return what routes name without its type, and settings as the configuration has them."""
     made: Document = {}
-    for model in (Problem, PredictIn, JobEvent, ReadingOptions, DiscoveryConfig):
+    bodies = (Problem, PredictIn, ClassifyIn, JobEvent, ReadingOptions)
+    for model in (*bodies, DiscoveryConfig, ClassifierConfig, AdviceConfig):
         schema = _schema_of(model)
         made |= schema.pop("$defs", {})
         made[model.__name__] = schema

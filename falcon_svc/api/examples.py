@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from falcon_svc.api.classifier_examples import CLASSIFIERS
 from falcon_svc.api.review_examples import REVIEWS
 
 Example = dict[str, Any]
@@ -37,6 +38,7 @@ DATASET: Example = {
 JOB: Example = {
     "id": JOB_ID,
     "dataset_id": DATASET_ID,
+    "kind": "discovery",
     "state": "succeeded",
     "stage": "map",
     "progress": {"done": 1, "total": 1, "eta_s": None},
@@ -169,11 +171,13 @@ COUNT: Example = {
 }
 ORDER: Example = {
     "dataset_id": DATASET_ID,
+    "kind": "discovery",
     "config": {"counts": {"n_fine": 40}, "seed": 0},
     "metadata": {"run": "7"},
 }
 EXAMPLES: dict[str, Example] = {
     **REVIEWS,
+    **CLASSIFIERS,
     "DatasetOut": DATASET,
     "Page_DatasetOut_": {"items": [DATASET], "next_page_token": None},
     "UploadIn": {"name": "birds.npz", "size_bytes": 1_843_200},

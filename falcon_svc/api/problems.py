@@ -49,6 +49,8 @@ STATUS = {
     "contradiction": 409,
     "resolve_running": 409,
     "no_solver": 409,
+    "no_torch": 409,
+    "wrong_kind": 409,
     "stale_revision": 412,
     "no_revision": 428,
     "expired": 410,

@@ -16,6 +16,7 @@ Item = TypeVar("Item")
 Metadata = dict[str, str]
 NAME = rf"^[^/\\\x00-\x1f]+\.({'|'.join(suffix[1:] for suffix in FORMATS)})$"
 """Names of files, for the OpenAPI document; the service says more exactly what is wrong."""
+Kind = Literal["discovery", "classifier", "advice"]
 State = Literal[
     "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
 ]
@@ -190,11 +191,13 @@ class JobIn(Request):
     dataset_id: str = Field(examples=["ds_01k8…"])
     config: dict[str, Any] = Field(
         default_factory=dict,
-        description="Settings as in a configuration file: docs/configuration.md.",
+        description="Settings of the kind: those of a configuration file for a discovery, else "
+        "those of docs/hierarchical-classifiers.md.",
         examples=[{"counts": {"n_fine": 40}, "seed": 0}],
     )
     metadata: Metadata = Field(default_factory=dict, max_length=50)
     webhook: WebhookIn | None = None
+    kind: Kind = Field("discovery", description="What is to be made of the data set.")
 
 
 class Progress(BaseModel):
@@ -212,17 +215,26 @@ class Progress(BaseModel):
 
 
 class Stage(BaseModel):
-    """One stage of a discovery."""
+    """One stage of a job."""
 
     name: str
     seconds: float
     peak_rss_bytes: int = Field(description="Most memory that the process had had until its end.")
 
 
-class JobSummary(BaseModel):
-    """What came of a discovery, in short."""
+class Summary(BaseModel):
+    """What came of a job of any kind, in short."""
 
     n_samples: int
+    seconds: float = Field(description="Seconds of all stages together.")
+    stages: list[Stage] = Field(
+        default_factory=list, description="Seconds and memory of each stage, in their order."
+    )
+
+
+class DiscoverySummary(Summary):
+    """What came of a discovery, in short."""
+
     n_fine: int = Field(description="F, the number of fine classes.")
     n_fine_origin: Literal["given", "allocated", "estimated"] | None = Field(
         None,
@@ -235,10 +247,31 @@ class JobSummary(BaseModel):
     n_fine_runner_up: int | None = Field(
         None, description="Next most probable number that differs by more than 20 %, if any."
     )
-    seconds: float = Field(description="Seconds of all stages together.")
-    stages: list[Stage] = Field(
-        default_factory=list, description="Seconds and memory of each stage, in their order."
+
+
+class ClassifierSummary(Summary):
+    """What came of a classifier, in short."""
+
+    n_unlabelled: int = Field(description="Samples without a label, which train nothing.")
+    n_leaves: int = Field(description="Finest classes.")
+    n_levels: int
+    leaf_top1: float | None = Field(
+        description="Accuracy of the finest class on the held-out part; null without one."
     )
+    hierarchical_f: float | None = Field(
+        description="Overlap of predicted and true paths on the held-out part; null without one."
+    )
+
+
+class AdviceSummary(Summary):
+    """What came of advice, in short."""
+
+    verdict: Literal["helps", "does not", "cannot tell"]
+    gain: float = Field(description="Change of coarse accuracy by finer labels, in [-1, 1].")
+    rows_needed: int | None = Field(
+        description="Labelled rows at which it should be clear; null where it is, or will not be."
+    )
+    labels: str = Field(description="What the verdict rests on.")
 
 
 class JobOut(BaseModel):
@@ -248,14 +281,15 @@ class JobOut(BaseModel):
     dataset_id: str
     batch_id: str | None = None
     custom_id: str | None = None
+    kind: Kind
     state: State
     stage: str | None = None
     progress: Progress
     attempt: int = Field(description="Number of the present attempt; 0 before the first.")
     config: dict[str, Any]
     metadata: Metadata
-    summary: JobSummary | None = Field(
-        None, description="Figures of the result; null until the job has succeeded."
+    summary: DiscoverySummary | ClassifierSummary | AdviceSummary | None = Field(
+        None, description="Figures of the result, by the kind; null until the job has succeeded."
     )
     error: Failure | None = Field(None, description="Why the job failed; null if it did not.")
     created_at: datetime
@@ -273,6 +307,7 @@ class JobOut(BaseModel):
             dataset_id=row.dataset_id,
             batch_id=row.batch_id,
             custom_id=row.custom_id,
+            kind=row.kind,
             state=row.state,
             stage=row.stage,
             progress=Progress.of(row),

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from falcon_svc.cli import options
-from falcon_svc.cli.path_labels import Result, coarse_of, discovered_of, fine_of, vectors_of
-from falcon_svc.errors import InputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from falcon_svc.hierarchy.advice import Advice
-    from falcon_svc.types import CoarseDataset
+from falcon_svc.cli.path_labels import Result
 
 WithoutFine = Annotated[
     bool,
@@ -43,35 +36,19 @@ def advise(
     """Say whether training on finer labels would improve coarse accuracy in INPUT."""
     from falcon_svc.cli.settings import Flags, data_config
     from falcon_svc.data import load_dataset
-    from falcon_svc.hierarchy.advice import advise as advice_on
     from falcon_svc.hierarchy.advice.advisor import HIDDEN
+    from falcon_svc.supervised.advising import advise_on, fine_if_any
+    from falcon_svc.supervised.labels import vectors_of
 
-    dataset = load_dataset(source, data_config(Flags(coarse_column=coarse_column)))
-    vectors, coarse = vectors_of(dataset, source), coarse_of(dataset)
-    kept = [i for i, name in enumerate(coarse) if name]
-    fine = None if without_fine else _fine(dataset, source)
-    discovered = None if result is None else discovered_of(dataset, result)
-    found = advice_on(
-        vectors[kept],
-        [coarse[i] for i in kept],
-        None if fine is None else [fine[i] for i in kept],
-        discovered=None if discovered is None else [discovered[i] for i in kept],
+    config = data_config(Flags(coarse_column=coarse_column))
+    dataset = load_dataset(source, config)
+    found = advise_on(
+        dataset,
+        vectors_of(dataset, source.name),
+        fine=None if without_fine else fine_if_any(dataset, source, config),
+        result=result,
         hidden=tuple(hidden or HIDDEN),
         n_folds=folds,
         seed=seed or 0,
     )
-    print(json.dumps(found.document(), indent=2) if as_json else _text(found, len(dataset), kept))
-
-
-def _fine(dataset: CoarseDataset, source: Path) -> list[str] | None:
-    """Return the fine labels of the data set, None where it has none."""
-    try:
-        return fine_of(dataset, source)
-    except InputError:
-        return None
-
-
-def _text(found: Advice, n: int, kept: list[int]) -> str:
-    if len(kept) == n:
-        return found.text()
-    return f"{n - len(kept):,} rows without a coarse label were left out.\n{found.text()}"
+    print(json.dumps(found.advice.document(), indent=2) if as_json else found.text())

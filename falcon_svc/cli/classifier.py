@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falcon_svc.cli import options
-from falcon_svc.cli.path_labels import Labels, Result, read_paths, vectors_of
+from falcon_svc.cli.path_labels import Labels, Result, read_paths
 from falcon_svc.cli.table_file import TableFile, check_name, write_table
 from falcon_svc.errors import ConfigError, InputError
 
@@ -104,17 +104,17 @@ def train_classifier(
     """Train a classifier of paths on the vectors of INPUT; measured first on a held-out part."""
     from falcon_svc.data import load_dataset
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+    from falcon_svc.supervised.labels import as_stored, vectors_of
+    from falcon_svc.supervised.training import identity, train_on
 
     if not 0 <= test_share < 1:
         raise ConfigError(f"Expected --test-share in [0, 1), found {test_share}; try 0.2.")
-    dataset = load_dataset(source)
-    vectors = vectors_of(dataset, source)
+    dataset = as_stored(load_dataset(source), source.name)
+    vectors = vectors_of(dataset, source.name)
     paths = read_paths(dataset, source, labels, result)
     model = HierarchicalClassifier(loss.value, hidden=hidden, texts=texts, random_state=seed or 0)
-    figures = _measured(model, vectors, paths, test_share) if test_share else {}
-    model.fit(vectors, paths)
-    model.card_["metrics"] |= figures
-    model.card_["data_set"] = _identity(dataset, source)
+    train_on(model, vectors, paths, test_share=test_share)
+    model.card_["data_set"] = identity(dataset, source.name)
     model.save(out)
     print(json.dumps(model.card_, indent=2) if as_json else _told(model, out))
 
@@ -132,12 +132,13 @@ def classify(
     from falcon_svc.data import load_dataset
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
     from falcon_svc.hierarchy.classifier.decide import decide
+    from falcon_svc.supervised.labels import vectors_of
 
     if (threshold is not None) != (inference is Inference.threshold):
         raise ConfigError("Expected --threshold together with --inference threshold; give both.")
     classifier = HierarchicalClassifier.load(model)
     dataset = load_dataset(source)
-    vectors = _checked(classifier, vectors_of(dataset, source), dataset)
+    vectors = _checked(classifier, vectors_of(dataset, source.name), dataset)
     probabilities = classifier.node_proba(vectors)
     rule = classifier.inference if inference is None else inference.value
     chosen = {} if threshold is None else {"threshold": threshold}
@@ -145,36 +146,6 @@ def classify(
     write_table(_table(classifier, dataset.ids, nodes, probabilities), out)
     if not quiet:
         print(f"{len(dataset):,} samples classified: {out}")
-
-
-def _measured(
-    model: HierarchicalClassifier, vectors: FloatArray, paths: list[Any], share: float
-) -> dict[str, Any]:
-    """Train on a part of the rows and return the figures on the others."""
-    import numpy as np
-    from sklearn.base import clone
-
-    from falcon_svc.hierarchy import Tree
-    from falcon_svc.hierarchy.evaluation import evaluate_scores
-
-    tree = Tree.from_paths(paths)
-    order = np.random.default_rng(model.random_state).permutation(len(paths))
-    test, train = np.split(order, [max(1, round(share * len(paths)))])
-    part = clone(model).set_params(tree=tree)
-    part.fit(vectors[train], [paths[i] for i in train])
-    nodes = tree.encode([paths[i] for i in test])
-    figures = evaluate_scores(nodes, part.node_proba(vectors[test]), tree=tree)
-    return {"held_out_rows": len(test), "held_out": figures}
-
-
-def _identity(dataset: CoarseDataset, source: Path) -> dict[str, Any]:
-    features = dataset.reading.features
-    return {
-        "name": source.name,
-        "sha256": dataset.digest,
-        "features": None if features is None else list(features),
-        "rows_left_out": len(dataset.skipped),
-    }
 
 
 def _told(model: HierarchicalClassifier, out: Path) -> str:

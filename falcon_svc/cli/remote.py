@@ -15,7 +15,7 @@ from falcon_svc.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from falcon_svc.client import Falcon
-    from falcon_svc.client.documents import Dataset
+    from falcon_svc.client.documents import Dataset, Job
     from falcon_svc.types import CoarseDataset
 
 Url = Annotated[
@@ -55,7 +55,7 @@ def discover(
         job = falcon.submit(dataset["id"], tables)
         print(f"job {job['id']}", file=sys.stderr)
         _follow(falcon, job["id"])
-        _save(falcon, falcon.wait(job["id"])["id"], out)
+        _save(falcon, falcon.wait(job["id"]), out)
 
 
 def _tables(config: Path | None, n_fine: int | None) -> dict[str, Any]:
@@ -97,8 +97,26 @@ def _follow(falcon: Falcon, job_id: str) -> None:
             print(f"  {event['stage']}", file=sys.stderr)
 
 
-def _save(falcon: Falcon, job_id: str, out: Path) -> None:
+def _save(falcon: Falcon, job: Job, out: Path) -> None:
+    """Save what a job of its kind has made."""
     out.mkdir(parents=True, exist_ok=True)
+    save = {"discovery": _save_discovery, "classifier": _save_classifier, "advice": _save_advice}
+    save[job["kind"]](falcon, job["id"], out)
+
+
+def _save_classifier(falcon: Falcon, job_id: str, out: Path) -> None:
+    classifier = falcon.classifier(job_id)
+    (out / "card.json").write_text(json.dumps(classifier.card(), indent=1), "utf-8")
+    print(f"a classifier: {classifier.download(out / 'classifier.safetensors')}")
+
+
+def _save_advice(falcon: Falcon, job_id: str, out: Path) -> None:
+    advice = falcon.advice(job_id)
+    (out / "advice.json").write_text(json.dumps(advice, indent=1), "utf-8")
+    print(advice["text"])
+
+
+def _save_discovery(falcon: Falcon, job_id: str, out: Path) -> None:
     for name, suffix in zip(FILES, (".html", ".zip", ".parquet"), strict=True):
         falcon.download(job_id, name, out / f"{name}{suffix}")
     classes = falcon.classes(job_id)
@@ -165,11 +183,12 @@ def jobs(
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:
-    """List jobs: id, state, stage, when."""
+    """List jobs: id, kind, state, stage, when."""
     filters = {} if state is None else {"state": state}
     with _service(url, key) as falcon:
         for job in falcon.jobs(**filters):
-            print(f"{job['id']}  {job['state']:<10} {job['stage'] or '':<12} {job['created_at']}")
+            how = f"{job['kind']:<10} {job['state']:<10} {job['stage'] or '':<12}"
+            print(f"{job['id']}  {how} {job['created_at']}")
 
 
 @remote.command("datasets")
@@ -219,7 +238,7 @@ def fetch(job_id: JobId, out: OutDir, url: Url = LOCAL, key: Key = None) -> None
     """Wait for a job and save its results."""
     _check_out(out)
     with _service(url, key) as falcon:
-        _save(falcon, falcon.wait(job_id)["id"], out)
+        _save(falcon, falcon.wait(job_id), out)
 
 
 def _service(url: str, key: str | None) -> Falcon:

@@ -10,7 +10,8 @@ with Falcon("http://127.0.0.1:8000") as falcon:
 
 from __future__ import annotations
 
+from falcon_svc.client.classifiers import Classifier
 from falcon_svc.client.client import Falcon, ServiceError
 from falcon_svc.client.reviews import Review
 
-__all__ = ["Falcon", "Review", "ServiceError"]
+__all__ = ["Classifier", "Falcon", "Review", "ServiceError"]

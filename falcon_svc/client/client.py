@@ -13,6 +13,7 @@ from typing import IO, Any, TypeVar, cast
 import httpx
 
 from falcon_svc.client import documents as doc
+from falcon_svc.client.classifiers import Classifying
 from falcon_svc.client.events import read_events
 from falcon_svc.client.reviews import Review
 from falcon_svc.client.transport import AGAIN, TIMEOUT_S, ServiceError, Transport, pause, save
@@ -28,7 +29,7 @@ RECONNECTS = 5
 TERMINAL = ("succeeded", "failed", "canceled", "expired")
 
 
-class Falcon:
+class Falcon(Classifying):
     """A service.
 
     Parameters
@@ -162,12 +163,29 @@ class Falcon:
         dataset_id: str,
         config: Document | None = None,
         *,
+        kind: doc.JobKind = "discovery",
         metadata: dict[str, str] | None = None,
         webhook: str | None = None,
         key: str | None = None,
     ) -> doc.Job:
-        """Queue a job and return it; sent again after a failure, it is still one job."""
-        body: Document = {"dataset_id": dataset_id, "config": config or {}}
+        """Queue a job and return it; sent again after a failure, it is still one job.
+
+        Parameters
+        ----------
+        dataset_id
+            What it works on.
+        config
+            Settings of its kind.
+        kind
+            ``"discovery"``, ``"classifier"`` or ``"advice"``.
+        metadata
+            Yours.
+        webhook
+            URL that is told of its end.
+        key
+            Idempotency key, for a program that may start again.
+        """
+        body: Document = {"dataset_id": dataset_id, "kind": kind, "config": config or {}}
         body["metadata"] = metadata or {}
         if webhook is not None:
             body["webhook"] = {"url": webhook}
@@ -178,7 +196,7 @@ class Falcon:
         return self._get(doc.Job, f"/v1/jobs/{job_id}")
 
     def jobs(self, **filters: str) -> Iterator[doc.Job]:
-        """Give all jobs, newest first; filters: state, dataset_id, batch_id."""
+        """Give all jobs, newest first; filters: kind, state, dataset_id, batch_id."""
         return self._pages(doc.Job, "/v1/jobs", filters)
 
     def cancel(self, job_id: str) -> doc.Job:

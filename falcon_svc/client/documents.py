@@ -10,6 +10,11 @@ from typing import Any, Literal, NotRequired, TypedDict
 State = Literal[
     "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
 ]
+JobKind = Literal["discovery", "classifier", "advice"]
+Rule = Literal[
+    "bottom_up", "top_down", "ensemble", "diffusion", "majority", "plurality", "threshold"
+]
+Word = Literal["helps", "does not", "cannot tell"]
 Kind = Literal["medoid", "border", "suspect"]
 Origin = Literal["given", "allocated", "estimated"]
 GraphFormat = Literal["json", "graphml", "cytoscape"]
@@ -69,19 +74,46 @@ class Progress(TypedDict):
 
 
 class Stage(TypedDict):
-    """One stage of a discovery."""
+    """One stage of a job."""
 
     name: str
     seconds: float
     peak_rss_bytes: int
 
 
-class JobSummary(TypedDict):
+class DiscoverySummary(TypedDict):
     """What came of a discovery, in short."""
 
     n_samples: int
     n_fine: int
     n_fine_origin: Origin | None
+    n_fine_interval: list[int] | None
+    n_fine_runner_up: int | None
+    seconds: float
+    stages: list[Stage]
+
+
+class ClassifierSummary(TypedDict):
+    """What came of a classifier, in short; figures are of the held-out part."""
+
+    n_samples: int
+    n_unlabelled: int
+    n_leaves: int
+    n_levels: int
+    leaf_top1: float | None
+    hierarchical_f: float | None
+    seconds: float
+    stages: list[Stage]
+
+
+class AdviceSummary(TypedDict):
+    """What came of advice, in short."""
+
+    n_samples: int
+    verdict: Word
+    gain: float
+    rows_needed: int | None
+    labels: str
     seconds: float
     stages: list[Stage]
 
@@ -97,19 +129,20 @@ class Count(TypedDict):
 
 
 class Job(TypedDict):
-    """A discovery that somebody asked for."""
+    """A discovery, a classifier or advice that somebody asked for."""
 
     id: str
     dataset_id: str
     batch_id: str | None
     custom_id: str | None
+    kind: JobKind
     state: State
     stage: str | None
     progress: Progress
     attempt: int
     config: dict[str, Any]
     metadata: dict[str, str]
-    summary: JobSummary | None
+    summary: DiscoverySummary | ClassifierSummary | AdviceSummary | None
     error: Failure | None
     created_at: str
     preparing_at: str | None
@@ -139,6 +172,7 @@ class Order(TypedDict):
 
     custom_id: str
     dataset_id: str
+    kind: NotRequired[JobKind]
     config: NotRequired[dict[str, Any]]
     metadata: NotRequired[dict[str, str]]
     webhook: NotRequired[dict[str, str] | None]
@@ -252,6 +286,81 @@ class Predictions(TypedDict):
 
     predictions: list[Prediction]
     notes: list[Note]
+
+
+class Card(TypedDict):
+    """The model card of a classifier."""
+
+    trained_on: dict[str, Any]
+    tree: dict[str, Any]
+    training: dict[str, Any]
+    versions: dict[str, str]
+    metrics: dict[str, Any]
+    data_set: dict[str, Any]
+
+
+class Difference(TypedDict):
+    """A change of accuracy with its 95 % interval, in [-1, 1]."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Verdict(TypedDict):
+    """What finer labels would do."""
+
+    word: Word
+    difference: Difference
+    rows_needed: int | None
+
+
+class Comparison(TypedDict):
+    """Coarse training beside finer training, at one size and capacity."""
+
+    labels: str
+    hidden: int
+    share: float
+    n_train: int
+    coarse_accuracy: float
+    fine_accuracy: float
+    overall: Difference
+    per_class: dict[str, Difference]
+
+
+class Advice(TypedDict):
+    """Whether finer labels would improve coarse accuracy, and where."""
+
+    text: str
+    labels: str
+    hidden: int
+    verdict: Verdict
+    per_head: dict[str, Verdict]
+    per_class: dict[str, Word]
+    comparisons: list[Comparison]
+    explanations: dict[str, float | None]
+    n_left_out: int
+
+
+class Classification(TypedDict):
+    """The class of a new sample, as deep as the inference is sure."""
+
+    path: list[str]
+    depth: int
+    probability: float
+
+
+class Classified(TypedDict):
+    """Classes in the order of the vectors, and what to know before trusting them."""
+
+    predictions: list[Classification]
+    notes: list[Note]
+
+
+class Measured(TypedDict):
+    """Hierarchical figures by name."""
+
+    figures: dict[str, float | None]
 
 
 class Capabilities(TypedDict):

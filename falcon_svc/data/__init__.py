@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from falcon_svc.data.assemble import draft, finish, new_samples
+from falcon_svc.data.column_names import fine_column
 from falcon_svc.data.config import DataConfig, NewSamplesConfig
 from falcon_svc.data.conform import like_before
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
+from falcon_svc.data.levels import Path_, level_paths
 from falcon_svc.data.memory import WHERE, opened
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
@@ -26,6 +28,8 @@ __all__ = [
     "SourceSummary",
     "inspect_dataset",
     "load_dataset",
+    "load_fine",
+    "load_levels",
     "load_new_samples",
     "load_truth",
 ]
@@ -163,6 +167,29 @@ def load_truth(path: Path, config: DataConfig | None = None) -> EvalLabels:
     config = config or DataConfig()
     with _fits_in_memory(path):
         return truth(open_source(Path(path), config), config)
+
+
+def load_levels(
+    path: Path, config: DataConfig, columns: Sequence[str], dataset: CoarseDataset
+) -> list[Path_]:
+    """Read label columns of a data set as paths; see `falcon_svc.data.levels.level_paths`.
+
+    Raises
+    ------
+    InputError
+        A column is not there, or a label in it cannot be one.
+    """
+    with _fits_in_memory(path):
+        return level_paths(open_source(Path(path), config), config, columns, dataset)
+
+
+def load_fine(path: Path, config: DataConfig, dataset: CoarseDataset) -> list[str]:
+    """Read the fine labels of a data set's samples, "" where there is none, to train on them."""
+    with _fits_in_memory(path):
+        source = open_source(Path(path), config)
+        column = fine_column(source.columns(), config) or config.fine_column
+        rows = level_paths(source, config, (column,), dataset)
+    return [row[0] if row else "" for row in rows]
 
 
 def inspect_dataset(path: Path, config: DataConfig | None = None) -> Inspection:

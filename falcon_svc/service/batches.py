@@ -10,6 +10,7 @@ from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.idempotency import Once
 from falcon_svc.service.keys import Caller
+from falcon_svc.service.kinds import KINDS
 from falcon_svc.service.refusals import RequestError, not_found
 from falcon_svc.storage import Session
 from falcon_svc.storage.batches import BatchRepository
@@ -51,7 +52,7 @@ def submit(
     """
     _check_names(orders)
     jobs.check(context, orders, place=PLACE)
-    asked = [[o.custom_id, o.dataset_id, o.config, o.metadata, o.webhook] for o in orders]
+    asked = [[o.custom_id, o.kind, o.dataset_id, o.config, o.metadata, o.webhook] for o in orders]
     once = Once.of(caller.tenant, key, "batch", asked, metadata)
 
     def make(session: Session) -> str:
@@ -134,6 +135,6 @@ def _outcome(job: Job) -> dict[str, Any]:
     record = {"custom_id": job.custom_id, "job_id": job.id, "state": job.state}
     if job.state == SUCCEEDED:
         place = f"/v1/jobs/{job.id}"
-        names = ("classes", "assignments", "graph", "relation", "report", "model")
-        return {**record, "summary": job.summary, "links": {n: f"{place}/{n}" for n in names}}
+        links = {name: f"{place}/{name}" for name in KINDS[job.kind].results}
+        return {**record, "summary": job.summary, "links": links}
     return {**record, "error": job.error}

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from falcon_svc.config import make_config
-from falcon_svc.discovery.counts.config import CountConfig
-from falcon_svc.encoder_files import resolve
-from falcon_svc.errors import ConfigError
-from falcon_svc.pipeline.wishes import check_counts
+from falcon_svc.service import kinds
 from falcon_svc.service.context import Context
-from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.idempotency import Once
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError, not_found
@@ -23,9 +17,10 @@ from falcon_svc.storage import Session
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.deliveries import DeliveryRepository
 from falcon_svc.storage.jobs import JobRepository, Page, results_key
+from falcon_svc.storage.kinds import DISCOVERY
 from falcon_svc.storage.measures import LOOP_FAILURES, MeasureRepository
 from falcon_svc.storage.reviews import remove_review
-from falcon_svc.storage.states import INVALID, READY, TERMINAL
+from falcon_svc.storage.states import INVALID, TERMINAL
 from falcon_svc.storage.tables import Dataset, Event, Job, Measure
 
 MOST_WEBHOOKS = 10
@@ -38,6 +33,7 @@ def submit(
     config: dict[str, Any],
     metadata: dict[str, Any],
     *,
+    kind: str = DISCOVERY,
     webhook: str | None = None,
     key: str | None,
 ) -> tuple[Job, bool]:
@@ -48,9 +44,9 @@ def submit(
     RequestError, ConfigError
         No such data set, an invalid one, too many jobs, bad settings, a refused webhook.
     """
-    order = Order(dataset_id, config, metadata, webhook)
+    order = Order(dataset_id, config, metadata, webhook, kind=kind)
     check(context, [order])
-    once = Once.of(caller.tenant, key, "job", dataset_id, config, metadata, webhook)
+    once = Once.of(caller.tenant, key, "job", kind, dataset_id, config, metadata, webhook)
 
     def make(session: Session) -> str:
         check_room(context, session, caller.tenant, 1)
@@ -72,6 +68,8 @@ class Order:
         URL that is told of its end.
     batch_id, custom_id
         The batch that it belongs to, and its name there.
+    kind
+        One of `falcon_svc.service.kinds.KINDS`.
     """
 
     dataset_id: str
@@ -80,6 +78,7 @@ class Order:
     webhook: str | None = None
     batch_id: str | None = None
     custom_id: str | None = None
+    kind: str = DISCOVERY
 
 
 def check(context: Context, orders: Sequence[Order], *, place: str = "/body") -> None:
@@ -89,7 +88,8 @@ def check(context: Context, orders: Sequence[Order], *, place: str = "/body") ->
     several.
     """
     for number, order in enumerate(orders):
-        check_config(context, order.config, place=f"{place.format(number)}/config")
+        where = f"{place.format(number)}/config"
+        kinds.check(context, order.kind, order.config, place=where)
     urls = {order.webhook for order in orders if order.webhook is not None}
     if len(urls) > MOST_WEBHOOKS:
         raise RequestError(
@@ -101,57 +101,22 @@ def check(context: Context, orders: Sequence[Order], *, place: str = "/body") ->
         check_url(url, context.settings)
 
 
-def check_config(context: Context, config: dict[str, Any], *, place: str) -> None:
-    """Raise for settings that are wrong, or that are not the client's to choose.
-
-    `place` is their pointer in the request.
-
-    Raises
-    ------
-    ConfigError, RequestError
-        What `make_config` refuses; reading limits; files outside `encoder_files`; a device that
-        no job here can ever get (code ``no_such_device``).
-    """
-    data = config.get("data")
-    own = sorted(set(data) - OPTIONS) if isinstance(data, dict) else []
-    if own:
-        raise ConfigError(
-            f"Expected settings data.* among {', '.join(sorted(OPTIONS))}, found {own[0][:60]!r}; "
-            "leave it out.",
-            code="unknown_option",
-        )
-    with _pointing_below(place):
-        made = make_config(resolve(config, context.settings))
-    context.devices.check(made.device)
-
-
-@contextmanager
-def _pointing_below(place: str) -> Iterator[None]:
-    """Let what is wrong with settings point to it in the whole request."""
-    try:
-        yield
-    except ConfigError as error:
-        for wrong in error.errors:
-            wrong["pointer"] = f"{place}{wrong['pointer']}"
-        raise
-
-
 def add(session: Session, tenant: str, order: Order, *, place: str = "/body") -> str:
     """Insert a job in the caller's transaction; return its id. `place` is as in `check`.
 
     Raises
     ------
     RequestError, ConfigError
-        No such data set, an invalid one, or one that cannot have the counts that are asked for.
+        No such data set, an invalid one, or one that the settings do not go with.
     """
     dataset = _dataset(session, tenant, order.dataset_id)
-    with _pointing_below(f"{place}/config"):
-        _check_counts(order.config, dataset)
+    kinds.check_with(session, order.kind, order.config, dataset, f"{place}/config")
     job = JobRepository(session).add(
         tenant,
         order.dataset_id,
         order.config,
         order.metadata,
+        kind=order.kind,
         batch_id=order.batch_id,
         custom_id=order.custom_id,
     )
@@ -170,14 +135,6 @@ def check_room(context: Context, session: Session, tenant: str, more: int) -> No
             "some to end, or cancel them.",
             code="too_many_jobs",
         )
-
-
-def _check_counts(config: dict[str, Any], dataset: Dataset) -> None:
-    """Refuse counts that a data set cannot have, if it was read as the job would read it."""
-    read_so = {**dataset.options, **config.get("data", {})} == dataset.options
-    if dataset.state == READY and dataset.summary and read_so:
-        counts = CountConfig.model_validate(config.get("counts", {}))
-        check_counts(counts, dataset.summary.get("classes") or {})
 
 
 def _dataset(session: Session, tenant: str, dataset_id: str) -> Dataset:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.data.formats.npy_format import read_array, read_header
 from falcon_svc.errors import InputError
@@ -67,7 +68,13 @@ def records(model: Predictor, found: Predictions, least: float) -> list[dict[str
 
 
 def as_vectors(rows: list[list[float]]) -> FloatArray:
-    """Return rows of numbers as (N, D) float32.
+    """Return rows of numbers as (N, D) float32; raises as `as_table`."""
+    with np.errstate(over="ignore"):
+        return as_table(rows).astype(np.float32)
+
+
+def as_table(rows: list[list[float]]) -> NDArray[np.float64]:
+    """Return rows of numbers as (N, D) float64.
 
     Raises
     ------
@@ -79,8 +86,7 @@ def as_vectors(rows: list[list[float]]) -> FloatArray:
         raise InputError(
             f"Expected vectors of one length, found {sorted(lengths)[:5]}; fill or drop the others."
         )
-    with np.errstate(over="ignore"):
-        return np.asarray(rows, np.float64).astype(np.float32)
+    return np.asarray(rows, np.float64)
 
 
 def read_vectors(stream: BinaryIO) -> FloatArray:

@@ -23,11 +23,12 @@ from falcon_svc.result.graph import graph_cytoscape, graph_graphml, graph_node_l
 from falcon_svc.result.record import Discovery
 from falcon_svc.result.spreadsheets import harmless
 from falcon_svc.result.table import assignments_parquet, noise_columns
-from falcon_svc.service import jobs
+from falcon_svc.service import jobs, kinds
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError, not_found
 from falcon_svc.storage.artifacts import missing
+from falcon_svc.storage.kinds import CLASSIFIER, DISCOVERY
 from falcon_svc.storage.states import EXPIRED, SUCCEEDED
 from falcon_svc.storage.tables import Job
 
@@ -39,27 +40,35 @@ Loaded = TypeVar("Loaded")
 _log = logging.getLogger(__name__)
 
 
-def directory(context: Context, caller: Caller, job_id: str) -> tuple[Job, Path]:
-    """Return a job that has succeeded and where its result lies.
+def directory(
+    context: Context, caller: Caller, job_id: str, kind: str = DISCOVERY
+) -> tuple[Job, Path]:
+    """Return a job of a kind that has succeeded, and where its result lies.
 
     Raises
     ------
     RequestError
-        It has no result, or no longer (codes ``no_result``, ``expired``).
+        It is of another kind (code ``wrong_kind``), has no result, or no longer (``no_result``,
+        ``expired``).
     """
     job = jobs.get(context, caller, job_id)
+    kinds.require(job, kind)
+    return job, _place(context, job)
+
+
+def _place(context: Context, job: Job) -> Path:
     if job.state == EXPIRED:
         raise RequestError(
-            f"Expected a result that is still kept, found {job_id} expired; run the job again.",
+            f"Expected a result that is still kept, found {job.id} expired; run the job again.",
             code="expired",
         )
     if job.state != SUCCEEDED or job.result_key is None:
         raise RequestError(
-            f"Expected a job that has succeeded, found {job_id} {job.state}; its result is there "
+            f"Expected a job that has succeeded, found {job.id} {job.state}; its result is there "
             "once it has.",
             code="no_result",
         )
-    return job, context.artifacts.local_path(job.result_key)
+    return context.artifacts.local_path(job.result_key)
 
 
 def read(context: Context, caller: Caller, job_id: str) -> Discovery:
@@ -221,16 +230,27 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def file(context: Context, caller: Caller, job_id: str, name: str) -> Path:
-    """Return the path of a file of a result.
+def report(context: Context, caller: Caller, job_id: str) -> Path:
+    """Return the path of a discovery's report."""
+    job, _ = directory(context, caller, job_id)
+    return context.artifacts.local_path(f"{job.result_key}/report.html")
+
+
+MODELS = {DISCOVERY: "model.zip", CLASSIFIER: "classifier.safetensors"}
+"""Kind of job -> the file of its model."""
+
+
+def model(context: Context, caller: Caller, job_id: str) -> Path:
+    """Return the path of the model of a discovery or of a classifier.
 
     Raises
     ------
     StorageError
         It is not there any more (code ``artifact_missing``).
     """
-    job, _ = directory(context, caller, job_id)
-    return context.artifacts.local_path(f"{job.result_key}/{name}")
+    kind = jobs.get(context, caller, job_id).kind
+    job, _ = directory(context, caller, job_id, kind if kind in MODELS else DISCOVERY)
+    return context.artifacts.local_path(f"{job.result_key}/{MODELS[kind]}")
 
 
 def _json_rows(found: Discovery) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from falcon_svc.storage.ids import new_id
+from falcon_svc.storage.kinds import DISCOVERY
 from falcon_svc.storage.measures import MeasureRepository
 from falcon_svc.storage.queue import next_ready
 from falcon_svc.storage.states import (
@@ -73,6 +74,7 @@ class JobRepository:
         config: dict[str, Any],
         metadata: dict[str, Any],
         *,
+        kind: str = DISCOVERY,
         batch_id: str | None = None,
         custom_id: str | None = None,
     ) -> Job:
@@ -84,6 +86,7 @@ class JobRepository:
             dataset_id=dataset_id,
             batch_id=batch_id,
             custom_id=custom_id,
+            kind=kind,
             config=config,
             user_metadata=metadata,
             state=QUEUED,
@@ -113,6 +116,7 @@ class JobRepository:
         *,
         size: int,
         before: str | None = None,
+        kind: str | None = None,
         state: str | None = None,
         dataset_id: str | None = None,
         batch_id: str | None = None,
@@ -120,6 +124,7 @@ class JobRepository:
         """Return up to `size` jobs with ids below `before`, newest first."""
         query = select(Job).where(Job.tenant == tenant).order_by(Job.id.desc()).limit(size + 1)
         for column, value in (
+            (Job.kind, kind),
             (Job.state, state),
             (Job.dataset_id, dataset_id),
             (Job.batch_id, batch_id),

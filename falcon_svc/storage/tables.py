@@ -47,7 +47,7 @@ class Dataset(Base):
 
 
 class Job(Base):
-    """A discovery that somebody asked for."""
+    """Work on a data set that somebody asked for: a discovery, or another of `storage.kinds`."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -65,6 +65,7 @@ class Job(Base):
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"))
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id"))
     custom_id: Mapped[str | None] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(16), server_default="discovery")
     config: Mapped[dict[str, Any]]
     user_metadata: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16))

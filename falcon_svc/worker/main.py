@@ -16,14 +16,11 @@ import os
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from falcon_svc.encoder_files import resolve
-from falcon_svc.errors import FalconError
+from falcon_svc.errors import InputError
 from falcon_svc.progress import seconds_left
 from falcon_svc.settings import Settings
 from falcon_svc.storage import Conflict, Database, DatabaseError
@@ -31,25 +28,37 @@ from falcon_svc.storage.datasets import DatasetRepository, folder_key
 from falcon_svc.storage.jobs import JobRepository, results_key
 from falcon_svc.storage.tables import Dataset, Job
 from falcon_svc.worker.check import check
-from falcon_svc.worker.failures import (
-    OUT_OF_MEMORY,
-    Failure,
-    failure_of,
-    with_smaller_batches,
-)
+from falcon_svc.worker.failures import Failure, failure_of
 from falcon_svc.worker.isolation import confine_job
+from falcon_svc.worker.kinds import Made, Order, make
 from falcon_svc.worker.limits import limit_self
 from falcon_svc.worker.stored_files import artifacts_of, local_file
 from falcon_svc.worker.work_folder import take_over
 
-if TYPE_CHECKING:
-    from falcon_svc.result.record import Discovery
-
 GONE = 3  # exit code of an attempt that is not the current one
 PROGRESS_S = 0.5
 AGAIN_S = 1.0
-MODEL_FILES = ("model.json", "model.safetensors", "encoder.json", "encoder.safetensors")
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the record says of an attempt.
+
+    Parameters
+    ----------
+    job, dataset
+        As they are stored.
+    earlier
+        How the attempts before this one ended.
+    source
+        The discovery whose classes the job works with, if it names one.
+    """
+
+    job: Job
+    dataset: Dataset
+    earlier: list[str | None]
+    source: Job | None
 
 
 class AttemptWorker:
@@ -71,10 +80,11 @@ class AttemptWorker:
     def work(self) -> int:
         """Run the attempt to its end and return the exit code."""
         try:
-            job, dataset, earlier = self._read()
-            self._confine(dataset)
+            found = self._read()
+            self._confine(found)
             threading.Thread(target=self._beat, daemon=True).start()
-            found, key = self._discover(job, dataset, earlier)
+            made = make(found.job.kind, self._order(found))
+            key = self._publish(made)
         except Exception as error:
             failure = failure_of(error)
             if failure is None:
@@ -86,20 +96,22 @@ class AttemptWorker:
                 self.job_id,
                 self.number,
                 result_key=key,
-                summary=_summary(found),
-                measured=_measured(found),
+                summary=made.summary,
+                measured=made.measured,
                 keep_s=self.settings.retention_s,
             )
         )
 
-    def _confine(self, dataset: Dataset) -> None:
+    def _confine(self, found: Found) -> None:
         """Give up what is other jobs' and other tenants', before anything is read."""
         settings, artifacts = self.settings, self.artifacts
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         shown, own, data = [], [self.folder], [settings.data_dir]
         if artifacts.is_local:
             data.append(Path(artifacts.root))
-            shown.append(artifacts.local_path(folder_key(dataset.id)))
+            shown.append(artifacts.local_path(folder_key(found.dataset.id)))
+            if found.source is not None:
+                shown.append(artifacts.local_path(_result_of(found.source)))
             own.append(artifacts.make_folder(results_key(self.job_id)))
         else:  # local copies, of this machine's jobs
             artifacts.cache.mkdir(exist_ok=True, mode=0o700)
@@ -113,41 +125,45 @@ class AttemptWorker:
         """Where the job works; kept from attempt to attempt."""
         return self.settings.data_dir / "work" / self.job_id
 
-    def _discover(
-        self, job: Job, dataset: Dataset, earlier: list[str | None]
-    ) -> tuple[Discovery, str]:
-        from falcon_svc.config import make_config
-        from falcon_svc.data import load_dataset
-        from falcon_svc.pipeline.discover import discover_to
+    def _order(self, found: Found) -> Order:
+        source = found.source
+        return Order(
+            self.settings,
+            found.job.config,
+            found.dataset.options,
+            local_file(self.artifacts, found.dataset),
+            found.dataset.name,
+            None if source is None else self.artifacts.local_path(_result_of(source)),
+            {} if source is None else source.config.get("data", {}),
+            found.earlier,
+            self._begin,
+            AttemptProgress(self),
+        )
 
-        tables = resolve(merged(job.config, dataset.options), self.settings)
-        config = with_smaller_batches(make_config(tables), earlier.count(OUT_OF_MEMORY))
-        path = local_file(self.artifacts, dataset)
-        data = load_dataset(path, config.reading)
+    def _begin(self) -> Path:
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
             sys.exit(GONE)
-        result = take_over(self.folder, self.number) / "result"
-        found = finished(result) or discover_to(
-            result,
-            data,
-            config,
-            resume=True,
-            progress=AttemptProgress(self),
-        )
-        key = f"{results_key(self.job_id)}/{self.number}"
-        self.artifacts.put_file(pack_model(result), f"{key}/model.zip")
-        self.artifacts.put_directory(result, key, last="discovery.json")
-        return found, key
+        return take_over(self.folder, self.number)
 
-    def _read(self) -> tuple[Job, Dataset, list[str | None]]:
-        """Return job and data set, and how the attempts before this one ended."""
+    def _publish(self, made: Made) -> str:
+        """Store a result; return its key."""
+        key = f"{results_key(self.job_id)}/{self.number}"
+        for path in made.beside:
+            self.artifacts.put_file(path, f"{key}/{path.name}")
+        self.artifacts.put_directory(made.folder, key, last=made.last)
+        return key
+
+    def _read(self) -> Found:
         with self.database.read() as session:
-            job = JobRepository(session).get(self.job_id)
+            jobs = JobRepository(session)
+            job = jobs.get(self.job_id)
             dataset = DatasetRepository(session).get(job.dataset_id) if job else None
-            earlier = list(JobRepository(session).outcomes(self.job_id))[: self.number - 1]
-        if job is None or dataset is None or job.attempt != self.number:
-            sys.exit(GONE)
-        return job, dataset, earlier
+            if job is None or dataset is None or job.attempt != self.number:
+                sys.exit(GONE)
+            earlier = list(jobs.outcomes(self.job_id))[: self.number - 1]
+            named = job.config.get("classes_of")
+            source = None if named is None else _source(jobs.get(named, job.tenant), named)
+        return Found(job, dataset, earlier, source)
 
     def tell(self, stage: str, done: int, total: int, eta_s: float | None) -> None:
         """Record progress; ends the process if the attempt is not wanted any more."""
@@ -200,53 +216,20 @@ class AttemptWorker:
                 time.sleep(AGAIN_S)
 
 
-def finished(result: Path) -> Discovery | None:
-    """Return the result of an earlier attempt that ended between its last stage and its end."""
-    from falcon_svc.result.files import read_discovery
-
-    try:
-        return read_discovery(result) if result.exists() else None
-    except (FalconError, OSError):
-        return None
-
-
-def pack_model(result: Path) -> Path:
-    """Put what `falcon predict` needs of a result directory into a zip file beside it."""
-    path = result.with_name("model.zip")
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in ("discovery.json", *MODEL_FILES):
-            if (result / name).exists():
-                archive.write(result / name, name)
-    return path
+def _source(job: Job | None, named: str) -> Job:
+    """Return a discovery that a job names, which may be gone since it was submitted."""
+    if job is None or job.result_key is None:
+        raise InputError(
+            f"Expected the result of the discovery {named}, found that it was deleted; run the "
+            "discovery again, then submit this job with its id.",
+            code="no_result",
+        )
+    return job
 
 
-def _summary(found: Discovery) -> dict[str, Any]:
-    seconds = sum(stage.seconds for stage in found.stages)
-    return {
-        "n_samples": len(found.ids),
-        "n_fine": found.n_fine,
-        "n_fine_origin": _origin(found),
-        "n_fine_interval": list(found.n_fine_interval),
-        "n_fine_runner_up": None if found.total is None else found.total.runner_up,
-        "seconds": seconds,
-        "stages": [asdict(stage) for stage in found.stages],
-    }
-
-
-def _origin(found: Discovery) -> str:
-    """Return the least certain origin of a coarse class's count: all were as certain or more."""
-    origins = {one.origin for one in found.counts}
-    return next(name for name in ("estimated", "allocated", "given") if name in origins)
-
-
-def _measured(found: Discovery) -> dict[tuple[str, str], float]:
-    """Return (name, label) -> value; a stage that ran twice took its seconds together."""
-    stages: dict[tuple[str, str], float] = {}
-    for stage in found.stages:  # some run twice where the encoder learns too
-        place = ("stage_seconds", stage.name[:40])
-        stages[place] = stages.get(place, 0.0) + stage.seconds
-    first = found.relations[0]
-    return {**stages, ("solve_seconds", "final"): first.seconds, ("solve_gap", "final"): first.gap}
+def _result_of(source: Job) -> str:
+    assert source.result_key is not None  # `_source` has looked
+    return source.result_key
 
 
 class AttemptProgress:
@@ -270,11 +253,6 @@ class AttemptProgress:
         self._told = now
         left = seconds_left(now - self._began, done, self._total, metrics)
         self._attempt.tell(self._stage, done, self._total, left)
-
-
-def merged(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return a job's configuration with its data set's reading options underneath."""
-    return {**config, "data": {**options, **config.get("data", {})}}
 
 
 def main(arguments: list[str]) -> int:

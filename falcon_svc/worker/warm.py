@@ -1,6 +1,7 @@
 """Imported by the process that stands by for jobs (`falcon_svc.engines.warm`): it loads everything.
 
-What a job loads late, it loads when it is first needed, so a very small discovery is run here. No
+What a job loads late, it loads when it is first needed, so a very small discovery and a very small
+classifier are made here. No
 library may start threads, which a copy of this process would lack.
 """
 
@@ -27,12 +28,13 @@ _COARSE, _EACH, _DIMS = 2, 12, 3
 
 
 def warm_up() -> None:
-    """Load what jobs and checks need, by a discovery of a few made-up samples."""
+    """Load what jobs and checks need, by made-up samples."""
     from falcon_svc.worker import check  # noqa: F401
     from falcon_svc.worker import main as worker  # noqa: F401
 
     with tempfile.TemporaryDirectory(prefix="falcon-warm-") as folder:
         _discover(Path(folder))
+    _classify()
     gc.collect()
     gc.freeze()  # what is never collected is never written, and stays shared with the copies
 
@@ -43,7 +45,7 @@ def _discover(folder: Path) -> None:
     from falcon_svc.config import make_config
     from falcon_svc.data import inspect_dataset, load_dataset
     from falcon_svc.pipeline.discover import discover_to
-    from falcon_svc.worker.main import pack_model
+    from falcon_svc.worker.discovery import pack_model
 
     rng = np.random.default_rng(0)
     centers = np.repeat(rng.normal(size=(2 * _COARSE, _DIMS)) * 9, _EACH, axis=0)
@@ -54,6 +56,18 @@ def _discover(folder: Path) -> None:
     inspect_dataset(folder / "few.npz", config.data)
     discover_to(folder / "result", load_dataset(folder / "few.npz", config.data), config)
     pack_model(folder / "result")
+
+
+def _classify() -> None:
+    import numpy as np
+
+    from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+    from falcon_svc.supervised import advising  # noqa: F401
+    from falcon_svc.supervised.training import train_on
+
+    vectors = np.random.default_rng(0).normal(size=(_EACH, _DIMS)).astype(np.float32)
+    paths = [("class 0", "a"), ("class 0", "b"), ("class 1", "c")] * (_EACH // 3)
+    train_on(HierarchicalClassifier(epochs=1, random_state=0), vectors, paths, test_share=0.25)
 
 
 die_with(os.getppid())

@@ -17,7 +17,7 @@ from falcon_svc.settings import Settings
 from tests.api.running import Running, npz_bytes, wait_until
 
 STRANGERS = ("nobody", "guess", "late", "revoked")
-NO_WRITES = {"predict", "propose_split", "show_samples", "lasso_samples"}
+NO_WRITES = {"predict", "classify", "measure", "propose_split", "show_samples", "lasso_samples"}
 """POSTs that change nothing."""
 CORRECTS = {
     *("create_corrections", "create_answer", "create_import", "resolve_review", "cancel_resolve")
@@ -129,6 +129,8 @@ def body_of(operation, owned):
         "create_job": {"json": order},
         "create_batch": {"json": {"jobs": [{**order, "custom_id": "y"}]}},
         "predict": {"json": {"vectors": [[0.0]]}},
+        "classify": {"json": {"vectors": [[0.0]]}},
+        "measure": {"json": {"tree": [["a"]], "truth": [["a"]], "predictions": [["a"]]}},
         "create_corrections": {"json": {"corrections": [{"kind": "undo"}]}, "headers": HEAD},
         "create_answer": {"json": {"question": {}, "reply": {}}, "headers": HEAD},
         "create_import": {"json": {"format": "csv", "content": "id,class_id\n"}, "headers": HEAD},

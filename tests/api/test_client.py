@@ -30,6 +30,11 @@ SCHEMAS = {
     **{name: name for name in ("Failure", "Progress", "FineClass", "Sample", "Prediction")},
     "Capabilities": "Capabilities",
     "Order": "BatchJobIn",
+    **{name: f"{name}Out" for name in ("Card", "Advice", "Verdict", "Difference", "Comparison")},
+    **{name: name for name in ("DiscoverySummary", "ClassifierSummary", "AdviceSummary")},
+    "Classification": "ClassOut",
+    "Classified": "ClassifyOut",
+    "Measured": "MetricsOut",
 }
 NOT_OF_A_CLIENT = {"live", "ready", "metrics"}
 
@@ -134,8 +139,21 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     for name in ("report", "model", "assignments"):
         client.download(job_id, name, tmp_path / name)
     client.predict(job_id, planted(5)[0].tolist())
+    _classify(client, dataset_id, tmp_path)
     _review(client.review(job_id), tmp_path)
     assert client.dataset(client.upload(data_file)["id"])["state"] in ("validating", "ready")
+
+
+def _classify(client, dataset_id, tmp_path):
+    config = {"levels": ["coarse"], "test_share": 0.0}
+    made = client.wait(client.submit(dataset_id, config, kind="classifier")["id"])
+    classifier = client.classifier(made["id"])
+    assert classifier.card()["tree"]["leaves"] == 2
+    assert classifier.download(tmp_path / "classifier").stat().st_size > 1000
+    assert len(classifier.classify(planted(5)[0].tolist())["predictions"]) == 5
+    with pytest.raises(ServiceError, match="kind advice"):
+        client.advice(made["id"])
+    assert client.metrics([["land"], ["sea"]], [["sea"]], predictions=[["sea"]])
 
 
 def _review(review, tmp_path):
@@ -175,7 +193,7 @@ def test_the_lines_of_the_document_run(service, monkeypatch, tmp_path, capsys):
     (tmp_path / "birds.npz").write_bytes(npz_bytes(n=240, dims=4))
     monkeypatch.chdir(tmp_path)
     exec(source.replace("http://127.0.0.1:8000", service.url), {})
-    assert len(capsys.readouterr().out.splitlines()) == 7
+    assert len(capsys.readouterr().out.splitlines()) == 8
     assert (tmp_path / "birds.html").stat().st_size > 1000
 
 

@@ -8,15 +8,16 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
-from falcon_svc.api import problems, result_schemas, review_schemas, schemas
+from falcon_svc.api import classifier_schemas, problems, result_schemas, review_schemas, schemas
 from falcon_svc.api.app import create_app
-from falcon_svc.api.documents import OPEN
+from falcon_svc.api.documents import OPEN, SETTINGS
 from falcon_svc.api.examples import EXAMPLES, problem_example
 from falcon_svc.api.routes import pages
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.data.config import DataConfig
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.settings import Settings
+from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig
 
 OPERATORS = {"probe_hdf5", "ratio_free_bytes", "follow_links"}
 FORMS = {"Body_create_dataset", "Body_discover"}
@@ -135,7 +136,7 @@ def test_files_and_lists_are_described_as_generators_know_them(document):
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - FORMS))
 def test_examples_are_what_their_models_take(name):
     generic = re.fullmatch(r"Page_(\w+)_", name)
-    homes = (result_schemas, review_schemas, schemas)
+    homes = (classifier_schemas, result_schemas, review_schemas, schemas)
     home = next(one for one in homes if hasattr(one, name) or one is schemas)
     model = schemas.Page[getattr(schemas, generic[1])] if generic else getattr(home, name)
     adapter = TypeAdapter(model)
@@ -149,6 +150,11 @@ def test_settings_are_those_of_the_configuration(document):
     assert len(limits) >= 8 and OPTIONS >= set(DataConfig.model_fields) - limits - OPERATORS
     assert "count_features" in OPTIONS and not OPTIONS & (limits | OPERATORS)
     assert set(known["DiscoveryConfig"]["properties"]) == set(DiscoveryConfig.model_fields)
+    for model in (ClassifierConfig, AdviceConfig):
+        assert set(known[model.__name__]["properties"]) == set(model.model_fields)
+    for name in ("JobIn", "BatchJobIn"):
+        (config,) = [known[name]["properties"]["config"]["anyOf"]]
+        assert [one["$ref"].rpartition("/")[2] for one in config] == list(SETTINGS)
     for form in FORMS:
         assert known[form]["properties"]["options"] == {
             "$ref": "#/components/schemas/ReadingOptions"

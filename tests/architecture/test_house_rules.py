@@ -93,8 +93,8 @@ def test_a_file_says_what_it_is_for_and_is_short(module):
 def test_top_level_is_as_agreed():
     allowed = {
         "pyproject.toml", "falcon_svc", "solver", "tests", "docker", "README.md", "LICENSE",
-        "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml", "docs", "slim", "benchmarks", "examples",
-        "out", "build", "dist",
+        "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml", "docs", "slim",
+        "benchmarks", "examples", "out", "build", "dist",
     }  # fmt: skip
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert {name for name in found if not name.endswith(".egg-info")} <= allowed

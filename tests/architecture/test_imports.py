@@ -34,7 +34,8 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("result",),
-    "hierarchy": ("data.formats.npy_format", "data.refusal", "result.words"),
+    "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
+    "supervised": ("checkpoint", "config", "data", "hierarchy", "result"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -48,7 +49,7 @@ BELOW = {
     ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
-        *("settings", "storage"),
+        *("settings", "storage", "supervised", "checkpoint", "hierarchy.classifier"),
     ),
     "triage": (*("core", "data", "discovery", "durable", "neighbors", "solver", "result"),),
     "review": ("data", "result", "triage"),
@@ -57,11 +58,15 @@ BELOW = {
     "storage": (),
     "engines": ("settings",),
     "service": (
-        *("config", "data", "discovery.counts.config", "engines", "encoder_files", "result"),
-        *("pipeline.wishes", "review", "settings", "storage", "worker.failures"),
+        *("config", "data", "discovery.counts.config", "engines", "encoder_files", "hierarchy"),
+        *("pipeline.wishes", "result", "review", "settings", "storage", "supervised.config"),
+        "worker.failures",
     ),
     "client": (),
-    "api": ("config", "data.config", "review", "service", "settings", "storage"),
+    "api": (
+        *("config", "data.config", "review", "service", "settings", "storage"),
+        "supervised.config",
+    ),
     "keywords": ("config",),
     "front": ("config", "data", "keywords", "pipeline", "result"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
@@ -71,7 +76,7 @@ BELOW = {
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("hierarchy", "result", "review", "service", "settings", "triage"),
+        *("hierarchy", "result", "review", "service", "settings", "supervised", "triage"),
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}

@@ -30,7 +30,8 @@ const last = told.split("\n").filter((line) => line.startsWith("data: ")).at(-1)
 const event: components["schemas"]["JobEvent"] = JSON.parse(last);
 assert.equal(event.state, "succeeded");
 const { data: ended } = await client.GET("/v1/jobs/{job_id}", { params: { path } });
-assert.equal(ended?.summary?.n_fine, 6);
+assert.ok(ended?.summary && "n_fine" in ended.summary);
+assert.equal(ended.summary.n_fine, 6);
 const { data: classes } = await client.GET("/v1/jobs/{job_id}/classes", { params: { path } });
 assert.equal(classes?.length, 6);
 const { data: rows } = await client.GET("/v1/jobs/{job_id}/assignments", { params: { path } });

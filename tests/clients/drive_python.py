@@ -9,6 +9,7 @@ from pathlib import Path
 
 from made import Client
 from made.api.batches import create_batch, get_batch_results
+from made.api.classifiers import classify
 from made.api.data_sets import create_dataset
 from made.api.jobs import create_job, follow_job, get_job
 from made.api.models import predict
@@ -18,10 +19,16 @@ from made.models import (
     BatchJobIn,
     BatchOut,
     BodyCreateDataset,
+    ClassifierConfig,
+    ClassifierSummary,
+    ClassifyIn,
+    ClassifyOut,
     CountConfig,
     DatasetOut,
     DiscoveryConfig,
+    DiscoverySummary,
     JobIn,
+    JobInKind,
     JobOut,
     JobOutState,
     PredictIn,
@@ -45,13 +52,27 @@ def main(url: str) -> None:
     assert events[-1]["state"] == "succeeded" and events[0]["at"].endswith("Z"), events
     ended = get_job.sync(job.id, client=client)
     assert isinstance(ended, JobOut) and ended.state == JobOutState.SUCCEEDED
-    assert ended.summary and ended.summary.n_fine == 6 and ended.summary.stages
+    assert isinstance(ended.summary, DiscoverySummary)
+    assert ended.summary.n_fine == 6 and ended.summary.stages
     results(client, job.id)
+    classifier(client, dataset.id)
     orders = [BatchJobIn(dataset.id, "six", config)]
     batch = create_batch.sync(client=client, body=BatchIn(orders))
     assert isinstance(batch, BatchOut), batch
     assert get_batch_results.sync_detailed(batch.id, client=client).status_code == 200
     print("openapi-python-client works")
+
+
+def classifier(client: Client, dataset_id: str) -> None:
+    """Train one on the coarse labels, and classify with it."""
+    config = ClassifierConfig(levels=["coarse"])
+    order = JobIn(dataset_id, config, kind=JobInKind.CLASSIFIER)
+    job = create_job.sync(client=client, body=order, prefer="wait=60")
+    assert isinstance(job, JobOut) and isinstance(job.summary, ClassifierSummary), job
+    assert job.summary.n_leaves == 2
+    found = classify.sync(job.id, client=client, body=ClassifyIn([[0.0, 0.0, 0.0, 0.0]]))
+    assert isinstance(found, ClassifyOut), found
+    assert found.predictions[0].path in (["land"], ["water"])
 
 
 def results(client: Client, job_id: str) -> None:

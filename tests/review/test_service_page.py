@@ -44,3 +44,29 @@ def test_from_a_file_to_a_correction(tmp_path):
     finally:
         browser.close()
         service.kill()
+
+
+def test_jobs_of_every_kind_are_shown(tmp_path):
+    (tmp_path / "birds.npz").write_bytes(npz_bytes(60))
+    service = Running(tmp_path / "service", slots=1, worker_nice=0)
+    browser = Browser(tmp_path / "browser")
+    try:
+        with service.client() as client:
+            dataset = client.upload(tmp_path / "birds.npz")
+            settings = {"levels": ["coarse"]}
+            made = client.submit(dataset["id"], settings, kind="classifier")
+            client.wait(made["id"])
+            advice = client.submit(dataset["id"], {"hidden": [0], "folds": 2}, kind="advice")
+            client.wait(advice["id"])
+        browser.driver.get(f"{service.url}/review#/jobs")
+        browser.until("document.querySelectorAll('.card .badge.succeeded').length == 2")
+        shown = browser.js("return document.querySelector('main').innerText")
+        assert "Classifier of 2 classes" in shown and "Advice: finer labels" in shown
+        assert "Model card" in shown and "Review" not in shown
+        browser.press("Read", ".card")
+        browser.until("document.querySelector('dialog p')")
+        assert "iner labels" in browser.js("return document.querySelector('dialog').innerText")
+        assert "Content Security Policy" not in str(browser.logged())
+    finally:
+        browser.close()
+        service.kill()

@@ -59,7 +59,8 @@ def create_batch(
 
 def _order(job: BatchJobIn) -> jobs.Order:
     url = job.webhook.url if job.webhook else None
-    return jobs.Order(job.dataset_id, job.config, job.metadata, url, custom_id=job.custom_id)
+    asked = (job.dataset_id, job.config, job.metadata, url)
+    return jobs.Order(*asked, custom_id=job.custom_id, kind=job.kind)
 
 
 def _out(found: batches.Counted) -> BatchOut:

@@ -17,9 +17,10 @@ from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options, Sha256,
 from falcon_svc.api.routes.jobs import answer
 from falcon_svc.api.schemas import JobOut
 from falcon_svc.api.strict_route import StrictRoute
-from falcon_svc.service import jobs, results
+from falcon_svc.service import jobs, kinds, results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
+from falcon_svc.storage.kinds import DISCOVERY
 from falcon_svc.storage.states import SUCCEEDED, TERMINAL
 from falcon_svc.storage.tables import Job
 
@@ -55,7 +56,7 @@ async def discover(
 ) -> Response:
     """Send a data set and its settings, receive the fine classes, or the job to wait for."""
     settings = json_object("config", config)
-    jobs.check_config(context, settings, place="/body/config")
+    kinds.check(context, DISCOVERY, settings, place="/body/config")
     reading = json_object("options", options)
     key = idempotency_key
 

@@ -26,7 +26,7 @@ from falcon_svc.api.dependencies import (
 from falcon_svc.api.documents import ETAG, GATED, LOCATION, Responses, refused
 from falcon_svc.api.examples import BATCH_ID, DATASET_ID, JOB_EVENT
 from falcon_svc.api.feed import Feed
-from falcon_svc.api.schemas import JobIn, JobOut, Page, State
+from falcon_svc.api.schemas import JobIn, JobOut, Kind, Page, State
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
@@ -102,7 +102,7 @@ async def create_job(
     wait_s: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Queue a discovery. Once this answers, the job survives any crash."""
+    """Queue a discovery, a classifier or advice. Once this answers, the job survives any crash."""
     job = await anyio.to_thread.run_sync(_submit, context, caller, body, idempotency_key)
     if wait_s:
         job = await feed.until_ended(caller, job.id, wait_s)
@@ -111,9 +111,8 @@ async def create_job(
 
 def _submit(context: Context, caller: Caller, body: JobIn, key: str | None) -> Job:
     url = body.webhook.url if body.webhook else None
-    job, _ = jobs.submit(
-        context, caller, body.dataset_id, body.config, body.metadata, webhook=url, key=key
-    )
+    asked = (body.dataset_id, body.config, body.metadata)
+    job, _ = jobs.submit(context, caller, *asked, kind=body.kind, webhook=url, key=key)
     return job
 
 
@@ -123,12 +122,13 @@ def list_jobs(
     caller: Reader,
     page_size: PageSize = 50,
     page_token: PageToken = None,
+    kind: Annotated[Kind | Left, Query(examples=["classifier"])] = None,
     state: Annotated[State | Left, Query(examples=["succeeded"])] = None,
     dataset_id: Annotated[str | Left, Query(max_length=60, examples=[DATASET_ID])] = None,
     batch_id: Annotated[str | Left, Query(max_length=60, examples=[BATCH_ID])] = None,
 ) -> Page[JobOut]:
     """List jobs, newest first."""
-    filters = {"state": state, "dataset_id": dataset_id, "batch_id": batch_id}
+    filters = {"kind": kind, "state": state, "dataset_id": dataset_id, "batch_id": batch_id}
     listing = Listing(context, caller, "jobs", **filters)
     before = listing.before(page_token)
     found = jobs.page(context, caller, size=page_size, before=before, **filters)

@@ -7,30 +7,18 @@ from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from falcon_svc.api.dependencies import Ctx, JobId, Reader
 from falcon_svc.api.documents import GATED, refused
 from falcon_svc.api.result_schemas import PredictIn, PredictOut
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
+from falcon_svc.api.vectors import NPY, body_of, read_json
 from falcon_svc.service import predictions
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 
 router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute, responses=GATED)
-NPY = "application/octet-stream"
-BODY = {
-    "required": True,
-    "content": {
-        JSON: {"schema": {"$ref": "#/components/schemas/PredictIn"}},
-        NPY: {
-            "schema": {"type": "string", "format": "binary", "description": "npy (N, D)"},
-            "example": "bytes of a npy file",
-        },
-    },
-}
 Least = Annotated[
     float,
     Query(
@@ -47,29 +35,16 @@ Least = Annotated[
     operation_id="predict",
     response_model=PredictOut,
     responses=refused(404, 409, 410, 507),
-    openapi_extra={"requestBody": BODY},
+    openapi_extra=body_of("PredictIn"),
 )
 async def predict(
     context: Ctx, caller: Reader, request: Request, job_id: JobId, least_confidence: Least = 0.0
 ) -> Response:
     """Assign vectors, as JSON with or without coarse labels, or as the bytes of a npy file."""
-    kind = check_media_type(request, JSON, NPY)
+    is_npy = check_media_type(request, JSON, NPY) == NPY
     body = await request.body()
-    asked = _asked(body, kind, least_confidence)
+    asked = (body, least_confidence) if is_npy else read_json(PredictIn, body)
     return await anyio.to_thread.run_sync(_predict, context, caller, job_id, asked)
-
-
-def _asked(body: bytes, kind: str, least: float) -> PredictIn | tuple[bytes, float]:
-    if kind == NPY:
-        return body, least
-    try:
-        return PredictIn.model_validate_json(body)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)
-        places = [{**one, "loc": ("body", *one["loc"])} for one in wrong]
-        is_json = all(one["type"] != "json_invalid" for one in wrong)
-        given = from_json(body) if is_json else None
-        raise RequestValidationError(places, body=given) from error
 
 
 def _predict(

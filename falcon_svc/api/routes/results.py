@@ -42,6 +42,7 @@ ASSIGNMENTS: dict[str, dict[str, Any]] = {
     "text/csv": {"schema": TEXT, "example": "id,coarse,fine\nimg-0017,owls,3\n"},
     "application/vnd.apache.parquet": BYTES,
 }
+MODEL_TYPES = {".zip": "application/zip", ".safetensors": "application/octet-stream"}
 assert list(ASSIGNMENTS) == list(results.ASSIGNMENTS)
 RANGES = re.compile(r"bytes=(\d+-\d*|-\d+)( *, *(\d+-\d*|-\d+)){0,99}")
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -58,9 +59,9 @@ Range = Annotated[
 ]
 
 
-def _file_of(media_type: str) -> Responses:
+def _file_of(*media_types: str) -> Responses:
     """Document a download, which can be asked for in ranges."""
-    answer = {"content": {media_type: PAGE if media_type == "text/html" else BYTES}}
+    answer = {"content": {kind: PAGE if kind == "text/html" else BYTES for kind in media_types}}
     return {
         200: answer,
         206: {**answer, "description": "The part of the file that was asked for."},
@@ -191,7 +192,7 @@ def get_verification(context: Ctx, caller: Reader, job_id: JobId) -> Verificatio
 )
 def get_report(context: Ctx, caller: Reader, job_id: JobId, range: Range = None) -> Response:
     """Return the report, one HTML file without scripts, as a download."""
-    path = results.file(context, caller, job_id, "report.html")
+    path = results.report(context, caller, job_id)
     headers = {"Content-Security-Policy": SANDBOX}
     return Download(path, media_type="text/html", filename="report.html", headers=headers)
 
@@ -200,9 +201,10 @@ def get_report(context: Ctx, caller: Reader, job_id: JobId, range: Range = None)
     "/model",
     operation_id="get_model",
     response_class=Download,
-    responses=_file_of("application/zip"),
+    responses=_file_of(*MODEL_TYPES.values()),
 )
 def get_model(context: Ctx, caller: Reader, job_id: JobId, range: Range = None) -> Response:
-    """Return discovery.json and the files of model and encoder in a zip, for `falcon predict`."""
-    path = results.file(context, caller, job_id, "model.zip")
-    return Download(path, media_type="application/zip", filename=f"{job_id}.zip")
+    """Return a model: a zip for `falcon predict`, or a classifier for `falcon classify`."""
+    path = results.model(context, caller, job_id)
+    name = f"{job_id}{path.suffix}"
+    return Download(path, media_type=MODEL_TYPES[path.suffix], filename=name)

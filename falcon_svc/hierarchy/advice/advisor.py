@@ -8,13 +8,17 @@ parts; that they do not help says little about labels by people.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from falcon_svc.checkpoint import CheckpointStore, Saved
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy.advice import proxies
 from falcon_svc.hierarchy.advice.explanations import Explanations, explain
@@ -103,6 +107,7 @@ def advise(
     n_repeats: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
+    checkpoints: CheckpointStore | None = None,
 ) -> Advice:
     """Compare coarse with finer training and say what follows.
 
@@ -128,6 +133,8 @@ def advise(
         Of everything random.
     progress
         Told of every comparison; it may raise to cancel.
+    checkpoints
+        Where comparisons are kept as they are made, and gone on from; None = nowhere.
 
     Returns
     -------
@@ -138,6 +145,8 @@ def advise(
     ------
     InputError
         Lengths differ, a number is not finite, or a coarse class has fewer rows than folds.
+    StorageError
+        A checkpoint cannot be written, or is of other data or settings.
 
     Examples
     --------
@@ -155,14 +164,51 @@ def advise(
     trial = Trial(x, ids, coarse_names, n_folds, n_repeats, seed, n_tried)
     labels = None if fine is None else _names(fine, len(x))
     plan = _plan(trial, labels, None if discovered is None else _names(discovered, len(x)), parts)
-    told, found = progress or Silent(), []
-    told.stage("advise", len(plan) * len(hidden) * len(shares))
-    for name, refine in plan.items():
-        for units in hidden:
-            for share in shares:
-                found.append(trial.compare(name, refine, hidden=units, share=share))
-                told.advance(len(found), {"gain": found[-1].overall.mean})
-    return _advice(trial, labels, found)
+    wanted = [(name, *size) for name in plan for size in product(hidden, shares)]
+    told = progress or Silent()
+    memory = Memory(checkpoints, _digest(trial, labels, discovered, wanted))
+    told.stage("advise", len(wanted))
+    for name, units, share in wanted[len(memory.found) :]:
+        memory.add(trial.compare(name, plan[name], hidden=units, share=share))
+        told.advance(len(memory.found), {"gain": memory.found[-1].overall.mean})
+    return _advice(trial, labels, memory.found)
+
+
+class Memory:
+    """Comparisons in their order, kept in checkpoints where there are any.
+
+    Parameters
+    ----------
+    checkpoints
+        Of this advice.
+    run
+        Digest of all that determines it.
+    """
+
+    def __init__(self, checkpoints: CheckpointStore | None, run: str) -> None:
+        self._checkpoints, self._run = checkpoints, run
+        saved = None if checkpoints is None else checkpoints.load(run)
+        self.found = [] if saved is None else [Comparison.of(c) for c in saved.numbers["found"]]
+
+    def add(self, comparison: Comparison) -> None:
+        """Keep one more."""
+        self.found.append(comparison)
+        if self._checkpoints is not None:
+            records = [asdict(one) for one in self.found]
+            self._checkpoints.save(self._run, len(records), Saved({}, {"found": records}))
+
+
+def _digest(
+    trial: Trial,
+    fine: NDArray[np.str_] | None,
+    discovered: Sequence[str] | NDArray[Any] | None,
+    wanted: list[tuple[str, int, float]],
+) -> str:
+    """Return the sha256 hex of all that determines the comparisons."""
+    labels = [None if names is None else list(map(str, names)) for names in (fine, discovered)]
+    asked = [trial.names, trial.coarse.tolist(), labels, wanted]
+    asked += [trial.n_folds, trial.n_repeats, trial.seed]
+    return hashlib.sha256(json.dumps(asked).encode() + trial.vectors.tobytes()).hexdigest()
 
 
 def _plan(

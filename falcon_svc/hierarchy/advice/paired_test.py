@@ -8,9 +8,10 @@ the design of the test is ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,13 @@ class Comparison:
     fine_accuracy: float
     overall: Difference
     per_class: dict[str, Difference]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Comparison:
+        """Return what `asdict` made a record of."""
+        classes = {name: Difference(**one) for name, one in record["per_class"].items()}
+        overall = Difference(**record["overall"])
+        return cls(**{**record, "overall": overall, "per_class": classes})
 
 
 @dataclass(frozen=True, eq=False)

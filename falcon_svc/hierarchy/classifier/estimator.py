@@ -19,15 +19,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 from torch import Tensor, nn
 
+from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.errors import ConfigError
 from falcon_svc.hierarchy.classifier import file, record
 from falcon_svc.hierarchy.classifier.card import model_card
 from falcon_svc.hierarchy.classifier.decide import DEPTH_RULES, decide, rule_of
 from falcon_svc.hierarchy.classifier.heads import make_head
 from falcon_svc.hierarchy.classifier.label_forms import Labels, read_labels, read_texts, written
+from falcon_svc.hierarchy.classifier.state import Resumable
 from falcon_svc.hierarchy.classifier.train import Training, train
 from falcon_svc.hierarchy.losses import HCCF, NodeLoss, make_loss
 from falcon_svc.hierarchy.tree import Tree
+from falcon_svc.progress import Progress
 
 ROWS_AT_ONCE = 4096
 SEEDS = 2**31 - 1
@@ -154,11 +157,36 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             scikit-learn's, of X: wrong shapes, NaN or infinity, and of y: numbers that are no
             classes.
         """
+        return self.fit_resumable(X, y)
+
+    def fit_resumable(
+        self,
+        X: ArrayLike,
+        y: Any,
+        *,
+        checkpoints: CheckpointStore | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Train as `fit` does, in a way that may be stopped and gone on with, bit for bit.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+        checkpoints
+            Where the state is kept after every epoch; None = nowhere.
+        progress
+            Told of every epoch; it may raise to stop.
+
+        Raises
+        ------
+        StorageError
+            A checkpoint cannot be written, or belongs to another training.
+        """
         vectors, labels = self._read(X, y)
         settings = self._training()
-        generator = torch.Generator().manual_seed(
-            int(check_random_state(self.random_state).randint(SEEDS))
-        )
+        seed = int(check_random_state(self.random_state).randint(SEEDS))
+        generator = torch.Generator().manual_seed(seed)
         loss = make_loss(self.loss, labels.tree, **self._loss_options(labels))
         self._check_together(loss, labels)
         self._learn_scale(vectors)
@@ -172,11 +200,18 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         )
         inputs = torch.from_numpy(self._scaled(vectors).astype(np.float32))
         targets = torch.from_numpy(labels.nodes)
-        self.loss_curve_ = train(head, loss, inputs, targets, settings, generator)
+        resumable = None if checkpoints is None else self._resumable(checkpoints, labels, seed)
+        self.loss_curve_ = train(
+            head, loss, inputs, targets, settings, generator, progress, resumable
+        )
         self.tree_, self.classes_, self.form_ = labels.tree, labels.classes, labels.form
         self._keep(head, loss)
         self.card_ = model_card(self, vectors, labels)
         return self
+
+    def _resumable(self, checkpoints: CheckpointStore, labels: Labels, seed: int) -> Resumable:
+        tree = [list(labels.tree.names), labels.tree.parents.tolist()]
+        return Resumable(checkpoints, [record.settings_of(self), seed, tree])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the chosen node of each row, in the form that `fit` got.

@@ -32,7 +32,7 @@ def record_of(model: HierarchicalClassifier) -> dict[str, Any]:
     """Return the record, JSON-ready."""
     tree, seed = model.tree_, model.random_state
     return {
-        "settings": {name: _plain(getattr(model, name)) for name in SETTINGS},
+        "settings": settings_of(model),
         "random_state": int(seed) if isinstance(seed, int | np.integer) else None,
         "form": model.form_,
         "classes": _classes_of(model) if model.form_ == "classes" else None,
@@ -48,6 +48,11 @@ def record_of(model: HierarchicalClassifier) -> dict[str, Any]:
         "loss_curve": model.loss_curve_,
         "card": model.card_,
     }
+
+
+def settings_of(model: HierarchicalClassifier) -> dict[str, Any]:
+    """Return the settings of a classifier, JSON-ready."""
+    return {name: _plain(getattr(model, name)) for name in SETTINGS}
 
 
 def restore(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from falcon_svc.errors import ConfigError, DivergedError
+from falcon_svc.hierarchy.classifier.state import Resumable, TrainState
 from falcon_svc.hierarchy.losses.base import NodeLoss
 from falcon_svc.progress import Progress, Silent
 
@@ -87,6 +88,7 @@ def train(
     training: Training,
     generator: torch.Generator,
     progress: Progress | None = None,
+    resumable: Resumable | None = None,
 ) -> list[float]:
     """Train a head in place and return the mean loss of each epoch.
 
@@ -106,11 +108,15 @@ def train(
         Order of the samples, and whatever the loss draws.
     progress
         Told of every epoch.
+    resumable
+        Where checkpoints are kept after every epoch, and gone on from.
 
     Raises
     ------
     DivergedError
         The loss is no finite number any more.
+    StorageError
+        A checkpoint cannot be written, or belongs to another training.
     """
     told = progress or Silent()
     size, epochs = training.batch(len(inputs)), training.passes(len(inputs))
@@ -119,22 +125,33 @@ def train(
     optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=BETAS, fused=True)
     steps = epochs * math.ceil(len(inputs) / size)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+    state = TrainState(head, loss, optimizer, scheduler, generator)
+    digest = "" if resumable is None else resumable.digest(head, inputs, labels)
+    if resumable is not None and (saved := resumable.checkpoints.load(digest)) is not None:
+        state.load(saved)
     head.train()
-    means = []
-    for epoch in range(epochs):
-        total = 0.0
-        for rows in torch.split(torch.randperm(len(inputs), generator=generator), size):
-            batch = loss.loss(head(inputs[rows]), labels[rows], generator).mean()
-            optimizer.zero_grad()
-            batch.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            scheduler.step()
-            total += batch.item() * len(rows)
-        loss.end_epoch()
-        means.append(_finite(total / len(inputs), epoch))
-        told.advance(epoch + 1, {"loss": means[-1]})
+    for epoch in range(len(state.means), epochs):
+        state.means.append(_finite(_epoch(state, inputs, labels, size), epoch))
+        if resumable is not None:
+            resumable.checkpoints.save(digest, epoch + 1, state.save())
+        told.advance(epoch + 1, {"loss": state.means[-1]})
     head.eval()
-    return means
+    return state.means
+
+
+def _epoch(state: TrainState, inputs: Tensor, labels: Tensor, size: int) -> float:
+    """Pass over the samples once; return their mean loss."""
+    total = 0.0
+    order = torch.randperm(len(inputs), generator=state.generator)
+    for rows in torch.split(order, size):
+        batch = state.loss.loss(state.head(inputs[rows]), labels[rows], state.generator).mean()
+        state.optimizer.zero_grad()
+        batch.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        state.scheduler.step()
+        total += batch.item() * len(rows)
+    state.loss.end_epoch()
+    return total / len(inputs)
 
 
 def _groups(head: nn.Module, weight_decay: float) -> list[dict[str, object]]:

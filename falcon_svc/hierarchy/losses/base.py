@@ -104,6 +104,13 @@ class NodeLoss(ABC):
     def end_epoch(self) -> None:  # noqa: B027 - most losses have nothing to do
         """Move adaptive weights, if the loss has some; called after each epoch."""
 
+    def state(self) -> dict[str, Tensor]:
+        """Return what `end_epoch` has moved, for `restore`; nothing where it moves nothing."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:  # noqa: B027 - as above
+        """Take back what `state` returned at the end of an epoch."""
+
     def by_node(self, scores: Tensor, fill: float = NEVER) -> Tensor:
         """Return the scores of all nodes.
 

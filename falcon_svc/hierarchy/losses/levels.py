@@ -193,6 +193,15 @@ class HCAL(LevelSoftmax):
         self._last = means
         self._forget()
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the weights and the levels' last means."""
+        last = {} if self._last is None else {"last": self._last}
+        return {"weights": self.weights, **last}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        self.weights, self._last = state["weights"], state.get("last")
+
 
 def balanced_weights(now: Tensor, before: Tensor, gamma: float) -> Tensor:
     """Return (K,) weights with mean 1 from the levels' losses of two epochs; slow levels get more.

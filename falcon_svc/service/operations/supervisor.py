@@ -31,6 +31,7 @@ from falcon_svc.settings import Settings
 from falcon_svc.storage import ArtifactStore, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository, Problem, results_key
+from falcon_svc.storage.kinds import device_of
 from falcon_svc.storage.reviews import remove_review
 from falcon_svc.storage.states import CANCELING, PREPARING
 from falcon_svc.storage.tables import Attempt, Job
@@ -139,7 +140,7 @@ class Supervisor:
         keep_s = self.settings.retention_s
         if ended.began:
             self._retry(jobs, job, _lost(ended))
-        elif _device(job) in self._devices:
+        elif device_of(job) in self._devices:
             jobs.release(job.id, job.attempt, keep_s=keep_s)
         else:
             jobs.fail(job.id, job.attempt, _NO_DEVICE, keep_s=keep_s)
@@ -228,7 +229,7 @@ class Supervisor:
             if job is None:
                 return
             with self._apart(job.id):  # what did not start is gone, and tried again
-                self.engine.start(Task("job", job.id, job.attempt, _device(job)))
+                self.engine.start(Task("job", job.id, job.attempt, device_of(job)))
 
     def _sweep(self) -> None:
         """Delete results of expired jobs, and the work of jobs that ended without being seen."""
@@ -281,10 +282,6 @@ def is_held(settings: Settings, descriptor: int) -> bool:
 
 def _problem(code: str, why: str) -> Problem:
     return {"code": code, "detail": f"The attempt ended early: {why}."}
-
-
-def _device(job: Job) -> str:
-    return str(job.config.get("device", "auto"))
 
 
 _UNCHECKED = {

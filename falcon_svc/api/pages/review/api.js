@@ -45,10 +45,10 @@ async function asked(path) {
 
 export const bytes = async (path) => (await asked(path)).arrayBuffer();
 
-/** Save an answer as a file, by the name that it comes with. */
-export async function save(path) {
+/** Save an answer as a file, by the name that it comes with, if any. */
+export async function save(path, otherwise = "export") {
   const answer = await asked(path);
-  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "export";
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? otherwise;
   const url = URL.createObjectURL(await answer.blob());
   const link = Object.assign(document.createElement("a"), { href: url, download: name });
   link.click();

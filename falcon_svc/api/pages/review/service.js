@@ -1,7 +1,7 @@
-// Data sets and jobs of a service: drop a file, read what is wrong with it, follow a discovery.
+// Data sets and jobs of a service: drop a file, read what is wrong with it, follow a job.
 
-import { call, follow } from "./api.js";
-import { ask, count, fill, h, many, say } from "./dom.js";
+import { call, follow, save } from "./api.js";
+import { ask, count, fill, h, many, percent, say } from "./dom.js";
 
 const when = (text) => new Date(text).toLocaleString();
 const OPEN = new Set(["queued", "preparing", "running", "canceling"]);
@@ -54,6 +54,29 @@ export class Datasets {
   }
 }
 
+const file = (job, name, label) => h("button.plain", { type: "button", onclick: () => save(`v1/jobs/${job.id}/${name}`, `${job.id}.${name}.json`).catch((error) => say(error.message, "bad")) }, label);
+
+async function advice(job) {
+  const found = await call("GET", `v1/jobs/${job.id}/advice`);
+  await ask("Advice on finer labels", found.text.split("\n").map((line) => h("p", {}, line)), []);
+}
+
+/** How each kind of job is shown: what came of it in a few words, and what to do with that. */
+const KINDS = {
+  discovery: {
+    title: (summary) => (summary ? many(summary.n_fine, "class", "classes") : "Discovery"),
+    results: (job) => h("a.button.strong", { href: `#/${job.id}/overview` }, "Review"),
+  },
+  classifier: {
+    title: (summary) => (summary ? `Classifier of ${many(summary.n_leaves, "class", "classes")}${summary.leaf_top1 === null ? "" : `, ${percent(summary.leaf_top1)} right`}` : "Classifier"),
+    results: (job) => h("div.row", {}, file(job, "model", "Model"), file(job, "card", "Model card")),
+  },
+  advice: {
+    title: (summary) => (summary ? `Advice: finer labels ${{ helps: "help", "does not": "do not help", "cannot tell": "cannot be told yet to help" }[summary.verdict]}` : "Advice"),
+    results: (job) => h("button.strong", { type: "button", onclick: () => advice(job).catch((error) => say(error.message, "bad")) }, "Read"),
+  },
+};
+
 export class Jobs {
   async show(root) {
     this.ending = new AbortController();
@@ -67,12 +90,12 @@ export class Jobs {
 
   #card(job) {
     const card = h("li.card");
-    const draw = () => fill(card, h("h2", {}, job.summary ? many(job.summary.n_fine, "class", "classes") : "Discovery"), h("span", { class: `badge ${job.state}` }, job.state),
+    const draw = () => fill(card, h("h2", {}, KINDS[job.kind].title(job.summary)), h("span", { class: `badge ${job.state}` }, job.state),
       h("p.quiet", {}, `${job.id}, ${when(job.created_at)}`),
       OPEN.has(job.state) ? h("p", {}, h("progress", { max: job.progress?.total || 1, value: job.progress?.done || 0, "aria-label": "Progress" }), ` ${job.stage ?? ""}`) : null,
       job.error ? h("p.bad", {}, job.error.detail) : null,
       OPEN.has(job.state) ? h("button.plain", { type: "button", onclick: () => call("POST", `v1/jobs/${job.id}:cancel`).catch((error) => say(error.message, "bad")) }, "Cancel") : null,
-      job.state === "succeeded" ? h("a.button.strong", { href: `#/${job.id}/overview` }, "Review") : null);
+      job.state === "succeeded" ? KINDS[job.kind].results(job) : null);
     draw();
     if (OPEN.has(job.state)) {
       follow(`v1/jobs/${job.id}/events`, this.ending.signal, async () => { job = await call("GET", `v1/jobs/${job.id}`); draw(); });

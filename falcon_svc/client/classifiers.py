@@ -1,0 +1,117 @@
+"""Hierarchical classifiers, advice and figures on a service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from falcon_svc.client import documents as doc
+from falcon_svc.client.transport import Transport, save
+
+NUMBERS = 1_000_000  # of one request: about 20 MB of JSON
+MOST_ROWS = 10_000  # of one request, as the service takes them
+Paths = Sequence[Sequence[str]]
+
+
+class Classifying:
+    """The methods of `Falcon` for what jobs make of given labels."""
+
+    _transport: Transport
+
+    def classifier(self, job_id: str) -> Classifier:
+        """Return the classifier of a job: its card, its file, classes of new vectors."""
+        return Classifier(self._transport, job_id)
+
+    def advice(self, job_id: str) -> doc.Advice:
+        """Return the advice of a job: would finer labels improve coarse accuracy?"""
+        answer = self._transport.send("GET", f"/v1/jobs/{job_id}/advice")
+        return cast(doc.Advice, answer.json())
+
+    def metrics(
+        self,
+        tree: Paths,
+        truth: Paths,
+        *,
+        predictions: Paths | None = None,
+        scores: Sequence[Sequence[float]] | None = None,
+    ) -> dict[str, float | None]:
+        """Return hierarchical figures of predicted paths, or of probabilities.
+
+        Parameters
+        ----------
+        tree
+            The path of every class, top first.
+        truth
+            (n,) true paths.
+        predictions, scores
+            One of the two: (n,) paths, or (n, nodes or leaves) probabilities.
+        """
+        body = {"tree": tree, "truth": truth, "predictions": predictions, "scores": scores}
+        answer = self._transport.send("POST", "/v1/metrics", json=body)
+        return cast(doc.Measured, answer.json())["figures"]
+
+
+class Classifier:
+    """The classifier of a job that has succeeded.
+
+    Parameters
+    ----------
+    transport
+        To the service.
+    job_id
+        Of the job.
+    """
+
+    def __init__(self, transport: Transport, job_id: str) -> None:
+        self._transport, self._job_id = transport, job_id
+
+    def card(self) -> doc.Card:
+        """Return the model card: data, settings, figures on a held-out part."""
+        answer = self._transport.send("GET", f"/v1/jobs/{self._job_id}/card")
+        return cast(doc.Card, answer.json())
+
+    def download(self, to: str | Path) -> Path:
+        """Save the model file, for `falcon classify` and `HierarchicalClassifier.load`."""
+        path = f"/v1/jobs/{self._job_id}/model"
+        return save(self._transport.http, path, "*/*", Path(to))
+
+    def classify(
+        self,
+        vectors: Sequence[Sequence[float]],
+        *,
+        columns: Sequence[str] | None = None,
+        inference: doc.Rule | None = None,
+        threshold: float | None = None,
+    ) -> doc.Classified:
+        """Return the class of each vector; many go in several requests.
+
+        Parameters
+        ----------
+        vectors
+            (N, D), as the job's features.
+        columns
+            (D,) names of the vectors' columns in any order; None = they are in the job's order.
+        inference
+            How a class is chosen; None = as the job's settings say.
+        threshold
+            Least probability of a class, with the inference ``"threshold"``: the answer is as
+            deep as it is sure.
+
+        Returns
+        -------
+        Classified
+            One record per vector, and the notes of all requests, each once.
+        """
+        asked: dict[str, Any] = {"columns": None if columns is None else list(columns)}
+        asked |= {"inference": inference, "threshold": threshold}
+        wide = len(vectors[0]) if len(vectors) else 1
+        at_once = min(MOST_ROWS, max(1, NUMBERS // max(1, wide)))
+        found = doc.Classified(predictions=[], notes=[])
+        for start in range(0, len(vectors), at_once):
+            rows = [list(map(float, row)) for row in vectors[start : start + at_once]]
+            path, body = f"/v1/models/{self._job_id}:classify", {**asked, "vectors": rows}
+            answer = cast(doc.Classified, self._transport.send("POST", path, json=body).json())
+            found["predictions"] += answer["predictions"]
+            found["notes"] += [note for note in answer["notes"] if note not in found["notes"]]
+        return found

@@ -1,0 +1,138 @@
+"""Settings of jobs that train on given labels: a classifier, or advice on finer labels.
+
+Place: what a service takes in place of `falcon_svc.config.DiscoveryConfig`; it loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    model_validator,
+)
+
+from falcon_svc.config import checked
+from falcon_svc.data.config import DataConfig, ReadingOptions
+
+LossName = Literal[
+    "flat_softmax",
+    "hce",
+    "hace",
+    "conditional_softmax",
+    "conditional_sigmoid",
+    "ps_softmax",
+    "deep_rtc",
+    "soft_max_margin",
+    "soft_max_descendant",
+    "multilabel_focal",
+    "level_softmax",
+    "hcal",
+]
+"""Losses that need nothing but paths: all but hccf, which takes a file of texts."""
+
+RuleName = Literal[
+    "bottom_up", "top_down", "ensemble", "diffusion", "majority", "plurality", "threshold"
+]
+"""How a node is chosen."""
+
+PAGE = "docs/hierarchical-classifiers.md"
+Units = Annotated[StrictInt, Field(ge=0, le=4096)]
+Config = TypeVar("Config", bound=BaseModel)
+
+
+class LabelsConfig(BaseModel):
+    """Which labels of a data set to train on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: ReadingOptions = Field(
+        default_factory=ReadingOptions, description="How the data set is read."
+    )
+    classes_of: str | None = Field(
+        None,
+        max_length=60,
+        description="Id of a discovery in this data set: its classes are the finer labels.",
+        examples=["job_01k8xgm1c2d3e4f5g6h7j8k9m0"],
+    )
+    seed: StrictInt = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
+
+
+class ClassifierConfig(LabelsConfig):
+    """Everything that determines a hierarchical classifier, besides the data."""
+
+    levels: tuple[str, ...] = Field(
+        (),
+        max_length=100,
+        description="Columns of the labels, top level first; empty = the coarse and the fine "
+        "column. Not together with classes_of.",
+    )
+    loss: LossName = Field("hace", description="What is trained.")
+    inference: RuleName = Field("bottom_up", description="How a class is chosen by default.")
+    threshold: StrictFloat | None = Field(
+        None, ge=0, le=1, description="Least probability of a class, for the inference threshold."
+    )
+    hidden: Units = Field(0, description="Units of a hidden layer; 0 = a linear head.")
+    epochs: StrictInt | None = Field(
+        None, ge=1, le=100_000, description="Passes over the data; null = at least 200 steps."
+    )
+    batch_size: StrictInt | None = Field(
+        None, ge=1, le=1_000_000, description="Samples per step; null = 16 to 256, by their number."
+    )
+    learning_rate: StrictFloat = Field(
+        0.03, gt=0, le=10, description="Learning rate of AdamW at first."
+    )
+    weight_decay: StrictFloat | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Weight decay of AdamW; null = dimensions / 128, at most 1.",
+    )
+    test_share: StrictFloat = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="Part that a first training leaves out to measure on; 0 = measure nothing.",
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.levels and self.classes_of is not None:
+            raise ValueError("expected one of levels and classes_of, found both")
+        if (self.threshold is not None) != (self.inference == "threshold"):
+            raise ValueError("expected a threshold together with the inference threshold")
+        return self
+
+
+class AdviceConfig(LabelsConfig):
+    """Everything that determines advice on finer labels, besides the data."""
+
+    without_fine: StrictBool = Field(
+        False, description="Do as if the data set had no fine labels: try stand-ins."
+    )
+    hidden: tuple[Units, ...] = Field(
+        (0, 32, 128), min_length=1, max_length=8, description="Hidden units of the heads to try."
+    )
+    folds: StrictInt = Field(5, ge=2, le=20, description="Folds of the cross-validation.")
+
+
+def make(model: type[Config], tables: dict[str, Any]) -> Config:
+    """Return checked settings.
+
+    Raises
+    ------
+    ConfigError
+        Keys are unknown or values out of range: the sentence names the first one, `errors` all.
+    """
+    return checked(model, tables, page=PAGE)
+
+
+def reading(*options: dict[str, Any]) -> DataConfig:
+    """Return how a data set is read, later options before earlier ones."""
+    merged = {name: value for one in options for name, value in one.items()}
+    return checked(DataConfig, merged, page="docs/configuration.md")

@@ -1,0 +1,63 @@
+"""The work of advice: would finer labels improve the coarse accuracy of a data set?"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from falcon_svc.worker.kinds import Made, Order
+from falcon_svc.worker.stage_times import StageTimes
+
+if TYPE_CHECKING:
+    from falcon_svc.supervised.advising import Advised
+
+ADVICE = "advice.json"
+
+
+def make(order: Order) -> Made:
+    """Compare, or go on with what an earlier attempt left."""
+    from falcon_svc.checkpoint import CheckpointStore
+    from falcon_svc.data import load_dataset
+    from falcon_svc.supervised.advising import advise_on, fine_if_any
+    from falcon_svc.supervised.config import AdviceConfig, make, reading
+    from falcon_svc.supervised.labels import vectors_of
+
+    config = make(AdviceConfig, order.config)
+    how = reading(order.options, order.source_options, order.config.get("data", {}))
+    dataset = load_dataset(order.data, how)
+    vectors = vectors_of(dataset, order.name)
+    fine = None if config.without_fine else fine_if_any(dataset, order.data, how)
+    folder, times = order.begin(), StageTimes(order.progress)
+    found = advise_on(
+        dataset,
+        vectors,
+        fine=fine,
+        result=order.source,
+        hidden=config.hidden,
+        n_folds=config.folds,
+        seed=config.seed,
+        progress=times,
+        checkpoints=CheckpointStore(folder / "checkpoints"),
+    )
+    result = folder / "result"
+    result.mkdir(exist_ok=True)
+    (result / ADVICE).write_text(json.dumps(_document(found), allow_nan=False), "utf-8")
+    summary = {"n_samples": len(dataset), **_summary(found), **times.summary()}
+    return Made(result, ADVICE, summary, times.measured())
+
+
+def _document(found: Advised) -> dict[str, Any]:
+    from falcon_svc.supervised.plain import plain
+
+    document: dict[str, Any] = plain(found.advice.document())
+    return {**document, "text": found.text(), "n_left_out": found.n_left_out}
+
+
+def _summary(found: Advised) -> dict[str, Any]:
+    verdict = found.advice.verdict
+    return {
+        "verdict": verdict.word,
+        "gain": verdict.difference.mean,
+        "rows_needed": verdict.rows_needed,
+        "labels": found.advice.labels,
+    }

@@ -1,0 +1,71 @@
+"""The work of a classifier: from a data set and its labels to a model file and its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from falcon_svc.worker.kinds import Made, Order
+from falcon_svc.worker.stage_times import StageTimes
+
+if TYPE_CHECKING:
+    from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+    from falcon_svc.supervised.config import ClassifierConfig
+
+MODEL, CARD = "classifier.safetensors", "card.json"
+TRAINING = ("loss", "inference", "hidden", "epochs", "batch_size", "learning_rate", "weight_decay")
+
+
+def make(order: Order) -> Made:
+    """Train, or go on with what an earlier attempt left."""
+    from falcon_svc.data import load_dataset
+    from falcon_svc.supervised.config import ClassifierConfig, make, reading
+    from falcon_svc.supervised.labels import as_stored, paths_of, vectors_of
+    from falcon_svc.supervised.training import identity, train_on
+
+    config = make(ClassifierConfig, order.config)
+    how = reading(order.options, order.source_options, order.config.get("data", {}))
+    dataset = as_stored(load_dataset(order.data, how), order.name)
+    vectors = vectors_of(dataset, order.name)
+    paths = paths_of(dataset, order.data, how, levels=config.levels, result=order.source)
+    folder, times = order.begin(), StageTimes(order.progress)
+    model = train_on(
+        _untrained(config),
+        vectors,
+        paths,
+        test_share=config.test_share,
+        folder=folder / "checkpoints",
+        progress=times,
+    )
+    model.card_["data_set"] = {**identity(dataset, order.name), "classes_of": config.classes_of}
+    _write(model, folder / "result")
+    return Made(folder / "result", CARD, {**_summary(model), **times.summary()}, times.measured())
+
+
+def _untrained(config: ClassifierConfig) -> HierarchicalClassifier:
+    from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+
+    options = None if config.threshold is None else {"threshold": config.threshold}
+    settings: dict[str, Any] = {name: getattr(config, name) for name in TRAINING}
+    return HierarchicalClassifier(**settings, inference_options=options, random_state=config.seed)
+
+
+def _write(model: HierarchicalClassifier, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    model.save(folder / MODEL)
+    (folder / CARD).write_text(json.dumps(model.card_, indent=1, allow_nan=False), "utf-8")
+
+
+def _summary(model: HierarchicalClassifier) -> dict[str, Any]:
+    """Return figures of the tree, and two of the held-out part; null where there is none."""
+    card, tree = model.card_, model.tree_
+    held_out = card["metrics"].get("held_out", {})
+    return {
+        "n_samples": card["trained_on"]["rows"],
+        "n_unlabelled": card["trained_on"]["rows_without_label"],
+        "n_leaves": tree.n_leaves,
+        "n_levels": tree.height,
+        "leaf_top1": held_out.get("leaf_top1"),
+        "hierarchical_f": held_out.get("hierarchical_f"),
+    }

@@ -1,0 +1,100 @@
+"""Classes of new vectors without HTTP: pieces, and a process that lacks torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_svc.errors import ConfigError, InputError
+from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+from falcon_svc.service import classifiers, jobs, results
+from falcon_svc.service.classifiers import Wish, classify
+from falcon_svc.service.refusals import RequestError
+from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, DISCOVERY, device_of
+from falcon_svc.storage.tables import Dataset
+from tests.storage.records import add_dataset, add_job
+
+PATHS = [("bird", "jay"), ("bird", "wren"), ("fish", "cod"), ("fish", "eel")] * 10
+X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A classifier whose job is not asked for."""
+    made = HierarchicalClassifier(inference="majority", random_state=0).fit(X, PATHS)
+    made.card_["data_set"] = {"features": ["a", "b", "c"]}
+    made.save(tmp_path / results.MODELS["classifier"])
+    monkeypatch.setattr(results, "directory", lambda *_: (None, tmp_path))
+    return made
+
+
+def test_a_classifier_answers_as_it_was_told_to(model, context, ann):
+    found = classify(context, ann, "job_x", Wish(X))["predictions"]
+    nodes = [one["path"] + [""] * (2 - len(one["path"])) for one in found]
+    assert nodes == model.predict(X).tolist()
+    assert {one["depth"] for one in found} > {2}
+
+
+def test_many_rows_go_piece_by_piece(model, context, ann, monkeypatch):
+    whole = classify(context, ann, "job_x", Wish(X))
+    sizes, ask = [], HierarchicalClassifier.node_proba
+    monkeypatch.setattr(classifiers, "CELLS_AT_ONCE", 3 * model.tree_.n_nodes + 1)
+    monkeypatch.setattr(
+        HierarchicalClassifier, "node_proba", lambda s, x: sizes.append(len(x)) or ask(s, x)
+    )
+    parts = classify(context, ann, "job_x", Wish(X))
+    for name in ("path", "probability"):
+        found, expected = ([one[name] for one in a["predictions"]] for a in (parts, whole))
+        assert found == (expected if name == "path" else pytest.approx(expected))
+    assert max(sizes) == 3 and sum(sizes) == 40
+
+
+def test_a_process_without_torch_says_so(model, context, ann, monkeypatch):
+    def lacking(path):
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    monkeypatch.setattr(classifiers, "_load", lacking)
+    with pytest.raises(RequestError, match="falcon classify") as refused:
+        classify(context, ann, "job_x", Wish(X))
+    assert refused.value.code == "no_torch"
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (("a", "b"), "2 names"),
+        (("a", "b", "b"), "2 of them different"),
+        (("a", "b", "x"), "missing"),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(model, context, ann, columns, words):
+    with pytest.raises(InputError, match=words):
+        classify(context, ann, "job_x", Wish(X, columns))
+
+
+def test_classes_of_another_tenants_discovery_do_not_exist(context, ann, bob):
+    mine, theirs = (add_dataset(context.database, who.tenant) for who in (ann, bob))
+    found = add_job(context.database, bob.tenant, theirs.id)
+    order = ({"classes_of": found}, {})
+    with pytest.raises(RequestError) as refused:
+        jobs.submit(context, ann, mine.id, *order, kind=CLASSIFIER, key=None)
+    assert refused.value.code == "not_found"
+    with pytest.raises(RequestError) as refused:
+        jobs.submit(context, bob, theirs.id, *order, kind=CLASSIFIER, key=None)
+    assert refused.value.code == "no_result"  # it is there, and has not ended
+
+
+def test_a_data_set_without_vectors_is_refused_at_once(context, ann):
+    dataset = add_dataset(context.database, ann.tenant)
+    with context.database.write() as session:
+        session.get(Dataset, dataset.id).summary = {"kind": "images"}
+    with pytest.raises(ConfigError, match="found images") as refused:
+        jobs.submit(context, ann, dataset.id, {}, {}, kind=ADVICE, key=None)
+    assert refused.value.code == "bad_input"
+
+
+def test_a_classifier_never_asks_for_a_gpu(context, ann):
+    dataset = add_dataset(context.database, ann.tenant)
+    for kind, device in ((CLASSIFIER, "cpu"), (ADVICE, "cpu"), (DISCOVERY, "auto")):
+        made, _ = jobs.submit(context, ann, dataset.id, {}, {}, kind=kind, key=None)
+        assert (made.kind, device_of(made)) == (kind, device)
