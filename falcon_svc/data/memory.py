@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from falcon_svc.data.column_names import COARSE_NAMES
+from falcon_svc.data.column_names import COARSE_NAMES, TEXT_NAMES
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.refusal import refusal
@@ -86,7 +86,7 @@ def opened(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig) -> It
     ----------
     data
         A path; a DataFrame (pandas, polars, pyarrow); AnnData; `datasets.Dataset`; or an array
-        (numpy, torch on the CPU, a sparse matrix of scipy).
+        (numpy, torch on the CPU, a sparse matrix of scipy); or N texts.
     labels
         Columns that are given beside the data, name -> N values.
     config
@@ -113,7 +113,7 @@ def opened(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig) -> It
 
 
 def as_table(data: Any) -> pa.Table | None:
-    """Return a DataFrame or a Hugging Face data set as a pyarrow Table; None = it is neither."""
+    """Return a DataFrame, a Hugging Face data set or texts as a pyarrow Table; None = no such."""
     import pyarrow as pa
 
     if isinstance(data, pa.Table):
@@ -122,9 +122,18 @@ def as_table(data: Any) -> pa.Table | None:
         return data.with_format("arrow")[:]
     if hasattr(data, "to_arrow"):  # polars
         return data.to_arrow()
+    if _is_texts(data):
+        return pa.table({TEXT_NAMES[0]: pa.array(list(data), pa.string())})
     if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas
         return pa.Table.from_pandas(_with_text_names(data))
     return None
+
+
+def _is_texts(data: Any) -> bool:
+    """Return whether data are N texts."""
+    if isinstance(data, np.ndarray):
+        return data.ndim == 1 and data.dtype.kind == "U"
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(v, str) for v in data)
 
 
 def array_source(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig) -> ArraySource:
@@ -137,8 +146,8 @@ def array_source(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig)
     samples = np.asarray(data)
     if samples.ndim < 2 or samples.dtype.kind not in "biuf":
         raise refusal(
-            "a path, a DataFrame, AnnData, a datasets.Dataset, or an array of numbers with a row "
-            "per sample",
+            "a path, a DataFrame, AnnData, a datasets.Dataset, texts, or an array of numbers with "
+            "a row per sample",
             f"{type(data).__name__} of shape {samples.shape} and type {samples.dtype}",
             where=WHERE,
             remedy="pass one of these",

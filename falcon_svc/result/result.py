@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from falcon_svc.result.verification import Check
 
-OBS = ("fine", "fine_confidence", "fine_margin")
+OBS = ("fine", "fine_name", "fine_confidence", "fine_margin")
 """Columns that `Result.add_to` writes."""
 
 
@@ -145,9 +145,9 @@ class Result:
         Parameters
         ----------
         data
-            AnnData or a pandas DataFrame of the same samples. Written: ``fine`` (text, category
-            in AnnData), ``fine_confidence``, ``fine_margin``; `uns["falcon"]` of AnnData says
-            where they come from.
+            AnnData or a pandas DataFrame of the same samples. Written: ``fine`` and ``fine_name``
+            (texts, categories in AnnData), ``fine_confidence``, ``fine_margin``;
+            `uns["falcon"]` of AnnData says where they come from.
 
         Raises
         ------
@@ -162,12 +162,14 @@ class Result:
             )
         rows = self._rows_for([str(name) for name in frame.index])
         found = self.discovery.assignments
-        fine = found.fine[rows].astype(str)
-        columns = dict(zip(OBS, (fine, found.confidence[rows], found.margin[rows]), strict=True))
-        for name, values in columns.items():
+        fine = found.fine[rows]
+        names = np.array(self.discovery.fine_names)[fine]
+        columns = (fine.astype(str), names, found.confidence[rows], found.margin[rows])
+        for name, values in zip(OBS, columns, strict=True):
             frame[name] = values
         if frame is not data:
-            frame[OBS[0]] = frame[OBS[0]].astype("category")
+            for name in OBS[:2]:
+                frame[name] = frame[name].astype("category")
             data.uns["falcon"] = {
                 "dataset_digest": self.discovery.dataset_digest,
                 "n_fine": self.n_fine,

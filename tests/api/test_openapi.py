@@ -19,7 +19,7 @@ from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.settings import Settings
 
 OPERATORS = {"probe_hdf5", "ratio_free_bytes", "follow_links"}
-FORMS = {"Body_create_dataset", "Body_discover"}
+FORMS = {"Body_create_dataset", "Body_discover", "Body_predict_file"}
 
 
 @pytest.fixture(scope="module")

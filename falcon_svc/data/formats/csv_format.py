@@ -150,7 +150,8 @@ def _without_empty(table: pa.Table, where: str) -> tuple[pa.Table, tuple[Note, .
         check_names([""], where)
     table = table.drop_columns(unnamed)
     rows = table.num_rows
-    while rows > 1 and _is_blank(table, rows - 1):
+    several = table.num_columns > 1  # of one column a blank row is "", which somebody has written
+    while several and rows > 1 and _is_blank(table, rows - 1):
         rows -= 1
     if rows == table.num_rows:
         return table, ()
