@@ -18,6 +18,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.label_notes import label_notes
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, refusal
 from falcon_svc.data.source import Column
+from falcon_svc.data.spelling import one_form
 from falcon_svc.errors import InputError
 from falcon_svc.types import SEVERAL, UNLABELLED, IntArray, LabelSource, Note
 
@@ -92,7 +93,7 @@ def _check_names(names: tuple[str, ...], what: str, where: str, config: DataConf
 
 
 def as_strings(values: Column, *, what: str, where: str) -> list[str]:
-    """Return the values as strings without outer blanks; None becomes "", 1.0 becomes "1".
+    """Return the values as strings in `one_form`; None becomes "", 1.0 becomes "1".
 
     Floats that are not all whole stay as they are written; bytes must be UTF-8.
     """
@@ -109,9 +110,9 @@ def as_strings(values: Column, *, what: str, where: str) -> list[str]:
     if values.dtype.kind == "f":
         values = _plain_floats(values)
     if values.dtype.kind != "S":
-        return ["" if value is None else str(value).strip() for value in values.tolist()]
+        return ["" if value is None else one_form(str(value)) for value in values.tolist()]
     try:
-        return [value.decode().strip() for value in values.tolist()]
+        return [one_form(value.decode()) for value in values.tolist()]
     except UnicodeDecodeError as error:
         raise refusal(
             f"UTF-8 in column {quoted(what)}",
@@ -280,13 +281,21 @@ def class_problem(name: str, encoded: Encoded, where: str, config: DataConfig) -
 
 def id_findings(ids: list[str], config: DataConfig) -> list[Finding]:
     """Return ids that are empty, unclean, or used twice."""
-    unclean = [row for row, text in enumerate(ids) if not text or not _clean(text, config)]
+    empty = [row for row, text in enumerate(ids) if not text]
+    unclean = [row for row, text in enumerate(ids) if not _clean(text, config)]
     first: dict[str, int] = {}
-    again = [row for row, text in enumerate(ids) if first.setdefault(text, row) != row]
-    return _unclean("id", unclean, ids, config) + findings(
-        "duplicate_id",
-        "every id once",
-        "make the ids unique, or name another column with id_column",
-        again,
-        lambda row: f"{quoted(ids[row])} (first used in row {first[ids[row]]})",
-    )
+    again = [row for row, text in enumerate(ids) if text and first.setdefault(text, row) != row]
+    other = "or name another column with id_column, or leave it out with ignore_columns"
+    return [
+        *findings(
+            "bad_label", "an id in every row", f"fill them in, {other}", empty, lambda _: "none"
+        ),
+        *_unclean("id", unclean, ids, config),
+        *findings(
+            "duplicate_id",
+            "every id once",
+            f"make the ids unique, {other}",
+            again,
+            lambda row: f"{quoted(ids[row])} (first used in row {first[ids[row]]})",
+        ),
+    ]

@@ -6,6 +6,7 @@ a folder of Parquet shards, or cells as `.h5ad` or `.zarr`. Some are spoilt on p
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,7 +203,9 @@ def cells(rng: Rng, place: Path, x: NDArray[Any], labels: NDArray[Any]) -> Plant
     if rng.random() < 0.3:
         made.obsm["X_umap"] = rng.normal(size=(len(x), 2))
     planted.settings["coarse_column"] = column
-    (made.write_h5ad if suffix == ".h5ad" else made.write_zarr)(planted.path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # anndata: formats and names of its own
+        (made.write_h5ad if suffix == ".h5ad" else made.write_zarr)(planted.path)
     planted.recipe["style"] = style
     return planted
 

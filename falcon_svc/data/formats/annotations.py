@@ -8,6 +8,7 @@ annotations and categories. VOC: ``Annotations/*.xml``.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -68,7 +69,7 @@ def _as_manifest(
             code="no_data",
         )
     table = pa.Table.from_pylist(rows)
-    columns = Columns.of(table, notes=notes)
+    columns = replace(Columns.of(table), notes=notes)
     return ManifestSource(TableSource(store.where, columns, config), store, config)
 
 
