@@ -146,7 +146,11 @@ def _coco(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] 
         for name in names
         if name.endswith(".json")
         and images.names
-        and (set(name.split("/")[:-1]) & set(places) or "coco" in name.split("/")[-1].lower())
+        and (
+            set(name.split("/")[:-1]) & set(places)
+            or "coco" in name.split("/")[-1].lower()
+            or ("/" not in name and _is_coco(store.read(name)))
+        )
     ]
     found = [n for n in found if n.split("/")[-1].startswith("instances")] or found
     if not found:
@@ -158,6 +162,11 @@ def _coco(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] 
         with reading(expected, where=where, errors=ERRORS, remedy="export the annotations again"):
             rows += _coco_rows(json.loads(store.read(name)), name, images)
     return rows
+
+
+def _is_coco(content: bytes) -> bool:
+    """Return whether a file at the root, of any name, holds what COCO's files hold."""
+    return all(key in content for key in (b'"images"', b'"annotations"', b'"categories"'))
 
 
 def _coco_rows(document: dict[str, Any], near: str, images: ImageFinder) -> list[Row]:

@@ -25,6 +25,12 @@ SPLITS = {
     *("evaluation", "holdout", "held_out", "trainset", "testset", "valset", "train_set"),
     *("test_set", "val_set", "validation_set", "training_set", "unlabeled", "unlabelled"),
 }
+ANY_IMAGES = {
+    *("images", "image", "imgs", "img", "pics", "pictures", "photos", "jpegimages", "jpeg", "jpg"),
+    *("png", "frames", "crops", "thumbnails", "masks", "mask", "data", "raw", "default", "all"),
+}
+"""Folders that say no more than that images are in them."""
+
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 CAPTIONS = (".txt", ".caption")
 NO_IMAGES = {
@@ -70,6 +76,16 @@ class TreeSource:
                 where=self.where,
                 remedy="put the images into folders named after their coarse classes, or give a "
                 "table beside them with the columns file_name and label",
+                code="no_data",
+            )
+        classes = sorted(set(self._classes))
+        if {name.casefold() for name in classes} <= ANY_IMAGES | SPLITS:
+            raise refusal(
+                "one folder of images per coarse class",
+                f"folders that are no classes by their names ({listed(classes)})",
+                where=self.where,
+                remedy="put the images into folders named after their coarse classes, or give the "
+                "table that names image files and labels",
                 code="no_data",
             )
         empty = sorted(folders - set(self._classes))

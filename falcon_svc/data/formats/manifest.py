@@ -26,7 +26,7 @@ from falcon_svc.data.formats.jsonl import open_jsonl, read_jsonl
 from falcon_svc.data.formats.parquet import open_parquet
 from falcon_svc.data.formats.stores import CellStore, FileStore, FolderStore
 from falcon_svc.data.formats.table import TableSource
-from falcon_svc.data.image_names import ImageFinder
+from falcon_svc.data.image_names import ImageFinder, composed
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.data.source import Column, Samples, Source
 from falcon_svc.errors import InputError
@@ -196,7 +196,7 @@ class ManifestSource:
         InputError
             Not one of them is there, or their names lead elsewhere.
         """
-        files = self._files
+        files = self._spelled_as_there()
         unsafe = [name for name in files if not _is_plain(name)]
         if not unsafe and any(self._store.size(name) is not None for name in files):
             return files, []
@@ -209,6 +209,13 @@ class ManifestSource:
         text = f"Images named in {quoted(self._file)} were found by the ends of their paths, the "
         text += f"first as {quoted(next(name for name in below if name))}."
         return found, [Note("found_below", text)]
+
+    def _spelled_as_there(self) -> tuple[str, ...]:
+        """Return the files by the spelling of the folder, where only the Unicode form differs."""
+        if all(map(str.isascii, self._files)):
+            return self._files
+        there = {composed(name): name for name in self._store.names()}
+        return tuple(there.get(composed(name), name) for name in self._files)
 
     def _not_here(self, unsafe: list[str]) -> Exception:
         """Return the refusal of a table of which no image is here; its numbers are no features."""
