@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from falcon_svc.columns import unmasked
 from falcon_svc.data.column_names import COARSE_NAMES, TEXT_NAMES
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.frames import WHERE, frame_table
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.refusal import refusal
 from falcon_svc.data.registry import open_source
@@ -25,7 +27,6 @@ from falcon_svc.data.source import Column, Samples, Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WHERE = "the data in memory"
 GIVEN = COARSE_NAMES[0]
 """Column of coarse labels that were given beside the samples."""
 
@@ -125,7 +126,7 @@ def as_table(data: Any) -> pa.Table | None:
     if _is_texts(data):
         return pa.table({TEXT_NAMES[0]: pa.array(list(data), pa.string())})
     if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas
-        return pa.Table.from_pandas(_with_text_names(data))
+        return frame_table(data)
     return None
 
 
@@ -143,7 +144,7 @@ def array_source(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig)
         data = data.toarray()
     if hasattr(data, "detach"):
         data = data.detach().cpu().numpy()
-    samples = np.asarray(data)
+    samples = np.asarray(unmasked(data))
     if samples.ndim < 2 or samples.dtype.kind not in "biuf":
         raise refusal(
             "a path, a DataFrame, AnnData, a datasets.Dataset, texts, or an array of numbers with "
@@ -177,15 +178,8 @@ def _table_source(table: pa.Table, labels: Mapping[str, ArrayLike], config: Data
 
 def _column(values: ArrayLike) -> Column:
     """Return labels as an array; a Series loses its index, None and NaN stay missing."""
-    found = np.asarray(values)
+    found = np.asarray(unmasked(values))
     return np.asarray(values, object) if found.dtype.kind in "mM" else found
-
-
-def _with_text_names(frame: Any) -> Any:
-    """Return a pandas frame whose columns are named by text, as a file would have them."""
-    if all(isinstance(name, str) for name in frame.columns):
-        return frame
-    return frame.rename(columns=str)
 
 
 def _check_none(labels: Mapping[str, Sequence[Any] | Any], what: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_svc.columns import unmasked
 from falcon_svc.durable.atomic_directory import MARKER, replace_directory
 from falcon_svc.errors import InputError, MissingExtraError
 from falcon_svc.result.files import read_discovery
@@ -117,7 +118,7 @@ class Result:
         columns: Sequence[str] | None = None,
     ) -> Predictions:
         """Return fine classes of new vectors; see `Predictor.predict`."""
-        return self.predictor.predict(np.asarray(vectors), coarse, columns=columns)
+        return self.predictor.predict(np.asarray(unmasked(vectors)), coarse, columns=columns)
 
     def to_arrow(self) -> pa.Table:
         """Return a row per sample: id, coarse labels, fine class, confidence, margin."""
