@@ -67,13 +67,13 @@ def assignments_table(discovery: Discovery) -> pa.Table:
     )
 
 
-def fine_names(fine: IntArray, names: Sequence[str]) -> pa.DictionaryArray:
+def fine_names(fine: IntArray, names: Sequence[str]) -> pa.Array:
     """Return (N,) working names of fine classes; null in results from before there were any."""
     import pyarrow as pa
 
-    without = np.array([not name for name in names], np.bool_)
-    codes = pa.array(fine.astype(np.int32), mask=without[fine])
-    return pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string()))
+    if not any(names):
+        return pa.nulls(len(fine), pa.string())
+    return pa.DictionaryArray.from_arrays(fine.astype(np.int32), pa.array(names, pa.string()))
 
 
 def _noise_columns(discovery: Discovery) -> dict[str, pa.Array]:

@@ -34,6 +34,7 @@ def prepare(folder: Path, falcon: Falcon, headers: str = "") -> None:
     http = falcon.http
     dataset = http.post("/v1/datasets", files={"file": ("a.npz", npz_bytes(60))}).json()["id"]
     job = falcon.wait(falcon.submit(dataset, QUICK)["id"])
+    http.get(f"/v1/jobs/{job['id']}/review")  # the first look at one loads what reviews need
     order = {"custom_id": "x", "dataset_id": dataset, "config": QUICK}
     batch = http.post("/v1/batches", json={"jobs": [order]}).json()["id"]
     upload = http.post("/v1/uploads", json={"name": "b.npz", "size_bytes": 9}).json()["id"]
