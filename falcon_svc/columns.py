@@ -72,4 +72,6 @@ def unmasked(values: Any) -> Any:
         return values
     if values.dtype.kind in "biuf":
         return values.astype(np.float64).filled(np.nan)
-    return np.where(np.ma.getmaskarray(values), None, values.data.astype(object))
+    shown = values.data.astype(object)
+    shown[np.ma.getmaskarray(values)] = None
+    return shown

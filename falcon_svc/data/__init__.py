@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from falcon_svc.data.assemble import draft, finish, new_samples
 from falcon_svc.data.config import DataConfig, NewSamplesConfig
 from falcon_svc.data.conform import like_before
+from falcon_svc.data.frames import WHERE
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
-from falcon_svc.data.memory import WHERE, opened
+from falcon_svc.data.memory import opened
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
 from falcon_svc.data.truth import truth

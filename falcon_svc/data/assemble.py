@@ -21,7 +21,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.conform import by_recipe, conformed
 from falcon_svc.data.identity import Ids, id_notes, read_ids
 from falcon_svc.data.images import ArrayImages
-from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
+from falcon_svc.data.labels import FRACTION, as_strings, encode, id_findings, to_source
 from falcon_svc.data.new_labels import missing_sources, no_labels
 from falcon_svc.data.refusal import Finding, quoted, refusal
 from falcon_svc.data.restriction import restricted
@@ -226,11 +226,13 @@ def coarse_roles(source: Source, config: DataConfig) -> Roles:
 
 def _unfit(name: str, classes: tuple[str, ...], n: int) -> str | None:
     """Return why a column that only its name makes a label source is none."""
-    if 2 <= len(classes) <= max(2, n // 2):
+    fractions = any(FRACTION.fullmatch(label) for label in classes)
+    if 2 <= len(classes) <= max(2, n // 2) and not fractions:
         return None
+    found = "fractions" if fractions else f"{len(classes):,} different values in {n:,} rows"
     return (
-        f"Column {quoted('coarse_' + name)} holds {len(classes):,} different values in {n:,} rows, "
-        "so it is not used as a label source; name it in label_sources if it is one."
+        f"Column {quoted('coarse_' + name)} holds {found}, so it is not used as a label source; "
+        "name it in label_sources if it is one."
     )
 
 

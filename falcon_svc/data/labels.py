@@ -29,7 +29,8 @@ SEVERAL_MARKS = re.compile("[|;]")
 LIST_VALUE = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 LIST = re.compile(r"""\[\s*('[^']*'|"[^"]*")?(\s*,\s*('[^']*'|"[^"]*"))*\s*\]""")
 WHOLE = re.compile(r"-?[0-9]{1,18}")
-WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})\.0+")
+WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})[.,]0+")
+FRACTION = re.compile(r"-?[0-9]*[.,][0-9]*[1-9][0-9]*")
 LABEL_REMEDY = "give each row a short label, or -1 or an empty string for none"
 
 
@@ -165,7 +166,7 @@ def _one_spelling(texts: set[str]) -> dict[str, str]:
     """
     if all(LIST.fullmatch(text) for text in texts - MISSING) and texts - MISSING:
         return {text: SEVERAL.join(_listed(text)) for text in texts}
-    fractions = any(re.fullmatch(r"-?[0-9]+\.[0-9]*[1-9][0-9]*", text) for text in texts)
+    fractions = any(FRACTION.fullmatch(text) for text in texts)
     read = {}
     for text in texts:
         whole = None if fractions else WHOLE_FLOAT.fullmatch(text)

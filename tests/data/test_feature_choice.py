@@ -143,6 +143,12 @@ def test_what_is_no_feature_is_listed_with_its_reason(tmp_path: Path) -> None:
     assert codes(data) == ["left_out"]
 
 
+@pytest.mark.parametrize("name", ["subclass", "Group", "y_pred", "label_confidence", "species"])
+def test_numbers_called_as_labels_are_are_left_out_and_told(tmp_path: Path, name: str) -> None:
+    data = load_dataset(write(tmp_path, a=A, b=B, **{name: [i % 3 for i in range(N)]}))
+    assert data.reading.features == ("a", "b") and codes(data) == ["left_out"]
+
+
 def test_numbers_that_stand_for_something_else_are_no_features(tmp_path: Path) -> None:
     months = pd.period_range("2024-01", periods=N, freq="M")
     pd.DataFrame({"coarse": LABELS, "a": A, "b": B, "month": months}).to_parquet(

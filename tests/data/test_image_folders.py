@@ -82,6 +82,16 @@ def test_letters_in_two_parts_are_the_same_name(tmp_path: Path) -> None:
     assert load_dataset(write_folder(tmp_path / "two", both)).coarse.names == ("sea", "\u00d6l")
 
 
+def test_folders_of_the_same_names_in_all_classes_are_told(tmp_path: Path) -> None:
+    kinds = [(camera, kind) for camera in ("cam A", "cam B") for kind in ("bird", "fish")]
+    names = [f"{a}/{b}/{i}.png" for a, b in kinds for i in (0, 1)]
+    files = {name: image_bytes(k) for k, name in enumerate(names)}
+    (note,) = load_dataset(write_folder(tmp_path, files)).reading.notes
+    assert note.code == "same_inside" and "'bird', 'fish'" in note.text
+    nested = {name.replace("cam B/bird", "cam B/eel"): content for name, content in files.items()}
+    assert load_dataset(write_folder(tmp_path / "other", nested)).reading.notes == ()
+
+
 def test_captions_are_the_texts_and_other_files_are_told(tmp_path: Path) -> None:
     captions = {name.replace("png", "txt"): b"a photo of " + name.encode() for name in TWO}
     others = {"bird/list.json": b"{}", "fish/notes.md": b"x"}

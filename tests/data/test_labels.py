@@ -47,6 +47,11 @@ def test_whole_numbers_are_one_label_however_written(name: str) -> None:
     assert found.findings == []
 
 
+def test_whole_numbers_with_decimal_commas_are_the_same_label() -> None:
+    assert encoded("1,0", "2,00", "10", "").names == ("1", "2", "10")
+    assert encoded("1,0", "1,5").names == ("1,0", "1,5")
+
+
 def test_fractions_keep_their_spelling() -> None:
     assert encoded("1.0", "1.5", "2.0").names == ("1.0", "1.5", "2.0")
     assert encoded("01", "1").names == ("01", "1")
@@ -75,6 +80,13 @@ def test_labels_written_one_hot_are_refused(tmp_path: Path) -> None:
     columns["coarse_c"][0] = 1 - columns["coarse_c"][0]  # a row in two classes: attributes
     path = write_npz(tmp_path, x=vectors(12), coarse=None, fine=None, **columns)
     assert len(load_dataset(path).sources) == 3
+
+
+def test_fractions_are_no_further_label_source(tmp_path: Path) -> None:
+    scores = (np.arange(12) % 4 / 10).astype(str)
+    data = read(tmp_path, ["a", "b"] * 6, coarse_score=scores)
+    assert [s.name for s in data.sources] == ["coarse"]
+    assert [note.code for note in data.reading.notes] == ["source_left_out"]
 
 
 def test_a_source_of_batches_is_told_from_one_of_kinds(tmp_path: Path) -> None:

@@ -161,7 +161,8 @@ def _check_equal(
             f"{width:,} numbers in {quoted(name)} as in row 0",
             f"{int(lengths[row]):,} in row {start + row // per_row} (counted from 0)",
             where=where,
-            remedy="give all vectors the same length",
+            remedy="give all vectors the same length; if these are none, name the vectors with "
+            "vector_column or columns of numbers with feature_columns",
             code="ragged",
         )
 

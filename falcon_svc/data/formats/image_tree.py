@@ -148,7 +148,21 @@ class TreeSource:
         captions = set(self._captions.values())
         others = [name for name in self._others if name not in captions]
         notes = [*_left_out(others), *self._unlabelled(), *_like_splits(set(self._classes))]
+        notes += self._same_inside()
         return found.told(notes=notes)
+
+    def _same_inside(self) -> list[Note]:
+        """Return the note on class folders that all hold folders of the same names."""
+        inside: dict[str, set[str]] = {}
+        for file, name in zip(self._files, self._classes, strict=True):
+            inside.setdefault(name, set()).add("/".join(file.split("/")[self._depth + 1 : -1]))
+        kinds = set(map(frozenset, inside.values()))
+        names = sorted(next(iter(kinds), set()))
+        if len(inside) < 2 or len(kinds) > 1 or len(names) < 2 or "" in names:
+            return []
+        text = f"All class folders ({listed(sorted(inside))}) hold folders of the same names "
+        text += f"({listed(names)}), which may be the classes, and those around them splits or "
+        return [Note("same_inside", text + "sources; then put the inner folders together.")]
 
     def _unlabelled(self) -> list[Note]:
         """Return the note on images without class folder: at the root, or in Kaggle's test/."""
