@@ -71,7 +71,7 @@ def unmasked(values: Any) -> Any:
     if not isinstance(values, np.ma.MaskedArray):
         return values
     if values.dtype.kind in "biuf":
-        return values.astype(np.float64).filled(np.nan)
+        return np.ma.filled(values.astype(np.float64), np.nan)
     shown = values.data.astype(object)
     shown[np.ma.getmaskarray(values)] = None
     return shown
