@@ -24,6 +24,14 @@ class ImageFinder:
         for name in self.names:
             self._by_name.setdefault(composed(name.rsplit("/", 1)[-1]), []).append(name)
 
+    def by_stem(self, told: Iterable[str]) -> dict[str, str]:
+        """Return the files that are called as `told` but for folder and suffix, each once."""
+        stems: dict[str, list[str]] = {}
+        for name in self.names:
+            stems.setdefault(composed(PurePosixPath(name).stem), []).append(name)
+        found = {one: stems.get(composed(one), []) for one in told}
+        return {one: files[0] for one, files in found.items() if len(files) == 1}
+
     def find(self, told: str, near: str = "") -> str | None:
         """Return the file that is called `told` in the file `near`; None if none or several are."""
         plain = composed(told.replace("\\", "/"))

@@ -92,6 +92,19 @@ def test_folders_of_the_same_names_in_all_classes_are_told(tmp_path: Path) -> No
     assert load_dataset(write_folder(tmp_path / "other", nested)).reading.notes == ()
 
 
+@pytest.mark.parametrize("column", ["image_id", "id", "Image"])
+def test_names_without_suffix_are_found_by_their_stems(tmp_path: Path, column: str) -> None:
+    """Of Kaggle; what else the table holds is no feature then."""
+    names = [f"a{i:03d}" for i in range(6)]
+    folder = write_folder(tmp_path, {f"train/{n}.jpg": image_bytes(i) for i, n in enumerate(names)})
+    more = ",600,4" if column != "id" else ""
+    rows = [f"{n},{'ab'[i % 2]}{more}" for i, n in enumerate(names)]
+    path = folder / "train.csv"
+    path.write_text("\n".join([f"{column},label{more and ',width,height'}", *rows]))
+    data = load_dataset(path)
+    assert data.kind == "images" and data.ids == tuple(names)
+
+
 def test_captions_are_the_texts_and_other_files_are_told(tmp_path: Path) -> None:
     captions = {name.replace("png", "txt"): b"a photo of " + name.encode() for name in TWO}
     others = {"bird/list.json": b"{}", "fish/notes.md": b"x"}

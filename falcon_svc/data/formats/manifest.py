@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -35,6 +36,7 @@ from falcon_svc.types import Note
 FILE_COLUMNS = ID_NAMES[2:]  # file_name and file, whatever their values look like
 MANIFEST_NAMES = ("metadata.csv", "metadata.jsonl")
 SUFFIXES = (".csv", ".tsv", ".jsonl")
+STEM_NAMES = (*IMAGE_NAMES, "image_id", "img_id", "imageid")
 LOOKED_AT = 100
 
 
@@ -105,9 +107,29 @@ def with_images(table: TableSource, folder: Path, config: DataConfig) -> Source:
         return table
     if table.image_column is not None:
         return CellSource(table, config)
-    if file_column(table) is None:
-        return table
-    return ManifestSource(table, FolderStore.of(folder, config), config)
+    if file_column(table) is not None:
+        return ManifestSource(table, FolderStore.of(folder, config), config)
+    return _by_stems(table, folder, config) or table
+
+
+def _by_stems(table: TableSource, folder: Path, config: DataConfig) -> Source | None:
+    """Return the images whose names stand in a column without their suffix, as Kaggle has them."""
+    there = [name for name in table.columns() if table.is_text(name)]
+    bare = len(there) == len(table.columns()) == 2  # ids and labels alone
+    names = (*STEM_NAMES, "id") if bare else STEM_NAMES
+    usual = [n for n in (first_of((name,), there) for name in names) if n is not None]
+    if not usual:
+        return None
+    try:
+        store = FolderStore.of(folder, config)
+        finder = ImageFinder(store.names())
+    except InputError:
+        return None  # the table lies among other things
+    for column in usual:
+        found = finder.by_stem([str(value or "").strip() for value in table.column(column)])
+        if found and 2 * len(found) >= len(set(table.column(column).tolist())):
+            return ManifestSource(table, store, config, column, found)
+    return None
 
 
 def file_column(table: TableSource) -> str | None:
@@ -127,16 +149,31 @@ def _names_images(values: Column) -> bool:
 
 
 class ManifestSource:
-    """Columns from the table, images from the store."""
+    """Columns from the table, images from the store.
 
-    def __init__(self, table: TableSource, store: FileStore, config: DataConfig) -> None:
+    Parameters
+    ----------
+    column, stems
+        The column that names the images, and the files of its values; None = `file_column`, whose
+        values are the files.
+    """
+
+    def __init__(
+        self,
+        table: TableSource,
+        store: FileStore,
+        config: DataConfig,
+        column: str | None = None,
+        stems: Mapping[str, str] | None = None,
+    ) -> None:
         self.where = table.where
         self._table = table
         self._store = store
         self._config = config
-        column = file_column(table)
+        column = column or file_column(table)
         assert column is not None
         self._file = column
+        self._stems = stems or {}
         self._boxes = BoxColumns.find(table.columns())
         self._crop_id = f"{column}#n" if self._boxes else None
 
@@ -164,8 +201,8 @@ class ManifestSource:
 
     @cached_property
     def _files(self) -> tuple[str, ...]:
-        values = self._table.column(self._file).tolist()
-        return tuple(str(name or "").strip().replace("\\", "/") for name in values)
+        values = [str(name or "").strip() for name in self._table.column(self._file).tolist()]
+        return tuple(self._stems.get(name, name).replace("\\", "/") for name in values)
 
     @property
     def _crop_ids(self) -> Column:
