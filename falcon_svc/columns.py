@@ -6,6 +6,7 @@ Place: reading does this for files, the predictor for arrays whose caller names 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -60,3 +61,17 @@ def few(names: Sequence[str]) -> str:
     """Return at most five names in quotes, and how many more there are."""
     shown = ", ".join(repr(name[:60]) for name in names[:SHOWN])
     return shown + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+
+
+def unmasked(values: Any) -> Any:
+    """Return what a masked array hides as missing: NaN among numbers, else None; others as is.
+
+    Elsewhere the mask would be dropped in silence, and what it hides taken for data.
+    """
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    if values.dtype.kind in "biuf":
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    shown = values.data.astype(object)
+    shown[np.ma.getmaskarray(values)] = None
+    return shown

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from falcon_svc.columns import unmasked
 from falcon_svc.data import load_dataset
 from falcon_svc.data.labels import as_strings
 from falcon_svc.data.memory import GIVEN
@@ -158,7 +159,7 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         from falcon_svc.pipeline.discover import discover
 
-        vectors = validate_data(self, X, ensure_min_samples=2, ensure_min_features=2)
+        vectors = validate_data(self, unmasked(X), ensure_min_samples=2, ensure_min_features=2)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None: coarse labels.")
         labels = column_or_1d(y, dtype=None, warn=True)
@@ -237,7 +238,7 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self.predictor_
 
     def _vectors(self, X: ArrayLike) -> NDArray[Any]:
-        return np.asarray(validate_data(self, X, reset=False, dtype="numeric"))
+        return np.asarray(validate_data(self, unmasked(X), reset=False, dtype="numeric"))
 
     def _names(self, coarse: ArrayLike | None) -> list[str | None] | None:
         if coarse is None:

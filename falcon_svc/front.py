@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from falcon_svc.data import DataConfig, load_dataset, load_new_samples
+from falcon_svc.data import load_dataset
 from falcon_svc.data.memory import GIVEN
-from falcon_svc.data.new_labels import labels_by_source
-from falcon_svc.errors import ConfigError
 from falcon_svc.keywords import AUTO, config_of
 from falcon_svc.result.result import Result
 
@@ -44,8 +42,8 @@ def discover(
     ----------
     data
         Path of a file or folder; a DataFrame (pandas, polars, pyarrow); AnnData; a
-        `datasets.Dataset`; or an array (N, D) of numbers, also sparse, or (N, H, W[, 3]) uint8
-        images.
+        `datasets.Dataset`; an array (N, D) of numbers, also sparse, or (N, H, W[, 3]) uint8
+        images; or N texts.
     coarse
         The column of coarse labels; or (N,) labels beside an array or a DataFrame, any values, None
         where unknown; or several label sources, name -> (N,) labels, the first one names the graph.
@@ -146,18 +144,18 @@ def predict(
     ((1,), True)
     """
     found = result if isinstance(result, Result) else Result(Path(result))
-    model = found.predictor
-    settings = found.discovery.config.get("data", {})
-    remembered = config.data if config else DataConfig.model_validate(settings)
     given, labels = _given(coarse)
-    dataset = load_new_samples(data, remembered, model.reading, given, labels=labels)
-    if dataset.vectors is None:
-        raise ConfigError(
-            f"Expected vectors, found {dataset.kind}; falcon predict applies the result's encoder "
-            "to them."
-        )
-    predicted = model.predict(dataset.vectors, labels_by_source(dataset))
-    return replace(predicted, notes=(*dataset.reading.notes, *predicted.notes))
+    from falcon_svc.pipeline.prediction import predict_samples
+
+    new = predict_samples(
+        found.directory,
+        data,
+        given,
+        labels=labels,
+        config=config.data if config else None,
+        model=found.predictor,
+    )
+    return replace(new.found, notes=new.notes)
 
 
 def _given(

@@ -151,7 +151,7 @@ def _completed(document: Document, *, keys: bool) -> Document:
         del schemas[name]["properties"]["config"]["additionalProperties"]
         del schemas[name]["properties"]["config"]["type"]
     schemas["CompleteIn"]["properties"]["options"]["$ref"] = SCHEMAS.format(model="ReadingOptions")
-    for name in ("Body_create_dataset", "Body_discover"):
+    for name in ("Body_create_dataset", "Body_discover", "Body_predict_file"):
         _type_form(schemas[name])
     if keys:
         scheme = {"type": "http", "scheme": "bearer", "description": "`fk_...`"}

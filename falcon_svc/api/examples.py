@@ -83,6 +83,7 @@ SAMPLE: Example = {
     "id": "img-0017",
     "coarse": "owls",
     "fine": 3,
+    "fine_name": "like img-0017",
     "confidence": 0.97,
     "margin": 0.91,
     "runner_up": 5,
@@ -120,7 +121,9 @@ CHECK: Example = {
     "text": "The optimal solve is proven by prices, and a second solver's bound is 0.83.",
 }
 PREDICTION: Example = {
+    "id": None,
     "fine": 3,
+    "fine_name": "like img-0017",
     "confidence": 0.97,
     "coarse": "owls",
     "coarse_confidence": 0.99,
@@ -207,6 +210,8 @@ EXAMPLES: dict[str, Example] = {
         "coarse": ["owls", None],
         "columns": ["wing", "beak"],
     },
+    "PredictTextsIn": {"texts": ["freeze my card", "what is my balance"], "coarse": ["bank", None]},
+    "Body_predict_file": {"file": "the bytes of new.h5ad", "options": {}, "least_confidence": 0.5},
     "PredictOut": {"predictions": [PREDICTION], "notes": []},
     "Capabilities": {
         "version": "0.1.0",

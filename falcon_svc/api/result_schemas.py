@@ -35,6 +35,7 @@ class Sample(BaseModel):
     id: str
     coarse: str | None
     fine: int
+    fine_name: str | None = Field(description="Working name of the class; null in old results.")
     confidence: float
     margin: float
     runner_up: int | None
@@ -124,10 +125,24 @@ class PredictIn(Request):
     )
 
 
+class PredictTextsIn(Request):
+    """Texts to assign, by the encoder that the job made vectors of its texts with."""
+
+    texts: list[str] = Field(min_length=1, max_length=10_000)
+    coarse: Names | dict[str, Names] | None = Field(
+        None, description="Coarse names, or label source -> coarse names; null where unknown."
+    )
+    least_confidence: float = Field(
+        0.0, ge=0, le=1, description="Confidence below which `abstained` is true."
+    )
+
+
 class Prediction(BaseModel):
     """The fine class of a new sample."""
 
+    id: str | None = Field(description="The sample's id in its file; null for vectors and texts.")
     fine: int
+    fine_name: str | None = Field(description="Working name of the class; null in old results.")
     confidence: float
     coarse: str = Field(description="Coarse class that was given, else the most probable one.")
     coarse_confidence: float
@@ -150,7 +165,7 @@ class NoteOut(BaseModel):
 
 
 class PredictOut(BaseModel):
-    """Fine classes in the order of the vectors."""
+    """Fine classes in the order of the samples."""
 
     predictions: list[Prediction]
     notes: list[NoteOut] = Field(description="What to know before trusting the predictions.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,11 @@ def check_add_to(source: Path, add_to: Path | None, *, overwrite: bool) -> None:
         raise ConfigError("Expected --add-to with --overwrite, found none; leave --overwrite out.")
 
 
-def class_columns(found: Assignments) -> Columns:
-    """Return the columns that are added, one value per sample."""
-    return {"falcon_fine": found.fine, "falcon_confidence": found.confidence}
+def class_columns(found: Assignments, names: Sequence[str]) -> Columns:
+    """Return the columns that are added, one value per sample; `names` are the classes'."""
+    import numpy as np
+
+    columns: Columns = {"falcon_fine": found.fine, "falcon_confidence": found.confidence}
+    if not any(names):  # a result from before there were any
+        return columns
+    return {**columns, "falcon_fine_name": np.array(names)[found.fine]}

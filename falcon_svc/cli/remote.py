@@ -16,7 +16,6 @@ from falcon_svc.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from falcon_svc.client import Falcon
     from falcon_svc.client.documents import Dataset, Job
-    from falcon_svc.types import CoarseDataset
 
 Url = Annotated[
     str,
@@ -81,12 +80,17 @@ def _check_out(out: Path) -> None:
 
 
 def _send(falcon: Falcon, source: Path, coarse_column: str | None) -> Dataset:
-    """A `.npy` file goes with the CSV beside it, as on this machine."""
     reading = {} if coarse_column is None else {"coarse_column": coarse_column}
-    labels = source.with_suffix(".csv")
-    if source.suffix == ".npy" and labels.is_file():
+    labels = _labels_beside(source)
+    if labels is not None:
         return falcon.upload_with_labels(source, labels, options=reading)
     return falcon.upload(source, options=reading)
+
+
+def _labels_beside(source: Path) -> Path | None:
+    """Return the CSV that goes with a `.npy` file, as on this machine."""
+    labels = source.with_suffix(".csv")
+    return labels if source.suffix == ".npy" and labels.is_file() else None
 
 
 def _follow(falcon: Falcon, job_id: str) -> None:
@@ -140,39 +144,25 @@ def predict(
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:
-    """Assign fine classes by the model of JOB to the vectors of INPUT, within its coarse labels."""
+    """Assign fine classes by the model of JOB to the samples of INPUT, read as the job's were."""
     check_name(out)
+    _check_source(source)
     import pyarrow as pa
 
     from falcon_svc.cli.show import warn
-    from falcon_svc.data import load_new_samples
-    from falcon_svc.data.new_labels import labels_by_source
-    from falcon_svc.types import Reading
 
     given = {} if coarse_column is None else {"coarse_column": coarse_column}
-    dataset = load_new_samples(source, None, Reading(), given)
     with _service(url, key) as falcon:
-        found = falcon.predict(
+        found = falcon.predict_file(
             job_id,
-            _vectors(dataset),
-            next(iter(labels_by_source(dataset).values()), None),
-            columns=dataset.reading.features,
+            source,
+            labels=_labels_beside(source),
+            options=given,
             least_confidence=least_confidence,
         )
-    warn([note.text for note in dataset.reading.notes])
     warn([note["text"] for note in found["notes"]])
-    rows = zip(dataset.ids, found["predictions"], strict=True)
-    write_table(pa.Table.from_pylist([{"id": name, **row} for name, row in rows]), out)
-    print(f"{len(dataset):,} samples assigned: {out}")
-
-
-def _vectors(dataset: CoarseDataset) -> Any:
-    if dataset.vectors is None:
-        raise InputError(
-            "Expected vectors, as a service's predict takes no images yet, found images; use "
-            "`falcon predict` with the unpacked model.zip of the job."
-        )
-    return dataset.vectors
+    write_table(pa.Table.from_pylist(found["predictions"]), out)
+    print(f"{len(found['predictions']):,} samples assigned: {out}")
 
 
 @remote.command("jobs")

@@ -52,7 +52,9 @@ def run_discovery(
     if add_to is not None:
         from falcon_svc.data.adding import add_columns
 
-        add_columns(source, add_to, dataset.kept, class_columns(found.assignments))
+        add_columns(
+            source, add_to, dataset.kept, class_columns(found.assignments, found.fine_names)
+        )
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ import httpx
 from falcon_svc.client import documents as doc
 from falcon_svc.client.classifiers import Classifying
 from falcon_svc.client.events import read_events
+from falcon_svc.client.predicting import Predicting
 from falcon_svc.client.reviews import Review
 from falcon_svc.client.transport import AGAIN, TIMEOUT_S, ServiceError, Transport, pause, save
 
@@ -24,12 +25,11 @@ Document = dict[str, Any]
 Kind = TypeVar("Kind")
 PART_BYTES = 32 * 2**20
 LONGEST_WAIT_S = 60
-NUMBERS = 1_000_000  # of one predict request: about 20 MB of JSON
 RECONNECTS = 5
 TERMINAL = ("succeeded", "failed", "canceled", "expired")
 
 
-class Falcon(Classifying):
+class Falcon(Classifying, Predicting):
     """A service.
 
     Parameters
@@ -309,46 +309,6 @@ class Falcon(Classifying):
         """Return the review of a job's result: look, correct, solve again, take away."""
         return Review(self._transport, job_id)
 
-    def predict(
-        self,
-        job_id: str,
-        vectors: Sequence[Sequence[float]],
-        coarse: Sequence[str | None] | Mapping[str, Sequence[str | None]] | None = None,
-        *,
-        columns: Sequence[str] | None = None,
-        least_confidence: float = 0.0,
-    ) -> doc.Predictions:
-        """Return the fine class of new vectors by the model of a job; many go in several requests.
-
-        Parameters
-        ----------
-        vectors
-            (N, D), as the job's features.
-        coarse
-            N names of the first label source, or such names per label source; None where unknown.
-        columns
-            (D,) names of the vectors' columns in any order; None = they are in the job's order.
-        least_confidence
-            Below it, `abstained` is true.
-
-        Returns
-        -------
-        Predictions
-            One record per vector, and the notes of all requests, each once.
-        """
-        at_once = max(1, NUMBERS // max(1, len(vectors[0]))) if len(vectors) else 1
-        found = doc.Predictions(predictions=[], notes=[])
-        for start in range(0, len(vectors), at_once):
-            part = slice(start, start + at_once)
-            body: Document = {"vectors": [list(map(float, row)) for row in vectors[part]]}
-            body["coarse"] = _sliced(coarse, part)
-            body["columns"] = None if columns is None else list(columns)
-            body["least_confidence"] = least_confidence
-            answer = self._post(doc.Predictions, f"/v1/models/{job_id}:predict", body)
-            found["predictions"] += answer["predictions"]
-            found["notes"] += [note for note in answer["notes"] if note not in found["notes"]]
-        return found
-
     def _pages(self, kind: type[Kind], path: str, wanted: dict[str, str]) -> Iterator[Kind]:
         while True:
             page = self._get(Document, path, params=wanted)
@@ -370,12 +330,3 @@ class Falcon(Classifying):
     ) -> Kind:
         headers = {} if key is None else {"Idempotency-Key": key}
         return cast(Kind, self._transport.send("POST", path, json=body, headers=headers).json())
-
-
-def _sliced(
-    coarse: Sequence[str | None] | Mapping[str, Sequence[str | None]] | None, part: slice
-) -> Any:
-    """Return the labels of some samples."""
-    if isinstance(coarse, Mapping):
-        return {name: list(labels[part]) for name, labels in coarse.items()}
-    return None if coarse is None else list(coarse[part])

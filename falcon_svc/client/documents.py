@@ -221,6 +221,7 @@ class Sample(TypedDict):
     id: str
     coarse: str | None
     fine: int
+    fine_name: str | None
     confidence: float
     margin: float
     runner_up: int | None
@@ -265,7 +266,9 @@ class Verification(TypedDict):
 class Prediction(TypedDict):
     """The fine class of a new sample."""
 
+    id: str | None
     fine: int
+    fine_name: str | None
     confidence: float
     coarse: str
     coarse_confidence: float
@@ -282,7 +285,7 @@ class Note(TypedDict):
 
 
 class Predictions(TypedDict):
-    """Fine classes in the order of the vectors, and what to know before trusting them."""
+    """Fine classes in the order of the samples, and what to know before trusting them."""
 
     predictions: list[Prediction]
     notes: list[Note]

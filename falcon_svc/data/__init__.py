@@ -13,9 +13,10 @@ from falcon_svc.data.assemble import draft, finish, new_samples
 from falcon_svc.data.column_names import fine_column
 from falcon_svc.data.config import DataConfig, NewSamplesConfig
 from falcon_svc.data.conform import like_before
+from falcon_svc.data.frames import WHERE
 from falcon_svc.data.inspection import Inspection, RowProblem, SourceSummary, inspect_draft
 from falcon_svc.data.levels import Path_, level_paths
-from falcon_svc.data.memory import WHERE, opened
+from falcon_svc.data.memory import opened
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.registry import open_source
 from falcon_svc.data.truth import truth

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,17 +21,17 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.conform import by_recipe, conformed
 from falcon_svc.data.identity import Ids, id_notes, read_ids
 from falcon_svc.data.images import ArrayImages
-from falcon_svc.data.labels import as_strings, encode, id_findings, to_source
+from falcon_svc.data.labels import FRACTION, as_strings, encode, id_findings, to_source
 from falcon_svc.data.new_labels import missing_sources, no_labels
 from falcon_svc.data.refusal import Finding, quoted, refusal
 from falcon_svc.data.restriction import restricted
 from falcon_svc.data.scaling import fit_scaling
 from falcon_svc.data.source import Samples, Source, check_column, flat_column, rows_of
+from falcon_svc.data.source_notes import one_hot, source_notes
 from falcon_svc.data.text_column import empty_texts
 from falcon_svc.data.vector_notes import vector_notes
 from falcon_svc.data.vectors import to_vectors, vector_findings
 from falcon_svc.types import (
-    UNLABELLED,
     BoolArray,
     CoarseDataset,
     FloatArray,
@@ -127,7 +127,11 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         columns.append((name, column))
     sources = sources or [no_labels(n)]
     if config.require_labels:
-        notes += [*_unlabelled(sources), *_one_class(sources)]
+        if not roles.chosen & {name for name, _ in columns}:
+            problem = one_hot(sources, [column for _, column in columns], source.where)
+            if problem is not None:
+                raise problem
+        notes += source_notes(sources)
         notes += other_labels(source.columns(), roles, config)
     ids = read_ids(source, config, samples.kept, n)
     problems += id_findings(ids.values, config)
@@ -222,11 +226,13 @@ def coarse_roles(source: Source, config: DataConfig) -> Roles:
 
 def _unfit(name: str, classes: tuple[str, ...], n: int) -> str | None:
     """Return why a column that only its name makes a label source is none."""
-    if 2 <= len(classes) <= max(2, n // 2):
+    fractions = any(FRACTION.fullmatch(label) for label in classes)
+    if 2 <= len(classes) <= max(2, n // 2) and not fractions:
         return None
+    found = "fractions" if fractions else f"{len(classes):,} different values in {n:,} rows"
     return (
-        f"Column {quoted('coarse_' + name)} holds {len(classes):,} different values in {n:,} rows, "
-        "so it is not used as a label source; name it in label_sources if it is one."
+        f"Column {quoted('coarse_' + name)} holds {found}, so it is not used as a label source; "
+        "name it in label_sources if it is one."
     )
 
 
@@ -251,29 +257,6 @@ def _check_rows(n: int, where: str, config: DataConfig) -> None:
             remedy="give a data set with more samples",
             code="no_data" if n < least else "too_many_rows",
         )
-
-
-def unlabelled_rows(sources: Sequence[LabelSource]) -> list[int]:
-    """Return the samples that no source labels, neither with one class nor with several."""
-    several = {row for source in sources for row in source.several}
-    missing = np.all([source.labels == UNLABELLED for source in sources], axis=0)
-    return [row for row in np.flatnonzero(missing).tolist() if row not in several]
-
-
-def _unlabelled(sources: Sequence[LabelSource]) -> list[Note]:
-    rows = unlabelled_rows(sources)
-    if not rows:
-        return []
-    text = f"{len(rows):,} of {len(sources[0].labels):,} samples have no coarse label; "
-    return [Note("unlabelled", text + "they get their fine class by their features alone.")]
-
-
-def _one_class(sources: Sequence[LabelSource]) -> list[Note]:
-    if max(source.n_coarse for source in sources) > 1:
-        return []
-    text = f"All samples are of one coarse class, {quoted(sources[0].names[0])}: how many fine "
-    text += "classes it holds is less sure than where other classes show what a difference is."
-    return [Note("one_coarse_class", text)]
 
 
 def _count(samples: Samples, vectors: FloatArray | None, source: Source) -> int:

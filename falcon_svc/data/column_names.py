@@ -32,7 +32,13 @@ IMAGE_NAMES = (
     *("image_file", "image_name", "img", "img_path", "img_name", "path", "imagepath", "photo"),
 )
 SPLIT_NAMES = ("split", "fold", "subset", "partition", "is_train", "is_test")
-LABEL_LIKE = (*COARSE_NAMES[:-1], *FINE_NAMES, "targets", "classes", "cluster", "clusters", "truth")
+LABEL_LIKE = (
+    *(*COARSE_NAMES[:-1], *FINE_NAMES, "targets", "classes", "cluster", "clusters", "truth"),
+    *("subcategory", "sub_category", "subclass", "sub_class", "subtype", "sub_type", "group"),
+    *("species", "breed", "variety", "kind", "type", "ground_truth", "y_true", "y_pred"),
+    *("pred", "prediction", "predicted"),
+)
+LABEL_PREFIXES = ("coarse_", "fine_", "label_")
 INDEX_NAMES = (
     *("index", "idx", "row", "row_id", "rownames", "row_names", "row_number", "level_0"),
     *("uid", "uuid", "guid", "key"),
@@ -120,7 +126,7 @@ def why_no_feature(name: str) -> str | None:
         (fold in (*ID_NAMES, *IMAGE_NAMES), "an id by its name"),
         (ENDS_AS_ID.fullmatch(name.strip()), "an id by its name"),
         (fold in SPLIT_NAMES, "a split by its name"),
-        (fold in LABEL_LIKE or fold.startswith(("coarse_", "fine_")), "labels by its name"),
+        (fold in LABEL_LIKE or fold.startswith(LABEL_PREFIXES), "labels by its name"),
         (fold in TEXT_NAMES, "text by its name"),
     )
     return next((reason for is_so, reason in reasons if is_so), None)

@@ -59,10 +59,10 @@ def _text_columns(
     config: DataConfig, earlier: Reading, given: Mapping[str, Any], there: Collection[str]
 ) -> dict[str, Any]:
     """Return the settings of texts: the samples themselves where they were so before."""
-    asked = given.get("text_column") or config.text_column
-    if earlier.text_column is not None:
-        return {"samples": "texts", "text_column": asked or earlier.text_column}
-    return {"text_column": asked if asked in there else None}
+    asked = given.get("text_column")
+    usual = next((n for n in (config.text_column, earlier.text_column) if n in there), None)
+    texts = {"samples": "texts"} if earlier.text_column is not None else {}
+    return {**texts, "text_column": asked or usual}
 
 
 def by_recipe(

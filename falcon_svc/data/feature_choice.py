@@ -24,7 +24,7 @@ from falcon_svc.data.column_names import (
 )
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.formats import arrow_types
-from falcon_svc.data.formats.arrow_numpy import looks_like_vector
+from falcon_svc.data.formats.arrow_numpy import looks_like_vector, unprinted
 from falcon_svc.data.formats.box_columns import BOX_NAMES
 from falcon_svc.data.formats.schema_metadata import pandas_index
 from falcon_svc.data.number_text import NumberText
@@ -95,7 +95,7 @@ def _holds_vectors(column: pa.Field, read: Read) -> bool:
     if not vectors or 2 * len(vectors) < len(texts):
         return False
     bare = folded(column.name) in VECTOR_NAMES and not NumberText.of(sample).is_number
-    return vectors[0][:1] in ("[", "(") or bare
+    return unprinted(vectors[0])[:1] in ("[", "(") or bare
 
 
 def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:

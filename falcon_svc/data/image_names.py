@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from falcon_svc.data.formats.crops import IMAGE_SUFFIXES
+
+
+def composed(name: str) -> str:
+    """Return a name composed (NFC): macOS writes letters with marks in two parts."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 class ImageFinder:
@@ -13,18 +19,26 @@ class ImageFinder:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = [n for n in names if PurePosixPath(n).suffix.lower() in IMAGE_SUFFIXES]
-        self._there = set(self.names)
+        self._there = {composed(name): name for name in self.names}
         self._by_name: dict[str, list[str]] = {}
         for name in self.names:
-            self._by_name.setdefault(name.rsplit("/", 1)[-1], []).append(name)
+            self._by_name.setdefault(composed(name.rsplit("/", 1)[-1]), []).append(name)
+
+    def by_stem(self, told: Iterable[str]) -> dict[str, str]:
+        """Return the files that are called as `told` but for folder and suffix, each once."""
+        stems: dict[str, list[str]] = {}
+        for name in self.names:
+            stems.setdefault(composed(PurePosixPath(name).stem), []).append(name)
+        found = {one: stems.get(composed(one), []) for one in told}
+        return {one: files[0] for one, files in found.items() if len(files) == 1}
 
     def find(self, told: str, near: str = "") -> str | None:
         """Return the file that is called `told` in the file `near`; None if none or several are."""
-        plain = told.replace("\\", "/")
+        plain = composed(told.replace("\\", "/"))
         folder = near.rsplit("/", 1)[0] if "/" in near else ""
-        for name in (f"{folder}/{plain}".lstrip("/"), plain):
+        for name in (composed(f"{folder}/{plain}".lstrip("/")), plain):
             if name in self._there:
-                return name
+                return self._there[name]
         same = self._by_name.get(plain.rsplit("/", 1)[-1], [])
-        ends = [name for name in same if name.endswith("/" + plain.lstrip("/"))] or same
+        ends = [n for n in same if composed(n).endswith("/" + plain.lstrip("/"))] or same
         return ends[0] if len(ends) == 1 else None

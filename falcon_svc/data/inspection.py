@@ -13,9 +13,10 @@ from typing import Literal
 
 import numpy as np
 
-from falcon_svc.data.assemble import Draft, reading_of, unlabelled_rows
+from falcon_svc.data.assemble import Draft, reading_of
 from falcon_svc.data.files import FileImages
 from falcon_svc.data.images import ArrayImages
+from falcon_svc.data.source_notes import unlabelled_rows
 from falcon_svc.data.vector_notes import long_rows
 from falcon_svc.types import UNLABELLED, BoolArray, LabelSource, Note, SampleKind
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from falcon_svc.data.refusal import listed, quoted
+from falcon_svc.data.spelling import look
 from falcon_svc.types import Note
 
 LOOKS_MISSING = {
@@ -80,11 +80,10 @@ def label_notes(
 
 
 def _near_equal(names: Collection[str]) -> list[list[str]]:
-    """Return groups of names that are the same without case, width and repeated blanks."""
+    """Return groups of names that look the same but for case and repeated blanks."""
     groups = defaultdict(list)
     for name in sorted(names):
-        plain = unicodedata.normalize("NFKC", name).casefold()
-        groups[re.sub(r"[\s_-]+", " ", plain).strip()].append(name)
+        groups[re.sub(r"[\s_-]+", " ", look(name)).strip()].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -18,6 +18,7 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.label_notes import label_notes
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, refusal
 from falcon_svc.data.source import Column
+from falcon_svc.data.spelling import one_form
 from falcon_svc.errors import InputError
 from falcon_svc.types import SEVERAL, UNLABELLED, IntArray, LabelSource, Note
 
@@ -28,7 +29,8 @@ SEVERAL_MARKS = re.compile("[|;]")
 LIST_VALUE = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 LIST = re.compile(r"""\[\s*('[^']*'|"[^"]*")?(\s*,\s*('[^']*'|"[^"]*"))*\s*\]""")
 WHOLE = re.compile(r"-?[0-9]{1,18}")
-WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})\.0+")
+WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})[.,]0+")
+FRACTION = re.compile(r"-?[0-9]*[.,][0-9]*[1-9][0-9]*")
 LABEL_REMEDY = "give each row a short label, or -1 or an empty string for none"
 
 
@@ -92,7 +94,7 @@ def _check_names(names: tuple[str, ...], what: str, where: str, config: DataConf
 
 
 def as_strings(values: Column, *, what: str, where: str) -> list[str]:
-    """Return the values as strings without outer blanks; None becomes "", 1.0 becomes "1".
+    """Return the values as strings in `one_form`; None becomes "", 1.0 becomes "1".
 
     Floats that are not all whole stay as they are written; bytes must be UTF-8.
     """
@@ -109,9 +111,9 @@ def as_strings(values: Column, *, what: str, where: str) -> list[str]:
     if values.dtype.kind == "f":
         values = _plain_floats(values)
     if values.dtype.kind != "S":
-        return ["" if value is None else str(value).strip() for value in values.tolist()]
+        return ["" if value is None else one_form(str(value)) for value in values.tolist()]
     try:
-        return [value.decode().strip() for value in values.tolist()]
+        return [one_form(value.decode()) for value in values.tolist()]
     except UnicodeDecodeError as error:
         raise refusal(
             f"UTF-8 in column {quoted(what)}",
@@ -164,7 +166,7 @@ def _one_spelling(texts: set[str]) -> dict[str, str]:
     """
     if all(LIST.fullmatch(text) for text in texts - MISSING) and texts - MISSING:
         return {text: SEVERAL.join(_listed(text)) for text in texts}
-    fractions = any(re.fullmatch(r"-?[0-9]+\.[0-9]*[1-9][0-9]*", text) for text in texts)
+    fractions = any(FRACTION.fullmatch(text) for text in texts)
     read = {}
     for text in texts:
         whole = None if fractions else WHOLE_FLOAT.fullmatch(text)
@@ -280,13 +282,21 @@ def class_problem(name: str, encoded: Encoded, where: str, config: DataConfig) -
 
 def id_findings(ids: list[str], config: DataConfig) -> list[Finding]:
     """Return ids that are empty, unclean, or used twice."""
-    unclean = [row for row, text in enumerate(ids) if not text or not _clean(text, config)]
+    empty = [row for row, text in enumerate(ids) if not text]
+    unclean = [row for row, text in enumerate(ids) if not _clean(text, config)]
     first: dict[str, int] = {}
-    again = [row for row, text in enumerate(ids) if first.setdefault(text, row) != row]
-    return _unclean("id", unclean, ids, config) + findings(
-        "duplicate_id",
-        "every id once",
-        "make the ids unique, or name another column with id_column",
-        again,
-        lambda row: f"{quoted(ids[row])} (first used in row {first[ids[row]]})",
-    )
+    again = [row for row, text in enumerate(ids) if text and first.setdefault(text, row) != row]
+    other = "or name another column with id_column, or leave it out with ignore_columns"
+    return [
+        *findings(
+            "bad_label", "an id in every row", f"fill them in, {other}", empty, lambda _: "none"
+        ),
+        *_unclean("id", unclean, ids, config),
+        *findings(
+            "duplicate_id",
+            "every id once",
+            f"make the ids unique, {other}",
+            again,
+            lambda row: f"{quoted(ids[row])} (first used in row {first[ids[row]]})",
+        ),
+    ]

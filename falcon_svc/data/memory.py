@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from falcon_svc.data.column_names import COARSE_NAMES
+from falcon_svc.columns import unmasked
+from falcon_svc.data.column_names import COARSE_NAMES, TEXT_NAMES
 from falcon_svc.data.config import DataConfig
+from falcon_svc.data.frames import WHERE, frame_table
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.refusal import refusal
 from falcon_svc.data.registry import open_source
@@ -25,7 +27,6 @@ from falcon_svc.data.source import Column, Samples, Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WHERE = "the data in memory"
 GIVEN = COARSE_NAMES[0]
 """Column of coarse labels that were given beside the samples."""
 
@@ -86,7 +87,7 @@ def opened(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig) -> It
     ----------
     data
         A path; a DataFrame (pandas, polars, pyarrow); AnnData; `datasets.Dataset`; or an array
-        (numpy, torch on the CPU, a sparse matrix of scipy).
+        (numpy, torch on the CPU, a sparse matrix of scipy); or N texts.
     labels
         Columns that are given beside the data, name -> N values.
     config
@@ -113,7 +114,7 @@ def opened(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig) -> It
 
 
 def as_table(data: Any) -> pa.Table | None:
-    """Return a DataFrame or a Hugging Face data set as a pyarrow Table; None = it is neither."""
+    """Return a DataFrame, a Hugging Face data set or texts as a pyarrow Table; None = no such."""
     import pyarrow as pa
 
     if isinstance(data, pa.Table):
@@ -122,9 +123,18 @@ def as_table(data: Any) -> pa.Table | None:
         return data.with_format("arrow")[:]
     if hasattr(data, "to_arrow"):  # polars
         return data.to_arrow()
+    if _is_texts(data):
+        return pa.table({TEXT_NAMES[0]: pa.array(list(data), pa.string())})
     if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas
-        return pa.Table.from_pandas(_with_text_names(data))
+        return frame_table(data)
     return None
+
+
+def _is_texts(data: Any) -> bool:
+    """Return whether data are N texts."""
+    if isinstance(data, np.ndarray):
+        return data.ndim == 1 and data.dtype.kind == "U"
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(v, str) for v in data)
 
 
 def array_source(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig) -> ArraySource:
@@ -134,11 +144,11 @@ def array_source(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig)
         data = data.toarray()
     if hasattr(data, "detach"):
         data = data.detach().cpu().numpy()
-    samples = np.asarray(data)
+    samples = np.asarray(unmasked(data))
     if samples.ndim < 2 or samples.dtype.kind not in "biuf":
         raise refusal(
-            "a path, a DataFrame, AnnData, a datasets.Dataset, or an array of numbers with a row "
-            "per sample",
+            "a path, a DataFrame, AnnData, a datasets.Dataset, texts, or an array of numbers with "
+            "a row per sample",
             f"{type(data).__name__} of shape {samples.shape} and type {samples.dtype}",
             where=WHERE,
             remedy="pass one of these",
@@ -168,15 +178,8 @@ def _table_source(table: pa.Table, labels: Mapping[str, ArrayLike], config: Data
 
 def _column(values: ArrayLike) -> Column:
     """Return labels as an array; a Series loses its index, None and NaN stay missing."""
-    found = np.asarray(values)
+    found = np.asarray(unmasked(values))
     return np.asarray(values, object) if found.dtype.kind in "mM" else found
-
-
-def _with_text_names(frame: Any) -> Any:
-    """Return a pandas frame whose columns are named by text, as a file would have them."""
-    if all(isinstance(name, str) for name in frame.columns):
-        return frame
-    return frame.rename(columns=str)
 
 
 def _check_none(labels: Mapping[str, Sequence[Any] | Any], what: str) -> None:

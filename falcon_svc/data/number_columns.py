@@ -86,16 +86,22 @@ class NumberColumns:
         return replace(told, vectors=read.vectors[:, kept], names=names)
 
     def _marks(self, texts: dict[str, NumberText]) -> dict[str, Mark]:
-        """Return the decimal mark of each column; one that could be either follows the file."""
+        """Return the decimal mark of each column; one that could be either follows the others."""
         decimal = self.config.decimal
         if decimal != "auto":
             return dict.fromkeys(texts, decimal)
         sure = {name: judged.mark for name, judged in texts.items() if judged.mark is not None}
-        hint = self.columns.mark or ("," if "," in sure.values() else None)
+        hint = self._mark_of_the_others(texts)
         for name, judged in texts.items():
             if name not in sure and hint is None:
                 raise _ambiguous(name, judged, self.where)
         return {name: sure.get(name) or hint or "." for name in texts}
+
+    def _mark_of_the_others(self, texts: dict[str, NumberText]) -> Mark | None:
+        """Return the one mark that other columns have, else what the dialect has; None = both."""
+        seen = {judged.mark for judged in texts.values() if judged.is_decided}
+        seen |= {self.columns.seen_mark} - {None}
+        return seen.pop() if len(seen) == 1 else None if seen else self.columns.usual_mark
 
     def _check_there(self, names: tuple[str, ...]) -> None:
         schema = self.columns.schema

@@ -89,6 +89,11 @@ class NumberText:
             return "." if point > comma else ","
         return None if self._marked().any() else "."
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the cells themselves say which mark is the decimal one."""
+        return int(self.by_point.sum()) != int(self.by_comma.sum())
+
     def _marked(self) -> BoolArray:
         """Cells that hold a mark and are a number either way."""
         found = _bools(pc.fill_null(pc.match_substring_regex(self.texts, "[.,]"), False))

@@ -15,7 +15,9 @@ from falcon_svc.types import FloatArray, IntArray, LabelSource, Note, Scale
 
 SCALE_RATIO = 100.0
 LENGTH_RATIO = 50.0
+MINUS_ONE = -1.0
 SENTINELS = (
+    MINUS_ONE,
     *(-99.0, -999.0, -9999.0, -99999.0, -999999.0, -999.25, -32768.0, -2147483648.0, -1e10),
     *(99.0, 999.0, 9999.0, 99999.0, 999999.0, 2147483647.0, 1e10),
 )
@@ -25,6 +27,7 @@ MOST_VALUES = 10_000
 MOST_COLUMNS = 512  # of whole numbers that are compared with the classes
 SAMPLE_ROWS = 2_000  # that are looked at first
 FEW_ROWS = 20
+FEW_VALUES = 5  # of ratings and codes, where -1 is one of them
 DENSE = 4  # numbers of an index that rows were taken from lie this close together
 EXACT_FLOATS = 2.0**24
 SHOWN = 5
@@ -74,7 +77,8 @@ def _sentinels(vectors: FloatArray, figures: ColumnFigures, name: Name) -> list[
             values = np.asarray(vectors[:, column], dtype=np.float64)
             there = values == np.float32(value)
             others = values[~there]
-            if others.size and _is_apart(value, others):
+            is_odd = _is_missing if value == MINUS_ONE else _is_apart
+            if others.size and is_odd(value, others):
                 found.append(f"{value:g} in {name(column)} ({int(there.sum()):,} rows)")
     if not found:
         return []
@@ -87,6 +91,12 @@ def _is_apart(value: float, others: np.ndarray[tuple[int], np.dtype[np.float64]]
     low, high = float(others.min()), float(others.max())
     gap = low - value if value < low else value - high
     return gap > max(high - low, 1e-12)
+
+
+def _is_missing(value: float, others: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+    """Return whether -1 stands among positive whole numbers of several values, as ages are."""
+    whole = bool((others == np.floor(others)).all())
+    return value < 1 <= others.min() and whole and len(np.unique(others)) > FEW_VALUES
 
 
 def _long_rows(figures: ColumnFigures) -> list[Note]:

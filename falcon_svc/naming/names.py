@@ -75,7 +75,7 @@ def plain(text: str, most: int = MAX_PART) -> str:
     'b petal length /b'
     """
     kept = "".join(c if c.isalnum() or c in PLAIN else " " for c in text[: 4 * most])
-    line = " ".join(kept.split()).strip(" -,.")
+    line = " ".join(kept.split()).strip(" -,.").lstrip("+")  # starts no formula
     return line if len(line) <= most else line[: most - 1].rstrip(" -,.") + "…"
 
 

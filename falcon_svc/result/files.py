@@ -134,6 +134,18 @@ def read_settings(directory: Path) -> dict[str, Any]:
     return settings
 
 
+def read_fine_names(directory: Path) -> tuple[str, ...]:
+    """Return the (F,) working names of a result's fine classes, also where its model alone is left.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`.
+    """
+    classes = _read_document(directory).get("classes", [])
+    return tuple(one.get("name", "") for one in classes)
+
+
 def features_file(features: FloatArray) -> Callable[[Path], None]:
     """Return what writes (N, D) features, possibly a memory map, as the result's `features.npy`."""
 

@@ -20,7 +20,7 @@ Labels = Sequence[str | None]
 """A coarse class name per sample, None where it is unknown; ``land|sea`` names two."""
 
 SEVERAL_MARKS = re.compile("[|;]")
-WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})\.0+")
+WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})[.,]0+")
 
 
 @dataclass(frozen=True)

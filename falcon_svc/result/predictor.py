@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.errors import InputError, StorageError
-from falcon_svc.result.files import read_intact
+from falcon_svc.result.files import read_fine_names, read_intact
 from falcon_svc.result.given_labels import GivenLabels, Labels
 from falcon_svc.result.model_reading import arranged, stored_reading
 from falcon_svc.result.reach import UNLIKE, Reach
@@ -79,6 +79,8 @@ class Predictor:
         The encoder that made the features; new samples must come from the same.
     text_encoder
         What made vectors of texts, digest included; None where the samples were none.
+    fine_names
+        (F,) working names of the fine classes; empty where there are none.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -87,6 +89,7 @@ class Predictor:
     reading: Reading = field(default_factory=Reading)
     encoder: str = "none"
     text_encoder: str | None = None
+    fine_names: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, directory: Path) -> Predictor:
@@ -100,11 +103,12 @@ class Predictor:
             A file is missing, not as it was written, or of a newer version.
         """
         names = (RECORD, TENSORS)
-        return cls.of_files(dict(zip(names, read_intact(directory, names), strict=True)))
+        files = dict(zip(names, read_intact(directory, names), strict=True))
+        return replace(cls.of_files(files), fine_names=read_fine_names(directory))
 
     @classmethod
     def of_files(cls, files: Mapping[str, bytes]) -> Predictor:
-        """Make a predictor of the contents of the model's two files, by name."""
+        """Make a predictor of the contents of the model's two files; it knows no working names."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
@@ -136,6 +140,12 @@ class Predictor:
     def n_fine(self) -> int:
         """F, the number of fine classes."""
         return len(self.tensors["relation.0"])
+
+    def names_of(self, fine: IntArray) -> list[str | None]:
+        """Return (N,) working names of fine classes; None where the model knows none."""
+        names = np.array([*(name or None for name in self.fine_names), None], dtype=object)
+        rows: list[str | None] = names[fine if self.fine_names else np.zeros_like(fine)].tolist()
+        return rows
 
     @cached_property
     def relations(self) -> tuple[BoolArray, ...]:

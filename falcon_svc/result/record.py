@@ -334,6 +334,11 @@ class Discovery:
         return len(self.classes)
 
     @property
+    def fine_names(self) -> tuple[str, ...]:
+        """(F,) working names of the fine classes; empty texts in results of before."""
+        return tuple(one.name for one in self.classes)
+
+    @property
     def n_fine_interval(self) -> tuple[int, int]:
         """The 90 % interval of the total; a total or counts that were given leave no doubt."""
         if self.total is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_svc.columns import unmasked
 from falcon_svc.durable.atomic_directory import MARKER, replace_directory
 from falcon_svc.errors import InputError, MissingExtraError
 from falcon_svc.result.files import read_discovery
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from falcon_svc.result.verification import Check
 
-OBS = ("fine", "fine_confidence", "fine_margin")
+OBS = ("fine", "fine_name", "fine_confidence", "fine_margin")
 """Columns that `Result.add_to` writes."""
 
 
@@ -147,7 +148,7 @@ class Result:
         Predictions
             (N,) fine class, confidence, margin, runner-up, coarse class and distance.
         """
-        return self.predictor.predict(np.asarray(vectors), coarse, columns=columns)
+        return self.predictor.predict(np.asarray(unmasked(vectors)), coarse, columns=columns)
 
     def to_arrow(self) -> pa.Table:
         """Return a row per sample: id, coarse labels, fine class, confidence, margin.
@@ -186,9 +187,9 @@ class Result:
         Parameters
         ----------
         data
-            AnnData or a pandas DataFrame of the same samples. Written: ``fine`` (text, category
-            in AnnData), ``fine_confidence``, ``fine_margin``; `uns["falcon"]` of AnnData says
-            where they come from.
+            AnnData or a pandas DataFrame of the same samples. Written: ``fine`` and ``fine_name``
+            (texts, categories in AnnData), ``fine_confidence``, ``fine_margin``;
+            `uns["falcon"]` of AnnData says where they come from.
 
         Raises
         ------
@@ -203,12 +204,14 @@ class Result:
             )
         rows = self._rows_for([str(name) for name in frame.index])
         found = self.discovery.assignments
-        fine = found.fine[rows].astype(str)
-        columns = dict(zip(OBS, (fine, found.confidence[rows], found.margin[rows]), strict=True))
-        for name, values in columns.items():
+        fine = found.fine[rows]
+        names = np.array(self.discovery.fine_names)[fine]
+        columns = (fine.astype(str), names, found.confidence[rows], found.margin[rows])
+        for name, values in zip(OBS, columns, strict=True):
             frame[name] = values
         if frame is not data:
-            frame[OBS[0]] = frame[OBS[0]].astype("category")
+            for name in OBS[:2]:
+                frame[name] = frame[name].astype("category")
             data.uns["falcon"] = {
                 "dataset_digest": self.discovery.dataset_digest,
                 "n_fine": self.n_fine,

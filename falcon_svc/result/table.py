@@ -2,7 +2,8 @@
 
 Place: used by `result_files` and the service. Columns: `id`; `coarse`, the name of the sample's
 coarse class in the first label source, and `coarse_NAME` for each further source (null = not
-labelled); `fine`, `confidence`, `margin`, `runner_up` (null = no other child), `fine_unmasked`.
+labelled); `fine` and its working name `fine_name`, `confidence`, `margin`, `runner_up` (null = no
+other child), `fine_unmasked`.
 Where labels were judged, `wrong_probability`, `proposed_coarse`, `proposed_probability`, with
 `_NAME` for each further source: never a name that begins with `coarse`, as a table that is read
 as a data set takes such columns for labels.
@@ -56,6 +57,7 @@ def assignments_table(discovery: Discovery) -> pa.Table:
             "id": pa.array(discovery.ids, pa.string()),
             **{n: names_column(s) for n, s in zip(names, discovery.sources, strict=True)},
             "fine": pa.array(found.fine),
+            "fine_name": fine_names(found.fine, discovery.fine_names),
             "confidence": pa.array(found.confidence),
             "margin": pa.array(found.margin),
             "runner_up": pa.array(found.runner_up, mask=lonely),
@@ -63,6 +65,15 @@ def assignments_table(discovery: Discovery) -> pa.Table:
             **_noise_columns(discovery),
         }
     )
+
+
+def fine_names(fine: IntArray, names: Sequence[str]) -> pa.Array:
+    """Return (N,) working names of fine classes; null in results from before there were any."""
+    import pyarrow as pa
+
+    if not any(names):
+        return pa.nulls(len(fine), pa.string())
+    return pa.DictionaryArray.from_arrays(fine.astype(np.int32), pa.array(names, pa.string()))
 
 
 def _noise_columns(discovery: Discovery) -> dict[str, pa.Array]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,8 @@ def add(
     files = [upload] if labels is None else [upload, labels]
     identity = new_id("ds")
     try:
-        suffix = _check_files(upload, labels)
-        _check_options(options)
+        suffix = check_files(upload, labels)
+        check_options(options)
         label = upload.name if name is None else check_name(name)
         digests = [file.sha256 for file in files]
         once = Once.of(caller.tenant, key, "dataset", label, digests, options, metadata)
@@ -133,7 +133,8 @@ def _store(context: Context, caller: Caller, upload: Upload, key: str) -> None:
         context.artifacts.put_file(upload.path, key)
 
 
-def _check_files(upload: Upload, labels: Upload | None) -> str:
+def check_files(upload: Upload, labels: Upload | None) -> str:
+    """Return the suffix of a file that may be a data set, with labels beside it."""
     suffix = check_upload(upload)
     if labels is not None and (suffix, check_upload(labels)) != (".npy", ".csv"):
         raise RequestError(
@@ -176,7 +177,8 @@ def _steers_text(name: str) -> bool:
     return any(unicodedata.category(letter) in ("Cf", "Cs", "Zl", "Zp") for letter in name)
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise RequestError for what is no reading option."""
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
         raise RequestError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from falcon_svc.data.formats.npy_format import read_array, read_header
 from falcon_svc.errors import InputError
 from falcon_svc.result.given_labels import Labels
-from falcon_svc.result.predictor import Predictions, Predictor
+from falcon_svc.result.prediction_records import records
+from falcon_svc.result.predictor import Predictor
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -46,25 +46,21 @@ class Wish:
 def predict(context: Context, caller: Caller, job_id: str, wish: Wish) -> dict[str, Any]:
     """Return one record per vector by the model of a job, and notes, as the API gives them."""
     _, directory = results.directory(context, caller, job_id)
-    model = results.whole_files(_load, directory)
+    model = model_of(directory)
     found = model.predict(wish.vectors, wish.coarse, columns=wish.columns)
     notes = [{"code": note.code, "text": note.text} for note in found.notes]
     return {"predictions": records(model, found, wish.least), "notes": notes}
 
 
-def records(model: Predictor, found: Predictions, least: float) -> list[dict[str, Any]]:
-    """Return one record per sample, as the API gives it."""
-    names = model.sources[0][1]
-    columns = {
-        "fine": found.fine.tolist(),
-        "confidence": found.confidence.tolist(),
-        "coarse": [names[k] for k in found.coarse.tolist()],
-        "coarse_confidence": found.coarse_confidence.tolist(),
-        "abstained": found.abstained(least).tolist(),
-        "label_unknown": found.label_unknown.tolist(),
-        "distance": [None if math.isnan(value) else value for value in found.distance.tolist()],
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def model_of(directory: Path) -> Predictor:
+    """Return the model of a result directory, loaded once.
+
+    Raises
+    ------
+    StorageError
+        A file is gone or not as it was written (code ``artifact_missing``).
+    """
+    return results.whole_files(_load, directory)
 
 
 def as_vectors(rows: list[list[float]]) -> FloatArray:

@@ -165,6 +165,7 @@ def _sample(found: Discovery, row: int) -> Record:
         record[column] = source.names[label] if label >= 0 else None
     return record | {
         "fine": int(table.fine[row]),
+        "fine_name": found.classes[table.fine[row]].name or None,
         "confidence": float(table.confidence[row]),
         "margin": float(table.margin[row]),
         "runner_up": runner_up if runner_up >= 0 else None,

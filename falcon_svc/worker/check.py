@@ -19,7 +19,7 @@ from falcon_svc.settings import Settings
 from falcon_svc.storage import Database
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
 from falcon_svc.worker.failures import NO_MEMORY
-from falcon_svc.worker.isolation import apart, confine_check
+from falcon_svc.worker.isolation import apart, confine_reader
 from falcon_svc.worker.limits import limit_reader, reading_s
 from falcon_svc.worker.stored_files import artifacts_of, local_file
 
@@ -49,9 +49,9 @@ def check(settings: Settings, dataset_id: str) -> bool:
     try:
         path = local_file(artifacts, dataset).resolve()
     except FalconError as missing:
-        found: Outcome | None = {"error": _told(missing)}
+        found: Outcome | None = {"error": told(missing)}
     else:
-        found = _for_client(_read(settings, path, dataset.options), path.name, dataset.name)
+        found = for_client(_read(settings, path, dataset.options), path.name, dataset.name)
     found = found or {"error": KILLED}
     with database.write() as session:
         recorded = DatasetRepository(session).validated(
@@ -72,7 +72,7 @@ def _read(settings: Settings, path: Path, options: dict[str, Any]) -> Outcome | 
 
     def confine() -> None:
         limit_reader(settings, seconds, original)
-        confine_check(folder)
+        confine_reader([folder])
 
     signal.alarm(PATIENCE * seconds)
     try:
@@ -90,7 +90,7 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
         config = make_config({"data": {**options, "probe_hdf5": False}})  # this is the probe
         found = inspect_dataset(path, config.data)
     except FalconError as refused:
-        return {"error": _told(refused)}
+        return {"error": told(refused)}
     except MemoryError:
         return {"error": {"code": "too_large", "detail": NO_MEMORY}}
     classes = {source.name: dict(source.classes) for source in found.sources}
@@ -101,7 +101,7 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
     return {"summary": {**summary, "classes": classes, "notes": notes}, "error": error}
 
 
-def _for_client(found: Outcome | None, stored: str, name: str) -> Outcome | None:
+def for_client(found: Outcome | None, stored: str, name: str) -> Outcome | None:
     """Return what was found in words for its owner.
 
     The file is called by the owner's name, not as it is stored; limits are not the owner's to
@@ -114,7 +114,8 @@ def _for_client(found: Outcome | None, stored: str, name: str) -> Outcome | None
     return {**found, "error": {**found["error"], "detail": detail}}
 
 
-def _told(error: FalconError) -> Outcome:
+def told(error: FalconError) -> Outcome:
+    """Return code and words of a refusal."""
     return {"code": error.code, "detail": str(error)}
 
 

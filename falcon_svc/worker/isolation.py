@@ -69,20 +69,21 @@ def _answer(work: Callable[[], Any], confine: Callable[[], None], writing: int) 
         os._exit(code)
 
 
-def confine_check(folder: Path) -> None:
-    """Leave this process the program and one data set, for reading, and no network."""
+def confine_reader(folders: list[Path]) -> None:
+    """Leave this process the program and some folders, for reading, and no network."""
     if sys.platform == "linux":
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)  # a network of its own, where it is allowed
-    restrict([*_program(folder), (folder, LOOK)], offline=True)
+    shown = [folder.resolve() for folder in folders]
+    restrict([*_program(shown), *((folder, LOOK) for folder in shown)], offline=True)
 
 
-def _program(folder: Path) -> Iterator[Rule]:
+def _program(shown: list[Path]) -> Iterator[Rule]:
     """The program's own files: the interpreter's, its packages, the libraries of the system."""
     package = Path(__file__).parents[1]
     places = {package, package.with_name("solver"), *map(Path, (sys.prefix, sys.base_prefix))}
     places |= {Path(entry) for entry in sys.path[1:] if entry}  # the first is where we were started
     for place in (*places, *map(Path, SYSTEM)):
-        if not folder.is_relative_to(place.resolve()):
+        if not any(folder.is_relative_to(place.resolve()) for folder in shown):
             yield place.resolve(), LOOK
 
 

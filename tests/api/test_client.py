@@ -259,7 +259,7 @@ def test_remote_predict_writes_a_table(shell, job, falcon, data_file, tmp_path):
         assert done.code == 0, done.err
     table = pq.read_table(tmp_path / "p.parquet")
     assert table.column_names == [
-        *("id", "fine", "confidence", "coarse", "coarse_confidence", "abstained"),
+        *("id", "fine", "fine_name", "confidence", "coarse", "coarse_confidence", "abstained"),
         *("label_unknown", "distance"),
     ]
     assert table.equals(pyarrow.csv.read_csv(tmp_path / "p.csv").cast(table.schema))

@@ -20,7 +20,7 @@ from falcon_svc.settings import Settings
 from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig
 
 OPERATORS = {"probe_hdf5", "ratio_free_bytes", "follow_links"}
-FORMS = {"Body_create_dataset", "Body_discover"}
+FORMS = {"Body_create_dataset", "Body_discover", "Body_predict_file"}
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ import pytest
 
 from falcon_svc.cli.main import run
 from falcon_svc.result.files import read_discovery
+from falcon_svc.result.prediction_records import records
 from falcon_svc.result.predictor import Predictor
-from falcon_svc.service.predictions import records
 from tests.cli.conftest import falcon
 
 RNG = np.random.default_rng(0)
@@ -29,6 +29,7 @@ NAMES = [f"e{k}" for k in range(D)]
 X = (4 * RNG.normal(size=(4, D))[FINE] + 0.5 * RNG.normal(size=(N, D))).astype(np.float32)
 COARSE = np.array(["land", "land", "sea", "sea"])[FINE]
 DIET = np.array(["herb", "carn", "herb", "omni"])[FINE]
+ADDED = ["falcon_fine", "falcon_confidence", "falcon_fine_name"]
 SETTINGS = '[counts]\nn_fine = 4\n[train]\nepochs = 2\n[data]\n'
 
 
@@ -72,6 +73,8 @@ def test_the_same_samples_get_the_same_answer(asked, named):
     rows, said = asked(table())
     found = read_discovery(named).assignments
     assert [row["fine"] for row in rows] == found.fine.tolist()
+    own = pq.read_table(named / "assignments.parquet")["fine_name"].to_pylist()
+    assert [row["fine_name"] for row in rows] == own and len(set(own)) == 4
     np.testing.assert_allclose([row["confidence"] for row in rows], found.confidence, atol=1e-4)
     assert [row["id"] for row in rows[:2]] == ["b0", "b1"]  # the column is remembered
     assert [row["coarse_diet"] for row in rows] == DIET.tolist()
@@ -151,7 +154,7 @@ def test_the_service_and_the_predictor_answer_the_same(asked, named):
     columns = [*(NAMES[k] for k in order), "price"]
     found = model.predict(wide, labels, columns=columns)
     answer = records(model, found, 0.0)
-    for key in ("fine", "label_unknown"):
+    for key in ("fine", "fine_name", "label_unknown"):
         assert [row[key] for row in answer] == [row[key] for row in rows], key
     for key in ("confidence", "distance"):
         np.testing.assert_allclose([r[key] for r in answer], [r[key] for r in rows], rtol=1e-4)
@@ -168,8 +171,11 @@ def test_classes_are_added_to_a_copy_of_the_file(named, tmp_path):
     done = falcon("predict", named, source, "--add-to", copy)
     assert done.code == 0 and source.read_bytes() == before
     found = pa.csv.read_csv(copy)
-    assert found.drop_columns(["falcon_fine", "falcon_confidence"]).equals(pa.csv.read_csv(source))
-    assert found["falcon_fine"].to_pylist() == read_discovery(named).assignments.fine[:9].tolist()
+    assert found.drop_columns(ADDED).equals(pa.csv.read_csv(source))
+    expected = read_discovery(named)
+    assert found["falcon_fine"].to_pylist() == expected.assignments.fine[:9].tolist()
+    names = [expected.classes[k].name for k in expected.assignments.fine[:9]]
+    assert found["falcon_fine_name"].to_pylist() == names
     refused = falcon("predict", named, source, "--add-to", source)
     assert refused.code == 2 and "the input itself" in refused.err
     assert "neither" in falcon("predict", named, source).err

@@ -46,6 +46,12 @@ const { data: found } = await client.POST("/v1/models/{job_id}:predict", {
   body: { vectors: [[0, 0, 0, 0]], coarse: ["land"], least_confidence: 0 },
 });
 assert.equal(found?.predictions[0]?.coarse, "land");
+const { data: again } = await client.POST("/v1/models/{job_id}:predictFile", {
+  params: { path },
+  body: { file: "birds.npz", least_confidence: 0 },
+  bodySerializer: form,
+});
+assert.equal(again?.predictions.length, 240);
 const { data: batch } = await client.POST("/v1/batches", {
   body: { jobs: [{ custom_id: "six", dataset_id: dataset.id, config }] },
 });

@@ -40,6 +40,8 @@ const { data: found } = await api.predict({
   throwOnError: true,
 });
 assert.equal(found.predictions[0]?.coarse, "land");
+const { data: again } = await api.predictFile({ path, body: { file }, throwOnError: true });
+assert.equal(again.predictions.length, 240);
 const { data: batch } = await api.createBatch({
   body: { jobs: [{ custom_id: "six", dataset_id: dataset.id, config }] },
   throwOnError: true,

@@ -12,13 +12,14 @@ from made.api.batches import create_batch, get_batch_results
 from made.api.classifiers import classify
 from made.api.data_sets import create_dataset
 from made.api.jobs import create_job, follow_job, get_job
-from made.api.models import predict
+from made.api.models import predict, predict_file
 from made.api.results import get_assignments, get_report, list_classes, list_counts
 from made.models import (
     BatchIn,
     BatchJobIn,
     BatchOut,
     BodyCreateDataset,
+    BodyPredictFile,
     ClassifierConfig,
     ClassifierSummary,
     ClassifyIn,
@@ -87,6 +88,9 @@ def results(client: Client, job_id: str) -> None:
     assert isinstance(report, str) and "<html" in report
     found = predict.sync(job_id, client=client, body=PredictIn([[0.0] * 4], coarse=["land"]))
     assert isinstance(found, PredictOut) and found.predictions[0].coarse == "land"
+    file = File(BytesIO(Path("birds.npz").read_bytes()), "birds.npz")
+    again = predict_file.sync(job_id, client=client, body=BodyPredictFile(file))
+    assert isinstance(again, PredictOut) and len(again.predictions) == 240
 
 
 if __name__ == "__main__":

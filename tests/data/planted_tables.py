@@ -70,7 +70,8 @@ class Column:
 class Planted:
     """What a file says: features by name and order, labels as words ("" = none), ids or None.
 
-    `vector` names the column that holds all features as lists, if there is one.
+    `vector` names the column that holds all features as lists, if there is one; `settings` are
+    those to read it with.
     """
 
     path: Path
@@ -81,6 +82,7 @@ class Planted:
     refused: set[str] = field(default_factory=set)
     recipe: dict[str, Any] = field(default_factory=dict)
     vector: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def plant(seed: int, folder: Path) -> Planted:

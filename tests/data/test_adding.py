@@ -20,6 +20,7 @@ COLUMNS = {
     "falcon_fine": np.array([2, 0, 1]),
     "falcon_confidence": np.array([0.5, 0.25, 1.0], np.float32),
 }
+NAMED = {"falcon_fine_name": np.array(["red, big", "ü", "1,5"])}
 TEXTS = {
     "plain.csv": ("a,coarse\n1.50,x\n2,y\n3,x\n", ["2,0.5", "0,0.25", "1,1"]),
     "german.csv": ("\ufeffa;coarse\r\n1,50;x\r\n2,1;y\r\n3;x\r\n", ["2;0,5", "0;0,25", "1;1"]),
@@ -133,6 +134,28 @@ def test_h5ad_gets_columns_of_obs_that_anndata_reads(tmp_path: Path) -> None:
     assert found["falcon_fine"].isna().tolist() == [False, True, False]
     assert found["falcon_fine"].astype(object).tolist()[::2] == ["2", "0"]
     np.testing.assert_array_equal(found["falcon_confidence"], [0.5, np.nan, 0.25])
+
+
+def test_names_of_classes_are_texts_in_every_format(tmp_path: Path) -> None:
+    anndata, pandas = pytest.importorskip("anndata"), pytest.importorskip("pandas")
+    names, kept = NAMED["falcon_fine_name"].tolist(), np.array([True, False, True, True])
+    holes = [names[0], None, *names[1:]]
+    table = pa.table({"a": [1.5, 2.5, 3.5, 4.5], "coarse": list("xyxy")})
+    pq.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text('a;coarse\n1,5;x\n2,5;y\n3,5;x\n4,5;y\n')
+    np.savez(tmp_path / "a.npz", x=np.eye(4))
+    obs = pandas.DataFrame({"kind": list("xyxy")}, index=list("abcd"))
+    anndata.AnnData(np.eye(4, dtype=np.float32), obs=obs).write_h5ad(tmp_path / "a.h5ad")
+    for suffix in (".parquet", ".csv", ".npz", ".h5ad"):
+        add_columns(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}", kept, NAMED)
+    assert pq.read_table(tmp_path / "b.parquet")["falcon_fine_name"].to_pylist() == holes
+    lines = (tmp_path / "b.csv").read_text().splitlines()[1:]
+    assert [line.split(";")[2] for line in lines] == [name or "" for name in holes]
+    with np.load(tmp_path / "b.npz") as found:
+        assert found["falcon_fine_name"].tolist() == [name or "" for name in holes]
+    found = anndata.read_h5ad(tmp_path / "b.h5ad").obs["falcon_fine_name"]
+    assert found.dtype == "category"
+    assert found.astype(object).where(found.notna(), None).tolist() == holes
 
 
 def test_the_original_and_other_files_are_never_replaced_unasked(tmp_path: Path) -> None:

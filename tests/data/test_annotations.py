@@ -156,6 +156,8 @@ def test_coco_folders_are_read(tmp_path: Path) -> None:
     data = load_dataset(folder)
     assert [data.coarse.names[k] for k in data.coarse.labels] == ["owl", "eel", "eel"]
     assert data.ids == ("images/0.png#0", "images/1.png#0", "images/0.png#1")
+    (folder / "annotations/instances.json").rename(folder / "result.json")  # of Label Studio
+    assert load_dataset(folder).ids == data.ids
     above = load_dataset(folder, DataConfig(coarse_column="supercategory"))
     assert above.coarse.names == ("bird", "fish")
 

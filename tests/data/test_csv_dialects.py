@@ -106,6 +106,52 @@ def test_a_number_that_can_be_read_in_two_ways_needs_the_setting(tmp_path: Path)
     assert load_dataset(path).vectors[:, 1].tolist() == [np.float32(1.234), np.float32(5.678)]
 
 
+GROUPS = {
+    "German": ("a;b;coarse\n1.920;3,5;bird\n36.400;1,5;fish\n850;2;bird\n", [1920, 36400, 850]),
+    "semicolons": ("a;b;coarse\n1.920;3;bird\n36.400;1;fish\n850;2;bird\n", [1920, 36400, 850]),
+    "points": ("a;b;coarse\n1.920;3.5;bird\n36.4;1;fish\n850;2;bird\n", [1.92, 36.4, 850]),
+    "of three digits": ("a;b;coarse\n1.920;3.5;bird\n36.400;1;fish\n5;2;bird\n", [1.92, 36.4, 5]),
+    "American": ('a,b,coarse\n"1,920",3.5,bird\n"36,400",1,fish\n85,2,bird\n', [1920, 36400, 85]),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_groups_of_digits_are_told_from_fractions_by_the_other_columns(
+    tmp_path: Path, name: str
+) -> None:
+    text, want = GROUPS[name]
+    (tmp_path / "data.csv").write_text(text)
+    found = load_dataset(tmp_path / "data.csv").vectors[:, 0]
+    assert found.tolist() == np.float32(want).tolist()
+
+
+def test_columns_that_disagree_leave_a_number_ambiguous(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a;b;c;coarse\n1.920;3,5;0.5;bird\n36.400;1,5;0.25;fish\n")
+    refused(path, "ambiguous_number", "'1.920', which may be 1.920 or 1920")
+
+
+@pytest.mark.parametrize("above", ["Survey 2024,,", "# made by a tool", "\n\nSurvey"])
+def test_lines_above_the_names_are_refused(tmp_path: Path, above: str) -> None:
+    (tmp_path / "data.csv").write_text("\n".join([above, *lines()]))
+    refused(tmp_path / "data.csv", "no_header", "remove the lines above")
+
+
+def test_a_row_of_numbers_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("1,-4,sea\n2,-5,sea\n3,-6,air\n")
+    refused(tmp_path / "data.csv", "no_header", coarse_column="sea")
+
+
+@pytest.mark.parametrize(("start", "step"), [(0, 1), (2001, 1), (400.5, 1.5), (4000, -2.5)])
+def test_columns_may_be_called_by_numbers(tmp_path: Path, start: float, step: float) -> None:
+    """Of pandas, by years, of spectra by wavelengths or wave numbers."""
+    names = [f"{start + step * k:g}" for k in range(12)]
+    rows = [[*map(str, range(k, k + 12)), "ab"[k % 2]] for k in (7, 3, 9, 1)]
+    text = "\n".join(",".join(row) for row in [[*names, "coarse"], *rows])
+    (tmp_path / "data.csv").write_text(text)
+    assert load_dataset(tmp_path / "data.csv").reading.features == tuple(names)
+
+
 def test_a_bad_cell_is_named_by_row_column_and_value(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,b,coarse\n1,2,bird\n3,#DIV/0!,fish\n5,n/d,bird\n7,8,fish\n9,1,bird\n")

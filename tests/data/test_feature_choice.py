@@ -56,6 +56,13 @@ def test_lists_written_as_text_win_too(tmp_path: Path) -> None:
     refused(path, "bad_dtype", "row 0", "'v'")
 
 
+@pytest.mark.parametrize("form", ["array({})", "tensor({})", "torch.tensor({}, device='cuda:0')"])
+def test_arrays_as_programs_print_them_are_vectors_too(tmp_path: Path, form: str) -> None:
+    texts = [form.format(row) for row in LISTS]
+    pd.DataFrame({"coarse": LABELS, "emb": texts}).to_csv(tmp_path / "data.csv", index=False)
+    assert np.allclose(load_dataset(tmp_path / "data.csv").vectors, np.array(LISTS, np.float32))
+
+
 def test_two_columns_of_lists_need_a_usual_name_or_a_setting(tmp_path: Path) -> None:
     path = write(tmp_path, title_vec=LISTS, body_vec=LISTS)
     refused(path, "several_vectors", "'title_vec', 'body_vec'", "vector_column")
@@ -134,6 +141,12 @@ def test_what_is_no_feature_is_listed_with_its_reason(tmp_path: Path) -> None:
         "place": "of type struct<lat: double>",
     }
     assert codes(data) == ["left_out"]
+
+
+@pytest.mark.parametrize("name", ["subclass", "Group", "y_pred", "label_confidence", "species"])
+def test_numbers_called_as_labels_are_are_left_out_and_told(tmp_path: Path, name: str) -> None:
+    data = load_dataset(write(tmp_path, a=A, b=B, **{name: [i % 3 for i in range(N)]}))
+    assert data.reading.features == ("a", "b") and codes(data) == ["left_out"]
 
 
 def test_numbers_that_stand_for_something_else_are_no_features(tmp_path: Path) -> None:

@@ -60,6 +60,51 @@ def test_classes_that_are_named_like_a_split_stay_classes(tmp_path: Path) -> Non
     assert [note.code for note in data.reading.notes] == ["split_as_class"]
 
 
+@pytest.mark.parametrize(
+    "folders", [("images",), ("Images", "masks"), ("train",), ("train", "test")]
+)
+def test_folders_that_name_no_class_are_refused(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    files = {f"{name}/{i}.png": image_bytes(i) for name in folders for i in range(3)}
+    path = write_folder(tmp_path, files)
+    refused(path, "no_data", f"'{folders[0]}'", "the table that names image files and labels")
+
+
+def test_letters_in_two_parts_are_the_same_name(tmp_path: Path) -> None:
+    """A table written on Windows, images packed by macOS."""
+    parts = {f"Ba\u0308r {i}.png": image_bytes(i) for i in range(4)}
+    folder = write_folder(tmp_path, {f"pics/{name}": content for name, content in parts.items()})
+    for place in ("pics/", "C:\\Users\\me\\pics\\"):
+        rows = [f"{place}B\u00e4r {i}.png,{'ab'[i % 2]}" for i in range(4)]
+        (folder / "list.csv").write_text("\n".join(["image,label", *rows]), "utf-8")
+        data = load_dataset(folder / "list.csv")
+        assert (len(data), data.skipped, data.coarse.names) == (4, (), ("a", "b"))
+    both = dict(zip(("\u00d6l/a.png", "O\u0308l/b.png", "sea/c.png"), TWO.values(), strict=False))
+    assert load_dataset(write_folder(tmp_path / "two", both)).coarse.names == ("sea", "\u00d6l")
+
+
+def test_folders_of_the_same_names_in_all_classes_are_told(tmp_path: Path) -> None:
+    kinds = [(camera, kind) for camera in ("cam A", "cam B") for kind in ("bird", "fish")]
+    names = [f"{a}/{b}/{i}.png" for a, b in kinds for i in (0, 1)]
+    files = {name: image_bytes(k) for k, name in enumerate(names)}
+    (note,) = load_dataset(write_folder(tmp_path, files)).reading.notes
+    assert note.code == "same_inside" and "'bird', 'fish'" in note.text
+    nested = {name.replace("cam B/bird", "cam B/eel"): content for name, content in files.items()}
+    assert load_dataset(write_folder(tmp_path / "other", nested)).reading.notes == ()
+
+
+@pytest.mark.parametrize("column", ["image_id", "id", "Image"])
+def test_names_without_suffix_are_found_by_their_stems(tmp_path: Path, column: str) -> None:
+    """Of Kaggle; what else the table holds is no feature then."""
+    names = [f"a{i:03d}" for i in range(6)]
+    folder = write_folder(tmp_path, {f"train/{n}.jpg": image_bytes(i) for i, n in enumerate(names)})
+    more = ",600,4" if column != "id" else ""
+    rows = [f"{n},{'ab'[i % 2]}{more}" for i, n in enumerate(names)]
+    path = folder / "train.csv"
+    path.write_text("\n".join([f"{column},label{more and ',width,height'}", *rows]))
+    data = load_dataset(path)
+    assert data.kind == "images" and data.ids == tuple(names)
+
+
 def test_captions_are_the_texts_and_other_files_are_told(tmp_path: Path) -> None:
     captions = {name.replace("png", "txt"): b"a photo of " + name.encode() for name in TWO}
     others = {"bird/list.json": b"{}", "fish/notes.md": b"x"}

@@ -11,7 +11,7 @@ import pytest
 from falcon_svc.data import DataConfig, inspect_dataset, load_dataset
 from falcon_svc.data.labels import Encoded, encode
 from falcon_svc.types import CoarseDataset
-from tests.data.builders import vectors, write_npz
+from tests.data.builders import refused, vectors, write_npz
 
 
 def encoded(*values: Any) -> Encoded:
@@ -47,9 +47,55 @@ def test_whole_numbers_are_one_label_however_written(name: str) -> None:
     assert found.findings == []
 
 
+def test_whole_numbers_with_decimal_commas_are_the_same_label() -> None:
+    assert encoded("1,0", "2,00", "10", "").names == ("1", "2", "10")
+    assert encoded("1,0", "1,5").names == ("1,0", "1,5")
+
+
 def test_fractions_keep_their_spelling() -> None:
     assert encoded("1.0", "1.5", "2.0").names == ("1.0", "1.5", "2.0")
     assert encoded("01", "1").names == ("01", "1")
+
+
+def test_what_looks_the_same_is_the_same_label() -> None:
+    found = encoded("air\u200b", "\ufeffair", "air", "Vo\u0308gel", "V\u00f6gel")
+    assert found.names == ("V\u00f6gel", "air") and notes(found) == []
+    assert notes(encoded("sea\u200blion", "sealion")) == ["near_equal_labels"]
+
+
+def test_numbers_or_ids_as_labels_are_told(tmp_path: Path) -> None:
+    for labels in ([f"u{i}" for i in range(12)], np.random.default_rng(0).random(12).astype(str)):
+        data = read(tmp_path, labels)
+        assert [note.code for note in data.reading.notes] == ["many_classes"]
+    assert read(tmp_path, ["a", "b", "c", "d"] * 3).reading.notes == ()
+
+
+def test_labels_written_one_hot_are_refused(tmp_path: Path) -> None:
+    kinds = np.arange(12) % 3
+    columns = {f"coarse_{name}": (kinds == k).astype(int) for k, name in enumerate("abc")}
+    path = write_npz(tmp_path, x=vectors(12), coarse=None, fine=None, **columns)
+    refused(path, "one_hot_labels", "'coarse_a', 'coarse_b', 'coarse_c'", "label_sources")
+    named = {"label_sources": {"a": "coarse_a", "b": "coarse_b"}}
+    assert [s.name for s in load_dataset(path, DataConfig(**named)).sources] == ["a", "b"]
+    columns["coarse_c"][0] = 1 - columns["coarse_c"][0]  # a row in two classes: attributes
+    path = write_npz(tmp_path, x=vectors(12), coarse=None, fine=None, **columns)
+    assert len(load_dataset(path).sources) == 3
+
+
+def test_fractions_are_no_further_label_source(tmp_path: Path) -> None:
+    scores = (np.arange(12) % 4 / 10).astype(str)
+    data = read(tmp_path, ["a", "b"] * 6, coarse_score=scores)
+    assert [s.name for s in data.sources] == ["coarse"]
+    assert [note.code for note in data.reading.notes] == ["source_left_out"]
+
+
+def test_a_source_of_batches_is_told_from_one_of_kinds(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    kinds, farms = np.repeat(["cow", "goat"], 60), rng.integers(0, 8, 120).astype(str)
+    told = read(tmp_path, kinds, coarse_farm=farms).reading.notes
+    assert [note.code for note in told] == ["unrelated_source"] and "'farm'" in told[0].text
+    breeds = np.char.add(kinds, rng.integers(0, 3, 120).astype(str))
+    assert read(tmp_path, kinds, coarse_breed=breeds).reading.notes == ()
 
 
 def test_outer_blanks_do_not_count() -> None:

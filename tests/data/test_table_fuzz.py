@@ -1,23 +1,33 @@
-"""Random tables: what is read equals what was written, or a note or an error says otherwise."""
+"""Random tables and arrays: what is read equals what was written, or a note or an error tells."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 
-from falcon_svc.data import load_dataset
+import falcon_svc
+from falcon_svc.data import DataConfig, load_dataset
 from falcon_svc.errors import InputError
 from falcon_svc.types import CoarseDataset
+from tests.data.planted_arrays import plant_arrays
 from tests.data.planted_tables import Planted, plant
 
 SHORT, LONG = 100, 2_000
+SHORT_ARRAYS, LONG_ARRAYS = 40, 600
+DISCOVERED, N_FINE = 8, 6
+
+
+Plant = Callable[[int, Path], Planted]
 
 
 def outcome(planted: Planted) -> CoarseDataset | InputError:
     try:
-        return load_dataset(planted.path)
+        return load_dataset(planted.path, DataConfig(probe_hdf5=False, **planted.settings))
     except InputError as error:
         return error
 
@@ -49,23 +59,48 @@ def check_equal(planted: Planted, data: CoarseDataset) -> None:
         assert data.ids == rows or data.reading.id_column is not None
 
 
-def verdicts(first: int, count: int, folder: Path) -> list[str]:
+def verdicts(make: Plant, first: int, count: int, folder: Path) -> list[str]:
     found = []
     for seed in range(first, first + count):
-        planted = plant(seed, folder)
-        found.append(verdict(planted))
-        planted.path.unlink()
+        with TemporaryDirectory(dir=folder) as own:
+            found.append(verdict(make(seed, Path(own))))
     return found
 
 
 def test_random_tables_are_read_as_written(tmp_path: Path) -> None:
-    found = verdicts(0, SHORT, tmp_path)
+    found = verdicts(plant, 0, SHORT, tmp_path)
     assert {kind: found.count(kind) > 0 for kind in ("equal", "told", "refused")} == {
         "equal": True, "told": True, "refused": True
     }  # fmt: skip
 
 
+def test_random_arrays_are_read_as_written(tmp_path: Path) -> None:
+    pytest.importorskip("anndata")
+    found = verdicts(plant_arrays, 0, SHORT_ARRAYS, tmp_path)
+    assert found.count("equal") > SHORT_ARRAYS / 2 and "refused" in found
+
+
 @pytest.mark.slow
 def test_two_thousand_random_tables_are_read_as_written(tmp_path: Path) -> None:
-    found = verdicts(SHORT, LONG, tmp_path)
+    found = verdicts(plant, SHORT, LONG, tmp_path)
     assert found.count("equal") > LONG / 2
+
+
+@pytest.mark.slow
+def test_six_hundred_random_arrays_are_read_as_written(tmp_path: Path) -> None:
+    pytest.importorskip("anndata")
+    found = verdicts(plant_arrays, SHORT_ARRAYS, LONG_ARRAYS, tmp_path)
+    assert found.count("equal") > LONG_ARRAYS / 2
+
+
+@pytest.mark.slow
+def test_a_discovery_on_a_file_is_that_on_its_numbers(tmp_path: Path) -> None:
+    """Some of them to the end: the partition is that of the planted numbers and labels."""
+    seeds = (s for s in range(LONG) if not (p := plant(s, tmp_path)).refused | p.told)
+    for seed in islice(seeds, DISCOVERED):
+        planted = plant(seed, tmp_path)
+        numbers = np.array(list(planted.features.values())).T.astype(np.float32)
+        labels = [label or None for label in planted.labels]
+        expected = falcon_svc.discover(numbers, labels, n_fine=N_FINE, epochs=2)
+        found = falcon_svc.discover(planted.path, n_fine=N_FINE, epochs=2)
+        assert np.array_equal(found.labels, expected.labels), planted.recipe

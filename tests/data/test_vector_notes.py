@@ -53,6 +53,15 @@ def test_codes_for_missing_values_are_told(tmp_path: Path, value: float, count: 
     assert "sentinels" in codes(tmp_path, x, scale="standard")
 
 
+def test_minus_one_among_ages_is_told(tmp_path: Path) -> None:
+    ages = RNG.integers(20, 80, (N, 1))
+    holes = np.concatenate([X, np.where(ages < 25, -1, ages)], axis=1)
+    assert "sentinels" in codes(tmp_path, holes)
+    ratings = RNG.integers(-1, 2, (N, 1))
+    signs = RNG.choice([-1, 1], (N, 1))
+    assert codes(tmp_path, np.concatenate([X, ratings, signs], axis=1)) == []
+
+
 def test_extreme_values_among_others_are_no_sentinels(tmp_path: Path) -> None:
     x = X.copy()
     x[:, 1] = np.linspace(-999, 999, N)

@@ -305,8 +305,8 @@ def test_later_schema_is_refused_by_name(tmp_path: Path, discovery) -> None:
 def test_assignments_table_speaks_in_names_and_nulls() -> None:
     table = read_assignments(assignments_parquet(two_source_discovery()))
     assert table.column_names == [
-        "id", "coarse", "coarse_étage", "fine", "confidence", "margin", "runner_up",
-        "fine_unmasked",
+        "id", "coarse", "coarse_étage", "fine", "fine_name", "confidence", "margin",
+        "runner_up", "fine_unmasked",
     ]  # fmt: skip
     first = table.slice(0, 1).to_pylist()[0]
     assert first["id"] == "s00000"

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from falcon_svc.worker.check import _for_client
+from falcon_svc.worker.check import for_client
 
 
 def detail(text, name="my birds.zip"):
-    return _for_client({"error": {"code": "x", "detail": text}}, "data.zip", name)["error"][
+    return for_client({"error": {"code": "x", "detail": text}}, "data.zip", name)["error"][
         "detail"
     ]
 
@@ -38,5 +38,5 @@ def test_limits_are_not_the_owners_to_raise(advice, told):
 
 
 def test_what_is_right_is_left_as_it_is():
-    assert _for_client(None, "data.zip", "a") is None
-    assert _for_client({"summary": {"n": 1}}, "data.zip", "a") == {"summary": {"n": 1}}
+    assert for_client(None, "data.zip", "a") is None
+    assert for_client({"summary": {"n": 1}}, "data.zip", "a") == {"summary": {"n": 1}}

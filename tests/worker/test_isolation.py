@@ -34,7 +34,7 @@ def inside(code: str, place: Path) -> dict:
         import json, os, socket, sys, tempfile
         from functools import partial
         from pathlib import Path
-        from falcon_svc.worker.isolation import apart, confine_check, confine_job
+        from falcon_svc.worker.isolation import apart, confine_reader, confine_job
         place = Path({str(place)!r})
         ours, theirs = place / "data/datasets/ours", place / "data/datasets/theirs"
 
@@ -69,7 +69,7 @@ CHECK = """
             "signal": tried(os.kill, os.getppid(), 0),
         }
 
-    print(json.dumps(apart(work, partial(confine_check, ours))))
+    print(json.dumps(apart(work, partial(confine_reader, [ours]))))
 """
 
 
@@ -89,7 +89,7 @@ def test_a_check_has_no_network(place):
         with socket.create_server(("127.0.0.1", 0)) as server:
             address = server.getsockname()
             work = lambda: {"tcp": tried(socket.create_connection, address, 1)}
-            print(json.dumps(apart(work, partial(confine_check, ours))))
+            print(json.dumps(apart(work, partial(confine_reader, [ours]))))
     """
     assert inside(code, place)["tcp"] != "done"
 

@@ -1,4 +1,4 @@
-"""Models: fine classes of new vectors by the model of a job."""
+"""Models: fine classes of new vectors, texts and files by the model of a job."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import io
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic_core import to_json
 
 from falcon_svc.api.dependencies import Ctx, JobId, Reader
 from falcon_svc.api.documents import GATED, refused
-from falcon_svc.api.result_schemas import PredictIn, PredictOut
+from falcon_svc.api.forms import json_object
+from falcon_svc.api.result_schemas import PredictIn, PredictOut, PredictTextsIn
+from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.api.vectors import NPY, body_of, read_json
-from falcon_svc.service import predictions
+from falcon_svc.service import predict_files, predictions, results, uploads
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 
@@ -28,6 +30,10 @@ Least = Annotated[
         examples=[0.5],
     ),
 ]
+LeastOfForm = Annotated[
+    float, Form(ge=0, le=1, description="Confidence below which `abstained` is true.")
+]
+BUSY = refused(404, 409, 410, 413, 503, 507)
 
 
 @router.post(
@@ -60,4 +66,48 @@ def _predict(
     else:
         wish = predictions.Wish(predictions.read_vectors(io.BytesIO(asked[0])), least=asked[1])
     found = predictions.predict(context, caller, job_id, wish)
+    return Response(to_json(found), media_type=JSON)
+
+
+@router.post(
+    "/{job_id:id}:predictTexts", operation_id="predict_texts", response_model=PredictOut,
+    responses=BUSY,
+)  # fmt: skip
+def predict_texts(context: Ctx, caller: Reader, job_id: JobId, body: PredictTextsIn) -> Response:
+    """Assign texts, for a job whose samples were texts."""
+    asked = predict_files.Asked(texts=body.texts, coarse=body.coarse, least=body.least_confidence)
+    return _answered(context, caller, job_id, asked)
+
+
+@router.post(
+    "/{job_id:id}:predictFile", operation_id="predict_file", response_model=PredictOut,
+    responses=BUSY,
+)  # fmt: skip
+def predict_file(
+    context: Ctx,
+    caller: Reader,
+    job_id: JobId,
+    file: DataFile,
+    labels: LabelFile = None,
+    options: Options = "{}",
+    least_confidence: LeastOfForm = 0.0,
+) -> Response:
+    """Assign the samples of a file, read as the job's data set was: any format, labels or none."""
+    given = json_object("options", options)
+    results.directory(context, caller, job_id)  # before anything is stored
+    whole = uploads.stage(context, file.file, file.filename or "")
+    beside = None
+    try:
+        if labels is not None:
+            beside = uploads.stage(context, labels.file, labels.filename or "")
+        asked = predict_files.Asked(whole, beside, options=given, least=least_confidence)
+        return _answered(context, caller, job_id, asked)
+    finally:
+        whole.discard()
+
+
+def _answered(
+    context: Context, caller: Caller, job_id: str, asked: predict_files.Asked
+) -> Response:
+    found = predict_files.predict(context, caller, job_id, asked)
     return Response(to_json(found), media_type=JSON)

@@ -20,8 +20,10 @@ from falcon_svc.durable.files import storage_errors
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import BoolArray
 
-Columns = Mapping[str, NDArray[np.int64] | NDArray[np.float32]]
-"""Name -> (N,) whole numbers or floats, one per sample."""
+Columns = Mapping[str, NDArray[np.int64] | NDArray[np.float32] | NDArray[np.str_]]
+"""Name -> (N,) whole numbers, floats or texts, one per sample."""
+
+Value = int | float | str | None
 
 ROOM = "falcon_svc.data.adding"
 WRITERS = {
@@ -98,14 +100,14 @@ def check_free(there: list[str], columns: Columns, source: Path) -> None:
 
 def by_row(
     values: NDArray[np.generic], kept: BoolArray | None, n: int | None = None
-) -> list[int | float | None]:
+) -> list[Value]:
     """Return one value for each of the file's n rows; None where the row is no sample.
 
     `n` may exceed the rows of `kept`: blank rows at the end are none of them.
     """
     places = range(len(values)) if kept is None else np.flatnonzero(kept).tolist()
     rows = len(values) if kept is None else len(kept)
-    found: list[int | float | None] = [None] * (rows if n is None else n)
+    found: list[Value] = [None] * (rows if n is None else n)
     for row, value in zip(places, values.tolist(), strict=True):
         found[row] = value
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import feather
@@ -34,10 +36,14 @@ def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) 
 def _table(columns: Columns, kept: BoolArray | None, n: int) -> pa.Table:
     return pa.table(
         {
-            name: pa.array(by_row(values, kept, n), pa.from_numpy_dtype(values.dtype))
+            name: pa.array(by_row(values, kept, n), _type(values.dtype))
             for name, values in columns.items()
         }
     )
+
+
+def _type(dtype: np.dtype[Any]) -> pa.DataType:
+    return pa.string() if dtype.kind == "U" else pa.from_numpy_dtype(dtype)
 
 
 def _joined(table: pa.Table, more: pa.Table) -> pa.Table:

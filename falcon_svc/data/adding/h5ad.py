@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.data.adding import Columns, by_row, check_free
+from falcon_svc.data.adding import Columns, Value, by_row, check_free
 from falcon_svc.types import BoolArray
 
 ARRAY = ("array", "0.2.0")
 TEXTS = ("string-array", "0.2.0")
 CATEGORIES = ("categorical", "0.2.0")
-MISSING = float("nan")
 
 
 def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) -> None:
@@ -27,19 +26,18 @@ def write(source: Path, target: Path, kept: BoolArray | None, columns: Columns) 
         obs = file["obs"]
         check_free(list(obs), columns, source)
         for name, values in columns.items():
-            whole = values.dtype.kind == "i"
-            found = [MISSING if v is None else v for v in by_row(values, kept)]
-            put = _put_categories if whole else _put_numbers
-            put(obs, name, np.array(found))
+            put = _put_numbers if values.dtype.kind == "f" else _put_categories
+            put(obs, name, by_row(values, kept))
         order = [*_texts(obs.attrs.get("column-order", ())), *columns]
         obs.attrs["column-order"] = np.array(order, dtype=h5py.string_dtype())
 
 
-def _put_categories(obs: Any, name: str, values: NDArray[Any]) -> None:
+def _put_categories(obs: Any, name: str, values: list[Value]) -> None:
     import h5py
 
-    there = ~np.isnan(values.astype(np.float64))
-    categories, codes = np.unique(values[there].astype(np.int64), return_inverse=True)
+    there = np.array([value is not None for value in values], np.bool_)
+    known = np.array([value for value in values if value is not None])
+    categories, codes = np.unique(known, return_inverse=True)
     every = np.full(len(values), -1, np.int32)
     every[there] = codes
     group = obs.create_group(name)
@@ -50,8 +48,8 @@ def _put_categories(obs: Any, name: str, values: NDArray[Any]) -> None:
     _put(group, "codes", every, ARRAY)
 
 
-def _put_numbers(obs: Any, name: str, values: NDArray[Any]) -> None:
-    _put(obs, name, values.astype(np.float32), ARRAY)
+def _put_numbers(obs: Any, name: str, values: list[Value]) -> None:
+    _put(obs, name, np.array(values, np.float32), ARRAY)  # None becomes NaN
 
 
 def _put(group: Any, name: str, values: NDArray[Any], kind: tuple[str, str]) -> None:

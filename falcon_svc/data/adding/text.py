@@ -9,7 +9,7 @@ import io
 import re
 from pathlib import Path
 
-from falcon_svc.data.adding import Columns, by_row, check_free
+from falcon_svc.data.adding import Columns, Value, by_row, check_free
 from falcon_svc.data.formats.text_dialect import SEP_LINE, UTF16, find_dialect
 from falcon_svc.types import BoolArray
 
@@ -61,8 +61,8 @@ def _decimal_comma(records: list[list[str]]) -> bool:
     return with_comma > sum(POINT_NUMBER.fullmatch(cell) is not None for cell in cells)
 
 
-def _written(value: int | float | None, *, comma: bool) -> str:
-    if value is None:
-        return ""
+def _written(value: Value, *, comma: bool) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""  # working names are plain letters, which start no formula
     text = str(value) if isinstance(value, int) else f"{value:.{DIGITS}g}"
     return text.replace(".", ",") if comma else text

@@ -7,7 +7,7 @@ over where there is another. What was chosen among several becomes a note.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,9 @@ def read_samples(guard: Access, where: str, config: DataConfig) -> Matrix:
     usual = () if config.count_features == "genes" else OBSM_KEYS
     key = config.obsm_key or next((name for name in usual if name in there), COUNTS)
     if key == COUNTS:
-        return _counts(guard, where)
+        found = _counts(guard, where)
+        told = () if config.obsm_key or config.count_features == "genes" else _unused(there)
+        return replace(found, notes=(*found.notes, *told))
     if key not in there:
         raise refusal(
             f"the embedding {quoted(key)}",
@@ -106,6 +108,15 @@ def _embedding(
             code="too_large",
         )
     return Matrix(matrix.toarray(), key, None, notes)
+
+
+def _unused(there: tuple[str, ...]) -> tuple[Note, ...]:
+    """Return the note on embeddings that are passed over for the counts."""
+    others = [name for name in there if name not in PLOTS]
+    if not others:
+        return ()
+    text = f"Vectors are made of the counts, though obsm holds {listed(others)}; "
+    return (Note("other_embeddings", text + "choose one with obsm_key if it is an embedding."),)
 
 
 def _others(key: str, there: tuple[str, ...]) -> tuple[Note, ...]:

@@ -8,6 +8,7 @@ annotations and categories. VOC: ``Annotations/*.xml``.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -68,7 +69,7 @@ def _as_manifest(
             code="no_data",
         )
     table = pa.Table.from_pylist(rows)
-    columns = Columns.of(table, notes=notes)
+    columns = replace(Columns.of(table), notes=notes)
     return ManifestSource(TableSource(store.where, columns, config), store, config)
 
 
@@ -145,7 +146,11 @@ def _coco(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] 
         for name in names
         if name.endswith(".json")
         and images.names
-        and (set(name.split("/")[:-1]) & set(places) or "coco" in name.split("/")[-1].lower())
+        and (
+            set(name.split("/")[:-1]) & set(places)
+            or "coco" in name.split("/")[-1].lower()
+            or ("/" not in name and _is_coco(store.read(name)))
+        )
     ]
     found = [n for n in found if n.split("/")[-1].startswith("instances")] or found
     if not found:
@@ -157,6 +162,11 @@ def _coco(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] 
         with reading(expected, where=where, errors=ERRORS, remedy="export the annotations again"):
             rows += _coco_rows(json.loads(store.read(name)), name, images)
     return rows
+
+
+def _is_coco(content: bytes) -> bool:
+    """Return whether a file at the root, of any name, holds what COCO's files hold."""
+    return all(key in content for key in (b'"images"', b'"annotations"', b'"categories"'))
 
 
 def _coco_rows(document: dict[str, Any], near: str, images: ImageFinder) -> list[Row]:

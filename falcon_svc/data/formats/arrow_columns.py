@@ -23,8 +23,9 @@ class Columns:
     ----------
     batches
         Returns consecutive rows of the named columns, in the order of the names.
-    mark
-        The decimal mark that the file's dialect suggests, if it does.
+    usual_mark, seen_mark
+        The decimal mark that the file's dialect suggests, and the one of the numbers that were
+        parsed already, if there are.
     notes
         What the reader of the format has to tell.
     """
@@ -32,17 +33,18 @@ class Columns:
     schema: pa.Schema
     rows: int
     batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
-    mark: Mark | None = None
+    usual_mark: Mark | None = None
+    seen_mark: Mark | None = None
     notes: tuple[Note, ...] = ()
 
     @classmethod
-    def of(cls, table: pa.Table, mark: Mark | None = None, notes: tuple[Note, ...] = ()) -> Columns:
+    def of(cls, table: pa.Table) -> Columns:
         """Return the columns of a table in memory."""
 
         def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
             return iter(table.select(names).to_batches())
 
-        return cls(table.schema, table.num_rows, batches, mark, notes)
+        return cls(table.schema, table.num_rows, batches)
 
     def pieces(self, name: str) -> Iterator[pa.Array]:
         """Return one column in pieces."""

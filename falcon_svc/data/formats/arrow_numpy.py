@@ -161,7 +161,8 @@ def _check_equal(
             f"{width:,} numbers in {quoted(name)} as in row 0",
             f"{int(lengths[row]):,} in row {start + row // per_row} (counted from 0)",
             where=where,
-            remedy="give all vectors the same length",
+            remedy="give all vectors the same length; if these are none, name the vectors with "
+            "vector_column or columns of numbers with feature_columns",
             code="ragged",
         )
 
@@ -202,9 +203,17 @@ def _check_whole(texts: Column, name: str, where: str) -> None:
         )
 
 
+def unprinted(text: str) -> str:
+    """Return the list in ``array([1., 2.], dtype=float32)`` or ``tensor(...)``, else the text."""
+    name, _, inner = text.strip().partition("(")
+    if name.rpartition(".")[2] not in ("array", "tensor"):
+        return text
+    return inner[: inner.rfind("]") + 1]
+
+
 def _parts(text: str) -> list[str]:
     """Split a vector; with semicolons, a comma is a decimal mark."""
-    bare = text.strip("[](){} \t\r\n,;").replace("[", " ").replace("]", " ").strip()
+    bare = unprinted(text).strip("[](){} \t\r\n,;").replace("[", " ").replace("]", " ").strip()
     if ";" in bare and "," in bare:
         return DECIMAL_LIST.split(bare.replace(",", "."))
     return SEPARATORS.split(bare)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,8 +53,10 @@ def read_csv(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
         stream = to_utf8(stream)
         dialect = find_dialect(stream, where)
         table, notes = _whole(dialect, stream, where, config, wrong)
-    mark: Mark | None = "," if dialect.separator == ";" else None
-    return TableSource(where, Columns.of(table, mark, notes), config)
+    usual: Mark | None = "," if dialect.separator == ";" else None
+    seen: Mark | None = "." if any(map(pa.types.is_floating, table.schema.types)) else None
+    columns = replace(Columns.of(table), usual_mark=usual, seen_mark=seen, notes=notes)
+    return TableSource(where, columns, config)
 
 
 def _whole(
@@ -97,7 +100,7 @@ def _parsed(
         return "error"
 
     roles = Roles.of(names, config)
-    words = {n: pa.string() for n in names if _stays_text(n, roles)}
+    words = {n: pa.string() for n in names if _stays_text(n, roles) or n in dialect.grouped}
     return arrow_csv.read_csv(
         stream,
         read_options=arrow_csv.ReadOptions(
@@ -150,7 +153,8 @@ def _without_empty(table: pa.Table, where: str) -> tuple[pa.Table, tuple[Note, .
         check_names([""], where)
     table = table.drop_columns(unnamed)
     rows = table.num_rows
-    while rows > 1 and _is_blank(table, rows - 1):
+    several = table.num_columns > 1  # of one column a blank row is "", which somebody has written
+    while several and rows > 1 and _is_blank(table, rows - 1):
         rows -= 1
     if rows == table.num_rows:
         return table, ()

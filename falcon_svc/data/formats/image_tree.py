@@ -25,6 +25,12 @@ SPLITS = {
     *("evaluation", "holdout", "held_out", "trainset", "testset", "valset", "train_set"),
     *("test_set", "val_set", "validation_set", "training_set", "unlabeled", "unlabelled"),
 }
+ANY_IMAGES = {
+    *("images", "image", "imgs", "img", "pics", "pictures", "photos", "jpegimages", "jpeg", "jpg"),
+    *("png", "frames", "crops", "thumbnails", "masks", "mask", "data", "raw", "default", "all"),
+}
+"""Folders that say no more than that images are in them."""
+
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 CAPTIONS = (".txt", ".caption")
 NO_IMAGES = {
@@ -70,6 +76,16 @@ class TreeSource:
                 where=self.where,
                 remedy="put the images into folders named after their coarse classes, or give a "
                 "table beside them with the columns file_name and label",
+                code="no_data",
+            )
+        classes = sorted(set(self._classes))
+        if {name.casefold() for name in classes} <= ANY_IMAGES | SPLITS:
+            raise refusal(
+                "one folder of images per coarse class",
+                f"folders that are no classes by their names ({listed(classes)})",
+                where=self.where,
+                remedy="put the images into folders named after their coarse classes, or give the "
+                "table that names image files and labels",
                 code="no_data",
             )
         empty = sorted(folders - set(self._classes))
@@ -132,7 +148,21 @@ class TreeSource:
         captions = set(self._captions.values())
         others = [name for name in self._others if name not in captions]
         notes = [*_left_out(others), *self._unlabelled(), *_like_splits(set(self._classes))]
+        notes += self._same_inside()
         return found.told(notes=notes)
+
+    def _same_inside(self) -> list[Note]:
+        """Return the note on class folders that all hold folders of the same names."""
+        inside: dict[str, set[str]] = {}
+        for file, name in zip(self._files, self._classes, strict=True):
+            inside.setdefault(name, set()).add("/".join(file.split("/")[self._depth + 1 : -1]))
+        kinds = set(map(frozenset, inside.values()))
+        names = sorted(next(iter(kinds), set()))
+        if len(inside) < 2 or len(kinds) > 1 or len(names) < 2 or "" in names:
+            return []
+        text = f"All class folders ({listed(sorted(inside))}) hold folders of the same names "
+        text += f"({listed(names)}), which may be the classes, and those around them splits or "
+        return [Note("same_inside", text + "sources; then put the inner folders together.")]
 
     def _unlabelled(self) -> list[Note]:
         """Return the note on images without class folder: at the root, or in Kaggle's test/."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +27,7 @@ from falcon_svc.data.formats.jsonl import open_jsonl, read_jsonl
 from falcon_svc.data.formats.parquet import open_parquet
 from falcon_svc.data.formats.stores import CellStore, FileStore, FolderStore
 from falcon_svc.data.formats.table import TableSource
-from falcon_svc.data.image_names import ImageFinder
+from falcon_svc.data.image_names import ImageFinder, composed
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.data.source import Column, Samples, Source
 from falcon_svc.errors import InputError
@@ -35,6 +36,7 @@ from falcon_svc.types import Note
 FILE_COLUMNS = ID_NAMES[2:]  # file_name and file, whatever their values look like
 MANIFEST_NAMES = ("metadata.csv", "metadata.jsonl")
 SUFFIXES = (".csv", ".tsv", ".jsonl")
+STEM_NAMES = (*IMAGE_NAMES, "image_id", "img_id", "imageid")
 LOOKED_AT = 100
 
 
@@ -105,9 +107,29 @@ def with_images(table: TableSource, folder: Path, config: DataConfig) -> Source:
         return table
     if table.image_column is not None:
         return CellSource(table, config)
-    if file_column(table) is None:
-        return table
-    return ManifestSource(table, FolderStore.of(folder, config), config)
+    if file_column(table) is not None:
+        return ManifestSource(table, FolderStore.of(folder, config), config)
+    return _by_stems(table, folder, config) or table
+
+
+def _by_stems(table: TableSource, folder: Path, config: DataConfig) -> Source | None:
+    """Return the images whose names stand in a column without their suffix, as Kaggle has them."""
+    there = [name for name in table.columns() if table.is_text(name)]
+    bare = len(there) == len(table.columns()) == 2  # ids and labels alone
+    names = (*STEM_NAMES, "id") if bare else STEM_NAMES
+    usual = [n for n in (first_of((name,), there) for name in names) if n is not None]
+    if not usual:
+        return None
+    try:
+        store = FolderStore.of(folder, config)
+        finder = ImageFinder(store.names())
+    except InputError:
+        return None  # the table lies among other things
+    for column in usual:
+        found = finder.by_stem([str(value or "").strip() for value in table.column(column)])
+        if found and 2 * len(found) >= len(set(table.column(column).tolist())):
+            return ManifestSource(table, store, config, column, found)
+    return None
 
 
 def file_column(table: TableSource) -> str | None:
@@ -127,16 +149,31 @@ def _names_images(values: Column) -> bool:
 
 
 class ManifestSource:
-    """Columns from the table, images from the store."""
+    """Columns from the table, images from the store.
 
-    def __init__(self, table: TableSource, store: FileStore, config: DataConfig) -> None:
+    Parameters
+    ----------
+    column, stems
+        The column that names the images, and the files of its values; None = `file_column`, whose
+        values are the files.
+    """
+
+    def __init__(
+        self,
+        table: TableSource,
+        store: FileStore,
+        config: DataConfig,
+        column: str | None = None,
+        stems: Mapping[str, str] | None = None,
+    ) -> None:
         self.where = table.where
         self._table = table
         self._store = store
         self._config = config
-        column = file_column(table)
+        column = column or file_column(table)
         assert column is not None
         self._file = column
+        self._stems = stems or {}
         self._boxes = BoxColumns.find(table.columns())
         self._crop_id = f"{column}#n" if self._boxes else None
 
@@ -164,8 +201,8 @@ class ManifestSource:
 
     @cached_property
     def _files(self) -> tuple[str, ...]:
-        values = self._table.column(self._file).tolist()
-        return tuple(str(name or "").strip().replace("\\", "/") for name in values)
+        values = [str(name or "").strip() for name in self._table.column(self._file).tolist()]
+        return tuple(self._stems.get(name, name).replace("\\", "/") for name in values)
 
     @property
     def _crop_ids(self) -> Column:
@@ -196,7 +233,7 @@ class ManifestSource:
         InputError
             Not one of them is there, or their names lead elsewhere.
         """
-        files = self._files
+        files = self._spelled_as_there()
         unsafe = [name for name in files if not _is_plain(name)]
         if not unsafe and any(self._store.size(name) is not None for name in files):
             return files, []
@@ -209,6 +246,13 @@ class ManifestSource:
         text = f"Images named in {quoted(self._file)} were found by the ends of their paths, the "
         text += f"first as {quoted(next(name for name in below if name))}."
         return found, [Note("found_below", text)]
+
+    def _spelled_as_there(self) -> tuple[str, ...]:
+        """Return the files by the spelling of the folder, where only the Unicode form differs."""
+        if all(map(str.isascii, self._files)):
+            return self._files
+        there = {composed(name): name for name in self._store.names()}
+        return tuple(there.get(composed(name), name) for name in self._files)
 
     def _not_here(self, unsafe: list[str]) -> Exception:
         """Return the refusal of a table of which no image is here; its numbers are no features."""

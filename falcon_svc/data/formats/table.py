@@ -114,7 +114,7 @@ class TableSource:
         texts = self._text_column()
         if texts is not None and found.vector is None and not found.numbers:
             return self._text_samples(texts)
-        unused = [] if texts is None else [unused_text_note(texts)]
+        unused = [] if texts in (None, found.vector) else [unused_text_note(str(texts))]
         notes = (*self._columns.notes, *found.notes, *unused)
         if found.vector is None:
             return NumberColumns(self._columns, self.where, self._config).samples(found, notes)

@@ -11,9 +11,10 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import BinaryIO
 
+from falcon_svc.data.number_text import COMMA_GROUPS
 from falcon_svc.data.refusal import quoted, refusal
 
 HEAD_BYTES = 4 * 2**20
@@ -22,7 +23,9 @@ SEPARATORS = (",", ";", "\t", "|")
 LAST_RESORT = " "  # of R's write.table
 SEP_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-FRACTION = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d*[.,])?\d+([eE][+-]?\d+)?")
+MANY = 10  # numbers in a row that rise or fall throughout, and so hardly are a row of data
+GROUPED = re.compile(COMMA_GROUPS)
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,18 @@ class Dialect:
         The columns' names, "" where the header has none.
     start
         Bytes before the first row of data.
+    has_rows
+        Whether there is one.
+    grouped
+        Columns of a file of semicolons whose numbers may have points between groups of digits
+        (1.234 for 1234); a parser that knows no context would take these for decimals.
     """
 
     separator: str
     names: tuple[str, ...]
     start: int
     has_rows: bool
+    grouped: tuple[str, ...] = ()
 
 
 def to_utf8(stream: BinaryIO) -> BinaryIO:
@@ -70,9 +79,11 @@ def find_dialect(stream: BinaryIO, where: str) -> Dialect:
     separator = told[1] if told else _separator(body)
     header, length, rows = _header(body, separator)
     start = bom + len(text[: told.end()].encode() if told else b"") + length
-    _check_header(header, where)
+    _check_header(header, rows, where)
     stream.seek(start)
-    return Dialect(separator, _names(header, rows), start, bool(rows))
+    names = _names(header, rows)
+    grouped = _grouped(names, rows) if separator == ";" else ()
+    return Dialect(separator, names, start, bool(rows), grouped)
 
 
 def _rows(text: str, separator: str, most: int = HEAD_ROWS) -> list[list[str]]:
@@ -118,13 +129,41 @@ def _names(header: list[str], rows: list[list[str]]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_header(header: list[str], where: str) -> None:
-    fractions = [cell for cell in header if FRACTION.fullmatch(cell.strip())]
-    if header and 2 * len(fractions) >= len(header):
+def _grouped(names: tuple[str, ...], rows: list[list[str]]) -> tuple[str, ...]:
+    """Return the columns in which every point stands before three digits, as far as is seen."""
+    columns = {
+        name: [row[k].strip() for row in rows if k < len(row)] for k, name in enumerate(names)
+    }
+    with_points = {n: [cell for cell in cells if "." in cell] for n, cells in columns.items()}
+    return tuple(
+        name for name, cells in with_points.items() if cells and all(map(GROUPED.fullmatch, cells))
+    )
+
+
+def _check_header(header: list[str], rows: list[list[str]], where: str) -> None:
+    named = [cell for cell in header if cell.strip()]
+    if len(named) == 1 and any(sum(bool(cell.strip()) for cell in row) > 2 for row in rows):
         raise refusal(
             "the columns' names in the first line",
-            f"numbers such as {quoted(fractions[0])}",
+            f"{quoted(named[0])} alone, above lines of more fields",
+            where=where,
+            remedy="remove the lines above the columns' names",
+            code="no_header",
+        )
+    numbers = [cell.strip() for cell in header if NUMBER.fullmatch(cell.strip())]
+    if header and 2 * len(numbers) >= len(header) and not _are_names(numbers):
+        raise refusal(
+            "the columns' names in the first line",
+            f"numbers such as {quoted(numbers[0])}",
             where=where,
             remedy="write a header line",
             code="no_header",
         )
+
+
+def _are_names(numbers: list[str]) -> bool:
+    """Return whether numbers can name columns: 0, 1, 2, ...; years; wavelengths, up or down."""
+    values = [float(number.replace(",", ".")) for number in numbers]
+    steps = {before < after for before, after in pairwise(values)}
+    whole = all(value.is_integer() for value in values)
+    return len(steps) <= 1 and (len(values) >= MANY or (whole and steps <= {True}))

@@ -1,0 +1,78 @@
+"""The process that predicts a file, or texts, that a client sent: it reads a stranger's bytes.
+
+    python -m falcon_svc.worker.predict PARENT_PID < request.json > answer.json
+
+Place: started by the API for one request (`falcon_svc.service.predict_files`), which waits for it.
+Like the check of an upload it sees the program, the file and the model, writes nothing, and has no
+network; it never opens the database. The request: ``result`` and ``file``, or ``texts``; ``labels``
+(source -> names) beside texts; ``name``, what the client calls the file; ``options``;
+``least_confidence``; ``seconds`` of processor time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from falcon_svc.errors import FalconError
+from falcon_svc.settings import Settings
+from falcon_svc.worker.check import for_client, told
+from falcon_svc.worker.failures import NO_MEMORY
+from falcon_svc.worker.isolation import confine_reader
+from falcon_svc.worker.limits import limit_reader
+
+Document = dict[str, Any]
+
+
+def answer(asked: Document) -> Document:
+    """Return ``predictions`` and ``notes``, or ``error``."""
+    try:
+        return _predicted(asked)
+    except FalconError as refused:
+        return {"error": told(refused)}
+    except MemoryError:
+        return {"error": {"code": "too_large", "detail": NO_MEMORY}}
+
+
+def _predicted(asked: Document) -> Document:
+    from falcon_svc.data import DataConfig
+    from falcon_svc.pipeline.prediction import predict_samples
+    from falcon_svc.result.files import read_settings
+    from falcon_svc.result.prediction_records import records
+
+    result, options = Path(asked["result"]), asked["options"]
+    remembered = read_settings(result).get("data", {})
+    new = predict_samples(
+        result,
+        Path(asked["file"]) if asked["file"] else asked["texts"],
+        options,
+        labels=asked["labels"],
+        # This process is the probe of what may crash.
+        config=DataConfig.model_validate({**remembered, **options, "probe_hdf5": False}),
+    )
+    ids = new.dataset.ids if asked["file"] else None
+    return {
+        "predictions": records(new.model, new.found, asked["least_confidence"], ids),
+        "notes": [{"code": note.code, "text": note.text} for note in new.notes],
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Answer one request; libraries that print do so where the log is."""
+    asked = json.load(sys.stdin)
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)
+        settings = Settings()
+        limit_reader(settings, asked["seconds"], int(arguments[0]))
+        places = [Path(asked["result"]), *([Path(asked["file"]).parent] if asked["file"] else [])]
+        confine_reader([*places, *filter(None, [settings.encoder_files])])
+        stored = Path(asked["file"] or "").name
+        json.dump(for_client(answer(asked), stored, asked["name"]), out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
