@@ -186,7 +186,7 @@ class Acceptance(BaseModel):
 
 
 class SplitIn(Request):
-    """Into how many classes."""
+    """How many classes a split makes."""
 
     k: int | None = Field(
         None, ge=2, le=64, description="Number of parts; null = as many as are clear."
@@ -222,7 +222,7 @@ class ChangeLog(BaseModel):
 
 
 class ResolveIn(Request):
-    """How to solve again."""
+    """Seed and reason of a re-solve."""
 
     reason: str = Field("", max_length=2_000)
     seed: int = Field(0, ge=0, le=2**31 - 1)
@@ -250,7 +250,7 @@ class SampleMoveOut(BaseModel):
 
 
 class DiffOut(BaseModel):
-    """What changed."""
+    """What changed between two revisions."""
 
     n_moved: int
     classes: list[ClassChangeOut]
