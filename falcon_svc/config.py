@@ -43,6 +43,12 @@ class DiscoveryConfig(BaseModel):
         "auto", description="Where the head is trained; auto = cuda where there is one."
     )
 
+    keep_samples: bool = Field(
+        True,
+        description="Whether the result keeps the text or a thumbnail of each sample, so that a "
+        "review can show it without the data set.",
+    )
+
     @property
     def reading(self) -> DataConfig:
         """How the data set is read: an encoder for texts makes its texts the samples."""

@@ -95,6 +95,7 @@ async def _upload_id(upload_id: Annotated[str, Path(examples=[UPLOAD_ID])]) -> s
 Ctx = Annotated[Context, Depends(_context)]
 Events = Annotated[Feed, Depends(_feed)]
 Reader = Annotated[Caller, Depends(_with("read"))]
+Reviewer = Annotated[Caller, Depends(_with("review"))]
 Writer = Annotated[Caller, Depends(_with("write"))]
 Admin = Annotated[Caller, Depends(_with("admin"))]
 WaitSeconds = Annotated[float, Depends(_wait_s)]

@@ -99,6 +99,22 @@ REVIEWS: dict[str, Example] = {
         "reason": "the heart-shaped face",
     },
     "AnswerIn": {"question": QUESTION, "reply": {"choice": "same"}},
+    "ImportIn": {
+        "format": "csv",
+        "content": "id,class_id\nimg-0017,c5\n",
+        "dry_run": True,
+        "reason": "labelled by the students",
+    },
+    "Imported": {
+        "head": REVISION,
+        "revisions": [],
+        "text": "1 rows read: 1 change a class, 0 say what the review says already, 0 could not be "
+        "taken.",
+        "n_rows": 1,
+        "n_same": 0,
+        "n_failed": 0,
+        "failed": [],
+    },
     "Corrected": {"head": REVISION, "revisions": [REVISION]},
     "QuestionsOut": {"total": 84, "questions": [QUESTION]},
     "Acceptance": {

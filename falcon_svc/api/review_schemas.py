@@ -145,6 +145,35 @@ class CorrectionsIn(Request):
     reason: str = Field("", max_length=2_000)
 
 
+class ImportIn(Request):
+    """A file that a review was exported to and corrected in elsewhere."""
+
+    format: Literal["label-studio", "csv"]
+    content: str = Field(max_length=32 * 2**20, description="The file's text.")
+    dry_run: bool = Field(False, description="Whether to say only what the file would change.")
+    reason: str = Field("", max_length=2_000)
+
+
+class FailedRow(BaseModel):
+    """A row that could not be taken."""
+
+    row: int = Field(description="Place of the row in the file, from 1.")
+    id: str | None
+    reason: str
+
+
+class Imported(BaseModel):
+    """What a file has changed."""
+
+    head: str
+    revisions: list[str]
+    text: str = Field(description="The report in a sentence.")
+    n_rows: int
+    n_same: int = Field(description="Rows that say what the review says already.")
+    n_failed: int
+    failed: list[FailedRow] = Field(description="The first 100 rows that could not be taken.")
+
+
 class AnswerIn(Request):
     """A reply to a question."""
 

@@ -27,12 +27,13 @@ from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint import JointConfig
 from falcon_svc.metrics import neighbor_purity_score
-from falcon_svc.pipeline.discover import Run, discover
+from falcon_svc.pipeline.discover import discover
+from falcon_svc.pipeline.outcome import Run
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress
 from falcon_svc.types import Features, IntArray
 
-ENCODER_STAGES = ("encoder", "features", "pixels", "joint")
+ENCODER_STAGES = ("encoder", "features", "pixels", "joint", "features, encoder trained")
 HEADER = (
     *("set", "features", "purity@20"),
     *(f"{method} {title}" for method in ("k-means", "ours") for title in TITLES.values()),

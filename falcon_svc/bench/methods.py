@@ -25,7 +25,8 @@ from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.errors import ConfigError
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline.device import choose_device
-from falcon_svc.pipeline.discover import N_NEIGHBORS, discover
+from falcon_svc.pipeline.discover import discover
+from falcon_svc.pipeline.stages import N_NEIGHBORS
 from falcon_svc.types import IntArray
 
 HDBSCAN_SIZES = (5, 20)

@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path | None,
-    typer.Option(
-        "--data",
-        metavar="INPUT",
-        help="Data set, to show its texts or images; without it, values are shown.",
-    ),
+    typer.Option("--data", metavar="INPUT", help="The data set, to show its images in full size."),
 ]
 Author = Annotated[
     str | None,
@@ -71,7 +67,9 @@ def review(
 def _content(data: Path | None, session: Session) -> Content:
     from falcon_svc.review.content import Content
 
-    return Content() if data is None else Content.read(data, session.discovery)
+    if data is None:
+        return Content.kept(session.directory, session.discovery)
+    return Content.read(data, session.discovery)
 
 
 def _user() -> str:

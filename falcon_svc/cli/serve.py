@@ -38,7 +38,7 @@ Check = Annotated[
     bool, typer.Option("--check", help="Tell whether a worker is at work here: exit code 0 or 2.")
 ]
 Scopes = Annotated[
-    str, typer.Option("--scopes", help="What the key may do, among read,write,admin.")
+    str, typer.Option("--scopes", help="What the key may do, among read,review,write,admin.")
 ]
 Days = Annotated[
     float | None,

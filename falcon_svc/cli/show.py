@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from falcon_svc.progress import Progress, Silent
+from falcon_svc.progress import TAKEN_OVER, THOUSANDTHS, Progress, Silent, seconds_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -48,18 +48,22 @@ class Pace:
     def __init__(self, name: str, total: int, n_samples: int) -> None:
         self.name, self.total = name, total
         self.unit = "samples/s" if n_samples and total % n_samples == 0 and total else "steps/s"
+        self.told = total != THOUSANDTHS and total > 1
         self.began = time.monotonic()
 
     def words(self, done: int, metrics: Mapping[str, float]) -> str:
         """Return speed, time left and the metrics worth showing."""
         seconds = max(time.monotonic() - self.began, 1e-6)
         parts = [f"{metrics[SPEED]:,.0f} samples/s"] if SPEED in metrics else []
-        if done and not parts:
-            parts = [f"{done / seconds:,.3g} {self.unit}"]
-        if 0 < done < self.total:
-            parts.append(f"{seconds / done * (self.total - done):.0f} s left")
-        parts += [f"{key} {value:.3g}" for key, value in metrics.items() if key != SPEED]
-        return ", ".join(parts)
+        own = done - metrics.get(TAKEN_OVER, 0)
+        if own > 0 and self.told and not parts:
+            pace = own / seconds
+            parts = [f"{pace:,.0f} {self.unit}" if pace >= 100 else f"{pace:.3g} {self.unit}"]
+        left = seconds_left(seconds, done, self.total, metrics)
+        if left is not None and done < self.total:
+            parts.append(f"{left:.0f} s left")
+        shown = (item for item in metrics.items() if item[0] not in (SPEED, TAKEN_OVER))
+        return ", ".join([*parts, *(f"{key} {value:.3g}" for key, value in shown)])
 
     def part(self, done: int) -> str:
         """Return how much is done, of how much where that is known."""
@@ -85,7 +89,8 @@ class LineProgress:
         now, pace = time.monotonic(), self._pace
         if done == pace.total > 1 or now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            _line(f"{pace.name} {pace.part(done)}: {pace.words(done, metrics)}")
+            words = pace.words(done, metrics)
+            _line(f"{pace.name} {pace.part(done)}" + (f": {words}" if words else ""))
 
 
 class BarProgress:

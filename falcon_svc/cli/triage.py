@@ -62,7 +62,7 @@ Reason = Annotated[
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="INPUT", help="The data set, for images, texts and h5ad."),
+    typer.Option("--data", metavar="INPUT", help="The data set: for coco, image-folder and h5ad."),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="File or folder to make.")]
 
@@ -113,12 +113,16 @@ def export(
 ) -> None:
     """Write the reviewed classes of DIR in a format that other tools read."""
     from falcon_svc.data import load_dataset
+    from falcon_svc.result.samples import read_samples
     from falcon_svc.triage.exports import export as write
     from falcon_svc.triage.session import Session
 
-    reading = data_config(Flags(coarse_column=coarse_column))
-    dataset = None if data is None or to is To.h5ad else load_dataset(data, reading)
-    made = write(Session(directory), to.value, out, dataset=dataset, source=data)
+    session = Session(directory)
+    if data is None or to is To.h5ad:
+        dataset = read_samples(directory, session.discovery)
+    else:
+        dataset = load_dataset(data, data_config(Flags(coarse_column=coarse_column)))
+    made = write(session, to.value, out, dataset=dataset, source=data)
     if not quiet:
         print(f"Written: {made}")
 

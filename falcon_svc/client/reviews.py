@@ -91,18 +91,7 @@ class Review:
         return self._get(f"/classes/{class_id}/selection", order=order, **filters)
 
     def evidence(self, class_id: str) -> Document:
-        """Return what sets a class apart.
-
-        Parameters
-        ----------
-        class_id
-            Id of the class, such as "c3".
-
-        Returns
-        -------
-        dict
-            Words, features, neighbours and prices.
-        """
+        """Return what sets a class apart."""
         return self._get(f"/classes/{class_id}/evidence")
 
     def acceptance(self, class_id: str, **plan: float) -> Document:
@@ -140,33 +129,11 @@ class Review:
         return self._post(f"/classes/{class_id}:propose-split", {"k": k})
 
     def shown(self, ids: Sequence[str]) -> list[Document]:
-        """Return samples by id.
-
-        Parameters
-        ----------
-        ids
-            Ids of samples.
-
-        Returns
-        -------
-        list of dict
-            One per sample, in the order asked for.
-        """
+        """Return samples by id."""
         return cast(list[Document], self._post("/samples", {"ids": list(ids)})["samples"])
 
     def picture(self, row: int) -> bytes:
-        """Return a sample's image as WebP.
-
-        Parameters
-        ----------
-        row
-            Number of the sample, from 0.
-
-        Returns
-        -------
-        bytes
-            The file.
-        """
+        """Return a sample's image as JPEG."""
         return self._transport.send("GET", f"{self._base}/samples/{row}/picture").content
 
     def questions(self, limit: int = 20) -> list[Document]:
@@ -200,6 +167,31 @@ class Review:
             One revision per correction.
         """
         return self._made("/corrections", {"corrections": corrections, "reason": reason})
+
+    def take_in(
+        self, path: str | Path, *, format: str = "csv", dry_run: bool = False, reason: str = ""
+    ) -> Document:
+        """Make the corrections of a file that the review was exported to, and return the report.
+
+        Parameters
+        ----------
+        path : str or Path
+            A CSV with ``id`` and ``class_id``, or the JSON that Label Studio exports.
+        format : str
+            ``"csv"`` or ``"label-studio"``.
+        dry_run : bool
+            Only say what would change.
+        reason : str
+            Kept with the corrections.
+
+        Returns
+        -------
+        dict
+            ``text``, ``n_rows``, ``n_same``, ``n_failed``, ``failed`` and ``revisions``.
+        """
+        content = Path(path).read_text("utf-8-sig")
+        body = {"format": format, "content": content, "dry_run": dry_run, "reason": reason}
+        return self._corrected("/imports", body)
 
     def answer(self, question: Document, **reply: Any) -> list[str]:
         """Answer a question with choice, marked or moved, and return the revisions.
@@ -263,13 +255,7 @@ class Review:
         return self._get("/resolve")
 
     def cancel_resolve(self) -> Document:
-        """End the re-solve that is at work.
-
-        Returns
-        -------
-        dict
-            The state of the re-solve.
-        """
+        """End the re-solve that is at work."""
         return self._post("/resolve:cancel", None)
 
     def diff(self, before: str, after: str) -> Document:
@@ -372,12 +358,15 @@ class Review:
             raise unreachable(http.base_url, error) from error
 
     def _made(self, path: str, body: Document) -> list[str]:
+        return cast(list[str], self._corrected(path, body)["revisions"])
+
+    def _corrected(self, path: str, body: Document) -> Document:
         headers = {"If-Match": f'"{self.head}"'}
         answer = self._transport.send(
             "POST", self._base + path, again=False, json=body, headers=headers
         ).json()
         self._head = answer["head"]
-        return cast(list[str], answer["revisions"])
+        return cast(Document, answer)
 
     def _get(self, path: str, **wanted: Any) -> Document:
         return cast(Document, self._transport.send("GET", self._base + path, params=wanted).json())

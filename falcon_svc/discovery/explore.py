@@ -6,7 +6,6 @@ forest of trees, so that a further total costs no view, metric or tree of its ow
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from falcon_svc.discovery.counts.bounds import CountBounds
 from falcon_svc.discovery.counts.choice import choose_total
 from falcon_svc.discovery.counts.shown_totals import nearest_shares, shown_totals
+from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.discovery.structure import (
     EXPONENT_OF_TOTAL,
     Structure,
@@ -49,7 +49,7 @@ def explore_totals(
     bounds: CountBounds,
     *,
     seed: int,
-    on_step: Callable[[], None] = lambda: None,
+    pieces: Pieces | None = None,
 ) -> tuple[Structure, tuple[Candidate, ...]]:
     """Find the structure, and partitions at other totals from the same trees.
 
@@ -62,7 +62,7 @@ def explore_totals(
         The structure, and the candidates by ascending total, the structure among them.
     """
     with many_small_fits():
-        return _explored(StructureWork(raw, source, bounds, seed, on_step), bounds)
+        return _explored(StructureWork(raw, source, bounds, seed, pieces or Pieces()), bounds)
 
 
 def _explored(work: StructureWork, bounds: CountBounds) -> tuple[Structure, tuple[Candidate, ...]]:

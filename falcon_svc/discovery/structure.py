@@ -9,7 +9,7 @@ worth in accuracy, is in docs/decisions/0003-structure.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,9 +39,13 @@ from falcon_svc.discovery.counts.size_prior import (
     dispersion_of_counts,
     told_dispersion,
 )
+from falcon_svc.discovery.counts.split_evidence import MOST_ROWS
+from falcon_svc.discovery.counts.total_stability import N_REPEATS
 from falcon_svc.discovery.partition.merge_tree import MergeTree, cut_at_counts
-from falcon_svc.discovery.partition.views import equal_views, unequal_views
+from falcon_svc.discovery.partition.tree_arrays import kept_trees
+from falcon_svc.discovery.partition.views import N_VIEWS, equal_views, unequal_views
 from falcon_svc.discovery.partition.votes import (
+    METRIC_ROUNDS,
     Forest,
     balanced_consensus,
     balanced_votes,
@@ -49,6 +53,7 @@ from falcon_svc.discovery.partition.votes import (
     view_forest,
     vote_trees,
 )
+from falcon_svc.discovery.pieces import Arrays, Pieces, Told
 from falcon_svc.discovery.stability import class_stability
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import FloatArray, IntArray, LabelSource
@@ -58,6 +63,10 @@ Float = NDArray[np.floating[Any]]
 EXPONENT_OF_COUNTS, EXPONENT_OF_TOTAL = 0.25, 0.0
 """Taste of the trees for equal sizes. Where counts are given no cluster is one too many; where
 they are not, a surplus cluster should fall on a few outliers, not halve a large class."""
+
+FOREST = {"trees": 2 * N_VIEWS, "draft": 1}
+BALANCED = {"contrast": 1, "balanced": N_VIEWS * (METRIC_ROUNDS + 1)}
+"""Pieces by kind, each a pass over all rows: of the votes of trees, and of balanced k-means."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def find_structure(
     bounds: CountBounds,
     *,
     seed: int,
-    on_step: Callable[[], None] = lambda: None,
+    pieces: Pieces | None = None,
 ) -> Structure:
     """Find counts and partition.
 
@@ -99,15 +108,15 @@ def find_structure(
         What the user knows about the counts, of all samples or of these rows.
     seed
         Of everything random here.
-    on_step
-        Called after each part of the work.
+    pieces
+        Told of the work, and where its pieces are kept; None = nobody, nowhere.
 
     Raises
     ------
     ConfigError
         The data do not split into as many classes of `least_samples` as were asked for.
     """
-    work = StructureWork(raw, source, bounds, seed, on_step)
+    work = StructureWork(raw, source, bounds, seed, pieces or Pieces())
     with many_small_fits():
         return work.counts_given() if bounds.fixed else work.counts_unknown()
 
@@ -132,10 +141,10 @@ class StructureWork:
         source: LabelSource,
         bounds: CountBounds,
         seed: int,
-        on_step: Callable[[], None],
+        pieces: Pieces,
     ) -> None:
         self.raw, self.source, self.bounds = raw, source, bounds
-        self.seed, self.on_step = seed, on_step
+        self.seed, self.pieces = seed, pieces
         self.groups = source.rows_by_class()
         self.sizes = np.array([len(rows) for rows in self.groups])
         self.least = int(np.ceil(bounds.least_samples * len(raw) / bounds.n_samples))
@@ -149,9 +158,10 @@ class StructureWork:
         known = counts_given(self.bounds, dispersion, equal or self.bounds.sizes == "equal")
         if known.equal:
             return self._equal(known)
-        total = int(counts.sum())
+        mixed, total = dispersion < MIXED or len(counts) == 1, int(counts.sum())
+        self._plan(FOREST | {"votes": 1} | (BALANCED if mixed else {}))
         parts = forest_votes(self.forest(total, EXPONENT_OF_COUNTS), self.groups, total)
-        if dispersion < MIXED or len(counts) == 1:
+        if mixed:
             parts += self._balanced_votes(counts)
         return self._unequal(known, parts)
 
@@ -161,8 +171,14 @@ class StructureWork:
         choice = choose_total(self.sizes, self.bounds, found)
         return self.at_choice(choice, found)
 
+    def _plan(self, passes: Mapping[str, int], **rows: int) -> None:
+        """Say what is ahead: passes over all rows by kind of piece, and pieces with fewer rows."""
+        self.pieces.plan({kind: n * len(self.raw) for kind, n in passes.items()} | rows)
+
     def posterior(self) -> CountPosterior:
         """Return what the data say of the counts."""
+        seen = int(np.minimum(self.sizes, MOST_ROWS).sum())
+        self._plan(FOREST | {"votes": 2}, evidence=seen, stability=N_REPEATS * seen)
         return count_posterior(
             self.raw,
             self.source,
@@ -170,7 +186,7 @@ class StructureWork:
             self.bounds.high,
             least_samples=self.least,
             seed=self.seed,
-            on_step=self.on_step,
+            pieces=self.pieces,
         )
 
     def at_choice(self, choice: TotalChoice, found: CountPosterior) -> Structure:
@@ -178,6 +194,7 @@ class StructureWork:
         if choice.equal:
             counts = shared_by_sizes(self.sizes, self.bounds, choice, found)
             return self._equal(with_intervals(counts, self.sizes, choice, found))
+        self._plan(FOREST | {"votes": 2})
         forest = self.forest(choice.n_fine, EXPONENT_OF_TOTAL)
         prior = prior_beside_votes(self.sizes, choice, found, min(MOST_COUNT, choice.n_fine))
         return self._of_votes(forest, choice, prior, found)
@@ -195,7 +212,7 @@ class StructureWork:
     ) -> Structure:
         """Return the structure that votes and a log prior (C, K) of the counts speak for."""
         parts = forest_votes(forest, self.groups, choice.n_fine)
-        trees = self._trees(parts, -(-choice.n_fine // len(self.groups)))
+        trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0)
         total = self._possible(trees, choice)
         votes = split_evidence(trees, total, prior.shape[1])
         counts = shared_by_votes(votes, prior, total, self.bounds)
@@ -209,11 +226,16 @@ class StructureWork:
             n_fine,
             most_fine=most_fine,
             size_exponent=size_exponent,
-            on_part=self.on_step,
+            pieces=self.pieces,
         )
 
-    def _trees(self, parts: Sequence[IntArray], most: int) -> list[MergeTree]:
-        trees = vote_trees(parts, self.groups, most)
+    def _trees(self, parts: Sequence[IntArray], most: int, number: int) -> list[MergeTree]:
+        """Return the trees of a vote, for up to `most` clusters; `number` tells votes apart."""
+
+        def make(on_rows: Told) -> list[MergeTree]:
+            return vote_trees(parts, self.groups, most, on_rows=on_rows)
+
+        trees = kept_trees(self.pieces, "votes", number, len(self.raw), make)
         return trees if self.least <= 1 else [tree.pruned(self.least) for tree in trees]
 
     def _possible(self, trees: Sequence[MergeTree], choice: TotalChoice) -> int:
@@ -242,19 +264,27 @@ class StructureWork:
             )
 
     def _unequal(self, counts: Counts, parts: list[IntArray]) -> Structure:
-        trees = self._trees(parts, int(counts.n_fine.max()))
+        trees = self._trees(parts, int(counts.n_fine.max()), 1)
         self._demand_leaves(np.array([1 + len(tree.costs) for tree in trees]), counts.n_fine)
         fine = cut_at_counts(trees, self.groups, counts.n_fine)
         return self._structure(fine, counts, parts)
 
     def _equal(self, counts: Counts) -> Structure:
+        self._plan(BALANCED | {"consensus": 1})
         parts = self._balanced_votes(counts.n_fine)
-        fine = balanced_consensus(parts, self.groups, counts.n_fine, seed=self.seed)
+
+        def consensus(on_rows: Told) -> Arrays:
+            fine = balanced_consensus(
+                parts, self.groups, counts.n_fine, seed=self.seed, on_rows=on_rows
+            )
+            return {"fine": fine}
+
+        fine = self.pieces.made("consensus", 0, len(self.raw), consensus)["fine"]
         return self._structure(fine, counts, parts)
 
     def _balanced_votes(self, counts: IntArray) -> list[IntArray]:
-        views = equal_views(self.raw, self.source, seed=self.seed)
-        return balanced_votes(views, self.source, counts, seed=self.seed, on_part=self.on_step)
+        views = equal_views(self.raw, self.source, seed=self.seed, pieces=self.pieces)
+        return balanced_votes(views, self.source, counts, seed=self.seed, pieces=self.pieces)
 
     def _structure(self, fine: IntArray, counts: Counts, parts: list[IntArray]) -> Structure:
         return Structure(fine, counts, class_stability(fine, parts, int(counts.n_fine.sum())))

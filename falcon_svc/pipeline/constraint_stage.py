@@ -1,6 +1,6 @@
 """The user's constraints on the relation: checked when the data are read, stated at the start.
 
-Place: beside the stages of `falcon_svc.pipeline.discover`; `relation_wishes` knows the kinds.
+Place: beside the stages of `falcon_svc.pipeline.stages`; `relation_wishes` knows the kinds.
 """
 
 from __future__ import annotations

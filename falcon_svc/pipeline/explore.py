@@ -14,16 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.counts.bounds import CountBounds, count_bounds
+from falcon_svc.discovery.counts.bounds import CountBounds
 from falcon_svc.discovery.explore import Candidate, explore_totals
-from falcon_svc.discovery.other_sources import with_other_labels
-from falcon_svc.discovery.partition.views import SHRINKAGE
+from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.discovery.training.config import TrainConfig
-from falcon_svc.discovery.training.feature_space import FeatureSpace
 from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.discovery.training.setup import first_head
 from falcon_svc.discovery.training.warm_start import start_of
@@ -33,20 +30,20 @@ from falcon_svc.durable.atomic_directory import (
     replace_directory,
     sha256_of,
 )
-from falcon_svc.encoder import EncoderRun, encode, open_encoder
 from falcon_svc.errors import ConfigError
-from falcon_svc.pipeline.device import choose_device
-from falcon_svc.pipeline.label_stage import judged_labels
-from falcon_svc.pipeline.record import Recorder
-from falcon_svc.pipeline.sample import structure_rows
-from falcon_svc.progress import Progress, Silent
+from falcon_svc.pipeline.found import Found
+from falcon_svc.pipeline.stage import run_stage
+from falcon_svc.pipeline.stages import BY_NAME, structure_sample
+from falcon_svc.progress import THOUSANDTHS, Progress
 from falcon_svc.result.document import json_bytes
 from falcon_svc.result.record import TotalEstimate
 from falcon_svc.result.spreadsheets import harmless_table
 from falcon_svc.result.table import coarse_columns, names_column
-from falcon_svc.types import CoarseDataset, FloatArray, IntArray, LabelSource
+from falcon_svc.types import CoarseDataset, IntArray, LabelSource
 
 SCHEMA_VERSION = "1.0"
+BEFORE = ("encoder", "features", "labels")
+"""Stages that it shares with a discovery, besides the space."""
 TABLE = "explore.csv"
 
 
@@ -155,36 +152,27 @@ def explore(
     dataset: CoarseDataset, config: DiscoveryConfig, *, progress: Progress | None = None
 ) -> Exploration:
     """Cut one structure at several totals, in memory; parameters as of `explore_to`."""
-    recorder = Recorder(progress or Silent())
-    bounds = count_bounds(config.counts, dataset.coarse, dataset.sources[1:])
-    _demand_free(bounds)
-    run = EncoderRun(
-        config.encoder, config.seed, choose_device(config.device), None, recorder.progress
-    )
-    with recorder.stage("encoder", total=0):
-        encoder = open_encoder(dataset, run)
-    with recorder.stage("features", total=len(dataset)):
-        features = encode(encoder, dataset, run).vectors
-    _, believed = judged_labels(features, dataset, bounds, config, recorder)
-    bounds = count_bounds(config.counts, believed.coarse, believed.sources[1:])
-    rows = structure_rows(believed.coarse, bounds, seed=config.seed)
-    sample = np.asarray(features[rows])
-    part, *others = (source.at(rows) for source in believed.sources)
-    seen = with_other_labels(sample, part, others)
-    with recorder.stage("structure", total=0):
-        own, candidates = explore_totals(
-            seen, part, bounds, seed=config.seed, on_step=recorder.step
+    found = Found(dataset, config, None, progress)
+    recorder = found.recorder
+    _demand_free(found.bounds)
+    for name in BEFORE:
+        if BY_NAME[name].wanted(config):
+            run_stage(BY_NAME[name], found)
+    with recorder.stage("structure", total=THOUSANDTHS):
+        seen, part = structure_sample(found)
+        pieces = Pieces(recorder.advance)
+        found.structure, candidates = explore_totals(
+            seen, part, found.bounds, seed=config.seed, pieces=pieces
         )
-    with recorder.stage("space", total=1):
-        space = FeatureSpace.learn(sample, sample.mean(axis=0), own.fine, shrinkage=SHRINKAGE)
-        inputs = space.apply(features)
+    run_stage(BY_NAME["space"], found)
     options = []
     with recorder.stage("cuts", total=len(candidates)):
         for candidate in candidates:
-            options.append(_option(candidate, inputs, rows, dataset, believed, config.seed))
+            options.append(_option(candidate, found))
             recorder.step()
-    assert own.counts.total is not None
-    return Exploration(dataset.ids, dataset.sources, own.counts.total, tuple(options))
+    total = found.structure.counts.total
+    assert total is not None
+    return Exploration(dataset.ids, dataset.sources, total, tuple(options))
 
 
 def _demand_free(bounds: CountBounds) -> None:
@@ -196,18 +184,11 @@ def _demand_free(bounds: CountBounds) -> None:
         )
 
 
-def _option(
-    candidate: Candidate,
-    inputs: FloatArray,
-    rows: IntArray,
-    dataset: CoarseDataset,
-    believed: CoarseDataset,
-    seed: int,
-) -> Option:
-    structure = candidate.structure
-    start = start_of(inputs, rows, structure, believed.sources, seed=seed).head
+def _option(candidate: Candidate, found: Found) -> Option:
+    structure, inputs, seed = candidate.structure, found.spaced.inputs, found.config.seed
+    start = start_of(inputs, found.rows, structure, found.believed.sources, seed=seed).head
     head = first_head(start, TrainConfig(), torch.Generator().manual_seed(seed))
-    fine = predict(head, inputs, dataset.sources, start.relations).fine
+    fine = predict(head, inputs, found.dataset.sources, start.relations).fine
     counts = structure.counts.n_fine
     return Option(int(counts.sum()), counts, fine, candidate.probability, candidate.stability)
 

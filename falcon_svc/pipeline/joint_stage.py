@@ -1,12 +1,11 @@
-"""The stage that trains the encoder too, where the settings ask for it.
+"""The stages that train the encoder too, where the settings ask for it.
 
-Place: between the stages "head" and "assignments" of `falcon_svc.pipeline.discover`.
+Place: between the stages "head" and "assignments" of `falcon_svc.pipeline.stages`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.encoder import Encoder
@@ -16,8 +15,8 @@ from falcon_svc.encoder.views.training_views import training_views
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.image_samples import ImageSamples, load_or_make_pixels
 from falcon_svc.joint.train import FrozenStart, Search, train_jointly
-from falcon_svc.pipeline.record import Recorder
-from falcon_svc.types import CoarseDataset
+from falcon_svc.pipeline.found import Found, Taught
+from falcon_svc.types import ByteArray, CoarseDataset
 
 
 def check_trainable(encoder: Encoder, dataset: CoarseDataset, config: DiscoveryConfig) -> None:
@@ -39,47 +38,48 @@ def check_trainable(encoder: Encoder, dataset: CoarseDataset, config: DiscoveryC
         )
 
 
-def train_encoder_too(
-    frozen: FrozenStart,
-    dataset: CoarseDataset,
-    config: DiscoveryConfig,
-    search: Search,
-    *,
-    device: str,
-    work_dir: Path | None,
-    recorder: Recorder,
-) -> FrozenStart:
-    """Return the start with its encoder and head trained jointly.
+def pixels_of(found: Found) -> ByteArray:
+    """Return all images as the encoder sees them; a resumed run finds them in its folder."""
+    folder = None if found.work_dir is None else found.work_dir / "pixels"
+    seen = _seen(found.encoder)
+    return load_or_make_pixels(found.dataset, seen, folder, found.recorder.progress)
+
+
+def train_encoder_too(found: Found, search: Search) -> Taught:
+    """Return what was taught with its encoder and head trained jointly.
 
     Parameters
     ----------
-    frozen
-        What training on frozen features left.
-    dataset, config
-        As of the discovery.
+    found
+        With the head that was trained on frozen features, and the pixels.
     search
         From head inputs to neighbors.
-    device, work_dir, recorder
-        Where to train, where to leave checkpoints, whom to tell.
     """
-    seen = frozen.encoder.seen
-    assert isinstance(seen, Preprocessing), "checked by check_trainable"
-    folder = None if work_dir is None else work_dir / "joint"
-    with recorder.stage("pixels", total=len(dataset)):
-        pixels = load_or_make_pixels(dataset, seen, folder, recorder.progress)
-    views = training_views(seen, pixels, dataset.coarse.labels, config.encoder.moco)
-    with recorder.stage("joint", total=config.joint.epochs):
-        encoder, head = train_jointly(
-            frozen,
-            ImageSamples(pixels, views, device),
-            search,
-            config.joint,
-            config.train,
-            seed=config.seed,
-            work_dir=folder,
-            on_epoch=recorder.epoch,
-        )
-    earlier = frozen.head.history
+    config, taught = found.config, found.taught
+    assert isinstance(taught.encoder, NetworkEncoder), "checked by check_trainable"
+    labels = found.dataset.coarse.labels
+    views = training_views(_seen(taught.encoder), found.pixels, labels, config.encoder.moco)
+    frozen = FrozenStart(
+        *(taught.encoder, found.spaced.space, taught.head, found.believed.sources),
+        *(found.neighbors, taught.start.fine_prior, taught.start.size_targets),
+    )
+    encoder, head = train_jointly(
+        frozen,
+        ImageSamples(found.pixels, views, found.device),
+        search,
+        config.joint,
+        config.train,
+        seed=config.seed,
+        work_dir=found.folder("joint"),
+        on_epoch=found.recorder.epoch,
+    )
+    earlier = taught.head.history
     history = ({**row, "epoch": row["epoch"] + len(earlier)} for row in head.history)
     head = replace(head, history=(*earlier, *history))
-    return replace(frozen, encoder=encoder, head=head)
+    return replace(taught, encoder=encoder, head=head)
+
+
+def _seen(encoder: Encoder) -> Preprocessing:
+    seen = encoder.seen if isinstance(encoder, NetworkEncoder) else None
+    assert isinstance(seen, Preprocessing), "checked by check_trainable"
+    return seen

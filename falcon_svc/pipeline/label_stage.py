@@ -1,6 +1,6 @@
 """The stage that judges coarse labels, where the settings ask for it.
 
-Place: between the stages "features" and "structure" of `falcon_svc.pipeline.discover`.
+Place: between the stages "features" and "structure" of `falcon_svc.pipeline.stages`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import CountBounds
 from falcon_svc.discovery.labels.noise import find_label_noise, withheld
+from falcon_svc.pipeline.found import Judged
 from falcon_svc.pipeline.record import Recorder
 from falcon_svc.result.record import LabelNoise
 from falcon_svc.types import CoarseDataset, FloatArray, IntArray, LabelSource
@@ -27,7 +28,7 @@ def judged_labels(
     bounds: CountBounds,
     config: DiscoveryConfig,
     recorder: Recorder,
-) -> tuple[tuple[LabelNoise, ...], CoarseDataset]:
+) -> Judged:
     """Return what is thought of each source's labels, and the data set with those believed.
 
     Parameters
@@ -39,21 +40,19 @@ def judged_labels(
     config, recorder
         Settings, and whom to tell.
     """
-    if not config.labels.judged:
-        return (), dataset
     found: list[LabelNoise] = []
     sources: list[LabelSource] = []
-    with recorder.stage("labels", total=len(dataset.sources)), threadpool_limits(1):
+    with threadpool_limits(1):
         for place, source in enumerate(dataset.sources):
-            noise = find_label_noise(features, source, config.labels.rate, seed=config.seed)
+            rate, seed = config.labels.rate, config.seed
+            noise = find_label_noise(features, source, rate, seed=seed, on_round=recorder.step)
             needed = _needed(bounds) if place == 0 else np.ones(source.n_coarse, np.int64)
             sources.append(withheld(source, noise, needed))
             if noise is None:
                 _log.warning("labels of %r cannot be judged; all are believed", source.name)
             else:
                 found.append(noise)
-            recorder.step()
-    return tuple(found), replace(dataset, sources=tuple(sources))
+    return Judged(tuple(found), replace(dataset, sources=tuple(sources)))
 
 
 def _needed(bounds: CountBounds) -> IntArray:

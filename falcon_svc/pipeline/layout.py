@@ -7,7 +7,9 @@ give the same map for the same seed, on one thread. The discovery says which of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from falcon_svc.types import FloatArray, IntArray, LabelSource
 MAX_POINTS = 4_000
 LEAST_POINTS = 300  # for t-SNE; fewer are told apart by two components as well
 PERPLEXITY, EXAGGERATED, STEPS = 30, 150, 300  # groups stand after half of the usual 750 steps
+TOLD_EVERY = 10
 
 
 class Layout(NamedTuple):
@@ -29,7 +32,13 @@ class Layout(NamedTuple):
     method: MapMethod
 
 
-def draw_map(inputs: FloatArray, source: LabelSource, *, seed: int) -> Layout:
+def draw_map(
+    inputs: FloatArray,
+    source: LabelSource,
+    *,
+    seed: int,
+    on_share: Callable[[float], None] = lambda _: None,
+) -> Layout:
     """Return a map of S samples, at most `MAX_POINTS`.
 
     Parameters
@@ -40,13 +49,15 @@ def draw_map(inputs: FloatArray, source: LabelSource, *, seed: int) -> Layout:
         Coarse labels; unlabelled samples are left out.
     seed
         Of the sample and of t-SNE.
+    on_share
+        Called with the share of t-SNE's steps that is done, every `TOLD_EVERY` steps.
     """
     rng = np.random.default_rng(seed)
     labelled = np.flatnonzero(source.labels >= 0)
     rows = np.sort(rng.permutation(labelled)[:MAX_POINTS])
     points = np.asarray(inputs[rows])
     if len(rows) >= LEAST_POINTS and points.std(axis=0).any() and find_spec("openTSNE"):
-        return Layout(rows, neighbor_map(points, seed=seed), "tsne")
+        return Layout(rows, neighbor_map(points, seed=seed, on_share=on_share), "tsne")
     return Layout(rows, linear_map(points), "pca")
 
 
@@ -59,9 +70,14 @@ def linear_map(points: FloatArray) -> FloatArray:
     return flat
 
 
-def neighbor_map(points: FloatArray, *, seed: int) -> FloatArray:
+def neighbor_map(points: FloatArray, *, seed: int, on_share: Callable[[float], None]) -> FloatArray:
     """Return (S, 2) coordinates of t-SNE over directions, from principal components on."""
     from openTSNE import TSNE
+
+    told = count(1)
+
+    def tell(*_: object) -> None:
+        on_share(next(told) * TOLD_EVERY / (EXAGGERATED + STEPS))
 
     found = TSNE(
         perplexity=PERPLEXITY,
@@ -73,5 +89,7 @@ def neighbor_map(points: FloatArray, *, seed: int) -> FloatArray:
         negative_gradient_method="fft",
         n_jobs=1,
         random_state=seed,
+        callbacks=tell,
+        callbacks_every_iters=TOLD_EVERY,
     ).fit(points)
     return np.asarray(found, np.float32)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 
 from falcon_svc import __version__
 from falcon_svc.discovery.training.epoch_report import EpochReport
-from falcon_svc.progress import Progress
+from falcon_svc.progress import TAKEN_OVER, Progress
 from falcon_svc.result.record import StageRecord
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "ortools", "faiss-cpu", "faiss-gpu")
@@ -27,31 +27,55 @@ class Recorder:
     """
 
     def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+        self.progress = _Watched(progress)
         self._records: list[StageRecord] = []
-        self._done = 0
+        self._epochs = 0
 
     @contextmanager
     def stage(self, name: str, *, total: int) -> Iterator[None]:
-        """Time what happens inside; `total` 0 means that the number of steps is not known."""
+        """Time what happens inside; at its end all `total` units are done."""
         self.progress.stage(name, total)
-        self._done, began = 0, time.perf_counter()
+        self._epochs, began = 0, time.perf_counter()
         yield
+        if self.progress.name == name and self.progress.done < total:
+            self.progress.advance(total, self.progress.metrics)
         self._records.append(StageRecord(name, time.perf_counter() - began, peak_rss_bytes()))
 
     def step(self) -> None:
         """One more step of the present stage is done."""
-        self._done += 1
-        self.progress.advance(self._done, {})
+        self.progress.advance(self.progress.done + 1, {})
+
+    def advance(self, done: int, taken_over: int = 0) -> None:
+        """So much of the present stage is done, and so much of that by an earlier attempt."""
+        self.progress.advance(done, {TAKEN_OVER: taken_over} if taken_over else {})
 
     def epoch(self, report: EpochReport) -> None:
         """One more epoch of the present stage is done."""
+        self._epochs += 1
         metrics = {"neighbor_loss": report.neighbor_loss, "samples_per_s": report.samples_per_s}
+        if (earlier := report.epoch - self._epochs) > 0:
+            metrics[TAKEN_OVER] = earlier
         self.progress.advance(report.epoch, metrics)
 
     def records(self) -> tuple[StageRecord, ...]:
         """Return the stages so far."""
         return tuple(self._records)
+
+
+class _Watched:
+    """Passes progress on and knows what it told last."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.name, self.done, self.metrics = "", 0, dict[str, float]()
+
+    def stage(self, name: str, total: int) -> None:
+        self.name, self.done, self.metrics = name, 0, {}
+        self._progress.stage(name, total)
+
+    def advance(self, done: int, metrics: Mapping[str, float]) -> None:
+        self.done, self.metrics = done, dict(metrics)
+        self._progress.advance(done, metrics)
 
 
 def peak_rss_bytes() -> int:

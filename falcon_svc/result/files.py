@@ -154,20 +154,33 @@ def read_features(directory: Path) -> FloatArray:
     StorageError
         The file is not as it was written.
     """
-    directory = Path(directory)
-    document = _read_document(directory)
-    if FEATURES not in document.get("files", {}):
+    path = intact_path(directory, FEATURES)
+    if path is None:
         raise InputError(
             f"Triage needs the features of the discovery in {directory / FEATURES}, but this "
             "result was written without them; run falcon discover again."
         )
-    path = directory / FEATURES
-    if not path.is_file() or sha256_of(path) != document["files"][FEATURES]:
-        raise _damaged(directory, FEATURES)
     features: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
-    if features.ndim != 2 or len(features) != document["n_samples"]:
+    if features.ndim != 2 or len(features) != _read_document(directory)["n_samples"]:
         raise _damaged(directory, FEATURES)
     return features
+
+
+def intact_path(directory: Path, name: str) -> Path | None:
+    """Return the path of a file of a result; None where the result was written without it.
+
+    Raises
+    ------
+    InputError, StorageError
+        As `read_discovery`; also where the file is not as it was written.
+    """
+    listed: dict[str, str] = _read_document(directory).get("files", {})
+    if name not in listed:
+        return None
+    path = directory / name
+    if not path.is_file() or sha256_of(path) != listed[name]:
+        raise _damaged(directory, name)
+    return path
 
 
 def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:

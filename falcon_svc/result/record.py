@@ -15,7 +15,7 @@ import numpy as np
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note
 
 MapMethod = Literal["pca", "tsne"]
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 SUSPECTED = 0.5
 """Probability of being wrong above which a coarse label is suspected."""
 

@@ -1,13 +1,12 @@
 """What a sample is, for people: its text, its picture, or its values.
 
-A result holds features only. Texts and images lie in the data set that it was made of, which is
-read again for the review; without it, samples are shown as heat strips. Pictures are decoded and
+A result keeps texts and thumbnails (`falcon_svc.result.samples`); the data set that it was made of
+has the images in full. Without either, samples are shown as heat strips. Pictures are decoded and
 encoded anew: no byte of a user's file reaches a browser.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from falcon_svc.errors import InputError
+from falcon_svc.result.samples import Thumbnails, jpeg, read_samples
 from falcon_svc.triage.apart import class_words, words_of
 
 if TYPE_CHECKING:
@@ -32,18 +32,23 @@ CLEARLY_MORE = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What the data set of a result shows of its samples.
+    """What is shown of a result's samples.
 
     Parameters
     ----------
     dataset : CoarseDataset, optional
-        None = it is not at hand.
+        The data set, in full or as the result keeps it; None = there is nothing but vectors.
     source : Path, optional
-        Its file.
+        The data set's file, where it was read in full.
     """
 
     dataset: CoarseDataset | None = None
     source: Path | None = None
+
+    @classmethod
+    def kept(cls, directory: Path, discovery: Discovery) -> Content:
+        """Return what a result keeps of its samples."""
+        return cls(read_samples(directory, discovery))
 
     @classmethod
     def read(cls, path: Path, discovery: Discovery) -> Content:
@@ -83,15 +88,13 @@ class Content:
         return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]} …"
 
     def picture(self, row: int) -> bytes | None:
-        """Return a sample's image as WebP of 192 x 192 pixels."""
+        """Return a sample's image as JPEG of 192 x 192 pixels, or of the thumbnail's size."""
         if self.dataset is None or self.dataset.images is None:
             return None
-        from PIL import Image
-
-        pixels = self.dataset.images.read(row, row + 1, side=SIDE)[0]
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "WEBP", quality=82)
-        return buffer.getvalue()
+        images = self.dataset.images
+        if isinstance(images, Thumbnails):
+            return images.encoded(row)
+        return jpeg(images.read(row, row + 1, side=SIDE)[0])
 
     def matching(self, row: int, words: str) -> bool:
         """Return whether a sample's text holds some words, case aside."""

@@ -30,6 +30,7 @@ from falcon_svc.triage.diff import compare
 from falcon_svc.triage.edits import apply
 from falcon_svc.triage.evidence import scene_of
 from falcon_svc.triage.exports import FORMATS, export
+from falcon_svc.triage.imports import IMPORTS, Imported
 from falcon_svc.triage.questions import AcceptClass, Question, Reply, corrections_of
 from falcon_svc.triage.queue import Queue
 from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError, in_force
@@ -79,7 +80,7 @@ class Desk:
     folder : Path, optional
         Where the review lies; None = in the result.
     content : callable, optional
-        Makes the texts and images, once they are asked for.
+        Makes the texts and images, once they are asked for; default: what the result keeps.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Desk:
         directory: Path,
         *,
         folder: Path | None = None,
-        content: Callable[[Session], Content] = lambda _: Content(),
+        content: Callable[[Session], Content] = lambda s: Content.kept(s.directory, s.discovery),
     ) -> None:
         self._lock = threading.RLock()
         self.session = Session(directory, folder=folder)
@@ -156,7 +157,7 @@ class Desk:
             return self._once(f"evidence {number}", lambda: self.cards.evidence(number))
 
     def picture(self, row: int) -> bytes | None:
-        """Return a sample's image as WebP; None where there is none."""
+        """Return a sample's image as JPEG; None where there is none."""
         with self._lock:
             if not 0 <= row < len(self.session.review.ids):
                 return None
@@ -171,6 +172,33 @@ class Desk:
             if any(isinstance(one, Resolved) for one in wanted):
                 raise CorrectionError("A re-solve is started by :resolve, it cannot be sent.")
             return self._submitted(wanted, author=author, expected=expected, reason=reason)
+
+    def take_in(
+        self,
+        form: str,
+        data: bytes,
+        *,
+        author: str,
+        expected: str,
+        reason: str,
+        dry_run: bool = False,
+    ) -> tuple[Imported, list[Revision]]:
+        """Make the corrections that a file of "label-studio" or "csv" says.
+
+        Raises
+        ------
+        InputError
+            The file is none of its format.
+        StaleRevisionError
+            Somebody else was faster.
+        """
+        with self._lock:
+            self.session.refresh()
+            found = IMPORTS[form](self.session.review, data)
+            if dry_run or not found.corrections:
+                return found, []
+            made = list(found.corrections)
+            return found, self._submitted(made, author=author, expected=expected, reason=reason)
 
     def answer(
         self, question: Document, reply: Document, *, author: str, expected: str

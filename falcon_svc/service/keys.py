@@ -26,7 +26,10 @@ from falcon_svc.storage import Database
 from falcon_svc.storage.keys import KeyRepository
 from falcon_svc.storage.tables import ApiKey
 
-SCOPES = ("read", "write", "admin")
+SCOPES = ("read", "review", "write", "admin")
+INCLUDED_IN = {"review": ("write",)}
+"""Scope -> the scopes that allow it too; `admin` allows all."""
+
 DAY_S = 86_400.0
 ANONYMOUS = "default"
 KNOWN_S = 0.5
@@ -38,15 +41,21 @@ _KEY = re.compile(r"fk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})")
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a tenant, with what the key allows, and the key's id if there is one."""
+    """Who asks: a tenant, with what the key allows, and the key's id and name if there is one."""
 
     tenant: str
     scopes: frozenset[str]
     key_id: str | None = None
+    key_name: str = ""
+
+    @property
+    def author(self) -> str:
+        """Who is said to have made a correction: the key's name, else its id, else the tenant."""
+        return self.key_name or self.key_id or self.tenant
 
     def require(self, scope: str) -> None:
-        """Raise RequestError unless the key allows it; `admin` allows all."""
-        if not self.scopes & {scope, "admin"}:
+        """Raise RequestError unless the key allows it."""
+        if not self.scopes & {scope, *INCLUDED_IN.get(scope, ()), "admin"}:
             raise RequestError(
                 f"Expected a key with scope {scope!r}, found one with "
                 f"{', '.join(sorted(self.scopes))}; use another key.",
@@ -141,7 +150,8 @@ class Keyring:
             raise _refused(f"one that is not known here (fk_{parts[1]}_...)")
         if _state(row) != "valid":
             raise _refused(f"one that is {_state(row)} (fk_{parts[1]}_...)")
-        return self._remember(key, Caller(row.tenant, frozenset(row.scopes), row.id), until)
+        caller = Caller(row.tenant, frozenset(row.scopes), row.id, row.name)
+        return self._remember(key, caller, until)
 
     def _remember(self, key: str, caller: Caller, until: float) -> Caller:
         if len(self._known) >= MOST_KNOWN:

@@ -1,7 +1,7 @@
 """Reviews of jobs' results: one desk for each, kept while it is asked for.
 
-Data sets are not read here: files of strangers are opened in confined processes only, so that
-samples are shown by their values.
+Data sets are not read here: files of strangers are opened in confined processes only. What is shown
+of samples is what those processes kept in the result, texts and thumbnails.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,13 @@ def read_label_studio(review: Review, data: bytes) -> Imported:
         raise InputError("A list of Label Studio's tasks was expected; export it as JSON there.")
     said = (_task_row(i, task) for i, task in enumerate(tasks, 1))
     return _imported(review, (row for row in said if row is not None))
+
+
+IMPORTS: dict[str, Callable[[Review, bytes], Imported]] = {
+    "label-studio": read_label_studio,
+    "csv": read_csv,
+}
+"""Format -> what reads it."""
 
 
 def _csv_row(number: int, row: dict[str | None, Any]) -> _Said:

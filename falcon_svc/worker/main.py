@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_svc.encoder_files import resolve
 from falcon_svc.errors import FalconError
+from falcon_svc.progress import seconds_left
 from falcon_svc.settings import Settings
 from falcon_svc.storage import Conflict, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
@@ -130,7 +131,7 @@ class AttemptWorker:
             result,
             data,
             config,
-            resume=earlier[-1:] != [OUT_OF_MEMORY],  # checkpoints are of the larger batches
+            resume=True,
             progress=AttemptProgress(self),
         )
         key = f"{results_key(self.job_id)}/{self.number}"
@@ -263,7 +264,7 @@ class AttemptProgress:
         if now - self._told < PROGRESS_S:
             return
         self._told = now
-        left = (now - self._began) / done * (self._total - done) if self._total and done else None
+        left = seconds_left(now - self._began, done, self._total, metrics)
         self._attempt.tell(self._stage, done, self._total, left)
 
 

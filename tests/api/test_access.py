@@ -19,6 +19,9 @@ from tests.api.running import Running, npz_bytes, wait_until
 STRANGERS = ("nobody", "guess", "late", "revoked")
 NO_WRITES = {"predict", "propose_split", "show_samples", "lasso_samples"}
 """POSTs that change nothing."""
+CORRECTS = {
+    *("create_corrections", "create_answer", "create_import", "resolve_review", "cancel_resolve")
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,7 @@ def keys(ring):
         "ann": ring.make("ann", both, name=""),
         "bob": ring.make("bob", both, name=""),
         "reader": ring.make("ann", frozenset({"read"}), name=""),
+        "reviewer": ring.make("ann", frozenset({"read", "review"}), name="Ada"),
         "admin": ring.make("ann", frozenset({"admin"}), name=""),
         "late": ring.make("ann", both, name="", valid_s=0),
         "revoked": ring.make("ann", both, name=""),
@@ -127,6 +131,7 @@ def body_of(operation, owned):
         "predict": {"json": {"vectors": [[0.0]]}},
         "create_corrections": {"json": {"corrections": [{"kind": "undo"}]}, "headers": HEAD},
         "create_answer": {"json": {"question": {}, "reply": {}}, "headers": HEAD},
+        "create_import": {"json": {"format": "csv", "content": "id,class_id\n"}, "headers": HEAD},
         "resolve_review": {"json": {}},
         "propose_split": {"json": {}},
         "show_samples": {"json": {"ids": []}},
@@ -191,6 +196,12 @@ def test_a_reader_reads_and_changes_nothing(guarded, keys, operations, owned):
         assert answer.status_code != 401, operation
     job = ask(guarded, "GET", f"/v1/jobs/{owned['job_id']}", keys["reader"])
     assert job.json()["state"] == "queued"
+
+
+def test_a_reviewer_corrects_results_and_changes_nothing_else(guarded, keys, operations, owned):
+    for method, operation, answer in ask_all(guarded, operations, owned, keys["reviewer"]):
+        reads = (method == "GET" and operation != "metrics") or operation in NO_WRITES
+        assert (answer.status_code == 403) != (reads or operation in CORRECTS), operation
 
 
 def test_one_idempotency_key_of_two_tenants_is_two(guarded, keys, owned):

@@ -14,7 +14,8 @@ from tests.cli.conftest import falcon
 
 FILES = {
     "discovery.json", "assignments.parquet", "arrays.safetensors", "graph.json", "graph.graphml",
-    "features.npy", "model.safetensors", "model.json", "relation.0.npz", "report.html", "run.jsonl",
+    "features.npy", "samples.parquet", "model.safetensors", "model.json", "relation.0.npz",
+    "report.html", "run.jsonl",
 }  # fmt: skip
 SUMMARY_KEYS = {
     "wall_seconds", "n_fine_runner_up",

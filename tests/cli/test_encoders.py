@@ -100,7 +100,7 @@ def test_a_run_killed_while_it_pre_trains_goes_on_to_the_same_bytes(
     out, work_dir = tmp_path / "out", tmp_path / ".out.work"
     command = ("discover", drawings, "--out", out, "--n-fine", 6, "--quiet", *flags)
     process = start_falcon(*command)
-    wait_for(work_dir, "encoder/checkpoints/epoch-00000[4-9]", process)
+    wait_for(work_dir, "encoder-*/encoder/checkpoints/epoch-00000[4-9]", process)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=DEADLINE_S)
     assert not out.exists()

@@ -41,7 +41,9 @@ def wait_for(work_dir, pattern: str, process) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("moment", ["structure-*.safetensors", "checkpoints/epoch-00002?"])
+@pytest.mark.parametrize(
+    "moment", ["stages/structure-stability-1-*.s*", "stages/start-*.s*", "head-*/epoch-00002?"]
+)
 def test_a_killed_run_resumes_to_the_same_bytes(command, uninterrupted, tmp_path, moment):
     out, work_dir = tmp_path / "out", tmp_path / ".out.work"
     process = start_falcon(*command, "--out", out)
@@ -55,15 +57,23 @@ def test_a_killed_run_resumes_to_the_same_bytes(command, uninterrupted, tmp_path
     assert not work_dir.exists()
 
 
-def test_control_c_says_how_to_go_on_and_other_settings_do_not(command, tmp_path):
+def test_control_c_says_how_to_go_on_and_other_settings_take_over_what_is_the_same(
+    command, tmp_path
+):
     out = tmp_path / "out"
     process = start_falcon(*command, "--out", out)
-    wait_for(tmp_path / ".out.work", "checkpoints/epoch-00000?", process)
+    wait_for(tmp_path / ".out.work", "head-*/epoch-00000?", process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 130
     assert "--resume" in err
     assert "Traceback" not in err
-    done = falcon(*command, "--out", out, "--seed", 1, "--resume")
-    assert done.code == 2
-    assert "other data, settings or seed" in done.err
+    longer = tmp_path / "longer.toml"
+    longer.write_text(CONFIG.replace("60", "5"))
+    loud = [longer if part == command[3] else part for part in command if part != "--quiet"]
+    done = falcon(*loud, "--out", out, "--resume")
+    assert done.code == 0
+    assert "stage structure: taken over" in done.err
+    assert falcon(*loud, "--out", tmp_path / "anew").code == 0
+    tables = [(path / "assignments.parquet").read_bytes() for path in (out, tmp_path / "anew")]
+    assert tables[0] == tables[1]

@@ -6,7 +6,7 @@ import logging
 
 from falcon_svc.cli.settings import Flags, discovery_config, flag_tables, merged
 from falcon_svc.cli.show import LineProgress, Pace, shown_progress
-from falcon_svc.progress import Silent
+from falcon_svc.progress import TAKEN_OVER, THOUSANDTHS, Silent
 
 
 def test_merging_goes_key_by_key_and_changes_nothing():
@@ -47,7 +47,19 @@ def test_time_left_shrinks_to_nothing():
     assert "30 s left" in pace.words(25, {})
     assert "samples/s" in pace.words(25, {})
     assert "left" not in pace.words(100, {})
-    assert Pace("structure", 0, 100).part(3) == "3 steps"
+    assert Pace("encoder", 0, 100).part(3) == "3 steps"
+
+
+def test_what_an_earlier_attempt_did_says_nothing_of_the_pace(capsys):
+    pace = Pace("structure", THOUSANDTHS, 100)
+    pace.began -= 10
+    assert pace.words(800, {TAKEN_OVER: 700}) == "20 s left"
+    assert pace.words(800, {TAKEN_OVER: 800}) == ""
+    assert pace.words(THOUSANDTHS, {TAKEN_OVER: 700}) == ""
+    progress = LineProgress(100)
+    progress.stage("structure", THOUSANDTHS)
+    progress.advance(THOUSANDTHS, {TAKEN_OVER: THOUSANDTHS})
+    assert capsys.readouterr().err == "structure\nstructure 1,000/1,000\n"
 
 
 def test_a_note_is_told_once_and_not_when_quiet(capsys):

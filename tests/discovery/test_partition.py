@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_svc.discovery.partition.merge_tree import cut_at_common_cost, cut_at_counts
-from falcon_svc.discovery.partition.views import equal_views, unequal_views
+from falcon_svc.discovery.partition.views import N_VIEWS, equal_views, unequal_views
 from falcon_svc.discovery.partition.votes import (
     GRANULARITIES,
     METRIC_ROUNDS,
@@ -17,6 +17,7 @@ from falcon_svc.discovery.partition.votes import (
     view_forest,
     vote_trees,
 )
+from falcon_svc.discovery.pieces import Pieces
 from tests.discovery.planted import planted
 
 COUNTS = np.array([3, 3, 3])
@@ -53,15 +54,13 @@ def test_a_cost_is_twice_the_share_of_votes_that_part_two_samples_times_their_nu
 
 @pytest.mark.parametrize("exponent", [0.0, 0.25])
 def test_every_view_votes_before_and_after_the_metric_at_every_granularity(data, exponent):
-    source, steps = data.sources[0], []
+    source = data.sources[0]
     views = unequal_views(data.features, source)
-    forest = view_forest(
-        views, source, 9, size_exponent=exponent, on_part=lambda: steps.append(1)
-    )
+    forest = view_forest(views, source, 9, size_exponent=exponent, pieces=Pieces())
     groups = source.rows_by_class()
     parts = forest_votes(forest, groups, 9)
-    assert len(steps) == len(forest) == 2 * len(views)
-    assert len(parts) == len(GRANULARITIES) * len(steps)
+    assert len(forest) == 2 * len(views) == 2 * N_VIEWS
+    assert len(parts) == len(GRANULARITIES) * len(forest)
     for part in parts:
         assert all(len(np.intersect1d(part[groups[0]], part[rows])) == 0 for rows in groups[1:])
     found = cut_at_counts(vote_trees(parts, groups, 3), groups, COUNTS)
@@ -69,15 +68,10 @@ def test_every_view_votes_before_and_after_the_metric_at_every_granularity(data,
 
 
 def test_balanced_votes_have_consecutive_ids_of_like_size(data):
-    source, steps = data.sources[0], []
-    parts = balanced_votes(
-        equal_views(data.features, source, seed=0),
-        source,
-        COUNTS,
-        seed=0,
-        on_part=lambda: steps.append(1),
-    )
-    assert len(parts) == 2 * len(steps) == 6
+    source = data.sources[0]
+    views = equal_views(data.features, source, seed=0, pieces=Pieces())
+    parts = balanced_votes(views, source, COUNTS, seed=0, pieces=Pieces())
+    assert len(parts) == 2 * len(views) == 2 * N_VIEWS
     assert METRIC_ROUNDS > 0
     for part in parts:
         sizes = np.bincount(part, minlength=9)

@@ -15,6 +15,7 @@ from falcon_svc.discovery.partition.views import (
     soft_rows,
     unequal_views,
 )
+from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.types import LabelSource
 from tests.discovery.planted import planted
 
@@ -50,7 +51,8 @@ def test_after_the_metric_clusters_scatter_alike_in_all_directions(data):
 
 def test_smoothing_stays_inside_the_coarse_class(data):
     source = data.sources[0]
-    views = (*unequal_views(data.features, source), *equal_views(data.features, source, seed=0))
+    equal = equal_views(data.features, source, seed=0, pieces=Pieces())
+    views = (*unequal_views(data.features, source), *equal)
     first, others = source.rows_by_class()[0], source.labels != 0
     for view in views:
         moved = View(np.where(others[:, None], 0.7, view.rows), view.inside, view.length)

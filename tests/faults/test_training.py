@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from falcon_svc.discovery.training import trainer
-from falcon_svc.pipeline import discover
+from falcon_svc.pipeline import stages
 from tests.faults.desk import Desk, resumed_epochs
 from tests.faults.history import check_history
 from tests.faults.jobs import TRAIN
@@ -51,7 +51,7 @@ def raising(error):
 def test_an_error_that_stays_fails_the_job_with_its_code(
     desk, dataset, monkeypatch, error, code, tries
 ):
-    monkeypatch.setattr(discover, "open_encoder", raising(error))
+    monkeypatch.setattr(stages, "open_encoder", raising(error))
     job_id = desk.submit(dataset)
     job = desk.until_ended(job_id)
     assert (job.state, job.error["code"], job.error["cause"]) == ("failed", code, code)
@@ -61,14 +61,14 @@ def test_an_error_that_stays_fails_the_job_with_its_code(
 
 
 def test_the_try_after_one_without_memory_has_half_the_batch(desk, dataset, monkeypatch):
-    train = discover.train_head
+    train = stages.train_head
 
     def greedy(*given, **named):
         if given[4].batch_size > 64:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return train(*given, **named)
 
-    monkeypatch.setattr(discover, "train_head", greedy)
+    monkeypatch.setattr(stages, "train_head", greedy)
     config = {**TRAIN, "train": {"epochs": 3, "batch_size": 128}}
     job = desk.until_ended(desk.submit(dataset, config))
     assert (job.state, job.attempt) == ("succeeded", 2)
@@ -81,7 +81,7 @@ def test_a_job_that_outgrows_its_limit_is_out_of_memory(desk, monkeypatch):
     rng = np.random.default_rng(0)
     x, path = rng.normal(size=(50_000, 256)).astype(np.float32), desk.folder.parent / "big.npz"
     np.savez(path, x=x, coarse=np.arange(len(x)) % 2)
-    features = discover._encoded
+    features = stages._features_by
 
     def limited(*given, **named):
         with open("/proc/self/status") as file:
@@ -89,7 +89,7 @@ def test_a_job_that_outgrows_its_limit_is_out_of_memory(desk, monkeypatch):
         resource.setrlimit(resource.RLIMIT_DATA, (used + 2**26, used + 2**26))
         return features(*given, **named)
 
-    monkeypatch.setattr(discover, "_encoded", limited)
+    monkeypatch.setattr(stages, "_features_by", limited)
     job_id = desk.submit(desk.add_dataset(path.read_bytes()), {"counts": {"n_fine": 4}})
     job = desk.until_ended(job_id)
     assert (job.state, job.error["code"]) == ("failed", "out_of_memory")

@@ -177,6 +177,6 @@ def test_an_approximate_search_is_told_in_the_result(monkeypatch, blobs):
     def rough(*given, **more):
         return replace(search_neighbors(*given, **more), recall=0.987)
 
-    monkeypatch.setattr("falcon_svc.pipeline.discover.search_neighbors", rough)
+    monkeypatch.setattr("falcon_svc.pipeline.stages.search_neighbors", rough)
     found = discover(blobs[0], make_config(CONFIG | {"train": {"epochs": 1}})).discovery
     assert "approximate_neighbors" in [note.code for note in found.notes]

@@ -8,20 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import count_bounds
-from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.counts.config import CountConfig
-from falcon_svc.discovery.structure import Structure
 from falcon_svc.errors import DeviceError
 from falcon_svc.pipeline import sample
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.layout import LEAST_POINTS, MAX_POINTS, draw_map
 from falcon_svc.pipeline.record import Recorder, peak_rss_bytes, versions
 from falcon_svc.pipeline.sample import structure_rows
-from falcon_svc.pipeline.structure_file import load_structure, run_key, save_structure
 from falcon_svc.progress import Silent
-from falcon_svc.result.record import TotalEstimate
 from falcon_svc.types import LabelSource
 
 
@@ -82,8 +77,10 @@ def test_the_extra_lays_neighbors_side_by_side_and_the_same_for_a_seed():
     group = np.arange(LEAST_POINTS) % 6
     inputs = (np.eye(6)[group] * 4 + rng.standard_normal((len(group), 6))).astype(np.float32)
     source = source_of([LEAST_POINTS // 2] * 2)
-    rows, points, method = draw_map(inputs, source, seed=3)
+    told = list[float]()
+    rows, points, method = draw_map(inputs, source, seed=3, on_share=told.append)
     assert method == "tsne"
+    assert len(told) > 10 and told == sorted(told) and told[-1] == pytest.approx(1.0)
     assert len(rows) == LEAST_POINTS and points.shape == (LEAST_POINTS, 2)
     apart = np.linalg.norm(points[:, None] - points[None], axis=2) + 1e9 * np.eye(len(points))
     assert (group[apart.argmin(axis=1)] == group).mean() > 0.95
@@ -111,13 +108,13 @@ class Listener(Silent):
         self.told.append(done)
 
 
-def test_stages_are_timed_and_steps_count_from_one_in_each():
+def test_stages_are_timed_and_steps_count_from_one_in_each_to_its_end():
     listener = Listener()
     recorder = Recorder(listener)
     for name in ("a", "b"):
         with recorder.stage(name, total=2):
             recorder.step()
-    assert listener.told == [("a", 2), 1, ("b", 2), 1]
+    assert listener.told == [("a", 2), 1, 2, ("b", 2), 1, 2]
     assert [record.name for record in recorder.records()] == ["a", "b"]
     assert all(0 < r.peak_rss_bytes <= peak_rss_bytes() for r in recorder.records())
 
@@ -133,46 +130,3 @@ def test_versions_name_what_results_depend_on():
     found = versions()
     assert {"python", "falcon-svc", "torch", "numpy", "ortools"} <= set(found)
     assert json.loads(json.dumps(found)) == found
-
-
-@pytest.fixture
-def structure() -> Structure:
-    columns = (np.array([2, k]) for k in (1, 1, 3))
-    curve = (np.array([3, 5], np.float32) / 8 for _ in range(2))
-    total = TotalEstimate(3, 2, 5, 5, np.array([3, 5]), *curve)
-    counts = Counts(*columns, np.array([0.2, np.nan], np.float32), 0.3, False, total)
-    return Structure(np.array([0, 1, 2, 2]), counts, np.array([1, 0.5, 0.25], np.float32))
-
-
-def test_a_structure_comes_back_as_it_was_saved(tmp_path, structure):
-    save_structure(tmp_path / "work", "k", structure)
-    found = load_structure(tmp_path / "work", "k")
-    assert found is not None
-    np.testing.assert_array_equal(found.fine, structure.fine)
-    np.testing.assert_array_equal(found.stability, structure.stability)
-    for part in (structure.counts, structure.counts.total):
-        again = found.counts if part is structure.counts else found.counts.total
-        for name, value in vars(part).items():
-            if name != "total":
-                np.testing.assert_array_equal(getattr(again, name), value)
-    assert [p.name for p in (tmp_path / "work").iterdir()] == ["structure-k.safetensors"]
-
-
-def test_other_runs_and_damaged_files_have_no_structure(tmp_path, structure):
-    save_structure(tmp_path, "k", structure)
-    assert load_structure(tmp_path, "other") is None
-    assert load_structure(None, "k") is None
-    path = tmp_path / "structure-k.safetensors"
-    path.write_bytes(path.read_bytes()[:-3])
-    assert load_structure(tmp_path, "k") is None
-
-
-def test_a_runs_key_changes_with_data_and_settings():
-    config = DiscoveryConfig()
-    keys = {
-        run_key("a", config),
-        run_key("b", config),
-        run_key("a", config.model_copy(update={"seed": 1})),
-    }
-    assert len(keys) == 3
-    assert run_key("a", DiscoveryConfig()) in keys

@@ -51,7 +51,7 @@ def test_every_top_level_key_is_documented_in_order(page: str, document) -> None
 
 def test_every_file_is_documented(page: str, tmp_path: Path) -> None:
     names = (f"{part}.{kind}" for part in ("model", "encoder") for kind in ("safetensors", "json"))
-    model = dict.fromkeys((*names, "features.npy"), b"")
+    model = dict.fromkeys((*names, "features.npy", "samples.parquet"), b"")
     discovery = pretend_blobs()[2]
     proven = tuple(replace(relation, proof=b"x") for relation in discovery.relations)
     discovery = replace(discovery, relations=proven)

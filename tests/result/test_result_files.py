@@ -297,7 +297,7 @@ def test_directory_without_result_is_told_apart_from_a_damaged_one(tmp_path, dis
 def test_later_schema_is_refused_by_name(tmp_path: Path, discovery) -> None:
     write(tmp_path / "out", discovery)
     path = tmp_path / "out" / "discovery.json"
-    path.write_text(path.read_text().replace('"schema_version": "1.2"', '"schema_version": "2.0"'))
+    path.write_text(path.read_text().replace('"schema_version": "1.3"', '"schema_version": "2.0"'))
     with pytest.raises(InputError, match=r"2\.0"):
         read_discovery(tmp_path / "out")
 

@@ -20,6 +20,7 @@ from falcon_svc.triage.revisions import ROOT
 from tests.triage.reviews import write_result
 
 SHAPE = {"n_coarse": 3, "n_fine": 9, "per_fine": 20}
+JPEG = b"\xff\xd8\xff"
 BASE = "/v1/jobs/local/review"
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -362,7 +363,7 @@ def test_pictures_are_made_anew_and_what_is_none_is_missing(directory, tmp_path)
     content = Content(pretend_dataset(x, coarse, images=images))
     http = client_of(directory, content=lambda _: content)
     answer = http.get(f"{BASE}/samples/3/picture")
-    assert answer.headers["content-type"] == "image/webp" and answer.content[:4] == b"RIFF"
+    assert answer.headers["content-type"] == "image/jpeg" and answer.content[:3] == JPEG
     for row in (len(x), 10**9):
         assert http.get(f"{BASE}/samples/{row}/picture").status_code == 404
     assert http.get(f"{BASE}/samples/..%2F3/picture").status_code in (404, 422)
@@ -375,3 +376,51 @@ def test_two_reviewers_see_each_other(directory):
     assert classes(second)["c0"]["name"] == "jay"
     assert correct(second, {"kind": "rename", "class_id": "c1", "name": "wren"}).status_code == 201
     assert classes(first)["c1"]["name"] == "wren"
+
+
+# Taking in
+
+
+def take_in(http, content, form="csv", **more):
+    headers = {"If-Match": f'"{head(http)}"'}
+    body = {"format": form, "content": content, **more}
+    return http.post(f"{BASE}/imports", json=body, headers=headers)
+
+
+def test_a_table_that_was_corrected_elsewhere_is_taken_in_and_its_bad_rows_are_told(http):
+    first, second, *_ = ids_of(http, "c0")
+    rows = f"id,class_id\n{first},c3\n{second},c0\nnobody,c3\n{second},c3\n{first}x,\n"
+    tried = take_in(http, rows, dry_run=True).json()
+    assert (tried["n_rows"], tried["n_same"], tried["n_failed"]) == (5, 1, 3)
+    assert tried["revisions"] == [] and first in ids_of(http, "c0")
+    made = take_in(http, rows, reason="by the students").json()
+    assert made["head"] == head(http) != tried["head"]
+    assert first in ids_of(http, "c3") and second in ids_of(http, "c0")
+    assert [(one["row"], one["id"]) for one in made["failed"]] == [
+        *((3, "nobody"), (4, second), (5, f"{first}x"))
+    ]
+    log = http.get(f"{BASE}/revisions").json()["entries"]
+    assert (log[0]["author"], log[0]["reason"]) == ("ada", "by the students")
+    again = take_in(http, rows).json()
+    assert again["revisions"] == [] and again["n_same"] == 2
+
+
+def test_what_label_studio_exports_comes_back(http):
+    packed = http.get(f"{BASE}/export", params={"format": "label-studio"}).content
+    tasks = json.loads(zipfile.ZipFile(io.BytesIO(packed)).read("tasks.json"))
+    moved = next(task for task in tasks if task["data"]["id"] in ids_of(http, "c0"))
+    (made,) = moved.pop("predictions")
+    made["result"][0]["value"]["taxonomy"] = [["coarse 0", classes(http)["c3"]["name"]]]
+    moved["annotations"] = [made]
+    found = take_in(http, json.dumps(tasks), form="label-studio").json()
+    assert (found["n_rows"], found["n_failed"], len(found["revisions"])) == (1, 0, 1)
+    assert moved["data"]["id"] in ids_of(http, "c3")
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [("csv", "name,label\na,b\n"), ("csv", ""), ("label-studio", "{}"), ("label-studio", "[")],
+)
+def test_a_file_of_something_else_is_refused_in_a_sentence(http, form, content):
+    answer = take_in(http, content, form=form)
+    assert answer.status_code == 422 and "expected" in answer.json()["detail"]

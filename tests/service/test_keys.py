@@ -9,7 +9,7 @@ import pytest
 
 from falcon_svc.errors import ConfigError
 from falcon_svc.service import keys
-from falcon_svc.service.keys import KNOWN_S, Keyring
+from falcon_svc.service.keys import KNOWN_S, SCOPES, Keyring
 from falcon_svc.service.refusals import RequestError
 
 READ, BOTH = frozenset({"read"}), frozenset({"read", "write"})
@@ -54,6 +54,18 @@ def test_scopes_allow_what_they_say(ring):
         with pytest.raises(RequestError, match=scope):
             reader.require(scope)
     ring.caller(ring.make("ann", frozenset({"admin"}), name="")).require("write")
+    for scope, allows in (("review", {"review"}), ("write", {"review", "write"})):
+        caller = ring.caller(ring.make("ann", frozenset({scope}), name="Ada"))
+        assert {one for one in SCOPES if _allows(caller, one)} == allows
+        assert caller.author == "Ada"
+
+
+def _allows(caller, scope):
+    try:
+        caller.require(scope)
+    except RequestError:
+        return False
+    return True
 
 
 def test_a_secret_opens_nothing_with_another_id_or_pepper(ring):

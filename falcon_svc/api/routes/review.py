@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader, Writer
+from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader, Reviewer
 from falcon_svc.api.documents import ETAG, GATED, Responses, refused
 from falcon_svc.api.review_examples import REVISION
 from falcon_svc.api.review_schemas import (
@@ -28,6 +28,9 @@ from falcon_svc.api.review_schemas import (
     CorrectionsIn,
     DiffOut,
     Export,
+    FailedRow,
+    Imported,
+    ImportIn,
     Lasso,
     QuestionsOut,
     ResolveIn,
@@ -54,6 +57,7 @@ router = APIRouter(
     responses={**GATED, **refused(404, 409, 410, 507)},
 )
 LOOK_S = 0.4
+MOST_FAILED = 100
 HEARTBEAT_TURNS = 40
 JSON, OCTETS = "application/json", "application/octet-stream"
 BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "bytes"}
@@ -70,10 +74,10 @@ class Seat:
 async def reading(context: Ctx, caller: Reader, job_id: JobId) -> Seat:
     """Return the desk for somebody who may look."""
     desk = await anyio.to_thread.run_sync(reviews.desk_of, context, caller, job_id)
-    return Seat(desk, caller.key_id or caller.tenant)
+    return Seat(desk, caller.author)
 
 
-async def writing(context: Ctx, caller: Writer, job_id: JobId) -> Seat:
+async def writing(context: Ctx, caller: Reviewer, job_id: JobId) -> Seat:
     """Return the desk for somebody who may correct."""
     return await reading(context, caller, job_id)
 
@@ -216,7 +220,7 @@ def show_samples(seat: Reading, body: SampleIds) -> ShownSamples:
     "/samples/{row}/picture",
     operation_id="get_picture",
     response_class=Response,
-    responses={200: {"content": {"image/webp": BYTES}}},
+    responses={200: {"content": {"image/jpeg": BYTES}}},
 )
 def get_picture(
     seat: Reading, row: Annotated[int, Path(ge=0, le=10**9, examples=[17])]
@@ -226,7 +230,7 @@ def get_picture(
     if picture is None:
         raise not_found("sample with an image", str(row))
     headers = {"Cache-Control": "private, max-age=3600"}
-    return Response(picture, media_type="image/webp", headers=headers)
+    return Response(picture, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/questions", operation_id="list_questions")
@@ -248,6 +252,29 @@ def create_corrections(seat: Writing, expected: Expected, body: CorrectionsIn) -
             body.corrections, author=seat.author, expected=expected, reason=body.reason
         )
     return Corrected(head=fresh[-1].id, revisions=[one.id for one in fresh])
+
+
+@router.post("/imports", status_code=201, operation_id="create_import", responses=refused(412, 428))
+def create_import(seat: Writing, expected: Expected, body: ImportIn) -> Imported:
+    """Take in a file that the review was exported to; rows that cannot be taken are told."""
+    with _told(seat.desk):
+        found, fresh = seat.desk.take_in(
+            body.format,
+            body.content.encode(),
+            author=seat.author,
+            expected=expected,
+            reason=body.reason,
+            dry_run=body.dry_run,
+        )
+    return Imported(
+        head=fresh[-1].id if fresh else expected,
+        revisions=[one.id for one in fresh],
+        text=found.sentence(),
+        n_rows=found.n_rows,
+        n_same=found.n_same,
+        n_failed=len(found.failed),
+        failed=[FailedRow(**asdict(one)) for one in found.failed[:MOST_FAILED]],
+    )
 
 
 @router.post("/answers", status_code=201, operation_id="create_answer", responses=refused(412, 428))

@@ -19,7 +19,7 @@ roots there (EM for a changed base rate; Saerens et al., Neural Computation 14, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ from falcon_svc.discovery.counts.split_evidence import sample_for_evidence, spli
 from falcon_svc.discovery.counts.split_model import ScoredTree, scored, split_model
 from falcon_svc.discovery.counts.total_stability import StabilityCurve, stability_curve
 from falcon_svc.discovery.partition.views import reduced
+from falcon_svc.discovery.pieces import Arrays, Pieces, Told
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 SHIFTS = np.arange(-5.0, 5.01, 0.5)
@@ -105,7 +106,7 @@ def count_posterior(
     *,
     least_samples: int,
     seed: int,
-    on_step: Callable[[], None] = lambda: None,
+    pieces: Pieces | None = None,
 ) -> CountPosterior:
     """Return the posterior of the counts.
 
@@ -121,18 +122,22 @@ def count_posterior(
         No fine class has fewer samples of these n rows.
     seed
         Of the sample that is looked at, of halves and noise.
-    on_step
-        Called after each part of the work.
+    pieces
+        The distributions and each repeat of stability are some of them; None = nobody is told.
     """
+    pieces = pieces or Pieces()
     rows = sample_for_evidence(source, seed=seed)
     part = LabelSource(source.name, source.labels[rows], source.names)
     vectors = np.asarray(raw[rows])
     least = int(np.ceil(least_samples * len(rows) / len(raw)))
     model = split_model()
-    trees = scored(split_trees(vectors, part, least_rows=least), model)
-    on_step()
-    curve = stability_curve(reduced(vectors, part), part, seed=seed, on_candidate=on_step)
-    by_shift = distributions(trees, low, high)
+
+    def evidence(on_rows: Told) -> Arrays:
+        trees = scored(split_trees(vectors, part, least_rows=least, on_rows=on_rows), model)
+        return {"by_shift": distributions(trees, low, high)}
+
+    by_shift = pieces.made("evidence", 0, len(rows), evidence)["by_shift"]
+    curve = stability_curve(reduced(vectors, part), part, seed=seed, pieces=pieces)
     return CountPosterior(by_shift, shift_posterior(by_shift, curve, model.shift), curve)
 
 

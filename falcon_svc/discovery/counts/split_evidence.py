@@ -32,6 +32,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.views import SHRINKAGE, View, few_axes, reduced
+from falcon_svc.discovery.pieces import Told
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 MOST_ROWS = 500
@@ -74,7 +75,11 @@ class SplitTree:
 
 
 def split_trees(
-    raw: FloatArray, source: LabelSource, *, least_rows: int = LEAST_ROWS
+    raw: FloatArray,
+    source: LabelSource,
+    *,
+    least_rows: int = LEAST_ROWS,
+    on_rows: Told = lambda _: None,
 ) -> list[tuple[SplitTree, ...]]:
     """Return per coarse class its trees, one per view.
 
@@ -87,9 +92,14 @@ def split_trees(
         Their coarse labels, every row labelled.
     least_rows
         Fewest rows on a side of a split.
+    on_rows
+        Called with the rows of each coarse class that is done.
     """
-    scene = _Scene(raw, source)
-    return [scene.trees(rows, max(least_rows, LEAST_ROWS)) for rows in source.rows_by_class()]
+    scene, found = _Scene(raw, source), []
+    for rows in source.rows_by_class():
+        found.append(scene.trees(rows, max(least_rows, LEAST_ROWS)))
+        on_rows(len(rows))
+    return found
 
 
 def sample_for_evidence(source: LabelSource, *, seed: int) -> IntArray:

@@ -13,7 +13,6 @@ common height, which needs no counts, is ours (docs/decisions/0004-number-of-cla
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ from falcon_svc.discovery.counts.split_evidence import N_STEPS
 from falcon_svc.discovery.partition.merge_tree import common_cost, ward_tree
 from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.discovery.partition.views import View, soft_rows
+from falcon_svc.discovery.pieces import Arrays, Pieces, Told
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
 N_REPEATS = 3
@@ -55,7 +55,7 @@ def stability_curve(
     source: LabelSource,
     *,
     seed: int,
-    on_candidate: Callable[[], None] = lambda: None,
+    pieces: Pieces | None = None,
 ) -> StabilityCurve:
     """Return the curve.
 
@@ -67,9 +67,10 @@ def stability_curve(
         Coarse labels, every row labelled.
     seed
         Of halves and noise.
-    on_candidate
-        Called after each repeat.
+    pieces
+        Each repeat is one of them; None = nobody is told.
     """
+    pieces = pieces or Pieces()
     rng = np.random.default_rng(seed)
     groups = source.rows_by_class()
     sizes = np.array([len(rows) for rows in groups])
@@ -78,10 +79,14 @@ def stability_curve(
     for repeat in range(N_REPEATS):
         halves = _halves(source.labels, rng)
         noise = gaussian_twin(inside, groups, rng)
-        real = _agreement(soft_rows(inside), source, halves, totals) @ sizes
-        chance = _agreement(soft_rows(noise), source, halves, totals) @ sizes
-        excess[repeat] = (real - chance) / sizes.sum()
-        on_candidate()
+
+        def measure(on_rows: Told, noise: FloatArray = noise, halves: BoolArray = halves) -> Arrays:
+            real = _agreement(soft_rows(inside), source, halves, totals) @ sizes
+            on_rows(len(inside) // 2)
+            chance = _agreement(soft_rows(noise), source, halves, totals) @ sizes
+            return {"excess": (real - chance) / sizes.sum()}
+
+        excess[repeat] = pieces.made("stability", repeat, len(inside), measure)["excess"]
     spread = excess.std(axis=0, ddof=1) / np.sqrt(N_REPEATS)
     error = float(np.sqrt((spread**2).mean()))
     return StabilityCurve(totals, np.asarray(excess.mean(axis=0), np.float32), error)

@@ -10,6 +10,7 @@ Figures: docs/decisions/0009-wrong-labels.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +35,12 @@ MOST_WITHHELD = 0.5
 
 
 def find_label_noise(
-    features: FloatArray, source: LabelSource, rate: float | None, *, seed: int
+    features: FloatArray,
+    source: LabelSource,
+    rate: float | None,
+    *,
+    seed: int,
+    on_round: Callable[[], None] = lambda: None,
 ) -> LabelNoise | None:
     """Find the labels of one source that are likely wrong.
 
@@ -48,6 +54,8 @@ def find_label_noise(
         Share of wrong labels in [0, 0.5) where the user knows it; None = find it.
     seed
         Of folds and samples. Same seed, same answer.
+    on_round
+        Called after each of `ROUNDS` rounds.
 
     Returns
     -------
@@ -59,7 +67,7 @@ def find_label_noise(
     if not can_judge(len(rows), source.n_coarse):
         return None
     labels = source.labels[rows]
-    posterior = _posterior(features[rows], labels, source.n_coarse, rate, seed)
+    posterior = _posterior(features[rows], labels, source.n_coarse, rate, seed, on_round)
     return _noise(posterior, rows, source, rate)
 
 
@@ -101,7 +109,7 @@ class _Judge:
     rate: float | None
     fitted_on: IntArray
 
-    def posterior(self) -> FloatArray:
+    def posterior(self, on_round: Callable[[], None]) -> FloatArray:
         """Return (n, C) probabilities of the true class."""
         believed = np.ones(len(self.labels), np.bool_)
         mixture: LabelMixture | None = None
@@ -114,16 +122,22 @@ class _Judge:
                 mixture = fit_mixture(mixture, part, labels, self.rate)
             posterior = mixture.posterior(evidence, self.labels)
             believed = _of_own_label(posterior, self.labels) >= 1 - SUSPECTED
+            on_round()
         return posterior
 
 
 def _posterior(
-    features: FloatArray, labels: IntArray, n_coarse: int, rate: float | None, seed: int
+    features: FloatArray,
+    labels: IntArray,
+    n_coarse: int,
+    rate: float | None,
+    seed: int,
+    on_round: Callable[[], None],
 ) -> FloatArray:
     most = max(1, MOST_JUDGED_CELLS // n_coarse)
     sample = np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
     judge = _Judge(Witnesses(features, seed=seed), labels, n_coarse, rate, sample)
-    return judge.posterior()
+    return judge.posterior(on_round)
 
 
 def _of_own_label(posterior: FloatArray, labels: IntArray) -> FloatArray:

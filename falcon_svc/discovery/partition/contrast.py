@@ -9,6 +9,8 @@ neighborhoods are pure (text embeddings), weak where they are not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch.nn import functional as nnf
@@ -25,7 +27,12 @@ WEIGHT_DECAY = 1e-2
 
 
 def contrast_view(
-    vectors: FloatArray, groups: list[IntArray], neighbors: IntArray, *, seed: int
+    vectors: FloatArray,
+    groups: list[IntArray],
+    neighbors: IntArray,
+    *,
+    seed: int,
+    on_step: Callable[[], None] = lambda: None,
 ) -> FloatArray:
     """Return (N, d) unit rows of the learned linear map.
 
@@ -39,15 +46,21 @@ def contrast_view(
         (N, K) rows of the same coarse class.
     seed
         Of the start and of the batches.
+    on_step
+        Called after each of `N_STEPS` steps.
     """
     inputs = torch.from_numpy(unit_rows(vectors))
-    weight = _fit(inputs, groups, neighbors, np.random.default_rng(seed))
+    weight = _fit(inputs, groups, neighbors, np.random.default_rng(seed), on_step)
     with torch.no_grad():
         return nnf.normalize(inputs @ weight, dim=1).numpy()
 
 
 def _fit(
-    inputs: torch.Tensor, groups: list[IntArray], neighbors: IntArray, rng: np.random.Generator
+    inputs: torch.Tensor,
+    groups: list[IntArray],
+    neighbors: IntArray,
+    rng: np.random.Generator,
+    on_step: Callable[[], None],
 ) -> torch.Tensor:
     dim = inputs.shape[1]
     start = rng.uniform(-1, 1, (dim, min(OUT_DIM, dim))) / np.sqrt(dim)
@@ -64,6 +77,7 @@ def _fit(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
+        on_step()
     return weight.detach()
 
 

@@ -12,7 +12,7 @@ exact. A data set has one tree per coarse class; `cut_at_counts` and `cut_at_com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,14 +96,23 @@ def groups_for(n_clusters: int) -> int:
 
 
 def trees_of(
-    space: FloatArray, groups: list[IntArray], size_exponent: float, most_clusters: int
+    space: FloatArray,
+    groups: list[IntArray],
+    size_exponent: float,
+    most_clusters: int,
+    *,
+    on_rows: Callable[[int], None] = lambda _: None,
 ) -> list[MergeTree]:
-    """Return one tree per coarse class, for up to `most_clusters` clusters."""
-    max_groups = groups_for(most_clusters)
-    return [
-        merge_tree(space[rows], size_exponent=size_exponent, max_groups=max_groups)
-        for rows in groups
-    ]
+    """Return one tree per coarse class, for up to `most_clusters` clusters.
+
+    `on_rows` is called with the rows of each tree that is done.
+    """
+    max_groups, trees = groups_for(most_clusters), []
+    for rows in groups:
+        vectors = space[rows]
+        trees.append(merge_tree(vectors, size_exponent=size_exponent, max_groups=max_groups))
+        on_rows(len(rows))
+    return trees
 
 
 def cut_at_counts(trees: Sequence[MergeTree], groups: list[IntArray], counts: IntArray) -> IntArray:

@@ -20,11 +20,15 @@ from typing import Literal
 import numpy as np
 from sklearn.decomposition import PCA
 
-from falcon_svc.discovery.partition.contrast import contrast_view
+from falcon_svc.discovery.partition.contrast import N_STEPS, contrast_view
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.smoothing import smoothed
+from falcon_svc.discovery.pieces import Arrays, Pieces, Told
 from falcon_svc.neighbors import nearest_inside
 from falcon_svc.types import FloatArray, IntArray, LabelSource
+
+N_VIEWS = 3
+"""Of either kind."""
 
 MAX_DIM = 128
 CLASS_PCA_DIM = 64
@@ -88,15 +92,23 @@ def unequal_views(raw: FloatArray, source: LabelSource) -> tuple[View, ...]:
     )
 
 
-def equal_views(raw: FloatArray, source: LabelSource, *, seed: int) -> tuple[View, ...]:
-    """Return the views directions, components and contrast."""
+def equal_views(
+    raw: FloatArray, source: LabelSource, *, seed: int, pieces: Pieces
+) -> tuple[View, ...]:
+    """Return the views directions, components and contrast; the last is one of the `pieces`."""
     inside = directions_inside(raw, source)
     groups = source.rows_by_class()
-    neighbors = nearest_inside(unit_rows(inside), source, SMOOTHING_NEIGHBORS)
+
+    def contrast(on_rows: Told) -> Arrays:
+        neighbors = nearest_inside(unit_rows(inside), source, SMOOTHING_NEIGHBORS)
+        share = -(-len(raw) // N_STEPS)
+        rows = contrast_view(inside, groups, neighbors, seed=seed, on_step=lambda: on_rows(share))
+        return {"rows": rows}
+
     return (
         View(unit_rows(raw), inside, "unit"),
         View(class_pca(inside, groups), inside, "unit"),
-        View(contrast_view(inside, groups, neighbors, seed=seed), inside, "unit"),
+        View(pieces.made("contrast", 0, len(raw), contrast)["rows"], inside, "unit"),
     )
 
 

@@ -13,7 +13,8 @@ their vote is about as good as the best. Figures: docs/decisions/0003-structure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -25,7 +26,9 @@ from falcon_svc.discovery.partition.merge_tree import (
     merge_tree,
     trees_of,
 )
+from falcon_svc.discovery.partition.tree_arrays import kept_trees
 from falcon_svc.discovery.partition.views import View, smoothing_steps
+from falcon_svc.discovery.pieces import Pieces, Told
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 GRANULARITIES = (1.0, 1.4, 2.0)
@@ -47,7 +50,7 @@ def view_forest(
     *,
     most_fine: int | None = None,
     size_exponent: float,
-    on_part: Callable[[], None],
+    pieces: Pieces,
 ) -> Forest:
     """Return the trees of every view, before and after one round of the shared metric.
 
@@ -63,23 +66,35 @@ def view_forest(
         The largest total that the trees will be cut for; None = F.
     size_exponent
         Of the trees; 0 suits unequal sizes, 1 equal ones.
-    on_part
-        Called after each view and round.
+    pieces
+        The trees of a view and round are one, and so is the draft that the metric is learned on.
     """
     groups, n_rows = source.rows_by_class(), len(source.labels)
     n_steps = smoothing_steps(n_rows / n_fine)
     largest = _granular(max(n_fine, most_fine or 0), GRANULARITIES[-1], len(groups), n_rows)
     most = -(-largest // len(groups))
 
-    def trees(view: View) -> list[MergeTree]:
-        found = trees_of(view.space(source, n_steps), groups, size_exponent, most)
-        on_part()
-        return found
+    def trees(view: View, draft: IntArray | None, on_rows: Told) -> list[MergeTree]:
+        space = (view if draft is None else view.after(draft)).space(source, n_steps)
+        return trees_of(space, groups, size_exponent, most, on_rows=on_rows)
 
-    first = [trees(view) for view in views]
-    draft_trees = vote_trees(forest_votes(first, groups, n_fine), groups, most)
-    draft = cut_at_common_cost(draft_trees, groups, n_fine)
-    return first + [trees(view.after(draft)) for view in views]
+    def of_views(draft: IntArray | None, first_number: int) -> Forest:
+        return [
+            kept_trees(pieces, "trees", number, n_rows, partial(trees, view, draft))
+            for number, view in enumerate(views, first_number)
+        ]
+
+    first = of_views(None, 0)
+    draft = pieces.made("draft", 0, n_rows, partial(_draft, first, groups, n_fine, most))["fine"]
+    return first + of_views(draft, len(views))
+
+
+def _draft(
+    forest: Forest, groups: list[IntArray], n_fine: int, most: int, on_rows: Told
+) -> dict[str, IntArray]:
+    """The partition (n,) into `n_fine` clusters that the views agree on so far."""
+    trees = vote_trees(forest_votes(forest, groups, n_fine), groups, most, on_rows=on_rows)
+    return {"fine": cut_at_common_cost(trees, groups, n_fine)}
 
 
 def forest_votes(forest: Forest, groups: list[IntArray], n_fine: int) -> list[IntArray]:
@@ -96,15 +111,21 @@ def _granular(n_fine: int, times: float, n_coarse: int, n_rows: int) -> int:
 
 
 def vote_trees(
-    parts: Sequence[IntArray], groups: list[IntArray], most_clusters: int
+    parts: Sequence[IntArray],
+    groups: list[IntArray],
+    most_clusters: int,
+    *,
+    on_rows: Told = lambda _: None,
 ) -> list[MergeTree]:
     """Return per coarse class the average-linkage tree of how often samples fall together.
 
     A cost is twice the number of partitions that part two clusters' samples, on average.
     """
-    max_groups = groups_for(most_clusters)
-    votes = (_votes(parts, rows) for rows in groups)
-    return [merge_tree(vote, size_exponent=0.0, max_groups=max_groups) for vote in votes]
+    max_groups, trees = groups_for(most_clusters), []
+    for rows in groups:
+        trees.append(merge_tree(_votes(parts, rows), size_exponent=0.0, max_groups=max_groups))
+        on_rows(len(rows))
+    return trees
 
 
 def balanced_votes(
@@ -113,30 +134,39 @@ def balanced_votes(
     counts: IntArray,
     *,
     seed: int,
-    on_part: Callable[[], None],
+    pieces: Pieces,
 ) -> list[IntArray]:
     """Return partitions (n,) into clusters of like size: of each view, the first and the last.
 
     Between them lie `METRIC_ROUNDS` rounds of the shared metric. `counts` (C,) is the number of
-    clusters of each coarse class.
+    clusters of each coarse class. Each partition of a view and round is one of the `pieces`.
     """
-    groups = source.rows_by_class()
-    n_steps = smoothing_steps(len(source.labels) / int(counts.sum()))
-    parts = []
+    groups, n_rows = source.rows_by_class(), len(source.labels)
+    n_steps = smoothing_steps(n_rows / int(counts.sum()))
+
+    def cut(view: View, earlier: IntArray | None, on_rows: Told) -> dict[str, IntArray]:
+        space = (view if earlier is None else view.after(earlier)).space(source, n_steps)
+        n_starts = KMEANS_STARTS if earlier is None else LATER_STARTS
+        return {"fine": _balanced(space, groups, counts, n_starts, seed, earlier, on_rows)}
+
+    parts, number = [], 0
     for view in views:
         found: list[IntArray] = []
-        for step in range(METRIC_ROUNDS + 1):
-            space = (view.after(found[-1]) if found else view).space(source, n_steps)
-            n_starts = LATER_STARTS if step else KMEANS_STARTS
-            earlier = found[-1] if found else None
-            found.append(_balanced(space, groups, counts, n_starts, seed, earlier))
+        for _ in range(METRIC_ROUNDS + 1):
+            make = partial(cut, view, found[-1] if found else None)
+            found.append(pieces.made("balanced", number, n_rows, make)["fine"])
+            number += 1
         parts += [found[0], found[-1]]
-        on_part()
     return parts
 
 
 def balanced_consensus(
-    parts: Sequence[IntArray], groups: list[IntArray], counts: IntArray, *, seed: int
+    parts: Sequence[IntArray],
+    groups: list[IntArray],
+    counts: IntArray,
+    *,
+    seed: int,
+    on_rows: Told = lambda _: None,
 ) -> IntArray:
     """Return (n,) fine ids: each coarse class cut into equal parts by its samples' votes."""
     fine, first = np.zeros(sum(map(len, groups)), np.int64), 0
@@ -147,6 +177,7 @@ def balanced_consensus(
             )
         fine[rows] += first
         first += int(count)
+        on_rows(len(rows))
     return fine
 
 
@@ -157,6 +188,7 @@ def _balanced(
     n_starts: int,
     seed: int,
     earlier: IntArray | None,
+    on_rows: Told,
 ) -> IntArray:
     fine, first = np.zeros(len(space), np.int64), 0
     for rows, count in zip(groups, counts, strict=True):
@@ -167,6 +199,7 @@ def _balanced(
             )
         fine[rows] += first
         first += int(count)
+        on_rows(len(rows))
     return fine
 
 

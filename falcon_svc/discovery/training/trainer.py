@@ -178,10 +178,7 @@ def train(
     state = make_state(inputs, generator)
     shares = inputs.fine_prior
     prior = None if shares is None else torch.from_numpy(shares.copy()).to(samples.device)
-    good = state.save()
-    if checkpoints is not None and (saved := checkpoints.load(digest, like=good)) is not None:
-        state.load(saved)
-        good = saved
+    good = _resumed(state, checkpoints, digest)
     while state.epoch < config.epochs:
         if refresh is not None and refresh.is_due(state.epoch):
             refresh.renew(state)
@@ -198,11 +195,21 @@ def train(
     return finish(state, samples, config)
 
 
+def _resumed(state: TrainState, checkpoints: CheckpointStore | None, digest: str) -> Saved:
+    """Go on from the newest checkpoint, if there is one; return the state to go back to."""
+    first = state.save()
+    saved = None if checkpoints is None else checkpoints.load(digest, like=first)
+    if saved is None:
+        return first
+    state.load(saved)
+    return saved
+
+
 def _train_epoch(
     state: TrainState, samples: TrainSamples, config: TrainConfig, prior: Tensor | None
 ) -> EpochReport:
     """Train on every sample that has a label once."""
-    began, solves = time.perf_counter(), [(0, 0.0)]
+    began, solves = time.perf_counter(), list[tuple[int, float]]()
     rate = state.set_learning_rate(config)
     soft = soft_weight(state.epoch, config.soft_epochs)
     sums = torch.zeros(4, device=samples.device)
@@ -218,15 +225,16 @@ def _train_epoch(
 
         seen = _Seen(rows, log_prob, teacher_log_prob)
         losses = _source_losses(state, seen, samples, config, soft=soft)
+        coarse, neighbor, confidence = losses
         balance = balance_loss(log_prob, prior)
         loss = (
-            config.weight_coarse * losses[0]
-            + config.weight_neighbor * losses[1]
-            + config.weight_confidence * losses[2]
+            config.weight_coarse * coarse
+            + config.weight_neighbor * neighbor
+            + config.weight_confidence * confidence
             + config.weight_balance * balance
         )
         state.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         state.optimizer.step()
         state.teacher.update_parameters(state.student)
 
@@ -241,7 +249,10 @@ def _train_epoch(
 def _source_losses(
     state: TrainState, seen: _Seen, samples: TrainSamples, config: TrainConfig, *, soft: float
 ) -> Tensor:
-    """Return the means (3,) of coarse, neighbor and confidence loss over (sample, source) pairs."""
+    """Return the means (3,) of coarse, neighbor and confidence loss over (sample, source) pairs.
+
+    On the way each source's memory and window take in what the teacher says.
+    """
     parts = []
     for source in state.sources:
         part = source.labelled(seen.rows)
@@ -335,7 +346,7 @@ def _end_epoch(
         learning_rate=rate,
         soft_weight=soft,
         relation_changes=sum(changes for changes, _ in solves),
-        relation_seconds=sum(spent for _, spent in solves),
+        relation_seconds=sum((spent for _, spent in solves), 0.0),
         seconds=seconds,
         samples_per_s=n_rows / seconds,
     )

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,6 +38,7 @@ from falcon_svc.encoder.preprocessing import Seen, VectorInput
 from falcon_svc.encoder.views.training_views import training_views
 from falcon_svc.encoder.views.vector_views import are_logged_counts, some_rows
 from falcon_svc.errors import ConfigError
+from falcon_svc.progress import TAKEN_OVER
 from falcon_svc.types import CoarseDataset
 
 CONTINUE = "continue="
@@ -96,11 +98,14 @@ def _train(
 ) -> tuple[PretrainReport, ...]:
     """Train the network in place, here or in processes of its own."""
     config, coarse = run.config.moco, dataset.coarse.labels
+    trained = count(1)
 
     def tell(report: PretrainReport) -> None:
         metrics = {"loss": report.loss, "samples_per_s": report.samples_per_s}
         if report.coarse_purity is not None:
             metrics["coarse_purity"] = report.coarse_purity
+        if (earlier := report.epoch - next(trained)) > 0:
+            metrics[TAKEN_OVER] = earlier
         run.progress.advance(report.epoch, metrics)
 
     with _place(folder, needed=config.processes > 1) as place:

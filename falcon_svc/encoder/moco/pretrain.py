@@ -92,15 +92,7 @@ def pretrain(
     state = PretrainState.first(network, len(samples), config, seed=seed, device=device)
     if store is not None and (saved := store.load(digest, like=state.save())) is not None:
         state.load(saved)
-    batches = Batches(
-        samples,
-        lambda batch, generator: _channels_last(views.two(batch, generator)),
-        batch_size=config.batch_size,
-        seed=seed,
-        device=torch.device(device),
-        rank=rank(),
-        world_size=world_size(),
-    )
+    batches = _batches(samples, views, config, seed, device)
     labels = torch.tensor(coarse, device=device)
     probe = Probe(samples, views, coarse, device=device)
     trained = shared(state.model)
@@ -109,14 +101,34 @@ def pretrain(
         if report.epoch % PROBE_EVERY == 0 or report.epoch == config.epochs:
             report = replace(report, coarse_purity=probe.purity(network))
         state.history.append(report)
-        settled = max(config.warmup, math.ceil(SETTLING_STEPS * state.epoch / state.step))
-        told = [asdict(report) for report in state.history]
-        check_health(told, grace=settled, chance_purity=probe.chance)
+        _demand_health(state, config, probe)
         if store is not None and rank() == 0:
             store.save(digest, state.epoch, state.save())
         if on_epoch is not None:
             on_epoch(report)
     return tuple(state.history)
+
+
+def _batches(
+    samples: NDArray[Any], views: Views, config: MocoConfig, seed: int, device: str
+) -> Batches:
+    """Return this process's share of batches, each sample in two views."""
+    return Batches(
+        samples,
+        lambda batch, generator: _channels_last(views.two(batch, generator)),
+        batch_size=config.batch_size,
+        seed=seed,
+        device=torch.device(device),
+        rank=rank(),
+        world_size=world_size(),
+    )
+
+
+def _demand_health(state: PretrainState, config: MocoConfig, probe: Probe) -> None:
+    """Raise CollapsedError where the epochs so far look it, once training has settled."""
+    settled = max(config.warmup, math.ceil(SETTLING_STEPS * state.epoch / state.step))
+    told = [asdict(report) for report in state.history]
+    check_health(told, grace=settled, chance_purity=probe.chance)
 
 
 def _train_epoch(

@@ -17,6 +17,10 @@ from falcon_svc.triage.guideline import guideline_html, guideline_markdown
 from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset
 
+NEEDS_DATA = (
+    "This format needs the data set itself; give the file that the result was made of with --data."
+)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -26,7 +30,7 @@ class Job:
     ----------
     session : Session
     dataset : CoarseDataset or None
-        As it was read; needed for images and texts.
+        In full, or as the result keeps it; needed for images and texts.
     source : Path or None
         The data set's own file; needed where a copy of it is made.
     """
@@ -38,10 +42,7 @@ class Job:
     def with_dataset(self) -> CoarseDataset:
         """Return the data set; InputError where it was not given."""
         if self.dataset is None:
-            raise InputError(
-                "This format needs the data set itself; give the file that the result was made "
-                "of with --data."
-            )
+            raise InputError(NEEDS_DATA)
         return self.dataset
 
 
@@ -69,8 +70,7 @@ def _coco(job: Job) -> str:
 
 def _h5ad(job: Job, path: Path) -> None:
     if job.source is None:
-        job.with_dataset()
-    assert job.source is not None
+        raise InputError(NEEDS_DATA)
     h5ad.write_h5ad(job.session, job.source, path)
 
 

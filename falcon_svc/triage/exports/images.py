@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from falcon_svc.errors import InputError
+from falcon_svc.result.samples import Thumbnails
 from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset, Images
 
@@ -104,6 +105,11 @@ def _coarse_name(session: Session, row: int) -> str:
 
 
 def _images(dataset: CoarseDataset) -> Images:
+    if isinstance(dataset.images, Thumbnails):
+        raise InputError(
+            "This format needs the images themselves, but a result keeps thumbnails only; give "
+            "the data set that the result was made of with falcon export --data."
+        )
     if dataset.images is None:
         raise InputError(
             "This format needs a data set of images, found vectors; give the images that the "

@@ -1,7 +1,7 @@
 // The change log, what differs between two revisions, and what leaves as a file.
 
 import { save } from "./api.js";
-import { count, fill, h, many, say } from "./dom.js";
+import { ask, count, fill, h, many, say } from "./dom.js";
 
 const ROOT = "0".repeat(64);
 
@@ -72,6 +72,25 @@ export class Export {
     const open = session.state.classes.filter((one) => one.status === "open").length;
     fill(root, h("h1", {}, "Export"), h("p", {}, open ? `${many(open, "class", "classes")} not accepted yet; their status is in the file.` : "All classes are accepted."),
       session.state.n_unplaced ? h("p", {}, `${many(session.state.n_unplaced, "sample")} in no class: solve again to place them.`) : null,
-      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.plain", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))));
+      h("ul.forms", {}, FORMS.map(([form, name, what]) => h("li", {}, h("button.plain", { type: "button", onclick: () => save(`${session.review.base}/export?format=${form}`).then(() => say("Saved."), (error) => say(error.message, "bad")) }, name), h("span.quiet", {}, what)))),
+      h("h2", {}, "Take corrections in"), h("p.quiet", {}, "A CSV with the columns id and class_id, or the JSON that Label Studio exports, of the samples of this review."),
+      h("label.file", {}, "File ", h("input", { type: "file", accept: ".csv,.json", onchange: (event) => this.#take(event.target) })));
+  }
+
+  /** Say what a file would change and which rows cannot be taken; make it once that is agreed to. */
+  async #take(field) {
+    const file = field.files[0];
+    if (!file) return;
+    try {
+      const body = { format: /\.json$/i.test(file.name) ? "label-studio" : "csv", content: await file.text() };
+      const found = await this.session.imported({ ...body, dry_run: true });
+      const failed = found.failed.map((one) => h("li", {}, `Row ${one.row}${one.id ? `, ${one.id}` : ""}: ${one.reason}`));
+      const changed = found.n_rows - found.n_same - found.n_failed;
+      const go = await ask(`Take in ${file.name}`, [h("p", {}, found.text), failed.length ? h("ul.wishes", {}, failed) : null,
+        found.n_failed > failed.length ? h("p.quiet", {}, `and ${count(found.n_failed - failed.length)} more rows`) : null],
+      changed ? [[`Correct ${many(changed, "sample")}`, true, "strong"]] : []);
+      if (go) say((await this.session.imported({ ...body, reason: `from ${file.name}` })).text);
+    } catch (error) { say(error.message, "bad"); }
+    field.value = "";
   }
 }

@@ -104,6 +104,13 @@ export class Session {
     return again ? this.correct(corrections, options) : false;
   }
 
+  /** Take in a file; the answer tells what it changed and which rows could not be taken. */
+  async imported(body) {
+    const found = await this.review.post("/imports", body, this.state.head);
+    if (found.revisions.length) { this.own = found.head; await this.refresh(); }
+    return found;
+  }
+
   undo() { return this.correct([{ kind: "undo" }], { done: "Undone." }); }
   redo() { return this.correct([{ kind: "redo" }], { done: "Done again." }); }
 
@@ -121,7 +128,7 @@ export class Session {
     if (!this.pictures.has(row)) {
       if (this.pictures.size > 2000) this.#forget();
       this.pictures.set(row, this.review.picture(row)
-        .then((data) => URL.createObjectURL(new Blob([data], { type: "image/webp" }))));
+        .then((data) => URL.createObjectURL(new Blob([data], { type: "image/jpeg" }))));
     }
     return this.pictures.get(row);
   }

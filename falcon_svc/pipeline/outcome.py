@@ -1,0 +1,126 @@
+"""What a run's stages found, as the record of a discovery and the model that predicts with it.
+
+Place: the end of `falcon_svc.pipeline.discover`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from falcon_svc.discovery.counts.bounds import CountBounds
+from falcon_svc.discovery.counts.choice import Counts
+from falcon_svc.discovery.training.trained_head import TrainedHead
+from falcon_svc.encoder import Encoder, notes_of
+from falcon_svc.neighbors.notes import recall_notes
+from falcon_svc.pipeline.found import Found
+from falcon_svc.pipeline.model import DiscoveryModel
+from falcon_svc.pipeline.record import versions
+from falcon_svc.result.reach import Reach
+from falcon_svc.result.record import CountEstimate, Discovery, SourceRelation
+from falcon_svc.result.samples import samples_note
+from falcon_svc.types import CoarseDataset, FloatArray, LabelSource, Note
+from solver import proof_bytes
+
+
+@dataclass(frozen=True)
+class Run:
+    """A discovery, the model that predicts with it, its encoder, and the (N, D) features."""
+
+    discovery: Discovery
+    model: DiscoveryModel
+    encoder: Encoder
+    features: FloatArray
+
+    @classmethod
+    def of(cls, found: Found) -> Run:
+        """Return the run whose stages are all done."""
+        vectors = found.features.vectors
+        return cls(_discovery(found), _model(found), found.taught.encoder, vectors)
+
+    def model_files(self) -> dict[str, bytes]:
+        """Return all that prediction on new samples needs, by file name."""
+        return self.model.files() | self.encoder.files()
+
+
+def _discovery(found: Found) -> Discovery:
+    dataset, answer, head = found.dataset, found.answer, found.taught.head
+    return Discovery(
+        ids=dataset.ids,
+        dataset_digest=dataset.digest,
+        sources=dataset.sources,
+        assignments=answer.assignments,
+        classes=answer.classes,
+        relations=_relations(head, dataset.sources),
+        counts=_count_records(found.structure.counts, found.bounds),
+        total=found.structure.counts.total,
+        map_rows=found.layout.rows,
+        map_xy=found.layout.xy,
+        map_method=found.layout.method,
+        history=head.history,
+        stages=found.recorder.records(),
+        seed=found.config.seed,
+        config=found.config.model_dump(mode="json"),
+        versions=versions(),
+        label_noise=found.judged.noise,
+        shared_pairs=answer.shared_pairs,
+        notes=_notes(found, dataset),
+        features=dataset.reading.features,
+        left_out=dataset.reading.left_out,
+    )
+
+
+def _notes(found: Found, dataset: CoarseDataset) -> tuple[Note, ...]:
+    of_encoder = notes_of(found.taught.encoder, dataset)
+    notes = (*dataset.reading.notes, *of_encoder, *recall_notes(found.neighbors))
+    return notes + (samples_note(dataset) if found.config.keep_samples else ())
+
+
+def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[SourceRelation, ...]:
+    return tuple(
+        SourceRelation(
+            source=source.name,
+            coarse_names=source.names,
+            relation=relation,
+            regret=solution.regret.astype(np.float32),
+            status=solution.status,
+            method=solution.method,
+            objective=solution.objective,
+            bound=solution.bound,
+            gap=solution.gap,
+            seconds=solution.seconds,
+            certificate=solution.certificate,
+            proof=proof_bytes(solution),
+        )
+        for source, relation, solution in zip(sources, head.relations, head.solutions, strict=True)
+    )
+
+
+def _count_records(counts: Counts, bounds: CountBounds) -> tuple[CountEstimate, ...]:
+    found = "allocated" if counts.total is None else "estimated"
+    columns = zip(counts.n_fine, counts.low, counts.high, counts.whole, strict=True)
+    fixed = bounds.low == bounds.high
+    return tuple(
+        CountEstimate(q, int(n), int(low), int(high), "given" if fixed[q] else found, _known(whole))
+        for q, (n, low, high, whole) in enumerate(columns)
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _model(found: Found) -> DiscoveryModel:
+    dataset, head, encoder = found.dataset, found.taught.head, found.taught.encoder
+    return DiscoveryModel(
+        space=found.spaced.space,
+        head=head.teacher,
+        train=found.config.train,
+        relations=head.relations,
+        sources=tuple((source.name, source.names) for source in dataset.sources),
+        encoder=found.config.encoder.name,
+        reading=dataset.reading,
+        reach=Reach.of(found.features.vectors, found.answer.assignments.fine),
+        text_encoder=encoder.spec if dataset.kind == "texts" else None,
+    )
