@@ -87,7 +87,7 @@ class Falcon:
         metadata
             Yours.
         part_bytes
-            Of one request; a part that fails is sent again alone.
+            Bytes of one request, >= 1; a part that fails is sent again alone.
         """
         path = Path(path)
         announced = {"name": path.name, "size_bytes": path.stat().st_size}
@@ -305,13 +305,13 @@ class Falcon:
         Parameters
         ----------
         vectors
-            (N, D), as the job's features.
+            (N, D) finite numbers, as the job's features.
         coarse
             N names of the first label source, or such names per label source; None where unknown.
         columns
             (D,) names of the vectors' columns in any order; None = they are in the job's order.
         least_confidence
-            Below it, `abstained` is true.
+            Confidence in [0, 1] below which `abstained` is true.
 
         Returns
         -------

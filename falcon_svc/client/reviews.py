@@ -23,9 +23,9 @@ class Review:
     Parameters
     ----------
     transport
-        Of the client.
+        Transport of the client.
     job_id
-        Of a job that has succeeded.
+        Id of a job that has succeeded.
     """
 
     def __init__(self, transport: Transport, job_id: str) -> None:
@@ -235,7 +235,7 @@ class Review:
         reason
             Why, for the log.
         seed
-            Seed of everything random.
+            Seed of everything random, >= 0.
 
         Returns
         -------

@@ -101,7 +101,7 @@ def lifts(values: Sequence[str | None], rows: IntArray, most: int = MOST_SHOWN) 
     values : sequence of str or None
         (N,) one column.
     rows : int64 (n,)
-        Of the class.
+        Rows of the class.
     """
     every = Counter(v for v in values if v is not None)
     own = Counter(v for v in (values[row] for row in rows.tolist()) if v is not None)
