@@ -37,7 +37,7 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_fine : int or "auto"
-        Number of fine classes in all; "auto" = it is estimated.
+        Number of fine classes in all, >= 1; "auto" = it is estimated.
     n_fine_per_coarse : dict or None
         Coarse class -> number of fine classes, or (least, most).
     sizes : {"auto", "equal", "natural", "long tail"}
@@ -51,7 +51,7 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     head : {"linear", "mlp", "prototype"} or None
         Kind of head; None = linear.
     epochs : int or None
-        Passes of head training; None = the default.
+        Passes of head training, >= 1; None = the default.
     device : {"auto", "cpu", "cuda"}
         Where the head is trained.
     random_state : int, RandomState or None

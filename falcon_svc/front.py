@@ -49,7 +49,7 @@ def discover(
         where unknown; or several label sources, name -> (N,) labels, the first one names the graph.
         None = the column is found by its name.
     n_fine
-        The number of fine classes in all; ``"auto"`` = it is estimated, with an interval.
+        The number of fine classes in all, >= 1; ``"auto"`` = it is estimated, with an interval.
     n_fine_per_coarse
         Coarse class -> number of fine classes, or (least, most).
     out

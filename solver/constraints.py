@@ -119,7 +119,7 @@ class SizeBounds(Constraint):
     at_least : int
         Fewest fine classes that hang there, >= 0.
     at_most : int or None
-        Most fine classes that hang there; None = no cap.
+        Most fine classes that hang there, >= 0; None = no cap.
 
     Examples
     --------
@@ -151,7 +151,7 @@ class SizeTarget(Constraint):
     coarse : int
         Coarse class in [0, C).
     target : float
-        The number of fine classes that costs nothing; need not be whole.
+        The number of fine classes that costs nothing, >= 0; need not be whole.
     weight : float
         Price per squared class count, >= 0, in units of the affinity.
 
@@ -185,7 +185,7 @@ class UnusedAllowed(Constraint):
     price : float
         Cost of each fine class that is used, >= 0, in units of the affinity.
     at_most : int or None
-        Most fine classes that may stay unused; None = no cap.
+        Most fine classes that may stay unused, >= 0; None = no cap.
 
     Examples
     --------
@@ -221,7 +221,7 @@ class StayClose(Constraint):
     price : float
         Cost of each changed row, >= 0, in units of the affinity.
     at_most : int or None
-        Most rows that may change; None = no cap.
+        Most rows that may change, >= 0; None = no cap.
 
     Examples
     --------

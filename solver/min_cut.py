@@ -36,9 +36,9 @@ class Cut:
     coarse : int (m,)
         Coarse classes on the cut; C stands for "unused".
     asked : int
-        How many fine classes one side needs.
+        How many fine classes one side needs, >= 1.
     room : int
-        The smaller number of them that the other side can give.
+        The smaller number of them that the other side can give, >= 0.
     crowded : bool
         True if the fine classes lack room, False if the coarse classes lack fine ones.
 
@@ -64,7 +64,7 @@ class Cut:
         Parameters
         ----------
         n_coarse : int
-            C, the number of coarse classes.
+            C >= 1, the number of coarse classes.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class Cut:
         item : Constraint
             The wish.
         n_coarse : int
-            C, the number of coarse classes.
+            C >= 1, the number of coarse classes.
 
         Returns
         -------

@@ -89,7 +89,7 @@ class GroupBounds(Constraint):
     at_least : int
         Fewest fine classes in the group, >= 0.
     at_most : int or None
-        Most fine classes in the group; None = no cap.
+        Most fine classes in the group, >= 0; None = no cap.
 
     Examples
     --------

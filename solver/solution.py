@@ -32,12 +32,12 @@ class Solution:
     objective : float
         Value of the relation in units of the affinity; -inf without one.
     bound : float
-        No feasible relation is worth more, up to the certificate's rounding bound;
-        never below `objective`.
+        In units of the affinity: no feasible relation is worth more, up to the certificate's
+        rounding bound; never below `objective`.
     gap : float
         `bound - objective`, >= 0; 0.0 when optimal, inf without a relation.
     seconds : float
-        Wall time of the call.
+        Wall time of the call, >= 0 seconds.
     method : str
         The method that made the answer: "cp_sat" or "min_cost_flow".
     certificate : dict

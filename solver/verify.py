@@ -45,7 +45,8 @@ class Verification:
     bound_by : str
         What confirmed the bound: "prices", "highs", or "nothing".
     second_bound : float or None
-        The bound that a second solver found by itself, where one was asked and answered.
+        The bound, in units of the affinity, that a second solver found by itself, where one was
+        asked and answered.
 
     Examples
     --------

@@ -24,7 +24,7 @@ class Request:
     Parameters
     ----------
     method, path
-        Of the request line.
+        Method and path of the request line.
     body
         Sent with its length.
     headers

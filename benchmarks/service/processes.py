@@ -72,7 +72,7 @@ class Circumstances:
     Parameters
     ----------
     load_average
-        Of the last minute, at the end.
+        Load average of the last minute, at the end.
     client_cores, api_cores, job_cores
         Processor seconds per second of the load generator, of the API's process, and of all
         discoveries.

@@ -50,7 +50,7 @@ class Sizes:
     jobs
         Discoveries that train at once, one thread each.
     seconds
-        Of a stretch of status reads, submits or overload.
+        Seconds of a stretch of status reads, submits or overload.
     connections
         That read at once.
     status_per_s, submits_per_s

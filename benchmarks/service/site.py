@@ -56,7 +56,7 @@ class Site:
     folder
         Empty folder for everything.
     sizes
-        Of the planted data, and the number of jobs.
+        Sizes of the planted data, and the number of jobs.
     """
 
     def __init__(self, folder: Path, sizes: Sizes) -> None:

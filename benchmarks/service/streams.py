@@ -93,7 +93,7 @@ class Writer:
     site
         Whose record.
     job_ids
-        Of queued jobs that are claimed here, before any supervisor has a free slot.
+        Job ids of queued jobs that are claimed here, before any supervisor has a free slot.
     per_s
         Events of each job.
     """

@@ -37,7 +37,7 @@ class File:
     number
         Makes the block.
     size_bytes
-        Of the whole file.
+        Bytes of the whole file.
     """
 
     number: int

@@ -52,9 +52,9 @@ def create_app(
     Parameters
     ----------
     settings
-        Of the service.
+        Settings of the service.
     vitals
-        Of the process; None = of this application alone.
+        Vitals of the process; None = of this application alone.
     worker
         The supervisor that this process has started, which is then a part of being ready.
     """

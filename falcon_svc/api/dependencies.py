@@ -129,7 +129,7 @@ class Listing:
     context, caller
         Whose.
     name
-        Of the collection.
+        Name of the collection.
     filters
         What the pages are restricted to; a token is good for the same filters only.
     """

@@ -119,7 +119,7 @@ class Application(FastAPI):
     keys_required
         Whether operations need a key, as the document then says.
     given
-        As of FastAPI.
+        Arguments of `FastAPI`.
     """
 
     def __init__(self, *, keys_required: bool, **given: Any) -> None:

@@ -38,7 +38,7 @@ def create_review_app(desk: Desk, *, author: str, token: str) -> FastAPI:
     Parameters
     ----------
     desk : Desk
-        Of the result.
+        Desk of the result.
     author : str
         Whose corrections these are.
     token : str

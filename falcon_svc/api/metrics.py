@@ -39,7 +39,7 @@ class Metrics:
     Parameters
     ----------
     vitals
-        Of its process.
+        Vitals of its process.
     worker
         The supervisor that this process has started, if it has.
     """

@@ -150,14 +150,14 @@ class ImportIn(Request):
 
     format: Literal["label-studio", "csv"]
     content: str = Field(max_length=32 * 2**20, description="The file's text.")
-    dry_run: bool = Field(False, description="Only say what the file would change.")
+    dry_run: bool = Field(False, description="Whether to say only what the file would change.")
     reason: str = Field("", max_length=2_000)
 
 
 class FailedRow(BaseModel):
     """A row that could not be taken."""
 
-    row: int = Field(description="Its place in the file, from 1.")
+    row: int = Field(description="Place of the row in the file, from 1.")
     id: str | None
     reason: str
 
@@ -215,7 +215,7 @@ class Acceptance(BaseModel):
 
 
 class SplitIn(Request):
-    """Into how many classes."""
+    """How many classes a split makes."""
 
     k: int | None = Field(
         None, ge=2, le=64, description="Number of parts; null = as many as are clear."
@@ -251,7 +251,7 @@ class ChangeLog(BaseModel):
 
 
 class ResolveIn(Request):
-    """How to solve again."""
+    """Seed and reason of a re-solve."""
 
     reason: str = Field("", max_length=2_000)
     seed: int = Field(0, ge=0, le=2**31 - 1)
@@ -279,7 +279,7 @@ class SampleMoveOut(BaseModel):
 
 
 class DiffOut(BaseModel):
-    """What changed."""
+    """What changed between two revisions."""
 
     n_moved: int
     classes: list[ClassChangeOut]

@@ -326,7 +326,7 @@ class JobOut(BaseModel):
 
 
 class JobEvent(BaseModel):
-    """A change of a job, as `data` of an event: what of it is other than before."""
+    """A change of a job, as `data` of an event: the members that differ from before."""
 
     at: datetime
     state: State | None = None
@@ -381,7 +381,7 @@ class BatchOut(BaseModel):
 
 
 class Health(BaseModel):
-    """That all is well."""
+    """The answer of a service that is well."""
 
     status: Literal["ok"] = "ok"
 

@@ -40,7 +40,7 @@ class BenchSet:
         (N,) int64 fine labels, -1 where there is none: read by metrics, and for the counts that
         a method is given.
     spec
-        Of the feature step.
+        Settings of the feature step.
     """
 
     name: str

@@ -56,7 +56,7 @@ class Quality:
     acc, ari, macro_acc
         Our discovery, total given.
     encoder_min, rest_min
-        Of training the encoder and encoding; of all else.
+        Minutes of training the encoder and encoding, and of all else.
     """
 
     set: str

@@ -83,7 +83,7 @@ class Split:
     train_nodes, test_nodes
         (n,) leaves.
     seed
-        Of the split and of everything that is trained on it.
+        Seed of the split and of everything that is trained on it.
     """
 
     tree: Tree

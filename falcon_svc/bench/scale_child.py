@@ -35,7 +35,7 @@ class Run:
     peak_rss_bytes
         Most resident memory of the process, its imports and data included.
     acc, ari, macro_acc
-        Of the masked assignments.
+        ACC, ARI and macro ACC of the masked assignments.
     failure
         Why there are no figures, None where there are.
     """

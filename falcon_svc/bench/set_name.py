@@ -75,7 +75,7 @@ class SetName:
     source
         Where it comes from.
     encoder
-        Of the feature step.
+        Encoder of the feature step.
     made
         What is made of it then.
     """

@@ -108,7 +108,7 @@ def run(
     progress
         Told of every part.
     workload
-        Of head training and neighbor search; None = the sizes of this module's docstring.
+        Workload of head training and neighbor search; None = the sizes of this module's docstring.
     path
         Data set of the discovery, with `DEMO_N_FINE` fine classes; None = the shipped one.
 

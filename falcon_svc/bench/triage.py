@@ -63,7 +63,7 @@ class Trial:
     Parameters
     ----------
     session : Session
-        Of a result; nothing is written to it.
+        Session of a result; nothing is written to it.
     """
 
     def __init__(self, session: Session) -> None:

@@ -88,7 +88,7 @@ class Falcon(Classifying, Predicting):
         metadata
             Yours.
         part_bytes
-            Of one request; a part that fails is sent again alone.
+            Bytes of one request, >= 1; a part that fails is sent again alone.
         """
         path = Path(path)
         announced = {"name": path.name, "size_bytes": path.stat().st_size}

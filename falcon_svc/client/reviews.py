@@ -23,9 +23,9 @@ class Review:
     Parameters
     ----------
     transport
-        Of the client.
+        Transport of the client.
     job_id
-        Of a job that has succeeded.
+        Id of a job that has succeeded.
     """
 
     def __init__(self, transport: Transport, job_id: str) -> None:
@@ -91,18 +91,7 @@ class Review:
         return self._get(f"/classes/{class_id}/selection", order=order, **filters)
 
     def evidence(self, class_id: str) -> Document:
-        """Return what sets a class apart.
-
-        Parameters
-        ----------
-        class_id
-            Id of the class, such as "c3".
-
-        Returns
-        -------
-        dict
-            Words, features, neighbours and prices.
-        """
+        """Return what sets a class apart."""
         return self._get(f"/classes/{class_id}/evidence")
 
     def acceptance(self, class_id: str, **plan: float) -> Document:
@@ -140,33 +129,11 @@ class Review:
         return self._post(f"/classes/{class_id}:propose-split", {"k": k})
 
     def shown(self, ids: Sequence[str]) -> list[Document]:
-        """Return samples by id.
-
-        Parameters
-        ----------
-        ids
-            Ids of samples.
-
-        Returns
-        -------
-        list of dict
-            One per sample, in the order asked for.
-        """
+        """Return samples by id."""
         return cast(list[Document], self._post("/samples", {"ids": list(ids)})["samples"])
 
     def picture(self, row: int) -> bytes:
-        """Return a sample's image as JPEG.
-
-        Parameters
-        ----------
-        row
-            Number of the sample, from 0.
-
-        Returns
-        -------
-        bytes
-            The file.
-        """
+        """Return a sample's image as JPEG."""
         return self._transport.send("GET", f"{self._base}/samples/{row}/picture").content
 
     def questions(self, limit: int = 20) -> list[Document]:
@@ -268,7 +235,7 @@ class Review:
         reason
             Why, for the log.
         seed
-            Seed of everything random.
+            Seed of everything random, >= 0.
 
         Returns
         -------
@@ -288,13 +255,7 @@ class Review:
         return self._get("/resolve")
 
     def cancel_resolve(self) -> Document:
-        """End the re-solve that is at work.
-
-        Returns
-        -------
-        dict
-            The state of the re-solve.
-        """
+        """End the re-solve that is at work."""
         return self._post("/resolve:cancel", None)
 
     def diff(self, before: str, after: str) -> Document:

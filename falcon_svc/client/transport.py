@@ -46,7 +46,7 @@ class Transport:
     Parameters
     ----------
     url
-        Of the service.
+        URL of the service.
     key
         API key, if it needs one.
     """

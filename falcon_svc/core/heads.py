@@ -89,9 +89,9 @@ def make_head(
     weight, bias
         (F, D) and (F,) floats, copied.
     hidden
-        H of the MLP.
+        H, the hidden units of the MLP, >= 1; the other kinds do not use it.
     temperature, learned_temperature
-        Of the prototype head, > 0.
+        Temperature of the prototype head, > 0, and whether it is trained.
     generator
         Draws the hidden layer of the MLP.
 

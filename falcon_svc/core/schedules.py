@@ -72,7 +72,7 @@ def learning_rate_share(
     epoch
         In ``[0, epochs)``.
     epochs
-        Length of training.
+        Length of training, >= 1.
     decay
         ``"step"``: x 0.1 at each milestone (the paper); ``"cosine"``: half a cosine from 1 to 0.
     milestones

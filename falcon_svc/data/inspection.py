@@ -66,7 +66,7 @@ class SourceSummary:
     classes
         Pairs of a class and its number of samples.
     unlabelled
-        Samples that it does not label.
+        Samples that it does not label, >= 0.
 
     Examples
     --------
@@ -96,19 +96,19 @@ class Inspection:
     kind
         "vectors", "images" or "texts".
     n_samples
-        N, rows with errors included, skipped images not.
+        N >= 0, rows with errors included, skipped images not.
     n_dims
-        D of vectors, or None for images and texts.
+        D >= 1 of vectors, or None for images and texts.
     sources
         One summary per label source.
     duplicates
-        Samples that repeat an earlier one exactly.
+        Samples that repeat an earlier one exactly, >= 0.
     constant_columns
-        Columns of vectors that hold one value.
+        Columns of vectors that hold one value, >= 0.
     problems
         The first 1,000 rows per rule, errors before warnings.
     n_errors, n_warnings
-        Rows in all, listed or not.
+        Rows in all, >= 0, listed or not.
     notes
         What holds for the data set as a whole: warnings, never errors.
     coarse_columns

@@ -45,7 +45,7 @@ def principal_components(read: Block, *, shape: tuple[int, int], dim: int, seed:
     dim
         K; at most min(N - 1, D) components are returned.
     seed
-        Of the random start, used above 512 columns.
+        Seed of the random start, used above 512 columns.
     """
     n, width = shape
     dim = max(1, min(dim, n - 1, width))

@@ -32,7 +32,8 @@ class Candidate:
     structure
         Counts and partition at this total.
     probability
-        That this one of the totals shown is nearest to the truth, on a scale of ratios.
+        Probability that this one of the totals shown is nearest to the truth, on a scale of
+        ratios.
     stability
         How much better than noise partitions of this total come back on other halves of the
         data.

@@ -107,7 +107,7 @@ def find_structure(
     bounds
         What the user knows about the counts, of all samples or of these rows.
     seed
-        Of everything random here.
+        Seed of everything random here.
     pieces
         Told of the work, and where its pieces are kept; None = nobody, nowhere.
 

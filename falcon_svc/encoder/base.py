@@ -61,7 +61,7 @@ class EncoderRun:
     config
         Which encoder, and how it sees samples.
     seed
-        Of everything random.
+        Seed of everything random, >= 0.
     device
         A torch device, for networks.
     work_dir

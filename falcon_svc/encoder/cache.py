@@ -41,7 +41,7 @@ def load_or_make(
     folder
         Made when it is not there.
     shape, dtype
-        Of the array.
+        Shape and dtype of the array.
     make
         Fills an array of zeros.
 

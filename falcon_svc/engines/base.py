@@ -28,7 +28,7 @@ class Task:
     Parameters
     ----------
     kind, id, number
-        What it is; two tasks are the same if these are.
+        What it is: two tasks are the same if these are. Attempts count from 1.
     device
         ``cuda`` needs a GPU, ``auto`` takes one if it can, ``cpu`` never sees one.
     """
@@ -48,8 +48,8 @@ class Ended:
     task
         What it was.
     exit_code
-        As of `subprocess`, negative for a signal; None if it has none, because its machine was
-        lost.
+        As in `subprocess`: 0 = done, below 0 = a signal; None if it has none, because its machine
+        was lost.
     began
         Whether it did: a cluster may have had no room for it in time.
     out_of_memory

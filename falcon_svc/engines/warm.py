@@ -140,7 +140,7 @@ class StandBy:
         words
             Kind, id and number of the task.
         environment
-            Of the copy, beside what it inherits.
+            Environment of the copy, beside what it inherits.
 
         Returns
         -------

@@ -58,7 +58,7 @@ def threshold_prediction(
     tree
         The hierarchy.
     threshold
-        In units of the scores.
+        Least score, in units of the scores: in [0, 1] for probabilities.
 
     Returns
     -------

@@ -78,9 +78,9 @@ def train_jointly(
     search
         From head inputs (N, D') to neighbors, one search per source.
     config, head_config
-        Of this training, and of the head's before it.
+        Settings of this training, and of the head's before it.
     seed
-        Of batches, views and sampled neighbors.
+        Seed of batches, views and sampled neighbors.
     work_dir
         Where checkpoints are saved after every epoch, and where to go on from; None = nowhere.
     on_epoch

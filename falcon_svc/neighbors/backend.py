@@ -52,7 +52,7 @@ def top_k(
     exact_limit
         Most rows that faiss searches exactly.
     seed
-        Of the inverted file's clustering and of the recall sample.
+        Seed of the inverted file's clustering and of the recall sample.
 
     Returns
     -------

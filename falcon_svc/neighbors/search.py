@@ -42,9 +42,9 @@ def search_neighbors(
     k
         K >= 1 neighbors per sample.
     seed
-        Used by the inverted file only.
+        Seed >= 0 of the inverted file; exact search draws nothing.
     exact_limit
-        Classes with more samples are searched approximately (faiss only).
+        Classes with more samples, >= 0, are searched approximately (faiss only).
     device
         ``"auto"``, ``"cpu"`` or a CUDA device.
     progress

@@ -60,7 +60,7 @@ class Option:
     fine
         (N,) fine class ids in ``[0, F)``, consecutive within a coarse class.
     probability, stability
-        As of `Candidate`.
+        The same as in `Candidate`.
     """
 
     n_fine: int

@@ -36,7 +36,7 @@ def judged_labels(
     features
         (N, D) of the data set.
     bounds
-        Of the first source; every coarse class keeps as many labels as it may need.
+        Bounds of the first source; every coarse class keeps as many labels as it may need.
     config, recorder
         Settings, and whom to tell.
     """

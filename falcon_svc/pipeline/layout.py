@@ -48,7 +48,7 @@ def draw_map(
     source
         Coarse labels; unlabelled samples are left out.
     seed
-        Of the sample and of t-SNE.
+        Seed of the sample and of t-SNE.
     on_share
         Called with the share of t-SNE's steps that is done, every `TOLD_EVERY` steps.
     """

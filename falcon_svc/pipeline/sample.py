@@ -25,7 +25,7 @@ def structure_rows(source: LabelSource, bounds: CountBounds, *, seed: int) -> In
     bounds
         Known counts.
     seed
-        Of the sample.
+        Seed of the sample.
     """
     rng = np.random.default_rng(seed)
     groups = source.rows_by_class()

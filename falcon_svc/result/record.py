@@ -104,7 +104,7 @@ class SourceRelation:
     regret
         (F, C) float: how much the optimum would drop if fine i hung on coarse k instead.
     status, method, objective, bound, gap, seconds
-        Of the certified solve; `gap` = bound - objective >= 0.
+        What the certified solve said of itself; `gap` = bound - objective >= 0.
     certificate
         JSON-ready record by which `solver.verify` checks the solve.
     proof
@@ -243,11 +243,11 @@ class SharedPair:
     fine
         Their ids, ascending.
     balanced_accuracy
-        Of telling their samples apart, out of sample; 0.5 = a coin.
+        Balanced accuracy of telling their samples apart, out of sample; 0.5 = a coin.
     upper
         Bound that the true one exceeds in 5 % of cases.
     p_value
-        Of the hypothesis that they can be told apart.
+        P value of the hypothesis that they can be told apart.
     """
 
     fine: tuple[int, int]

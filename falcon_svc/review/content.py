@@ -112,7 +112,7 @@ class Content:
         Parameters
         ----------
         number : int
-            Of the class.
+            Number of the class.
         groups : mapping
             Number -> rows, of the class and its siblings.
         """

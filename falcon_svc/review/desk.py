@@ -54,7 +54,7 @@ class Look:
     Parameters
     ----------
     order : str
-        Of `falcon_svc.review.gallery.ORDERS`.
+        Order of `falcon_svc.review.gallery.ORDERS`.
     start, most : int
         A part of them.
     most_confidence : float

@@ -34,9 +34,9 @@ def ordered_rows(
         "border" (least margin over the runner-up first), "suspect" (coarse label looks wrong,
         worst first) or "all" (as in the data set).
     number : int
-        Of the class.
+        Number of the class.
     review, placement, inputs
-        Of the session.
+        Review, placement and inputs of the session.
     suspects : int64 (S,)
         Rows whose coarse label looks wrong, worst first.
     """
@@ -63,7 +63,7 @@ def marks(
     ----------
     features : float32 (N, D)
     rows, others : int64
-        Of the class, and of its siblings.
+        Rows and others of the class, and of its siblings.
     most : int
         Columns at most.
 

@@ -83,7 +83,7 @@ def rivals(review: Review, placement: Placement) -> tuple[IntArray, NDArray[np.f
     int64 (n,)
         The runner-up with the largest summed probability; -1 = none.
     float (n,)
-        That sum over the size of the class.
+        The sum over the size of the class.
     """
     count = max(review.next_number, 1)
     alive = np.zeros(count + 1, np.bool_)

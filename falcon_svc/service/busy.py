@@ -26,7 +26,7 @@ class Busy:
     Parameters
     ----------
     settings
-        Of the service.
+        Settings of the service.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -43,7 +43,7 @@ class Upload:
     name
         As the client calls it.
     size_bytes, sha256
-        Of its content.
+        Size bytes and sha256 of its content.
     """
 
     path: Path

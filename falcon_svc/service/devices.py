@@ -24,7 +24,7 @@ class Devices:
     Parameters
     ----------
     settings
-        Of the service.
+        Settings of the service.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -80,7 +80,7 @@ class Part:
     upload
         What it is of.
     folder
-        Of the upload's parts.
+        Folder of the upload's parts.
     number
         From 1 on.
     """

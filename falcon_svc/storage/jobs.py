@@ -61,7 +61,7 @@ class JobRepository:
     Parameters
     ----------
     session
-        Of `Database.read` or, for what changes, `Database.write`.
+        Session of `Database.read` or, for what changes, `Database.write`.
     """
 
     def __init__(self, session: Session) -> None:

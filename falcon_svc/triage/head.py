@@ -112,7 +112,7 @@ class Head:
     ----------
     task : HeadTask
     seed : int
-        Of batches and sampled neighbors.
+        Seed of batches and sampled neighbors.
     """
 
     def __init__(self, task: HeadTask, *, seed: int) -> None:

@@ -44,7 +44,7 @@ class Lineage:
         "kept" (same class), "born" (of nothing known), "split" (off `others`), "merged" (into
         `others`) or "died".
     id : str
-        Of the new class, for "merged" and "died" of the old one.
+        Id of the new class, for "merged" and "died" of the old one.
     others : tuple of str
         Ids of the classes that it came from or went to.
     overlap : float in [0, 1]
@@ -64,7 +64,7 @@ class Matching:
     Attributes
     ----------
     placement : Placement
-        Of the new run's samples, with the review's ids.
+        Placement of the new run's samples, with the review's ids.
     lineage : tuple of Lineage
         Kept classes first, then born, split, merged and died ones.
     """
@@ -265,7 +265,7 @@ def take_in(review: Review, inputs: FloatArray, new_inputs: FloatArray, coarse: 
     inputs : float32 (N, D)
         Head inputs of the review's samples.
     new_inputs : float32 (M, D)
-        Of the new ones, by the same map.
+        New inputs of the new ones, by the same map.
     coarse : int64 (M,)
         Coarse label of each new sample, -1 = none.
 

@@ -56,13 +56,13 @@ def resolve(
     review : Review
         Stays as it is.
     features : float32 (N, D)
-        Of the result.
+        Features of the result.
     neighbors : int64 (N, K)
         Rows of the nearest samples with the same coarse label as corrected.
     seed : int
         Same seed, same answer.
     epochs : int >= 0
-        Of the head; 0 takes the head as it starts.
+        Epochs of the head; 0 takes the head as it starts.
     progress : Progress
         Told of the stages "relation" and "head".
     cancelled : callable

@@ -66,7 +66,7 @@ class Scene:
     stability : mapping
         Class number -> stability in [0, 1] where it was measured.
     cuts : dict, optional
-        Of an earlier scene; filled here.
+        Cuts of an earlier scene; filled here.
     suspects : mapping, optional
         Row whose coarse label looks wrong -> (coarse class that it looks like, probability).
     """

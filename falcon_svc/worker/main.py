@@ -67,7 +67,7 @@ class AttemptWorker:
     Parameters
     ----------
     settings
-        Of the service.
+        Settings of the service.
     job_id, number
         Which attempt at which job.
     """

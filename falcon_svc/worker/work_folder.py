@@ -16,9 +16,9 @@ def take_over(folder: Path, number: int) -> Path:
     Parameters
     ----------
     folder
-        Of the job.
+        Folder of the job.
     number
-        Of the attempt.
+        Number of the attempt.
     """
     own = folder / str(number)
     earlier = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]

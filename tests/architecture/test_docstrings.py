@@ -42,6 +42,8 @@ EXCEPTIONS: dict[str, set[str]] = {}
 
 ARRAYS = re.compile(r"NDArray|ArrayLike|Array\b|Tensor|Floats|Ints\b")
 SHAPE = re.compile(r"\([^()]*,[^()]*\)|\([A-Z]\)")
+NUMBER = re.compile(r"(int|float)( \| None)?")
+RANGE = re.compile(r"\d|[<>]|units of")
 OF_PYTHON = {"AttributeError", "NotImplementedError", "StopIteration"}
 
 every_public = pytest.mark.parametrize("public", everything(), ids=lambda one: one.name)
@@ -96,6 +98,18 @@ def test_parameters_have_types_and_arrays_have_shapes(public):
         assert parameter.annotation is not parameter.empty, name
         if name in known and ARRAYS.search(str(parameter.annotation)):
             assert SHAPE.search(known[name]), f"{name}: {known[name]}"
+
+
+@every_public
+def test_numbers_have_ranges_or_units(public):
+    """``>= 0``, ``in [0, 1]``, ``in units of the affinity``: said in words or by the default."""
+    if not public.says_its_own_parameters or is_protocol(public.object):
+        return
+    known = described(public)
+    for name, parameter in inspect.signature(public.function or public.object).parameters.items():
+        annotation = str(getattr(parameter.annotation, "__forward_arg__", parameter.annotation))
+        if name in known and NUMBER.fullmatch(annotation):
+            assert RANGE.search(known[name]), f"{name}: {known[name]}"
 
 
 @every_public

@@ -91,7 +91,7 @@ def get_batch(context: Ctx, caller: Reader, batch_id: BatchId) -> BatchOut:
     responses=refused(404),
 )
 def cancel_batch(context: Ctx, caller: Writer, batch_id: BatchId) -> BatchOut:
-    """Ask for the end of all its jobs."""
+    """Ask for the end of all jobs of a batch."""
     return _out(batches.cancel(context, caller, batch_id))
 
 

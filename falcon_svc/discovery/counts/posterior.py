@@ -121,7 +121,7 @@ def count_posterior(
     least_samples
         No fine class has fewer samples of these n rows.
     seed
-        Of the sample that is looked at, of halves and noise.
+        Seed of the sample that is looked at, of halves and noise.
     pieces
         The distributions and each repeat of stability are some of them; None = nobody is told.
     """

@@ -66,7 +66,7 @@ def stability_curve(
     source
         Coarse labels, every row labelled.
     seed
-        Of halves and noise.
+        Seed of halves and noise.
     pieces
         Each repeat is one of them; None = nobody is told.
     """

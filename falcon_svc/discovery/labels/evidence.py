@@ -59,7 +59,7 @@ class Witnesses:
     features
         (n, D) float32.
     seed
-        Of folds, principal axes and sampled rows.
+        Seed of folds, principal axes and sampled rows.
     """
 
     def __init__(self, features: FloatArray, *, seed: int) -> None:

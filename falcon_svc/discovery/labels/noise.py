@@ -53,7 +53,7 @@ def find_label_noise(
     rate
         Share of wrong labels in [0, 0.5) where the user knows it; None = find it.
     seed
-        Of folds and samples. Same seed, same answer.
+        Seed of folds and samples. Same seed, same answer.
     on_round
         Called after each of `ROUNDS` rounds.
 

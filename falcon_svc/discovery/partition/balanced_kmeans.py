@@ -38,7 +38,7 @@ def balanced_kmeans(
     n_clusters
         At least 2.
     n_starts, seed
-        Of the k-means that it starts from.
+        Number of starts and seed of the k-means that it starts from.
     earlier
         (n,) labels in ``[0, n_clusters)`` of a partition whose means are one more start, or None.
     """

@@ -45,7 +45,7 @@ def contrast_view(
     neighbors
         (N, K) rows of the same coarse class.
     seed
-        Of the start and of the batches.
+        Seed of the start and of the batches.
     on_step
         Called after each of `N_STEPS` steps.
     """

@@ -65,7 +65,7 @@ def view_forest(
     most_fine
         The largest total that the trees will be cut for; None = F.
     size_exponent
-        Of the trees; 0 suits unequal sizes, 1 equal ones.
+        Exponent of sizes in the trees; 0 suits unequal sizes, 1 equal ones.
     pieces
         The trees of a view and round are one, and so is the draft that the metric is learned on.
     """

@@ -25,7 +25,7 @@ def describe_classes(
     inputs
         (N, D) head inputs; medoids are nearest to their class's mean in them.
     assignments
-        Of the N samples.
+        Assignments of the N samples.
     sources, relations
         Label sources and their relations (F, C).
     stability

@@ -60,7 +60,7 @@ def random_start(
     sources
         Label sources, each with at most F coarse classes.
     seed
-        Of weights and relations.
+        Seed of weights and relations.
     """
     random = np.random.default_rng(seed)
     bound = dim**-0.5  # as torch.nn.Linear

@@ -127,7 +127,7 @@ def tie_to(
     Parameters
     ----------
     name
-        Of the further source.
+        Name of the further source.
     affinity
         (F, C2) of the further source.
     compatible

@@ -44,7 +44,7 @@ class TrainInputs:
     wishes
         Per source, the constraints that every solve of its relation keeps; empty = none.
     seed
-        Of batches, views and sampled neighbors.
+        Seed of batches, views and sampled neighbors.
     encoder_rate
         Share of the learning rate for the weights of `student.encoder`, if it has one.
     """

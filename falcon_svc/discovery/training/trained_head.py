@@ -71,7 +71,7 @@ def finish(state: TrainState, samples: TrainSamples, config: TrainConfig) -> Tra
     samples
         N samples.
     config
-        Of the training.
+        Config of the training.
     """
     solutions = _last_solutions(state, samples, config)
     teacher: nn.Module = state.teacher.module

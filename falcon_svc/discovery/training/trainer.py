@@ -117,7 +117,7 @@ def train_head(
     config
         Losses, weights, schedule.
     seed
-        Of batches and sampled neighbors. Same seed, same machine, same bytes.
+        Seed of batches and sampled neighbors. Same seed, same machine, same bytes.
     device
         A torch device that features, labels and neighbors fit on.
     fine_prior

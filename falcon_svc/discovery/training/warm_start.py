@@ -72,7 +72,7 @@ def start_of(
     sources
         Label sources, the structure's first.
     seed
-        Of the calibration sample.
+        Seed of the calibration sample.
     """
     counts = structure.counts.n_fine
     relation = np.repeat(np.eye(len(counts), dtype=np.bool_), counts, axis=0)
@@ -169,7 +169,7 @@ def discriminant_start(
     relations
         Per source (F, C) bool; the first one masks the calibration.
     seed
-        Of the rows that the scale is calibrated on.
+        Seed of the rows that the scale is calibrated on.
     """
     means = class_means(inputs, fine, len(relations[0]))
     rows = np.random.default_rng(seed).permutation(len(inputs))[:CALIBRATION_ROWS]

@@ -26,8 +26,8 @@ def open_pretrained(spec: str, run: EncoderRun) -> NetworkEncoder:
     spec
         The encoder's name.
     run
-        Of its settings, `side` takes the place of the network's own input side, the crop staying
-        in proportion, and `allow_download` lets the library fetch weights where no file is given.
+        Settings: `side` takes the place of the network's own input side, the crop staying in
+        proportion, and `allow_download` lets the library fetch weights where no file is given.
 
     Raises
     ------

@@ -68,7 +68,7 @@ class Batches:
     batch_size
         Samples per batch of all processes; batches are evened out to about this many.
     seed
-        Of orders and views.
+        Seed of orders and views.
     device
         Where batches and views are made.
     rank, world_size

@@ -28,7 +28,7 @@ def learning_rate(step: int, *, steps: int, warmup: int, peak: float) -> float:
     step
         In ``[0, steps)``.
     steps, warmup
-        Of the whole training, and of its rise.
+        Steps of the whole training, and of its rise.
     peak
         Reached with step `warmup`.
     """

@@ -67,7 +67,7 @@ def pretrain(
     config
         Loss, schedule, optimiser.
     seed
-        Of heads, batches and views.
+        Seed of heads, batches and views.
     device
         A torch device.
     work_dir

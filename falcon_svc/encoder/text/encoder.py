@@ -82,7 +82,7 @@ class TextEncoder:
     model
         What makes vectors.
     max_tokens
-        Tokens of a text that are read, at most the model's own limit; None = that.
+        Tokens of a text that are read, >= 1, at most the model's own limit; None = that.
     """
 
     def __init__(self, model: TextModel, max_tokens: int | None = None) -> None:

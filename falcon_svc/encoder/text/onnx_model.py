@@ -31,7 +31,7 @@ class OnnxTextModel:
     name, most
         Its digest, and the tokens of a text that it reads.
     threads
-        Of onnxruntime; 0 = its own choice.
+        Threads of onnxruntime; 0 = its own choice.
     """
 
     def __init__(self, path: Path, name: str, most: int, threads: int) -> None:

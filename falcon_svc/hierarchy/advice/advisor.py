@@ -42,7 +42,7 @@ class Advice:
         What the verdict rests on: "fine labels", "discovered", or the best number of k-means
         parts.
     hidden
-        The head that it rests on: that with which either arm is best.
+        Hidden units >= 0 of the head that it rests on: that with which either arm is best.
     verdict
         Overall.
     per_head
@@ -52,7 +52,7 @@ class Advice:
     comparisons
         All of them.
     explanations
-        Of the geometry.
+        Figures about the geometry.
 
     Examples
     --------
@@ -122,15 +122,15 @@ def advise(
     discovered
         (n,) names of discovered classes, as another stand-in.
     shares
-        Parts of the training rows, for the learning curve; the largest decides.
+        Shares of the training rows in (0, 1], for the learning curve; the largest decides.
     hidden
         Hidden units of the heads; 0 = linear.
     parts
-        Numbers of k-means parts per coarse class, tried where there are no fine labels.
+        Numbers >= 2 of k-means parts per coarse class, tried where there are no fine labels.
     n_folds, n_repeats
-        Of the cross-validation.
+        Folds >= 2 and repeats >= 1 of the cross-validation.
     seed
-        Of everything random.
+        Seed of everything random, >= 0.
     progress
         Told of every comparison; it may raise to cancel.
     checkpoints

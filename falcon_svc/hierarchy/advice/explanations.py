@@ -39,7 +39,7 @@ class Explanations:
         1 minus the mean share of a row's neighbors inside its coarse class that have its fine
         label, in [0, 1]. High: the fine labels cannot be learned from these features.
     median_support, least_support
-        Rows per fine class.
+        Rows per fine class, >= 1: the median and the least.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def explain(
     linear_accuracy
         Coarse accuracy of a linear head on all rows of the folds.
     seed
-        Of the part that is looked at.
+        Seed of the part that is looked at.
     """
     rows = _part(len(vectors), seed)
     x, c = vectors[rows], coarse[rows]

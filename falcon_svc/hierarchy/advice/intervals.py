@@ -24,9 +24,9 @@ class Difference:
     Parameters
     ----------
     mean
-        Over the folds.
+        Mean over the folds, in [-1, 1].
     low, high
-        Ends of the interval.
+        Ends of the 95 % interval, in [-1, 1].
 
     Examples
     --------

@@ -41,11 +41,11 @@ class Comparison:
     share
         Part of each training fold that was used, in (0, 1].
     n_train
-        Rows that is.
+        Number of training rows, >= 1.
     coarse_accuracy, fine_accuracy
-        Means over the folds.
+        Accuracies of the two arms in [0, 1], means over the folds.
     overall
-        Their difference.
+        Difference of the accuracies.
     per_class
         The same for the recall of each coarse class.
 
@@ -88,9 +88,9 @@ class Trial:
     names
         (C,) of the coarse classes.
     n_folds, n_repeats
-        Of the cross-validation.
+        Folds >= 2 and repeats >= 1 of the cross-validation.
     seed
-        Of folds, subsets and heads.
+        Seed of folds, subsets and heads.
     n_tried
         Kinds of labels that are compared; see `paired_difference`.
     """

@@ -31,7 +31,7 @@ def kmeans(vectors: FloatArray, coarse: IntArray, k: int, seed: int) -> Refine:
     k
         Clusters per coarse class.
     seed
-        Of k-means.
+        Seed of k-means.
     """
 
     def refine(rows: IntArray) -> NDArray[np.str_]:

@@ -62,7 +62,7 @@ def decide(comparisons: Sequence[Comparison]) -> Verdict:
     Parameters
     ----------
     comparisons
-        Of one head and one kind of labels, in any order of sizes.
+        Comparisons of one head and one kind of labels, in any order of sizes.
     """
     ordered = sorted(comparisons, key=lambda one: one.n_train)
     difference = ordered[-1].overall

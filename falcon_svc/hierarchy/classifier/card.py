@@ -33,7 +33,7 @@ def model_card(
     vectors
         (n, D) as they came.
     labels
-        Of the samples.
+        Labels of the samples.
 
     Returns
     -------

@@ -55,8 +55,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     batch_size
         Samples per step; None = 1/40 of the data, from 16 to 256.
     learning_rate, weight_decay
-        Of AdamW; a weight_decay of None = D / 128, at most 1. Where predictions are too little
-        sure lower it, where a set is small or noisy raise it.
+        Learning rate, > 0, and weight decay, >= 0, of AdamW; a weight_decay of None = D / 128, at
+        most 1. Where predictions are too little sure lower it, where a set is small or noisy
+        raise it.
     loss_options, inference_options
         Keyword arguments of the loss and of the rule, such as ``{"dilution": 0.7}``.
     texts

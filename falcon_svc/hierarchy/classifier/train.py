@@ -37,11 +37,11 @@ class Training:
     batch_size
         Samples per step; None = 1/40 of the data, at least 16 and at most 256.
     learning_rate
-        Of AdamW at first; it falls to 0 in a straight line.
+        Learning rate of AdamW at first; it falls to 0 in a straight line.
     weight_decay
-        Of AdamW: shrinks the weights by this times the learning rate at every step, which keeps
-        each of them below about 1 / weight_decay. None = D / 128, at most 1: with few features
-        the weights must be larger to be as sure.
+        Weight decay of AdamW: shrinks the weights by this times the learning rate at every step,
+        which keeps each of them below about 1 / weight_decay. None = D / 128, at most 1: with few
+        features the weights must be larger to be as sure.
 
     Notes
     -----

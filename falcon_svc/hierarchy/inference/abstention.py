@@ -26,13 +26,14 @@ class Abstention:
     Parameters
     ----------
     threshold
-        Predictions at least this confident are kept; inf = none can be, with this promise.
+        Predictions at least this confident are kept, in [0, 1] for probabilities; inf = none can
+        be, with this promise.
     target
-        Promised accuracy of the kept predictions.
+        Promised accuracy of the kept predictions, in (0, 1).
     confidence
-        Probability, over calibration sets, that the promise holds.
+        Probability in (0, 1), over calibration sets, that the promise holds.
     coverage
-        Share of the calibration samples that are kept.
+        Share of the calibration samples that are kept, in [0, 1].
     accuracy_bound
         Lower bound of the accuracy of what is kept; 1 where nothing is.
 
@@ -68,9 +69,9 @@ class Abstention:
         correct
             (n,) bool, whether each calibration prediction is right.
         confidences
-            (n,) its score, such as the probability of the predicted node.
+            (n,) scores of the predictions, such as the probability of the predicted node.
         target, confidence
-            In (0, 1).
+            Accuracy to promise and probability that the promise holds, each in (0, 1).
 
         Returns
         -------

@@ -33,14 +33,14 @@ class Climbing:
     tree
         The hierarchy; one parent per class.
     threshold
-        Nodes that score above it are sure enough; inf = always the root, where the calibration
-        set is too small or too wrong for the promise.
+        Nodes that score above it are sure enough, in [0, 1] for probabilities; inf = always the
+        root, where the calibration set is too small or too wrong for the promise.
     target
-        Promised share of predictions on one line with their label.
+        Promised share of predictions on one line with their label, in (0, 1).
     confidence
-        Probability, over calibration sets, that the promise holds; None: on average.
+        Probability in (0, 1), over calibration sets, that the promise holds; None: on average.
     n_calibration
-        Samples that the threshold comes from.
+        Samples that the threshold comes from, >= 1.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class Climbing:
             about one gets less than the target. None takes
             :math:`k = \lceil (n + 1)\, target \rceil`, as the paper does: on average only.
         n_future
-            Promise the accuracy counted on this many samples to come (beta-binomial); None
+            Promise the accuracy counted on this many samples to come, >= 1 (beta-binomial); None
             promises the accuracy in the long run.
         """
         tree.require_tree("Climbing")

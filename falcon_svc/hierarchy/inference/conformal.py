@@ -46,12 +46,13 @@ class ConformalSets:
     conformity
         How leaves are ranked; see `fit`.
     threshold
-        Leaves that conform at least this much are in the set; -inf = all leaves, where the
-        calibration set is too small for the promise.
+        Leaves that conform at least this much are in the set, in [-1, 1]; -inf = all leaves, where
+        the calibration set is too small for the promise.
     coverage
-        Promised probability that a set holds the label, over calibration and test samples.
+        Promised probability in (0, 1) that a set holds the label, over calibration and test
+        samples.
     max_nodes
-        The most nodes of a set, r; None = as many as it takes.
+        The most nodes of a set, r >= 1; None = as many as it takes.
 
     Examples
     --------

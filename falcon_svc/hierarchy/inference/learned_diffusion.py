@@ -66,7 +66,7 @@ class LearnedDiffusion:
         price: float = 1.0,
         seed: int = 0,
     ) -> LearnedDiffusion:
-        """Return the map learned from held-out data.
+        r"""Return the map learned from held-out data.
 
         Parameters
         ----------
@@ -77,14 +77,14 @@ class LearnedDiffusion:
         tree
             The hierarchy; one parent per class, at most 5,000 nodes.
         alpha
-            Of the closed form that it starts from; see `choose_alpha`.
+            The alpha in [0, 1) of the closed form that it starts from; see `choose_alpha`.
         epochs
             Passes over the held-out samples; 0 returns the closed form.
         price
             Weight of the squared changes, in samples: the loss is
-            :math:`(\\sum_i loss_i + price \\lVert\\theta\\rVert^2) / n`.
+            :math:`(\sum_i loss_i + price \lVert\theta\rVert^2) / n`.
         seed
-            Of the order of samples: the same seed gives the same map.
+            Seed >= 0 of the order of samples: the same seed gives the same map.
         """
         _check_size(tree)
         true, rows = as_nodes(y_true, tree), row_scores(scores, tree)

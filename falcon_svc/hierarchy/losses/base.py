@@ -76,7 +76,7 @@ class NodeLoss(ABC):
             below it, a label at the root nothing: it trains what it can. (B, N) bool where
             `takes_several`.
         generator
-            Of losses that draw random numbers.
+            Source of random numbers, for losses that draw them.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class NodeLoss(ABC):
         scores
             (B, O) what the head says.
         fill
-            For nodes without a score.
+            Score of nodes without one; -1e30 makes their probability 0.
 
         Returns
         -------

@@ -82,7 +82,7 @@ def soft_violation_error(
     tree
         The hierarchy; a class may have several parents.
     tolerance
-        How far above is still rounding.
+        How far above is still rounding, >= 0.
 
     Returns
     -------

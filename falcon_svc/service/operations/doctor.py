@@ -51,7 +51,7 @@ class Doctor:
     Parameters
     ----------
     settings
-        Of the service.
+        Settings of the service.
     quick
         Look whether files are there, but do not read them through.
 

@@ -32,7 +32,7 @@ def check_at_work(settings: Settings, *, before: float | None = None) -> None:
     Parameters
     ----------
     settings
-        Of the service.
+        Settings of the service.
     before
         `last_step` when this supervisor was started: that step was another one's.
     """

@@ -164,11 +164,11 @@ class Companion:
     Parameters
     ----------
     settings
-        Of the service.
+        Settings of the service.
     environment
-        Of the child.
+        Environment of the child.
     vitals
-        Of this process.
+        Vitals of this process.
     """
 
     def __init__(self, settings: Settings, environment: dict[str, str], vitals: Vitals) -> None:
