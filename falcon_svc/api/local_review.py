@@ -17,7 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 
 from falcon_svc import __version__
-from falcon_svc.api import problems
+from falcon_svc.api import problems, review_seat
 from falcon_svc.api.middleware import HEADERS
 from falcon_svc.api.routes import review, review_page
 from falcon_svc.service.refusals import RequestError
@@ -49,11 +49,11 @@ def create_review_app(desk: Desk, *, author: str, token: str) -> FastAPI:
         redirect_slashes=False,
     )  # fmt: skip
 
-    async def seat() -> review.Seat:
-        return review.Seat(desk, author)
+    async def seat() -> review_seat.Seat:
+        return review_seat.Seat(desk, author)
 
-    app.dependency_overrides[review.reading] = seat
-    app.dependency_overrides[review.writing] = seat
+    app.dependency_overrides[review_seat.reading] = seat
+    app.dependency_overrides[review_seat.writing] = seat
     app.include_router(review.router)
     app.include_router(review_page.local_router)
     problems.install(app)

@@ -175,17 +175,76 @@ def load_levels(
 ) -> list[Path_]:
     """Read label columns of a data set as paths; see `falcon_svc.data.levels.level_paths`.
 
+    Parameters
+    ----------
+    path
+        File or folder that `dataset` was read from.
+    config
+        Columns and limits that it was read with.
+    columns
+        Names of label columns, top level first.
+    dataset
+        Its samples, in the order that is wanted.
+
+    Returns
+    -------
+    list of tuple of str
+        (N,) paths; a shorter one ends early.
+
     Raises
     ------
     InputError
         A column is not there, or a label in it cannot be one.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from falcon_svc.data import DataConfig, load_dataset, load_levels
+    >>> path = Path(mkdtemp()) / "birds.csv"
+    >>> rows = "a,b,coarse,species", "0,1,bird,jay", "1,0,bird,", "2,2,fish,cod", "3,1,fish,"
+    >>> _ = path.write_text(chr(10).join(rows))
+    >>> config = DataConfig(ignore_columns=("species",))
+    >>> load_levels(path, config, ["coarse", "species"], load_dataset(path, config))
+    [('bird', 'jay'), ('bird',), ('fish', 'cod'), ('fish',)]
     """
     with _fits_in_memory(path):
         return level_paths(open_source(Path(path), config), config, columns, dataset)
 
 
 def load_fine(path: Path, config: DataConfig, dataset: CoarseDataset) -> list[str]:
-    """Read the fine labels of a data set's samples, "" where there is none, to train on them."""
+    """Read the fine labels of a data set's samples, "" where there is none, to train on them.
+
+    Parameters
+    ----------
+    path
+        File or folder that `dataset` was read from.
+    config
+        Columns and limits that it was read with.
+    dataset
+        Its samples, in the order that is wanted.
+
+    Returns
+    -------
+    list of str
+        (N,) labels.
+
+    Raises
+    ------
+    InputError
+        There is no fine column, or a label in it cannot be one.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from falcon_svc.data import DataConfig, load_dataset, load_fine
+    >>> path = Path(mkdtemp()) / "birds.csv"
+    >>> rows = "a,b,coarse,fine", "0,1,bird,jay", "1,0,bird,", "2,2,fish,cod", "3,1,fish,cod"
+    >>> _ = path.write_text(chr(10).join(rows))
+    >>> load_fine(path, DataConfig(), load_dataset(path))
+    ['jay', '', 'cod', 'cod']
+    """
     with _fits_in_memory(path):
         source = open_source(Path(path), config)
         column = fine_column(source.columns(), config) or config.fine_column

@@ -78,8 +78,10 @@ def predict_samples(
 
     Examples
     --------
-    >>> found = predict_samples(Path("out"), Path("new.h5ad"))  # doctest: +SKIP
-    >>> found.found.fine, found.notes  # doctest: +SKIP
+    Cells like those that the result in ``out`` was made of::
+
+        found = predict_samples(Path("out"), Path("new.h5ad"))
+        found.found.fine, found.notes
     """
     settings = read_settings(directory)
     model = model or Predictor.load(directory)

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from falcon_svc.review.atlas import Atlas
 from falcon_svc.review.cards import Cards
 from falcon_svc.review.content import Content
+from falcon_svc.review.gallery import Look
 from falcon_svc.review.overview import overview
 from falcon_svc.review.plane import map_bytes
 from falcon_svc.review.selection import packed, with_ids
@@ -45,29 +46,6 @@ MOST_QUESTIONS = 200
 Made = TypeVar("Made")
 Document = dict[str, Any]
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
-
-
-@dataclass(frozen=True)
-class Look:
-    """Which samples of a class are looked at.
-
-    Parameters
-    ----------
-    order : str
-        Order of `falcon_svc.review.gallery.ORDERS`.
-    start, most : int
-        A part of them.
-    most_confidence : float
-        Only samples at or below it.
-    words : str
-        Only samples whose text or id holds it.
-    """
-
-    order: str = "central"
-    start: int = 0
-    most: int = 60
-    most_confidence: float = 1.0
-    words: str = ""
 
 
 class Desk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,6 +16,29 @@ Order = Literal["central", "diverse", "border", "suspect", "all"]
 ORDERS: tuple[str, ...] = get_args(Order)
 MOST_DIVERSE = 64
 MOST_SPREAD_OVER = 4_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """Which samples of a class are looked at.
+
+    Parameters
+    ----------
+    order : str
+        Order of `falcon_svc.review.gallery.ORDERS`.
+    start, most : int
+        A part of them.
+    most_confidence : float
+        Only samples at or below it.
+    words : str
+        Only samples whose text or id holds it.
+    """
+
+    order: str = "central"
+    start: int = 0
+    most: int = 60
+    most_confidence: float = 1.0
+    words: str = ""
 
 
 def ordered_rows(

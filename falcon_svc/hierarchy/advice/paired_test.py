@@ -69,7 +69,18 @@ class Comparison:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Comparison:
-        """Return what `asdict` made a record of."""
+        """Return what `asdict` made a record of.
+
+        Parameters
+        ----------
+        record
+            Field -> value, differences as records too.
+
+        Returns
+        -------
+        Comparison
+            Equal to the one that the record was made of.
+        """
         classes = {name: Difference(**one) for name, one in record["per_class"].items()}
         overall = Difference(**record["overall"])
         return cls(**{**record, "overall": overall, "per_class": classes})

@@ -25,7 +25,14 @@ from falcon_svc.hierarchy.classifier import file, record
 from falcon_svc.hierarchy.classifier.card import model_card
 from falcon_svc.hierarchy.classifier.decide import DEPTH_RULES, decide, rule_of
 from falcon_svc.hierarchy.classifier.heads import make_head
-from falcon_svc.hierarchy.classifier.label_forms import Labels, read_labels, read_texts, written
+from falcon_svc.hierarchy.classifier.label_forms import (
+    Labels,
+    array_like,
+    is_plain,
+    read_labels,
+    read_texts,
+    written,
+)
 from falcon_svc.hierarchy.classifier.state import Resumable
 from falcon_svc.hierarchy.classifier.train import Training, train
 from falcon_svc.hierarchy.losses import HCCF, NodeLoss, make_loss
@@ -172,12 +179,19 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
         Parameters
         ----------
-        X, y
-            As in `fit`.
+        X
+            (n, D) finite numbers.
+        y
+            Labels, as in `fit`.
         checkpoints
             Where the state is kept after every epoch; None = nowhere.
         progress
             Told of every epoch; it may raise to stop.
+
+        Returns
+        -------
+        HierarchicalClassifier
+            The estimator itself, trained.
 
         Raises
         ------
@@ -313,8 +327,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return model
 
     def _read(self, X: ArrayLike, y: Any) -> tuple[NDArray[np.float64], Labels]:
-        y = _array_like(y)
-        if y is None or (self.tree is None and _is_plain(y)):
+        y = array_like(y)
+        if y is None or (self.tree is None and is_plain(y)):
             X, y = validate_data(self, X, y, dtype=np.float64, multi_output=False)
             check_classification_targets(y)
             return np.asarray(X), read_labels(y, None)
@@ -383,18 +397,3 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.__dict__.update(state["settings"])
         self._from_bytes(state["saved"], where="the pickled classifier")
         self.__dict__.update(state["settings"])
-
-
-def _array_like(y: Any) -> Any:
-    """Frames, series and the like as arrays; lists of paths stay as they are."""
-    return y if y is None or isinstance(y, list | tuple) else np.asarray(y)
-
-
-def _is_plain(y: Any) -> bool:
-    """Whether labels are values, not paths; a column of numbers is one value each."""
-    first = y[0] if len(y) else 0
-    return np.ndim(first) == 0 or (isinstance(y, np.ndarray) and _is_number_column(y))
-
-
-def _is_number_column(y: NDArray[Any]) -> bool:
-    return y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "biuf"

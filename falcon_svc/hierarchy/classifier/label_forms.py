@@ -217,3 +217,18 @@ def _text_file(path: Any) -> dict[str, NDArray[Any]]:
             f"Expected an .npz file with arrays 'names' and 'embeddings' of one length, but "
             f"{quoted(path)} cannot be read as that ({error}); write it with numpy.savez."
         ) from error
+
+
+def array_like(y: Any) -> Any:
+    """Return frames, series and the like as arrays; lists of paths stay as they are."""
+    return y if y is None or isinstance(y, list | tuple) else np.asarray(y)
+
+
+def is_plain(y: Any) -> bool:
+    """Return whether labels are values, not paths; a column of numbers is one value each."""
+    first = y[0] if len(y) else 0
+    return np.ndim(first) == 0 or (isinstance(y, np.ndarray) and _is_number_column(y))
+
+
+def _is_number_column(y: NDArray[Any]) -> bool:
+    return y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "biuf"
