@@ -173,6 +173,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         progress
             Told of every epoch; it may raise to stop.
 
+        Returns
+        -------
+        HierarchicalClassifier
+            Itself, trained.
+
         Raises
         ------
         StorageError
