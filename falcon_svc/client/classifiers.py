@@ -24,7 +24,7 @@ class Classifying:
         return Classifier(self._transport, job_id)
 
     def advice(self, job_id: str) -> doc.Advice:
-        """Return the advice of a job: would finer labels improve coarse accuracy?"""
+        """Return the advice of a job on whether finer labels would improve coarse accuracy."""
         answer = self._transport.send("GET", f"/v1/jobs/{job_id}/advice")
         return cast(doc.Advice, answer.json())
 

@@ -29,8 +29,6 @@ __all__ = [
     "SourceSummary",
     "inspect_dataset",
     "load_dataset",
-    "load_fine",
-    "load_levels",
     "load_new_samples",
     "load_truth",
 ]
