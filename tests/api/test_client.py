@@ -134,6 +134,9 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     for name in ("report", "model", "assignments"):
         client.download(job_id, name, tmp_path / name)
     client.predict(job_id, planted(5)[0].tolist())
+    assert len(client.predict_file(job_id, data_file)["predictions"]) == 400
+    with pytest.raises(ServiceError):  # its samples were no texts
+        client.predict_texts(job_id, ["a text"])
     _review(client.review(job_id), tmp_path)
     assert client.dataset(client.upload(data_file)["id"])["state"] in ("validating", "ready")
 
