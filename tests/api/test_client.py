@@ -200,7 +200,7 @@ def test_a_discovery_that_takes_longer_is_the_job_to_wait_for(falcon, data_file,
 def test_many_vectors_go_in_several_requests(falcon, job, monkeypatch):
     x, _ = planted(n=25, seed=4)
     whole = falcon.predict(job["id"], x)
-    monkeypatch.setattr("falcon_svc.client.client.NUMBERS", 8 * 7)
+    monkeypatch.setattr("falcon_svc.client.predicting.NUMBERS", 8 * 7)
     assert falcon.predict(job["id"], x)["predictions"] == whole["predictions"]
     assert len(whole["predictions"]) == 25
     assert falcon.predict(job["id"], [])["predictions"] == []
