@@ -140,6 +140,9 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
         client.download(job_id, name, tmp_path / name)
     client.predict(job_id, planted(5)[0].tolist())
     _classify(client, dataset_id, tmp_path)
+    assert len(client.predict_file(job_id, data_file)["predictions"]) == 400
+    with pytest.raises(ServiceError):  # its samples were no texts
+        client.predict_texts(job_id, ["a text"])
     _review(client.review(job_id), tmp_path)
     assert client.dataset(client.upload(data_file)["id"])["state"] in ("validating", "ready")
 
@@ -215,7 +218,7 @@ def test_a_discovery_that_takes_longer_is_the_job_to_wait_for(falcon, data_file,
 def test_many_vectors_go_in_several_requests(falcon, job, monkeypatch):
     x, _ = planted(n=25, seed=4)
     whole = falcon.predict(job["id"], x)
-    monkeypatch.setattr("falcon_svc.client.client.NUMBERS", 8 * 7)
+    monkeypatch.setattr("falcon_svc.client.predicting.NUMBERS", 8 * 7)
     assert falcon.predict(job["id"], x)["predictions"] == whole["predictions"]
     assert len(whole["predictions"]) == 25
     assert falcon.predict(job["id"], [])["predictions"] == []

@@ -19,7 +19,7 @@ from tests.data.planted_tables import Planted, plant
 
 SHORT, LONG = 100, 2_000
 SHORT_ARRAYS, LONG_ARRAYS = 40, 600
-DISCOVERED, N_FINE = 8, 6
+DISCOVERED, N_FINE = 5, 6
 
 
 Plant = Callable[[int, Path], Planted]

@@ -162,8 +162,9 @@ def _check_header(header: list[str], rows: list[list[str]], where: str) -> None:
 
 
 def _are_names(numbers: list[str]) -> bool:
-    """Return whether numbers can name columns: 0, 1, 2, ...; years; wavelengths, up or down."""
+    """Return whether numbers can name columns: whole ones; years; wavelengths, up or down."""
     values = [float(number.replace(",", ".")) for number in numbers]
-    steps = {before < after for before, after in pairwise(values)}
-    whole = all(value.is_integer() for value in values)
-    return len(steps) <= 1 and (len(values) >= MANY or (whole and steps <= {True}))
+    rising = {before < after for before, after in pairwise(values)}
+    if all(value.is_integer() for value in values):
+        return min(values, default=0) >= 0 or rising <= {True}
+    return len(values) >= MANY and len(rising) == 1
