@@ -227,9 +227,7 @@ class Summary(BaseModel):
 
     n_samples: int
     seconds: float = Field(description="Seconds of all stages together.")
-    stages: list[Stage] = Field(
-        default_factory=list, description="Seconds and memory of each stage, in their order."
-    )
+    stages: list[Stage] = Field(default_factory=list, description="Cost of each stage, in order.")
 
 
 class DiscoverySummary(Summary):
@@ -255,12 +253,8 @@ class ClassifierSummary(Summary):
     n_unlabelled: int = Field(description="Samples without a label, which train nothing.")
     n_leaves: int = Field(description="Finest classes.")
     n_levels: int
-    leaf_top1: float | None = Field(
-        description="Accuracy of the finest class on the held-out part; null without one."
-    )
-    hierarchical_f: float | None = Field(
-        description="Overlap of predicted and true paths on the held-out part; null without one."
-    )
+    leaf_top1: float | None = Field(description="Accuracy of leaves on the held-out part, if any.")
+    hierarchical_f: float | None = Field(description="Overlap of paths on that part, if any.")
 
 
 class AdviceSummary(Summary):
@@ -359,10 +353,8 @@ class BatchOut(BaseModel):
     id: str
     request_counts: dict[str, int] = Field(description="Number of jobs in all, and in each state.")
     ended: bool = Field(description="Whether all jobs of the batch have ended.")
-    results_url: str = Field(description="Path of a file with a line per job that has succeeded.")
-    errors_url: str = Field(
-        description="Path of a file with a line per job that has ended otherwise."
-    )
+    results_url: str = Field(description="Path of a line per job that has succeeded.")
+    errors_url: str = Field(description="Path of a line per job that has ended otherwise.")
     metadata: Metadata
     created_at: datetime
 

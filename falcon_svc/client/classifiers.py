@@ -95,8 +95,8 @@ class Classifier:
         inference
             How a class is chosen; None = as the job's settings say.
         threshold
-            Least probability of a class, with the inference ``"threshold"``: the answer is as
-            deep as it is sure.
+            Least probability in [0, 1] of a class, with the inference ``"threshold"``: the answer
+            is as deep as it is sure.
 
         Returns
         -------

@@ -175,17 +175,69 @@ def load_levels(
 ) -> list[Path_]:
     """Read label columns of a data set as paths; see `falcon_svc.data.levels.level_paths`.
 
+    Parameters
+    ----------
+    path
+        The file or folder that the data set was read from.
+    config
+        The settings that it was read with.
+    columns
+        Names of the columns, the top level first.
+    dataset
+        The data set: whose samples, in which order.
+
+    Returns
+    -------
+    list of tuple of str
+        N paths.
+
     Raises
     ------
     InputError
         A column is not there, or a label in it cannot be one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from falcon_svc.data import DataConfig, load_dataset, load_levels
+    >>> np.savez("cats.npz", x=np.eye(2), coarse=["cat", "dog"], breed=["lynx", "collie"])
+    >>> path, config = Path("cats.npz"), DataConfig()
+    >>> load_levels(path, config, ["coarse", "breed"], load_dataset(path, config))
+    [('cat', 'lynx'), ('dog', 'collie')]
     """
     with _fits_in_memory(path):
         return level_paths(open_source(Path(path), config), config, columns, dataset)
 
 
 def load_fine(path: Path, config: DataConfig, dataset: CoarseDataset) -> list[str]:
-    """Read the fine labels of a data set's samples, "" where there is none, to train on them."""
+    """Read the fine labels of a data set's samples, "" where there is none, to train on them.
+
+    Parameters
+    ----------
+    path
+        The file or folder that the data set was read from.
+    config
+        The settings that it was read with.
+    dataset
+        The data set: whose samples, in which order.
+
+    Returns
+    -------
+    list of str
+        N names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from falcon_svc.data import DataConfig, load_dataset, load_fine
+    >>> fine = ["tabby", "tabby", "lynx", "lynx"]
+    >>> np.savez("cats.npz", x=np.eye(4, 2), coarse=["cat"] * 4, fine=fine)
+    >>> path, config = Path("cats.npz"), DataConfig()
+    >>> load_fine(path, config, load_dataset(path, config))
+    ['tabby', 'tabby', 'lynx', 'lynx']
+    """
     with _fits_in_memory(path):
         source = open_source(Path(path), config)
         column = fine_column(source.columns(), config) or config.fine_column

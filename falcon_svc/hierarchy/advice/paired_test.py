@@ -69,7 +69,18 @@ class Comparison:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Comparison:
-        """Return what `asdict` made a record of."""
+        """Return what `asdict` made a record of.
+
+        Parameters
+        ----------
+        record
+            Fields of a comparison, nested ones as mappings.
+
+        Returns
+        -------
+        Comparison
+            The same as before.
+        """
         classes = {name: Difference(**one) for name, one in record["per_class"].items()}
         overall = Difference(**record["overall"])
         return cls(**{**record, "overall": overall, "per_class": classes})

@@ -173,11 +173,16 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         Parameters
         ----------
         X, y
-            As in `fit`.
+            Vectors (n, D) and labels, as in `fit`.
         checkpoints
             Where the state is kept after every epoch; None = nowhere.
         progress
             Told of every epoch; it may raise to stop.
+
+        Returns
+        -------
+        HierarchicalClassifier
+            The estimator itself, trained.
 
         Raises
         ------

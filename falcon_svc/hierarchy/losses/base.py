@@ -105,11 +105,23 @@ class NodeLoss(ABC):
         """Move adaptive weights, if the loss has some; called after each epoch."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return what `end_epoch` has moved, for `restore`; nothing where it moves nothing."""
+        """Return what `end_epoch` has moved, for `restore`; nothing where it moves nothing.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Small tensors by name.
+        """
         return {}
 
     def restore(self, state: dict[str, Tensor]) -> None:  # noqa: B027 - as above
-        """Take back what `state` returned at the end of an epoch."""
+        """Take back what `state` returned at the end of an epoch.
+
+        Parameters
+        ----------
+        state
+            Tensors by name.
+        """
 
     def by_node(self, scores: Tensor, fill: float = NEVER) -> Tensor:
         """Return the scores of all nodes.
