@@ -300,10 +300,8 @@ class BatchOut(BaseModel):
     id: str
     request_counts: dict[str, int] = Field(description="Number of jobs in all, and in each state.")
     ended: bool = Field(description="Whether all jobs of the batch have ended.")
-    results_url: str = Field(description="Path of a file with a line per job that has succeeded.")
-    errors_url: str = Field(
-        description="Path of a file with a line per job that has ended otherwise."
-    )
+    results_url: str = Field(description="Path of a line per job that has succeeded.")
+    errors_url: str = Field(description="Path of a line per job that has ended otherwise.")
     metadata: Metadata
     created_at: datetime
 
