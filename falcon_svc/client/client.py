@@ -15,6 +15,7 @@ import httpx
 from falcon_svc.client import documents as doc
 from falcon_svc.client.classifiers import Classifying
 from falcon_svc.client.events import read_events
+from falcon_svc.client.lines import Event, Outcome
 from falcon_svc.client.predicting import Predicting
 from falcon_svc.client.reviews import Review
 from falcon_svc.client.transport import AGAIN, TIMEOUT_S, ServiceError, Transport, pause, save
@@ -207,7 +208,7 @@ class Falcon(Classifying, Predicting):
         """Delete an ended job with its result."""
         self._transport.send("DELETE", f"/v1/jobs/{job_id}")
 
-    def events(self, job_id: str, *, after: int = 0) -> Iterator[doc.Event]:
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
         """Give a job's changes as they come, until it has ended; reconnects by itself."""
         failures = 0
         while True:
@@ -260,7 +261,7 @@ class Falcon(Classifying, Predicting):
         """Ask for the end of all jobs of a batch."""
         return self._post(doc.Batch, f"/v1/batches/{batch_id}:cancel")
 
-    def batch_results(self, batch_id: str, *, errors: bool = False) -> list[doc.Outcome]:
+    def batch_results(self, batch_id: str, *, errors: bool = False) -> list[Outcome]:
         """Return what became of a batch's ended jobs: successes, or errors."""
         name = "errors" if errors else "results"
         answer = self._transport.send("GET", f"/v1/batches/{batch_id}/{name}")

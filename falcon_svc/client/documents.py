@@ -1,6 +1,7 @@
 """The documents that the service answers with, as types of plain dicts.
 
-They say what `/v1/openapi.json` says (a test holds them together); times are RFC 3339 texts.
+Written by `python -m tests.api.client_documents` from `/v1/openapi.json`, their one source:
+change `falcon_svc/api/*schemas.py`, then run it. Times are RFC 3339 texts.
 """
 
 from __future__ import annotations
@@ -15,18 +16,28 @@ Rule = Literal[
     "bottom_up", "top_down", "ensemble", "diffusion", "majority", "plurality", "threshold"
 ]
 Word = Literal["helps", "does not", "cannot tell"]
-Kind = Literal["medoid", "border", "suspect"]
 Origin = Literal["given", "allocated", "estimated"]
+Kind = Literal["medoid", "border", "suspect"]
 GraphFormat = Literal["json", "graphml", "cytoscape"]
 
 
 class Failure(TypedDict):
-    """What ended a job, or makes a data set invalid."""
+    """What ended a job, or makes a data set invalid: members of a problem document."""
 
     code: str
     detail: str
     cause: str | None
     errors: list[dict[str, Any]]
+
+
+class DatasetSummary(TypedDict):
+    """What is in a data set."""
+
+    n_samples: int
+    n_dims: int | None
+    kind: str
+    classes: dict[str, dict[str, int]]
+    notes: list[dict[str, str]]
 
 
 class Dataset(TypedDict):
@@ -45,17 +56,8 @@ class Dataset(TypedDict):
     validated_at: str | None
 
 
-class DatasetSummary(TypedDict):
-    """What is in a data set; `classes` are label source -> coarse class -> samples."""
-
-    n_samples: int
-    n_dims: int | None
-    kind: str
-    classes: dict[str, dict[str, int]]
-
-
 class Upload(TypedDict):
-    """A file on its way in parts."""
+    """A file on its way."""
 
     id: str
     name: str
@@ -85,51 +87,53 @@ class DiscoverySummary(TypedDict):
     """What came of a discovery, in short."""
 
     n_samples: int
+    seconds: float
+    stages: list[Stage]
     n_fine: int
     n_fine_origin: Origin | None
     n_fine_interval: list[int] | None
     n_fine_runner_up: int | None
-    seconds: float
-    stages: list[Stage]
 
 
 class ClassifierSummary(TypedDict):
-    """What came of a classifier, in short; figures are of the held-out part."""
+    """What came of a classifier, in short."""
 
     n_samples: int
+    seconds: float
+    stages: list[Stage]
     n_unlabelled: int
     n_leaves: int
     n_levels: int
     leaf_top1: float | None
     hierarchical_f: float | None
-    seconds: float
-    stages: list[Stage]
 
 
 class AdviceSummary(TypedDict):
     """What came of advice, in short."""
 
     n_samples: int
+    seconds: float
+    stages: list[Stage]
     verdict: Word
     gain: float
     rows_needed: int | None
     labels: str
-    seconds: float
-    stages: list[Stage]
 
 
 class Count(TypedDict):
-    """How many fine classes a coarse class holds."""
+    """How many fine classes a coarse class holds (first label source)."""
 
     coarse: str
     n_fine: int
     low: int
     high: int
     origin: Origin
+    whole: float | None
+    verdict: Literal["", "no better than chance", "weak", "clear"]
 
 
 class Job(TypedDict):
-    """A discovery, a classifier or advice that somebody asked for."""
+    """A job."""
 
     id: str
     dataset_id: str
@@ -152,30 +156,28 @@ class Job(TypedDict):
     expires_at: str | None
 
 
-class Event(TypedDict):
-    """A change of a job: what of it is other than before."""
+class JobEvent(TypedDict):
+    """A change of a job, as `data` of an event: the members that differ from before."""
 
-    seq: int
-    kind: Literal["state", "progress"]
     at: str
-    state: NotRequired[State]
-    attempt: NotRequired[int]
+    state: NotRequired[State | None]
+    attempt: NotRequired[int | None]
     stage: NotRequired[str | None]
-    done: NotRequired[int]
-    total: NotRequired[int]
+    done: NotRequired[int | None]
+    total: NotRequired[int | None]
     eta_s: NotRequired[float | None]
-    error: NotRequired[dict[str, Any] | None]
+    error: NotRequired[Failure | None]
 
 
 class Order(TypedDict):
-    """A job of a batch that is to be queued."""
+    """A job of a batch."""
 
-    custom_id: str
     dataset_id: str
-    kind: NotRequired[JobKind]
-    config: NotRequired[dict[str, Any]]
+    config: NotRequired[dict[str, Any] | dict[str, Any] | dict[str, Any]]
     metadata: NotRequired[dict[str, str]]
-    webhook: NotRequired[dict[str, str] | None]
+    webhook: NotRequired[dict[str, Any] | None]
+    kind: NotRequired[JobKind]
+    custom_id: str
 
 
 class Batch(TypedDict):
@@ -188,17 +190,6 @@ class Batch(TypedDict):
     errors_url: str
     metadata: dict[str, str]
     created_at: str
-
-
-class Outcome(TypedDict):
-    """What became of a job of a batch: summary and links, or an error."""
-
-    custom_id: str
-    job_id: str
-    state: State
-    summary: NotRequired[dict[str, Any]]
-    links: NotRequired[dict[str, str]]
-    error: NotRequired[dict[str, Any] | None]
 
 
 class FineClass(TypedDict):
@@ -216,7 +207,7 @@ class FineClass(TypedDict):
 
 
 class Sample(TypedDict):
-    """A sample with its fine class; further label sources and judged labels add keys."""
+    """A sample with its fine class; further label sources and judged labels add columns."""
 
     id: str
     coarse: str | None
@@ -229,7 +220,7 @@ class Sample(TypedDict):
 
 
 class Discovered(TypedDict):
-    """A finished discovery in one document."""
+    """A finished discovery."""
 
     job: Job
     classes: list[FineClass]
@@ -238,7 +229,7 @@ class Discovered(TypedDict):
 
 
 class Relation(TypedDict):
-    """The relation of one label source: matrices are (F, C)."""
+    """The relation of one label source."""
 
     source: str
     coarse_names: list[str]
@@ -285,14 +276,14 @@ class Note(TypedDict):
 
 
 class Predictions(TypedDict):
-    """Fine classes in the order of the samples, and what to know before trusting them."""
+    """Fine classes in the order of the samples."""
 
     predictions: list[Prediction]
     notes: list[Note]
 
 
 class Card(TypedDict):
-    """The model card of a classifier."""
+    """The model card of a classifier; its parts may get further members."""
 
     trained_on: dict[str, Any]
     tree: dict[str, Any]
@@ -303,7 +294,7 @@ class Card(TypedDict):
 
 
 class Difference(TypedDict):
-    """A change of accuracy with its 95 % interval, in [-1, 1]."""
+    """Coarse accuracy after finer training less that after coarse training, in [-1, 1]."""
 
     mean: float
     low: float
@@ -354,20 +345,20 @@ class Classification(TypedDict):
 
 
 class Classified(TypedDict):
-    """Classes in the order of the vectors, and what to know before trusting them."""
+    """Classes in the order of the vectors."""
 
     predictions: list[Classification]
     notes: list[Note]
 
 
 class Measured(TypedDict):
-    """Hierarchical figures by name."""
+    """Hierarchical figures, by the names of docs/hierarchies.md."""
 
     figures: dict[str, float | None]
 
 
 class Capabilities(TypedDict):
-    """What a service can do."""
+    """What this service can do."""
 
     version: str
     formats: list[str]

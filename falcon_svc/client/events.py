@@ -8,7 +8,7 @@ from typing import cast
 
 import httpx
 
-from falcon_svc.client.documents import Event
+from falcon_svc.client.lines import Event
 from falcon_svc.client.transport import checked, unreachable
 
 

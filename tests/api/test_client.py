@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import typing
-from types import NoneType, UnionType
 
 import numpy as np
 import pyarrow.csv
@@ -13,29 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from falcon_svc.client import ServiceError, documents
+from tests.api import client_documents
 from tests.api.conftest import QUICK
 from tests.api.running import npz_bytes, planted
 from tests.architecture.sources import ROOT
 from tests.cli.conftest import falcon as falcon_command
 
-SCHEMAS = {
-    "Dataset": "DatasetOut",
-    "Upload": "UploadOut",
-    "Job": "JobOut",
-    "Batch": "BatchOut",
-    "Discovered": "DiscoverOut",
-    "Relation": "RelationOut",
-    "Check": "CheckOut",
-    "Verification": "VerificationOut",
-    **{name: name for name in ("Failure", "Progress", "FineClass", "Sample", "Prediction")},
-    "Capabilities": "Capabilities",
-    "Order": "BatchJobIn",
-    **{name: f"{name}Out" for name in ("Card", "Advice", "Verdict", "Difference", "Comparison")},
-    **{name: name for name in ("DiscoverySummary", "ClassifierSummary", "AdviceSummary")},
-    "Classification": "ClassOut",
-    "Classified": "ClassifyOut",
-    "Measured": "MetricsOut",
-}
 NOT_OF_A_CLIENT = {"live", "ready", "metrics"}
 
 
@@ -44,30 +26,22 @@ def openapi(http):
     return http.get("/v1/openapi.json").json()
 
 
-@pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())
-def test_documents_are_typed_as_the_api_says(openapi, name, schema):
-    kind = getattr(documents, name)
-    found = {key: _words(hint) for key, hint in typing.get_type_hints(kind).items()}
-    properties = openapi["components"]["schemas"][schema]["properties"]
-    assert found == {key: _words_of(value) for key, value in properties.items()}
+def test_documents_are_written_from_what_the_api_says(openapi):
+    assert client_documents.FILE.read_text("utf-8") == client_documents.written(openapi), (
+        "run python -m tests.api.client_documents"
+    )
 
 
-def _words(hint):
-    """The JSON types of a Python type."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (UnionType, typing.Union):
-        return set().union(*map(_words, inner))
-    if origin is typing.Literal:
-        return {"string"}
-    names = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
-    kind = origin or hint
-    return {names.get(kind, "array" if kind is list else "object")}
-
-
-def _words_of(schema):
-    if "anyOf" in schema:
-        return set().union(*map(_words_of, schema["anyOf"]))
-    return {schema.get("type", "object")}
+def test_what_a_result_holds_is_what_its_documents_say(job, service):
+    """Members of answers, those of documents in documents too."""
+    with service.client() as client:
+        found = {"Job": client.job(job["id"]), "Count": client.counts(job["id"])[0]}
+        found["Dataset"] = client.dataset(job["dataset_id"])
+        found["FineClass"] = client.classes(job["id"])[0]
+    found["JobSummary"] = found["Job"]["summary"]
+    found["DatasetSummary"] = found["Dataset"]["summary"]
+    for name, answer in found.items():
+        assert set(answer) == set(typing.get_type_hints(getattr(documents, name))), name
 
 
 def test_every_operation_has_a_method(
