@@ -241,7 +241,7 @@ def _key_figures(discovery: Discovery) -> list[Html]:
         _key_figure("90 % interval of their number", _plausible_total(discovery)),
         _key_figure("median confidence", percent(confidence)),
         _key_figure("relation", "optimal" if gap <= PROVEN else f"gap {number(gap)}"),
-        _key_figure("computing time", duration(sum(s.seconds for s in discovery.stages))),
+        _key_figure("time", duration(sum(s.seconds for s in discovery.stages))),
     ]
 
 
