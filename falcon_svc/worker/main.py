@@ -106,6 +106,8 @@ class AttemptWorker:
         """Give up what is other jobs' and other tenants', before anything is read."""
         settings, artifacts = self.settings, self.artifacts
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # where torch was not loaded beforehand, it makes this folder, and may do so here only
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self.folder / "torch")
         shown, own, data = [], [self.folder], [settings.data_dir]
         if artifacts.is_local:
             data.append(Path(artifacts.root))
