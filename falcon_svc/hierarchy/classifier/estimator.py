@@ -268,8 +268,6 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     def node_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of belonging to each node; 1 for the root.
 
-        This is what the inference rules and metrics of `falcon_svc.hierarchy` take.
-
         Parameters
         ----------
         X
@@ -278,7 +276,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         Returns
         -------
         NDArray[float64]
-            (n, n_nodes) in [0, 1].
+            (n, n_nodes) in [0, 1], as inference rules and metrics of `falcon_svc.hierarchy` take.
         """
         check_is_fitted(self)
         vectors = validate_data(self, X, dtype=np.float64, reset=False)
@@ -311,11 +309,6 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         ----------
         path
             A file of `save`.
-
-        Returns
-        -------
-        HierarchicalClassifier
-            Ready to predict.
 
         Raises
         ------

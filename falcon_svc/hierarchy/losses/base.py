@@ -120,7 +120,7 @@ class NodeLoss(ABC):
         Parameters
         ----------
         state
-            Name -> tensor, (K,) numbers of the K levels.
+            Tensors by name, of the shapes that `state` gave them, such as (L,).
         """
 
     def by_node(self, scores: Tensor, fill: float = NEVER) -> Tensor:
