@@ -149,6 +149,8 @@ def _review(review, tmp_path):
     review.propose_split(first, 2)
     question = next(one for one in review.questions() if one["kind"] != "coarse")
     review.answer(question, choice=CHOICES[question["kind"]])
+    (tmp_path / "corrected.csv").write_text("id,class_id\nnobody,c0\n")
+    assert review.take_in(tmp_path / "corrected.csv", dry_run=True)["n_failed"] == 1
     assert review.map() and review.map(state["coarse"][0]["name"])
     assert review.lasso([(-1e9, -1e9), (1e9, -1e9), (0, 1e9)])["rows"]
     assert review.resolve()["state"] == "running"
