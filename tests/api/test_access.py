@@ -17,7 +17,10 @@ from falcon_svc.settings import Settings
 from tests.api.running import Running, npz_bytes, wait_until
 
 STRANGERS = ("nobody", "guess", "late", "revoked")
-NO_WRITES = {"predict", "classify", "measure", "propose_split", "show_samples", "lasso_samples"}
+NO_WRITES = {
+    *("predict", "predict_texts", "predict_file", "classify", "measure"),
+    *("propose_split", "show_samples", "lasso_samples"),
+}
 """POSTs that change nothing."""
 CORRECTS = {
     *("create_corrections", "create_answer", "create_import", "resolve_review", "cancel_resolve")
@@ -129,6 +132,8 @@ def body_of(operation, owned):
         "create_job": {"json": order},
         "create_batch": {"json": {"jobs": [{**order, "custom_id": "y"}]}},
         "predict": {"json": {"vectors": [[0.0]]}},
+        "predict_texts": {"json": {"texts": ["a"]}},
+        "predict_file": form,
         "classify": {"json": {"vectors": [[0.0]]}},
         "measure": {"json": {"tree": [["a"]], "truth": [["a"]], "predictions": [["a"]]}},
         "create_corrections": {"json": {"corrections": [{"kind": "undo"}]}, "headers": HEAD},

@@ -38,7 +38,7 @@ def test_what_a_result_holds_is_what_its_documents_say(job, service):
         found = {"Job": client.job(job["id"]), "Count": client.counts(job["id"])[0]}
         found["Dataset"] = client.dataset(job["dataset_id"])
         found["FineClass"] = client.classes(job["id"])[0]
-    found["JobSummary"] = found["Job"]["summary"]
+    found["DiscoverySummary"] = found["Job"]["summary"]
     found["DatasetSummary"] = found["Dataset"]["summary"]
     for name, answer in found.items():
         assert set(answer) == set(typing.get_type_hints(getattr(documents, name))), name

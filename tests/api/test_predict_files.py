@@ -143,7 +143,7 @@ def test_texts_become_vectors_by_the_jobs_encoder(reading_service, texts, tmp_pa
     assert [row["fine"] for row in of_file] == [row["fine"] for row in of_texts] == own
     assert len(set(own)) == 4
     assert all(row["abstained"] for row in without["predictions"])
-    assert [note["code"] for note in without["notes"]] == ["no_labels"]
+    assert [note["code"] for note in without["notes"]] == ["text_samples", "no_labels"]
     assert refused.value.code == "empty_text"
     unpack(tmp_path / "model.zip", model)
     here = predict_samples(model, words, labels={"coarse": coarse})

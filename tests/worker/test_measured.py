@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from falcon_svc.result.record import StageRecord
-from falcon_svc.worker.main import _measured
+from falcon_svc.worker.discovery import _measured
 from tests.discoveries import pretend_blobs
 
 
