@@ -37,7 +37,7 @@ from falcon_svc.types import FloatArray, IntArray
 
 Float = NDArray[np.floating[Any]]
 
-VOTE_WEIGHT, POSTERIOR_WEIGHT = 2.0, 0.25
+VOTE_WEIGHT = 2.0
 LEAST_PROBABILITY = 1e-9
 SEARCHED = (0.1, 0.9)
 """Quantiles of the total between which the coarse sizes may move an estimate."""
@@ -179,19 +179,19 @@ def shared_by_sizes(
 def prior_beside_votes(choice: TotalChoice, found: CountPosterior, most: int) -> Float:
     """Return (C, <= most) what speaks for each count beside the votes, where sizes are unequal.
 
-    A quarter of the posterior's log probability where the total is estimated. Nothing where it is
-    given: all votes are then cut at one common cost.
+    The posterior's log probability where the total is estimated. Nothing where it is given: all
+    votes are then cut at one common cost.
     """
     likely = found.counts[:, :most]
     if not choice.estimated:
         return np.zeros_like(likely)
-    return np.asarray(POSTERIOR_WEIGHT * np.log(likely + LEAST_PROBABILITY))
+    return np.asarray(np.log(likely + LEAST_PROBABILITY))
 
 
 def prior_at_total(found: CountPosterior, n_fine: int, most: int) -> Float:
     """Return the same of the distributions at the shift that expects `n_fine`."""
     likely = found.at_total(n_fine)[:, :most]
-    return np.asarray(POSTERIOR_WEIGHT * np.log(likely + LEAST_PROBABILITY))
+    return np.asarray(np.log(likely + LEAST_PROBABILITY))
 
 
 def shared_by_votes(votes: Float, prior: Float, n_fine: int, bounds: CountBounds) -> IntArray:
