@@ -196,7 +196,7 @@ class StructureWork:
             return self._equal(with_intervals(counts, self.sizes, choice, found))
         self._plan(FOREST | {"votes": 2})
         forest = self.forest(choice.n_fine, EXPONENT_OF_TOTAL)
-        prior = prior_beside_votes(choice, found, min(MOST_COUNT, choice.n_fine))
+        prior = prior_beside_votes(self.sizes, choice, found, min(MOST_COUNT, choice.n_fine))
         return self._of_votes(forest, choice, prior, found)
 
     def other_total(

@@ -26,6 +26,7 @@ from falcon_svc.discovery.counts.posterior import (
 from falcon_svc.discovery.counts.size_prior import (
     LOG_CHANCE_ESTIMATED,
     LOG_CHANCE_GIVEN,
+    LONG_TAIL,
     NATURAL,
     estimate_dispersion,
     log_chance_of_whole_shares,
@@ -176,22 +177,24 @@ def shared_by_sizes(
     return allocate(score, choice.n_fine, bounds.low, np.minimum(bounds.high, score.shape[1]))
 
 
-def prior_beside_votes(choice: TotalChoice, found: CountPosterior, most: int) -> Float:
-    """Return (C, <= most) what speaks for each count beside the votes, where sizes are unequal.
+def prior_beside_votes(
+    sizes: IntArray, choice: TotalChoice, found: CountPosterior, most: int
+) -> Float:
+    """Return (C, <= most) log priors of the counts where sizes are unequal.
 
-    The posterior's log probability where the total is estimated. Nothing where it is given: all
-    votes are then cut at one common cost.
+    The posterior of the counts where the total is estimated, and a weak prior of the sizes (a
+    dispersion of at least 1.3) where it is given: the prior knows the total, the posterior does
+    not.
     """
-    likely = found.counts[:, :most]
-    if not choice.estimated:
-        return np.zeros_like(likely)
-    return np.asarray(np.log(likely + LEAST_PROBABILITY))
+    if choice.estimated:
+        return np.asarray(np.log(found.counts[:, :most] + LEAST_PROBABILITY))
+    spread = max(choice.dispersion, LONG_TAIL)
+    return log_size_prior(sizes, choice.n_fine, spread, min(most, found.by_shift.shape[2]))
 
 
 def prior_at_total(found: CountPosterior, n_fine: int, most: int) -> Float:
-    """Return the same of the distributions at the shift that expects `n_fine`."""
-    likely = found.at_total(n_fine)[:, :most]
-    return np.asarray(np.log(likely + LEAST_PROBABILITY))
+    """Return (C, <= most) log probabilities of the counts at the shift that expects `n_fine`."""
+    return np.asarray(np.log(found.at_total(n_fine)[:, :most] + LEAST_PROBABILITY))
 
 
 def shared_by_votes(votes: Float, prior: Float, n_fine: int, bounds: CountBounds) -> IntArray:
