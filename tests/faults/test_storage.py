@@ -97,7 +97,7 @@ def _fill(path: Path) -> None:
 def test_a_checkpoint_without_room_fails_the_job_and_keeps_the_one_before(
     small_disk, tmp_path, monkeypatch
 ):
-    small_disk(tmp_path / "data" / "work", "48k")
+    small_disk(tmp_path / "data" / "work", "180k")  # the structure fits, three checkpoints do not
     (tmp_path / "notes").mkdir()
     epochs = resumed_epochs(tmp_path / "notes", monkeypatch)
     desk = Desk(tmp_path / "data", max_attempts=3)
