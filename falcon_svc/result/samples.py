@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +105,6 @@ def jpeg(pixels: ByteArray) -> bytes:
     return buffer.getvalue()
 
 
-@dataclass(frozen=True, eq=False)
 class Thumbnails:
     """The images of a data set as its result keeps them: for looking at, not for training.
 
@@ -116,18 +114,16 @@ class Thumbnails:
         Groups of rows are read when they are asked for, and the last few kept.
     """
 
-    file: pq.ParquetFile
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_group", lru_cache(KEPT_GROUPS)(self._read_group))
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._file = file
+        self._group = lru_cache(KEPT_GROUPS)(self._read_group)
 
     def __len__(self) -> int:
-        return int(self.file.metadata.num_rows)
+        return int(self._file.metadata.num_rows)
 
     def encoded(self, row: int) -> bytes:
         """Return one thumbnail as JPEG of 128 x 128 pixels."""
-        group: Callable[[int], pa.ChunkedArray] = self._group  # type: ignore[attr-defined]
-        found: bytes = group(row // GROUP_ROWS)[row % GROUP_ROWS].as_py()
+        found: bytes = self._group(row // GROUP_ROWS)[row % GROUP_ROWS].as_py()
         return found
 
     def read(
@@ -144,7 +140,7 @@ class Thumbnails:
         return out
 
     def _read_group(self, number: int) -> pa.ChunkedArray:
-        return self.file.read_row_group(number, columns=[THUMBNAIL])[THUMBNAIL]
+        return self._file.read_row_group(number, columns=[THUMBNAIL])[THUMBNAIL]
 
 
 def read_samples(directory: Path, discovery: Discovery) -> CoarseDataset | None:

@@ -28,8 +28,10 @@ CODECS = {
     *("shuffle", "sharding_indexed"),
 }
 # Everything zarr and numcodecs have been seen to raise on damaged folders.
-ZARR_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError)
-ZARR_ERRORS += (NotImplementedError, OverflowError, AssertionError)  # type: ignore[assignment]
+ZARR_ERRORS = (
+    *(OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError),
+    *(NotImplementedError, OverflowError, AssertionError),
+)
 
 
 def open_zarr(path: Path, config: DataConfig) -> ZarrSource:

@@ -20,8 +20,10 @@ from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.errors import InputError
 
 # Everything h5py has been seen to raise on damaged files.
-HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
-HDF5_ERRORS += (AttributeError, IndexError, OverflowError, SystemError, NotImplementedError)  # type: ignore[assignment]
+HDF5_ERRORS = (
+    *(OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError),
+    *(AttributeError, IndexError, OverflowError, SystemError, NotImplementedError),
+)
 FILTERS = {
     h5py.h5z.FILTER_DEFLATE,
     h5py.h5z.FILTER_SHUFFLE,
