@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from falcon_svc.client import documents as doc
+from falcon_svc.client.predicting import requests_of
 from falcon_svc.client.transport import Transport, save
 
-NUMBERS = 1_000_000  # of one request: about 20 MB of JSON
-MOST_ROWS = 10_000  # of one request, as the service takes them
 Paths = Sequence[Sequence[str]]
 
 
@@ -105,11 +104,9 @@ class Classifier:
         """
         asked: dict[str, Any] = {"columns": None if columns is None else list(columns)}
         asked |= {"inference": inference, "threshold": threshold}
-        wide = len(vectors[0]) if len(vectors) else 1
-        at_once = min(MOST_ROWS, max(1, NUMBERS // max(1, wide)))
         found = doc.Classified(predictions=[], notes=[])
-        for start in range(0, len(vectors), at_once):
-            rows = [list(map(float, row)) for row in vectors[start : start + at_once]]
+        for part in requests_of(vectors):
+            rows = [list(map(float, row)) for row in vectors[part]]
             path, body = f"/v1/models/{self._job_id}:classify", {**asked, "vectors": rows}
             answer = cast(doc.Classified, self._transport.send("POST", path, json=body).json())
             found["predictions"] += answer["predictions"]

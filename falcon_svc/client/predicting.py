@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +11,8 @@ from falcon_svc.client import documents as doc
 from falcon_svc.client.transport import Transport
 
 Document = dict[str, Any]
-NUMBERS = 1_000_000  # of one predict request: about 20 MB of JSON
+NUMBERS = 1_000_000  # of one request: about 20 MB of JSON
+MOST_ROWS = 10_000  # of one request, as the service takes them
 PREDICT_S = 150.0  # the service gives up sooner
 
 
@@ -47,10 +48,8 @@ class Predicting:
         Predictions
             One record per vector, and the notes of all requests, each once.
         """
-        at_once = max(1, NUMBERS // max(1, len(vectors[0]))) if len(vectors) else 1
         found = doc.Predictions(predictions=[], notes=[])
-        for start in range(0, len(vectors), at_once):
-            part = slice(start, start + at_once)
+        for part in requests_of(vectors):
             body: Document = {"vectors": [list(map(float, row)) for row in vectors[part]]}
             body["coarse"] = _sliced(coarse, part)
             body["columns"] = None if columns is None else list(columns)
@@ -113,6 +112,14 @@ class Predicting:
             "POST", f"/v1/models/{job_id}:predictFile", files=files, data=sent, timeout=PREDICT_S
         )
         return cast(doc.Predictions, answer.json())
+
+
+def requests_of(vectors: Sequence[Sequence[float]]) -> Iterator[slice]:
+    """Give the rows of each request that vectors are sent in."""
+    wide = max(1, len(vectors[0])) if len(vectors) else 1
+    at_once = min(MOST_ROWS, max(1, NUMBERS // wide))
+    for start in range(0, len(vectors), at_once):
+        yield slice(start, start + at_once)
 
 
 def _sliced(
