@@ -10,6 +10,7 @@ from falcon_svc.core.losses import (
     confidence_loss,
     confidence_target,
     neighbor_loss,
+    probabilities,
 )
 from falcon_svc.core.relation_ops import Children, children_of, take_children
 from falcon_svc.core.schedules import ema_momentum, learning_rate_share, soft_weight
@@ -27,6 +28,7 @@ __all__ = [
     "make_head",
     "make_teacher",
     "neighbor_loss",
+    "probabilities",
     "soft_weight",
     "take_children",
 ]

@@ -14,8 +14,33 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-30
+_LEAST_LOG = -87.0
+"""Its exponential is about the least normal number; below, an exponential takes 20 times as long."""
 _PRIOR_FLOOR = 1e-6
 """Least prior of a fine class: an unused class is discouraged, not infinitely expensive."""
+
+
+def probabilities(log_prob: Tensor) -> Tensor:
+    """Return ``exp(log_prob)``, at least 1.6e-38: nothing beside a probability, and far faster.
+
+    Parameters
+    ----------
+    log_prob
+        Log-probabilities <= 0, any shape.
+
+    Returns
+    -------
+    Tensor
+        Same shape, in (0, 1]; where the floor took effect it has no gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from falcon_svc.core import probabilities
+    >>> probabilities(torch.tensor([0.0, -1000.0])).round().tolist()
+    [1.0, 0.0]
+    """
+    return log_prob.clamp_min(_LEAST_LOG).exp()
 
 
 def coarse_loss(child_log_prob: Tensor) -> Tensor:
@@ -171,7 +196,7 @@ def balance_loss(log_prob: Tensor, prior: Tensor | None = None) -> Tensor:
     >>> balance_loss(torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()).item()
     0.0
     """
-    mean_prob = log_prob.exp().mean(dim=0)  # (F,)
+    mean_prob = probabilities(log_prob).mean(dim=0)  # (F,)
     if prior is None:
         prior = torch.ones_like(mean_prob)
     prior = prior.clamp_min(_PRIOR_FLOOR / len(prior))

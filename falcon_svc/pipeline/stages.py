@@ -47,6 +47,7 @@ from falcon_svc.types import (
     ByteArray,
     Features,
     FloatArray,
+    IntArray,
     LabelSource,
     Neighbors,
 )
@@ -123,7 +124,7 @@ def find_head(found: Found) -> Taught:
 
 def find_merged_head(found: Found) -> Taught:
     """Make one class of each pair that cannot be told apart, and train again, if there are any."""
-    pairs = _overlaps(found)
+    pairs = _overlaps(found, _believed_fine(found))
     if not pairs:
         return found.taught
     merged = merged_start(
@@ -169,7 +170,9 @@ def find_answer(found: Found) -> Answer:
     parents = np.array([one.coarse[dataset.coarse.name] for one in classes], np.int64)
     names = name_classes(dataset, assignments.fine, parents, [one.medoids for one in classes])
     named = (replace(one, name=name) for one, name in zip(classes, names, strict=True))
-    return Answer(assignments, tuple(named), _overlaps(found))
+    all_believed = found.believed is dataset
+    overlaps = _overlaps(found, assignments.fine if all_believed else _believed_fine(found))
+    return Answer(assignments, tuple(named), overlaps)
 
 
 def find_layout(found: Found) -> Layout:
@@ -223,12 +226,16 @@ def _trained(found: Found, start: WarmStart, stage: str) -> TrainedHead:
     )
 
 
-def _overlaps(found: Found) -> tuple[SharedPair, ...]:
+def _believed_fine(found: Found) -> IntArray:
+    """The fine class of every sample under the labels that are believed."""
+    head, inputs = found.taught.head, found.spaced.inputs
+    return predict(head.teacher, inputs, found.believed.sources, head.relations).fine
+
+
+def _overlaps(found: Found, fine: IntArray) -> tuple[SharedPair, ...]:
     """The pairs that cannot be told apart, by samples whose label is believed."""
-    inputs, head, believed = found.spaced.inputs, found.taught.head, found.believed
-    fine = predict(head.teacher, inputs, believed.sources, head.relations).fine
-    trusted = np.where(believed.coarse.labels < 0, UNLABELLED, fine)
-    return find_shared_classes(inputs, trusted, head.relations[0])
+    trusted = np.where(found.believed.coarse.labels < 0, UNLABELLED, fine)
+    return find_shared_classes(found.spaced.inputs, trusted, found.taught.head.relations[0])
 
 
 def _every_sample(found: Found) -> int:

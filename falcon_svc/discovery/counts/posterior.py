@@ -146,10 +146,9 @@ def distributions(trees: Sequence[tuple[ScoredTree, ...]], low: IntArray, high: 
     most = int(min(MOST_COUNT, max(2, high.max())))
     rate = root_shift(trees)
     found = np.empty((len(SHIFTS), len(trees), most))
-    for i, shift in enumerate(SHIFTS):
-        for q, group in enumerate(trees):
-            parts = [t.count_distribution(shift, (shift + rate) / 2, most) for t in group]
-            found[i, q] = np.mean(parts, axis=0)
+    for q, group in enumerate(trees):
+        parts = [t.count_distributions(SHIFTS, (SHIFTS + rate) / 2, most) for t in group]
+        found[:, q] = np.mean(parts, axis=0)
     return _bounded(found, low, high)
 
 

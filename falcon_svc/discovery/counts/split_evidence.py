@@ -28,8 +28,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import cdist, pdist, squareform
+from scipy.spatial.distance import pdist, squareform
 
+from falcon_svc.discovery.counts.split_measures import (
+    NTH,
+    TINY,
+    Sides,
+    dips,
+    mean_log_ratios,
+    members_mask,
+    nth,
+    nth_distances,
+    own_shares,
+    space_measures,
+)
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.views import SHRINKAGE, View, few_axes, reduced
 from falcon_svc.discovery.pieces import Told
@@ -43,14 +55,16 @@ MOST_OTHER_ROWS = 4_000
 ROWS_PER_MICRO_CLUSTER = 8
 N_STEPS = 3
 N_NEIGHBORS = 10
-NTH = 5
-TINY = 1e-9
+SPARE = 3
+"""Candidates beside the 5 nearest: a product in single precision may mistake their order."""
 
 NAMES = (
     *("log_small", "log_n", "other", "far"),
     *("gap_directions", "gap_lengths", "gap_metric", "own_directions", "own_metric", "dip"),
     *("jump", "to_root", "apart", "apart_metric", "between_within"),
 )
+
+JUMP, TO_ROOT = NAMES.index("jump"), NAMES.index("to_root")
 
 Float = NDArray[np.float64]
 
@@ -126,6 +140,7 @@ class _Scene:
         self.metric = np.asarray(self.lengths @ metric.projection, np.float32)
         self.spread = _root_mean_square(centred(self.directions, source.labels))
         self.spread_metric = _root_mean_square(self.metric)
+        self.square = (self.directions**2).sum(axis=1)
         self.others = np.random.default_rng(0).permutation(len(raw))
 
     def trees(self, rows: IntArray, least_rows: int) -> tuple[SplitTree, ...]:
@@ -137,12 +152,24 @@ class _Scene:
         return tuple(_tree(group, space[rows], least_rows) for space in self.smooth)
 
     def nearest_other(self, rows: IntArray) -> Float:
-        """Distance of each row to the 5th nearest row of any other coarse class; NaN: none."""
+        """Distance of each row to the 5th nearest row of any other coarse class; NaN: none.
+
+        The nearest are found by a product of matrices, and only their distances taken exactly.
+        """
         label = self.source.labels
-        others = self.others[label[self.others] != label[rows[0]]][:MOST_OTHER_ROWS]
+        first = self.others[: MOST_OTHER_ROWS + len(rows)]
+        others = first[label[first] != label[rows[0]]][:MOST_OTHER_ROWS]
         if not len(others):
             return np.full(len(rows), np.nan)
-        return _nth(cdist(self.directions[rows], self.directions[others]), NTH - 1)
+        own, far = self.directions[rows], self.directions[others]
+        near = self.square[others] - 2 * own @ far.T
+        n_near = min(NTH + SPARE, len(others))
+        if n_near < len(others):
+            nearest = np.argpartition(near, n_near - 1, axis=1)[:, :n_near]
+        else:
+            nearest = np.broadcast_to(np.arange(n_near), near.shape)
+        apart = own[:, None].astype(np.float64) - far[nearest]
+        return nth(np.sqrt((apart**2).sum(axis=2)), NTH - 1)
 
 
 class _Group:
@@ -157,19 +184,23 @@ class _Group:
         self.neighbors_metric = _neighbors(squareform(pdist(self.metric)))
         self.other = scene.nearest_other(rows)
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
 
 def _tree(group: _Group, space: FloatArray, least_rows: int) -> SplitTree:
     """Ward's tree in a smoothed space, condensed, with evidence for every split."""
     members, children = _condensed(linkage(space, "ward"), len(space), least_rows)
-    distance = squareform(pdist(space))
-    heights = np.array([_height(distance, members, pair, i) for i, pair in enumerate(children)])
     evidence = np.zeros((len(members), len(NAMES)))
-    for node, pair in enumerate(children):
-        if pair[0] >= 0:
-            a, b = members[pair[0]], members[pair[1]]
-            jump = np.log(heights[node] / max(heights[pair].max(), TINY))
-            to_root = np.log(max(heights[node], TINY) / max(heights[0], TINY))
-            evidence[node] = _evidence(group, a, b, jump, to_root)
+    split = np.flatnonzero(children[:, 0] >= 0)
+    if len(split):
+        heights = _heights(squareform(pdist(space)), members, children)
+        evidence[split] = _evidence(group, members, children[split])
+        below = np.maximum(heights[children[split]].max(axis=1), TINY)
+        evidence[split, JUMP] = np.log(heights[split] / below)
+        evidence[split, TO_ROOT] = np.log(
+            np.maximum(heights[split], TINY) / max(heights[0], TINY)
+        )
     return SplitTree(tuple(group.rows[m] for m in members), children, evidence)
 
 
@@ -205,81 +236,54 @@ def _condensed(steps: Float, n: int, least_rows: int) -> tuple[list[IntArray], I
     return found, np.array(children, np.int64)
 
 
-def _height(distance: Float, members: list[IntArray], pair: IntArray, node: int) -> float:
-    """Mean distance between the sides, or inside a node that is not split."""
-    if pair[0] >= 0:
-        return float(distance[np.ix_(members[pair[0]], members[pair[1]])].mean())
-    own = members[node]
-    return float(distance[np.ix_(own, own)].mean())
+def _heights(distance: Float, members: list[IntArray], children: IntArray) -> Float:
+    """Mean distance between the sides of each node, or inside a node that is not split."""
+    mask = members_mask(members, len(distance))
+    own = np.arange(len(members))
+    leaf = children[:, 0] < 0
+    one, other = (np.where(leaf, own, side) for side in children.T)
+    total = ((mask @ distance)[one] * mask[other]).sum(axis=1)
+    size = mask.sum(axis=1)
+    return np.asarray(total / (size[one] * size[other]))
 
 
-def _evidence(group: _Group, a: IntArray, b: IntArray, jump: float, to_root: float) -> Float:
-    both = np.concatenate([a, b])
-    sister = np.concatenate(
-        [_nth(group.distance[np.ix_(x, y)], NTH - 1) for x, y in ((a, b), (b, a))]
+def _evidence(group: _Group, members: list[IntArray], pairs: IntArray) -> Float:
+    """Evidence (S, names) for the splits into the members of `pairs` (S, 2), heights left out."""
+    sides = Sides([members[i] for i in pairs[:, 0]], [members[i] for i in pairs[:, 1]], len(group))
+    a, b = sides.masks()
+    directions, lengths, metric = (
+        space_measures(rows, a, b) for rows in (group.directions, group.lengths, group.metric)
     )
-    own = np.concatenate([_nth(group.distance[np.ix_(x, x)], NTH) for x in (a, b)])
-
-    def mean_log(ratio: Float) -> float:  # both sides weigh alike
-        logs = np.log(ratio)
-        return float((logs[: len(a)].mean() + logs[len(a) :].mean()) / 2)
-
-    alone = np.isnan(group.other[0])  # the only coarse class
-    other = 0.0 if alone else mean_log((sister + TINY) / (group.other[both] + TINY))
-    gap, along = _gap(group.directions, a, b)
-    far = mean_log((sister + TINY) / (own + TINY))
-    apart, _ = _apart(group.directions, a, b)
-    apart_metric, within = _apart(group.metric, a, b)
-    return np.array(
-        [
-            *(np.log(len(a)), np.log(len(both)), other, far),
-            *(gap, _gap(group.lengths, a, b)[0], _gap(group.metric, a, b)[0]),
-            *(_own_share(group.neighbors, a, b), _own_share(group.neighbors_metric, a, b)),
-            *(_dip(along), jump, to_root),
-            0.5 * np.log(apart) - np.log(max(group.scene.spread, TINY)),
-            0.5 * np.log(apart_metric) - np.log(max(group.scene.spread_metric, TINY)),
-            np.log(apart_metric / (within + TINY) + 1e-6),
-        ]
+    sister, own = nth_distances(group.distance, sides)
+    spread, spread_metric = (
+        np.log(max(each, TINY)) for each in (group.scene.spread, group.scene.spread_metric)
     )
+    numbers = {
+        "log_small": np.log(a.sum(axis=1)),
+        "log_n": np.log((a + b).sum(axis=1)),
+        "other": _beside_others(group, sister, sides),
+        "far": mean_log_ratios(sister, own, sides),
+        "gap_directions": directions.gap,
+        "gap_lengths": lengths.gap,
+        "gap_metric": metric.gap,
+        "own_directions": own_shares(group.neighbors, a, b),
+        "own_metric": own_shares(group.neighbors_metric, a, b),
+        "dip": dips(directions.places, a + b),
+        "apart": 0.5 * np.log(directions.apart) - spread,
+        "apart_metric": 0.5 * np.log(metric.apart) - spread_metric,
+        "between_within": np.log(metric.apart / (metric.within + TINY) + 1e-6),
+    }
+    none = np.zeros(len(pairs))
+    return np.stack([numbers.get(name, none) for name in NAMES], axis=1)
 
 
-def _gap(rows: FloatArray, a: IntArray, b: IntArray) -> tuple[float, Float]:
-    """Log separation along the axis of the means, and the rows' places on it."""
-    axis = rows[a].mean(axis=0) - rows[b].mean(axis=0)
-    length = float(np.linalg.norm(axis))
-    if length < TINY:
-        return float(np.log(1e-6)), np.zeros(len(a) + len(b))
-    at_a, at_b = rows[a] @ axis / length, rows[b] @ axis / length
-    gap = np.log(length / (at_a.std() + at_b.std() + TINY) + 1e-6)
-    return float(gap), np.concatenate([at_a, at_b]).astype(np.float64)
-
-
-def _apart(rows: FloatArray, a: IntArray, b: IntArray) -> tuple[float, float]:
-    """Squared distance of the means less what sampling adds, and the scatter inside the sides."""
-    scatter_a, scatter_b = float(rows[a].var(axis=0).sum()), float(rows[b].var(axis=0).sum())
-    square = float(((rows[a].mean(axis=0) - rows[b].mean(axis=0)) ** 2).sum())
-    noise = scatter_a / len(a) + scatter_b / len(b)
-    within = (len(a) * scatter_a + len(b) * scatter_b) / (len(a) + len(b))
-    return max(square - noise, 1e-6), within
-
-
-def _own_share(neighbors: IntArray, a: IntArray, b: IntArray) -> float:
-    """Share of neighbors inside the node that lie on the own side, less chance; sides alike."""
-    side = np.full(len(neighbors), -1)
-    side[a], side[b] = 0, 1
-    total, share = len(a) + len(b), 0.0
-    for own, rows in enumerate((a, b)):
-        near = side[neighbors[rows]]
-        share += (near == own).sum() / max(1, (near >= 0).sum()) - len(rows) / total
-    return float(share / 2)
-
-
-def _dip(places: Float) -> float:
-    """Depth of the deepest valley of a smoothed histogram, as a share of its highest bin."""
-    n_bins = int(np.clip(int(len(places) ** 0.5) + 2, 6, 24))
-    bins = np.convolve(np.histogram(places, n_bins)[0], [0.25, 0.5, 0.25], "same")
-    left, right = np.maximum.accumulate(bins), np.maximum.accumulate(bins[::-1])[::-1]
-    return float((np.minimum(left, right) - bins).max() / max(bins.max(), 1.0))
+def _beside_others(group: _Group, sister: list[Float], sides: Sides) -> Float:
+    """Sister distances relative to those of other coarse classes; 0 where there are none."""
+    if np.isnan(group.other[0]):
+        return np.zeros(len(sister))
+    pairs = zip(sides.a, sides.b, strict=True)
+    other = [group.other[np.concatenate(pair)] for pair in pairs]
+    return mean_log_ratios(sister, other, sides)
 
 
 def _micro_clusters(space: FloatArray, source: LabelSource) -> IntArray:
@@ -299,12 +303,6 @@ def _neighbors(distance: Float) -> IntArray:
     np.fill_diagonal(own, np.inf)
     k = min(N_NEIGHBORS, len(own) - 1)
     return np.argpartition(own, k - 1, axis=1)[:, :k].astype(np.int64)
-
-
-def _nth(distance: Float, n: int) -> Float:
-    """The n-th least entry of each row, counted from 0; the largest where there are fewer."""
-    n = min(n, distance.shape[1] - 1)
-    return np.asarray(np.partition(distance, n, axis=1)[:, n])
 
 
 def _root_mean_square(rows: FloatArray) -> float:

@@ -160,29 +160,42 @@ class ScoredTree:
     children: NDArray[np.int64]
     logits: Float
 
-    def count_distribution(self, shift: float, root_shift: float, most: int) -> Float:
-        """Return (most,) probabilities of 1, 2, .. fine classes; the last holds all beyond.
+    def count_distributions(self, shifts: Float, root_shifts: Float, most: int) -> Float:
+        """Return (B, most) probabilities of 1, 2, .. fine classes; the last holds all beyond.
 
         Parameters
         ----------
-        shift, root_shift
-            Added to the logits below the root, and of the root.
+        shifts, root_shifts
+            (B,) each: added to the logits below the root, and of the root.
         most
             Largest count told apart.
         """
-        shifts = np.full(len(self.logits), shift)
-        shifts[0] = root_shift
-        split = expit(self.logits + shifts)
-        found: list[Float] = [np.ones(1)] * len(split)
-        for node in range(len(split) - 1, -1, -1):
+        every = np.repeat(shifts[:, None], len(self.logits), axis=1)
+        every[:, 0] = root_shifts
+        split = expit(self.logits + every)  # (B, S)
+        found: list[Float] = [np.ones((len(shifts), 1))] * len(self.logits)
+        for node in range(len(self.logits) - 1, -1, -1):
             a, b = self.children[node]
             if a >= 0:
-                below = np.convolve(found[a], found[b])  # of 2, 3, .. classes
-                found[node] = np.concatenate([[1 - split[node]], split[node] * below])
-        whole = np.zeros(most)
-        whole[: len(found[0])] = found[0][:most]
-        whole[-1] += found[0][most:].sum()
+                below = _convolved(found[a], found[b])  # of 2, 3, .. classes
+                p = split[:, node, None]
+                found[node] = np.concatenate([1 - p, p * below], axis=1)
+        whole = np.zeros((len(shifts), most))
+        root = found[0]
+        whole[:, : root.shape[1]] = root[:, :most]
+        whole[:, -1] += root[:, most:].sum(axis=1)
         return whole
+
+
+def _convolved(one: Float, other: Float) -> Float:
+    """Distributions (B, k + l - 1) of sums of two counts."""
+    if one.shape[1] > other.shape[1]:
+        one, other = other, one
+    width = other.shape[1]
+    total = np.zeros((len(one), one.shape[1] + width - 1))
+    for k in range(one.shape[1]):
+        total[:, k : k + width] += one[:, k, None] * other
+    return total
 
 
 def scored(

@@ -7,6 +7,9 @@ Gaussian noise of the same covariance goes the same way, and the score of F is t
 first over the second, averaged over samples. A wrong number is unstable, and one that is stable
 only because ellipses can be halved earns nothing.
 
+Of more than `MOST_COARSE` coarse classes that many, drawn at random, stand for all: the curve is a
+mean over samples, and totals are counted up in proportion.
+
 Stability: Lange et al., Neural Computation 16, 2004; reference data: Tibshirani et al. 2001. The
 common height, which needs no counts, is ours (docs/decisions/0004-number-of-classes.md).
 """
@@ -19,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.discovery.counts.split_evidence import N_STEPS
-from falcon_svc.discovery.partition.merge_tree import common_cost, ward_tree
-from falcon_svc.discovery.partition.shared_metric import class_means
+from falcon_svc.discovery.partition.merge_tree import common_cost, nested_means, ward_tree
 from falcon_svc.discovery.partition.views import View, soft_rows
 from falcon_svc.discovery.pieces import Arrays, Pieces, Told
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
@@ -29,6 +31,7 @@ N_REPEATS = 3
 N_TOTALS = 16
 ROWS_PER_FINE_CLASS = 8  # the largest candidate leaves this many samples per fine class
 MOST_PER_COARSE = 40
+MOST_COARSE = 300
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def stability_curve(
     """
     pieces = pieces or Pieces()
     rng = np.random.default_rng(seed)
+    times = max(1.0, source.n_coarse / MOST_COARSE)
+    inside, source = _some_classes(inside, source, rng)
     groups = source.rows_by_class()
     sizes = np.array([len(rows) for rows in groups])
     totals = candidate_totals(sizes)
@@ -89,7 +94,21 @@ def stability_curve(
         excess[repeat] = pieces.made("stability", repeat, len(inside), measure)["excess"]
     spread = excess.std(axis=0, ddof=1) / np.sqrt(N_REPEATS)
     error = float(np.sqrt((spread**2).mean()))
-    return StabilityCurve(totals, np.asarray(excess.mean(axis=0), np.float32), error)
+    in_all = (totals * times).round().astype(np.int64)
+    return StabilityCurve(in_all, np.asarray(excess.mean(axis=0), np.float32), error)
+
+
+def _some_classes(
+    inside: FloatArray, source: LabelSource, rng: np.random.Generator
+) -> tuple[FloatArray, LabelSource]:
+    """At most `MOST_COARSE` coarse classes with all their rows."""
+    if source.n_coarse <= MOST_COARSE:
+        return inside, source
+    kept = np.sort(rng.permutation(source.n_coarse)[:MOST_COARSE])
+    rows = np.flatnonzero(np.isin(source.labels, kept))
+    labels = np.searchsorted(kept, source.labels[rows])
+    names = tuple(source.names[q] for q in kept)
+    return inside[rows], LabelSource(source.name, labels, names)
 
 
 def candidate_totals(sizes: IntArray) -> IntArray:
@@ -128,17 +147,13 @@ def _agreement(
     """Return (T, C) adjusted Rand indices of the two halves' labellings; 0 where none splits."""
     groups = source.rows_by_class()
     fits = [_HalfTrees(view, source, rows) for rows in map(np.flatnonzero, (half, ~half))]
-    found = np.zeros((len(totals), len(groups)), np.float32)
-    for t, total in enumerate(totals):
-        counts = [fit.counts(int(total)) for fit in fits]
-        split = np.max(counts, axis=0) > 1
-        labels = np.zeros((2, len(view)), np.int64)
-        for q in np.flatnonzero(split).tolist():
-            rows = groups[q]
-            for fit, count, label in zip(fits, counts, labels, strict=True):
-                label[rows] = fit.labels(q, int(count[q]), view[rows])
-        found[t] = adjusted_rand_by_class(labels[0], labels[1], source) * split
-    return found
+    counts = np.array([[fit.counts(int(total)) for total in totals] for fit in fits])  # (2, T, C)
+    labels = np.zeros((2, len(totals), len(view)), np.int64)
+    for q, rows in enumerate(groups):
+        for fit, count, label in zip(fits, counts[:, :, q], labels, strict=True):
+            label[:, rows] = fit.labels(q, count, view[rows])
+    agree = [adjusted_rand_by_class(one, two, source) for one, two in zip(*labels, strict=True)]
+    return np.asarray(agree * (counts.max(axis=0) > 1), np.float32)
 
 
 def adjusted_rand_by_class(one: IntArray, two: IntArray, source: LabelSource) -> FloatArray:
@@ -179,10 +194,13 @@ class _HalfTrees:
         threshold = common_cost([tree.costs for tree in self.trees], n_fine)
         return np.array([1 + int((tree.costs >= threshold).sum()) for tree in self.trees])
 
-    def labels(self, q: int, count: int, rows: FloatArray) -> IntArray:
-        """Nearest of the class's `count` cluster means for each row."""
-        if count == 1:
-            return np.zeros(len(rows), np.int64)
-        own = self.trees[q].cut(count)
-        means = class_means(self.spaces[q], own, int(own.max()) + 1)
-        return np.asarray(((means**2).sum(axis=1) - 2 * rows @ means.T).argmin(axis=1), np.int64)
+    def labels(self, q: int, counts: IntArray, rows: FloatArray) -> IntArray:
+        """Nearest cluster mean (T, n) of each row (n, D), where the tree is cut into `counts`."""
+        wanted, place = np.unique(counts, return_inverse=True)
+        found = np.zeros((len(wanted), len(rows)), np.int64)
+        if wanted[-1] > 1:
+            nodes, cuts = nested_means(self.trees[q], self.spaces[q], int(wanted[-1]))
+            distance = (nodes**2).sum(axis=1) - 2 * rows @ nodes.T
+            for label, count in zip(found, wanted, strict=True):
+                label[:] = distance[:, cuts[count - 1]].argmin(axis=1)
+        return found[place]

@@ -4,15 +4,22 @@ After a plain k-means, soft assignments with equal column sums (Sinkhorn and Kno
 ``exp(-d^2 / e)``; Cuturi 2013) and weighted means take turns. What k-means gets wrong on many
 alike classes is two merged and one split; equal sizes forbid just that. The temperature e is
 a quarter of the median squared distance to the nearest centre.
+
+Coarse classes of alike size are clustered together, in batches (`batched_kmeans`): thousands of
+them cost little more than their arithmetic, and batches are shared out over threads.
+
+Shapes: B sets of a batch, n most rows, D dimensions, k clusters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 
-from falcon_svc.discovery.partition.shared_metric import class_means
+from falcon_svc.discovery.partition.batched_kmeans import Batch, batches_of, batched_kmeans
+from falcon_svc.threads import in_threads
 from falcon_svc.types import FloatArray, IntArray
 
 TEMPERATURE_SHARE = 0.25
@@ -20,70 +27,89 @@ N_ROUNDS = 10
 N_SCALINGS = 50
 TINY = 1e-30
 
+Double = NDArray[np.float64]
+
 
 def balanced_kmeans(
-    vectors: FloatArray,
-    n_clusters: int,
+    sets: Sequence[FloatArray],
+    counts: IntArray,
     *,
     n_starts: int,
     seed: int,
-    earlier: IntArray | None = None,
-) -> IntArray:
-    """Return (n,) labels of `n_clusters` clusters of about n / n_clusters samples each.
+    earlier: Sequence[IntArray] | None = None,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> list[IntArray]:
+    """Return per set (n_q,) labels of `counts[q]` clusters of about n_q / counts[q] rows each.
 
     Parameters
     ----------
-    vectors
-        (n, D) float32, n >= n_clusters.
-    n_clusters
-        At least 2.
+    sets
+        Q sets of (n_q, D_q) float32 rows.
+    counts
+        (Q,) clusters, 1 <= counts[q] <= n_q.
     n_starts, seed
         Number of starts and seed of the k-means that it starts from.
     earlier
-        (n,) labels in ``[0, n_clusters)`` of a partition whose means are one more start, or None.
+        Per set (n_q,) labels in ``[0, counts[q])`` of a partition whose means are one more start,
+        or None.
+    on_rows
+        Called with the rows of every batch that is done.
     """
-    distinct = len(np.unique(vectors, axis=0)) if len(vectors) < 4 * n_clusters else n_clusters
-    if distinct < n_clusters:  # duplicates: no k-means has that many centres
-        return np.arange(len(vectors)) % n_clusters
-    centres = _start(vectors, n_clusters, n_starts, seed, earlier).astype(np.float64)
+    labels = [np.arange(len(rows)) % k for rows, k in zip(sets, counts, strict=True)]
+    real = [q for q, k in enumerate(counts) if k > 1 and _has_centres(sets[q], int(k))]
+    on_rows(sum(map(len, sets)) - sum(len(sets[q]) for q in real))
+
+    def cut(batch: Batch) -> IntArray:
+        return _balanced(batch, batched_kmeans(batch, n_starts=n_starts, seed=seed))
+
+    batches = batches_of(sets, counts, real, earlier)
+    for batch, found in zip(batches, in_threads(cut, batches), strict=True):
+        for q, row in zip(batch.members, found, strict=True):
+            labels[q] = row[: len(sets[q])]
+        on_rows(int(batch.sizes.sum()))
+    return labels
+
+
+def _has_centres(rows: FloatArray, k: int) -> bool:
+    """Whether there are k different rows; looked at only where there are few."""
+    return len(rows) >= 4 * k or len(np.unique(rows, axis=0)) >= k
+
+
+def _balanced(batch: Batch, centres: Double) -> IntArray:
+    """Labels (B, n) after rounds of balanced assignment and weighted means (B, k, D)."""
+    rows, square = batch.rows.astype(np.float64), batch.squares
     for _ in range(N_ROUNDS):
-        weight = balanced_assignment(squared_distances(vectors, centres))
-        centres = weight.T @ vectors / np.maximum(weight.sum(axis=0), TINY)[:, None]
+        distance = square[:, None, :] + (centres**2).sum(axis=2)[:, :, None]
+        distance -= 2 * centres @ rows.transpose(0, 2, 1)
+        weight = balanced_assignment(np.maximum(distance, 0, out=distance), batch.sizes)
+        centres = weight @ rows / np.maximum(weight.sum(axis=2), TINY)[:, :, None]
     return np.asarray(weight.argmax(axis=1), np.int64)
 
 
-def _start(
-    vectors: FloatArray, n_clusters: int, n_starts: int, seed: int, earlier: IntArray | None
-) -> FloatArray:
-    """Centres of the best k-means: of new starts, and of the earlier partition's means."""
-    best = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit(vectors)
-    if earlier is not None:
-        means = class_means(vectors, earlier, n_clusters)
-        again = KMeans(n_clusters, init=means, n_init=1).fit(vectors)
-        best = min(best, again, key=lambda fit: float(fit.inertia_))
-    return np.asarray(best.cluster_centers_, np.float32)
-
-
-def squared_distances(vectors: FloatArray, centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (n, k) squared Euclidean distances, never below 0."""
-    squares = (vectors.astype(np.float64) ** 2).sum(axis=1)[:, None] + (centres**2).sum(axis=1)
-    return np.asarray(np.maximum(squares - 2 * vectors @ centres.T, 0))
-
-
-def balanced_assignment(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (n, k) weights >= 0 with row sums near 1 and column sums n / k.
+def balanced_assignment(distance: Double, sizes: IntArray) -> Double:
+    """Return (B, k, n) weights >= 0: k of a row sum to about 1, all rows of a cluster to n_b / k.
 
     Parameters
     ----------
     distance
-        (n, k) squared distances.
+        (B, k, n) squared distances.
+    sizes
+        (B,) rows that there really are; weights of the rest are 0.
     """
-    n, k = distance.shape
-    nearest = distance.min(axis=1, keepdims=True)
-    temperature = TEMPERATURE_SHARE * float(np.median(nearest)) + TINY
-    kernel = np.exp(-(distance - nearest) / temperature)
-    column = np.ones(k)
+    n_sets, k, n = distance.shape
+    real = np.arange(n) < sizes[:, None]
+    nearest = distance.min(axis=1)
+    temperature = TEMPERATURE_SHARE * _medians(np.where(real, nearest, np.inf), sizes) + TINY
+    kernel = np.exp((nearest[:, None] - distance) / temperature[:, None, None]) * real[:, None]
+    column, even = np.ones((n_sets, 1, k)), (sizes / k)[:, None, None]
     for _ in range(N_SCALINGS):
-        row = 1 / (kernel @ column + TINY)
-        column = (n / k) / (kernel.T @ row + TINY)
-    return np.asarray(row[:, None] * kernel * column)
+        row = 1 / (column @ kernel + TINY)  # (B, 1, n)
+        column = even / (row @ kernel.transpose(0, 2, 1) + TINY)
+    return np.asarray(row * kernel * column.transpose(0, 2, 1))
+
+
+def _medians(values: Double, sizes: IntArray) -> Double:
+    """Medians (B,) of the first `sizes` of each row once it is sorted."""
+    ordered = np.sort(values, axis=1)
+    middle = np.stack([(sizes - 1) // 2, sizes // 2], axis=1)
+    return np.asarray(np.take_along_axis(ordered, middle, axis=1).mean(axis=1))

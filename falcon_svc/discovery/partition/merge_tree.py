@@ -52,13 +52,17 @@ class MergeTree:
 
     def cut(self, n_clusters: int) -> IntArray:
         """Return (n,) labels in ``[0, n_clusters)``; fewer where the tree has fewer splits."""
+        return np.unique(self.roots(n_clusters), return_inverse=True)[1].astype(np.int64)[self.group]
+
+    def roots(self, n_clusters: int) -> IntArray:
+        """Return (G,) the group that each group's cluster goes by where `cut` leaves it."""
         n_undone = min(n_clusters - 1, len(self.costs))
         parent = np.arange(len(self.merges) + 1)
         kept, joined = self.merges[: len(self.merges) - n_undone].T
         parent[joined] = kept
         while (parent[parent] != parent).any():
             parent = parent[parent]
-        return np.unique(parent, return_inverse=True)[1].astype(np.int64)[self.group]
+        return parent
 
     def pruned(self, least: int) -> MergeTree:
         """Return the tree without the splits that leave fewer than `least` samples on a side."""
@@ -137,6 +141,41 @@ def common_cost(costs: Sequence[FloatArray], n_fine: int) -> float:
     if n_splits <= 0 or not len(every):
         return float(np.nextafter(every.max(initial=1.0), np.inf))
     return float(np.sort(every)[::-1][min(n_splits, len(every)) - 1])
+
+
+def nested_means(
+    tree: MergeTree, vectors: FloatArray, most: int
+) -> tuple[FloatArray, list[IntArray]]:
+    """Return the means (2 most - 1, D) of the top clusters of a tree, and who makes up each cut.
+
+    Parameters
+    ----------
+    tree
+        A tree of the rows `vectors` (n, D) that can be cut into `most` clusters.
+    most
+        K >= 1.
+
+    Returns
+    -------
+    tuple
+        The means, and for 1, 2, .. K clusters which of them these are.
+    """
+    own = tree.cut(most)
+    sizes = np.bincount(own).astype(np.float64)
+    sums = np.zeros((2 * most - 1, vectors.shape[1]))
+    sums[:most] = np.add.reduceat(
+        vectors[np.argsort(own, kind="stable")].astype(np.float64),
+        np.concatenate([[0], np.cumsum(sizes[:-1]).astype(np.int64)]),
+    )
+    sizes = np.concatenate([sizes, np.zeros(most - 1)])
+    node_of = {int(root): k for k, root in enumerate(np.unique(tree.roots(most)))}
+    cuts = [np.arange(most)]
+    for new, (kept, joined) in enumerate(tree.merges[len(tree.merges) - most + 1 :], most):
+        a, b = node_of[int(kept)], node_of[int(joined)]
+        sums[new], sizes[new] = sums[a] + sums[b], sizes[a] + sizes[b]
+        node_of[int(kept)] = new
+        cuts.append(np.append(cuts[-1][(cuts[-1] != a) & (cuts[-1] != b)], new))
+    return np.asarray(sums / sizes[:, None], np.float32), cuts[::-1]
 
 
 def ward_tree(vectors: FloatArray) -> MergeTree:

@@ -169,16 +169,9 @@ def balanced_consensus(
     on_rows: Told = lambda _: None,
 ) -> IntArray:
     """Return (n,) fine ids: each coarse class cut into equal parts by its samples' votes."""
-    fine, first = np.zeros(sum(map(len, groups)), np.int64), 0
-    for rows, count in zip(groups, counts, strict=True):
-        if count > 1:
-            fine[rows] = balanced_kmeans(
-                _votes(parts, rows), int(count), n_starts=CONSENSUS_STARTS, seed=seed
-            )
-        fine[rows] += first
-        first += int(count)
-        on_rows(len(rows))
-    return fine
+    votes = [_votes(parts, rows) for rows in groups]
+    labels = balanced_kmeans(votes, counts, n_starts=CONSENSUS_STARTS, seed=seed, on_rows=on_rows)
+    return _joined(labels, groups, counts)
 
 
 def _balanced(
@@ -190,16 +183,20 @@ def _balanced(
     earlier: IntArray | None,
     on_rows: Told,
 ) -> IntArray:
-    fine, first = np.zeros(len(space), np.int64), 0
-    for rows, count in zip(groups, counts, strict=True):
-        if count > 1:
-            start = None if earlier is None else earlier[rows] - first
-            fine[rows] = balanced_kmeans(
-                space[rows], int(count), n_starts=n_starts, seed=seed, earlier=start
-            )
-        fine[rows] += first
-        first += int(count)
-        on_rows(len(rows))
+    first = np.cumsum(counts) - counts
+    starts = None if earlier is None else [earlier[r] - i for r, i in zip(groups, first, strict=True)]
+    spaces = [space[rows] for rows in groups]
+    labels = balanced_kmeans(
+        spaces, counts, n_starts=n_starts, seed=seed, earlier=starts, on_rows=on_rows
+    )
+    return _joined(labels, groups, counts)
+
+
+def _joined(labels: list[IntArray], groups: list[IntArray], counts: IntArray) -> IntArray:
+    """Fine ids (n,), consecutive over coarse classes, of every class's own labels."""
+    fine = np.zeros(sum(map(len, groups)), np.int64)
+    for rows, own, first in zip(groups, labels, np.cumsum(counts) - counts, strict=True):
+        fine[rows] = first + own
     return fine
 
 

@@ -35,6 +35,7 @@ from falcon_svc.core import (
     confidence_loss,
     confidence_target,
     neighbor_loss,
+    probabilities,
     soft_weight,
     take_children,
 )
@@ -261,7 +262,7 @@ def _source_losses(
         child = take_children(seen.log_prob[part], coarse, source.children)  # (B', M)
         teacher_child = take_children(seen.teacher_log_prob[part], coarse, source.children)
         source.memory.write(mine, teacher_child)
-        source.observe(source.window, seen.teacher_log_prob[part].exp(), coarse)
+        source.observe(source.window, probabilities(seen.teacher_log_prob[part]), coarse)
         near = sample_neighbors(
             source.neighbors, mine, config.sampled_neighbors, state.generator
         )  # (B', L)

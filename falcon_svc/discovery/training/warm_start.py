@@ -11,8 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.special import softmax
 
+from falcon_svc.core import children_of
 from falcon_svc.discovery.other_sources import compatible_pairs
 from falcon_svc.discovery.partition.shared_metric import class_means
 from falcon_svc.discovery.structure import Structure
@@ -173,11 +175,20 @@ def discriminant_start(
     """
     means = class_means(inputs, fine, len(relations[0]))
     rows = np.random.default_rng(seed).permutation(len(inputs))[:CALIBRATION_ROWS]
-    scores = inputs[rows] @ means.T - (means**2).sum(axis=1) / 2
-    scores = np.where(relations[0].T[coarse[rows]], scores, -np.inf)
-    scale = _scale_for_confidence(scores)
+    scale = _scale_for_confidence(_child_scores(inputs[rows], means, relations[0], coarse[rows]))
     bias = -scale * (means**2).sum(axis=1) / 2
     return HeadStart((scale * means).astype(np.float32), bias.astype(np.float32), relations)
+
+
+def _child_scores(
+    inputs: FloatArray, means: FloatArray, relation: BoolArray, coarse: IntArray
+) -> FloatArray:
+    """Scores (n, M) of the children of each row's coarse class at scale 1, -inf on padding."""
+    children = children_of(torch.from_numpy(relation))
+    index, valid = children.index.numpy()[coarse], children.valid.numpy()[coarse]
+    scores = inputs @ means.T - (means**2).sum(axis=1) / 2
+    taken = np.take_along_axis(scores, index, axis=1)
+    return np.where(valid, taken, np.float32(-np.inf))
 
 
 def _scale_for_confidence(scores: FloatArray) -> float:
