@@ -26,8 +26,10 @@ class Run:
 
     Parameters
     ----------
-    n_samples
-        N.
+    n_samples, n_coarse
+        N and C.
+    total_given
+        Whether the total of fine classes was given; else nothing was.
     stages
         Stage -> seconds, in order; `read` and `write` are around the discovery.
     seconds
@@ -41,6 +43,8 @@ class Run:
     """
 
     n_samples: int
+    n_coarse: int
+    total_given: bool
     stages: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     peak_rss_bytes: int = 0
@@ -50,7 +54,7 @@ class Run:
     failure: str | None = None
 
 
-def measure(path: Path, planted: Planted) -> Run:
+def measure(path: Path, planted: Planted, *, total_given: bool) -> Run:
     """Read, discover and write as `falcon discover` does, then judge the result.
 
     Parameters
@@ -59,8 +63,11 @@ def measure(path: Path, planted: Planted) -> Run:
         The `.npy` file that `Planted.write` left.
     planted
         What it holds.
+    total_given
+        Whether the discovery is told how many fine classes there are.
     """
-    config = DiscoveryConfig(counts=CountConfig(n_fine=planted.n_fine), seed=SEED)
+    known = CountConfig(n_fine=planted.n_fine if total_given else None)
+    config = DiscoveryConfig(counts=known, seed=SEED)
     began = time.perf_counter()
     dataset = load_dataset(path)
     read = time.perf_counter() - began
@@ -71,7 +78,7 @@ def measure(path: Path, planted: Planted) -> Run:
     true, pred = load_truth(path).aligned_to(found.ids), found.assignments.fine
     scores = agreement(true, pred)
     return Run(
-        *(len(true), stages, seconds, peak),
+        *(len(true), planted.n_coarse, total_given, stages, seconds, peak),
         acc=scores["acc"],
         ari=scores["ari"],
         macro_acc=scores["macro_acc"],

@@ -15,7 +15,7 @@ from torch import Tensor
 
 _TINY = 1e-30
 _LEAST_LOG = -87.0
-"""Its exponential is about the least normal number; below, an exponential takes 20 times as long."""
+"""Its exponential is about the least normal number; below, one takes 20 times as long."""
 _PRIOR_FLOOR = 1e-6
 """Least prior of a fine class: an unused class is discouraged, not infinitely expensive."""
 

@@ -7,7 +7,7 @@
     bytes   = BASE + N * (BYTES_PER_COMPONENT * D + BYTES_PER_SAMPLE)
 
 The structure step works on at most MAX_ROWS rows; the head trains for as many epochs as
-`TrainConfig` gives N samples. Fitted to runs on 2 CPU cores:
+`TrainConfig` gives N samples and F classes. Fitted to runs on 2 CPU cores:
 
     data (N x D -> F)                        measured           model
     clinc150_demo  (6,000 x 64 -> 150)          18 s, 0.9 GiB   25 s, 0.9 GiB
@@ -80,7 +80,7 @@ def estimate_run(
     seconds = START_S + PER_ROW_S * min(n_samples, MAX_ROWS)
     seconds += n_samples * (PER_SAMPLE_S + SEEN_S[kind])
     seconds += n_samples * encoder_epochs * PER_VIEWED_SAMPLE_S
-    epochs = TrainConfig().for_samples(n_samples).epochs
+    epochs = TrainConfig().for_data(n_samples, fine).epochs
     seconds += n_samples * epochs * (PER_STEP_S + PER_LOGIT_S * fine)
     if n_fine is None:
         seconds += PER_COUNTED_ROW_S * min(n_samples, MAX_ROWS)

@@ -141,7 +141,8 @@ class Found:
     @property
     def train(self) -> TrainConfig:
         """How the head is trained."""
-        return self.config.train.for_samples(len(self.dataset))
+        n_fine = int(self.structure.counts.n_fine.sum())
+        return self.config.train.for_data(len(self.dataset), n_fine, self.dataset.coarse.n_coarse)
 
     @property
     def encoder_run(self) -> EncoderRun:

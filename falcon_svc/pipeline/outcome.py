@@ -17,6 +17,7 @@ from falcon_svc.neighbors.notes import recall_notes
 from falcon_svc.pipeline.found import Found
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.pipeline.record import versions
+from falcon_svc.pipeline.size_notes import size_notes
 from falcon_svc.result.reach import Reach
 from falcon_svc.result.record import CountEstimate, Discovery, SourceRelation
 from falcon_svc.result.samples import samples_note
@@ -74,6 +75,13 @@ def _discovery(found: Found) -> Discovery:
 def _notes(found: Found, dataset: CoarseDataset) -> tuple[Note, ...]:
     of_encoder = notes_of(found.taught.encoder, dataset)
     notes = (*dataset.reading.notes, *of_encoder, *recall_notes(found.neighbors))
+    notes += size_notes(
+        found.config.train,
+        len(dataset),
+        int(found.structure.counts.n_fine.sum()),
+        dataset.coarse.n_coarse,
+        counted=not found.bounds.fixed,
+    )
     return notes + (samples_note(dataset) if found.config.keep_samples else ())
 
 

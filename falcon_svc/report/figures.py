@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 FAINT, DEEP = "#eceeef", "#1d4468"
 SMALL, WIDE = (3.9, 2.6), 9.5  # inches; text is legible where a small one fills a third
 MAX_PANELS, MAX_ROWS = 12, 60
+MOST_CELLS = (500, 1_500)
 NOT_LEARNT = ("epoch", "learning_rate", "samples_per_s", "seconds")
 """Recorded per epoch, but set beforehand or about the machine."""
 STYLE: dict[Any, Any] = {
@@ -124,7 +125,7 @@ def relation_heat_map(relation: SourceRelation) -> Picture:
     from matplotlib.colors import LinearSegmentedColormap
 
     order = np.argsort(relation.relation.argmax(axis=1), kind="stable")
-    closeness = _closeness(relation)[order].T
+    closeness = _pooled(_closeness(relation)[order].T)
     rows = len(relation.coarse_names)
     with _figure(WIDE, 0.9 + min(max(0.2 * rows, 1.0), 9)) as (figure, [axes]):
         colors = LinearSegmentedColormap.from_list("closeness", (FAINT, ACCENT, DEEP))
@@ -164,6 +165,14 @@ def _closeness(relation: SourceRelation) -> FloatArray:
     scale = float(np.median(others)) if others.size else 1.0
     closeness = 0.75 * np.exp(-2 * regret / max(scale, 1e-9))
     return np.where(relation.relation, 1.0, closeness).astype(np.float32)
+
+
+def _pooled(cells: FloatArray) -> FloatArray:
+    """The largest of each block, where there are more cells than a picture can show."""
+    for axis, most in enumerate(MOST_CELLS):
+        starts = np.arange(0, cells.shape[axis], -(-cells.shape[axis] // most))
+        cells = np.maximum.reduceat(cells, starts, axis=axis)
+    return cells
 
 
 def _class_map(axes: Axes, xy: FloatArray, inside: IntArray, fine: IntArray) -> None:

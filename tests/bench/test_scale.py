@@ -40,7 +40,7 @@ def test_same_seed_same_bytes(tmp_path):
 
 def test_a_size_is_measured_stage_by_stage(tmp_path):
     tiny = Planted(dim=8, n_coarse=2, n_fine=4, fine_spread=4.0)
-    run = measure(tiny.write(tmp_path, 200, seed=0), tiny)
+    run = measure(tiny.write(tmp_path, 200, seed=0), tiny, total_given=True)
     assert run.acc > 0.99
     assert sum(run.stages.values()) == pytest.approx(run.seconds)
     assert (tmp_path / "result" / "discovery.json").exists()
@@ -57,14 +57,30 @@ def test_a_size_runs_in_its_own_process(tmp_path):
     assert sum(run["stages"].values()) == pytest.approx(run["seconds"])
     assert {"read", "structure", "head", "write"} <= set(run["stages"])
     assert document["growth_exponent"] is None
-    assert "| 2,000 |" in table
+    assert "| 2,000 | 4 | total |" in table
+
+
+@pytest.mark.slow
+def test_coarse_classes_grow_in_number_with_nothing_given(tmp_path):
+    table = scale.run([], tmp_path / "s.json", coarse=[12, 6])
+    runs = json.loads((tmp_path / "s.json").read_text("utf-8"))["runs"]
+    assert [(run["n_samples"], run["n_coarse"]) for run in runs] == [(540, 6), (1_080, 12)]
+    assert all(run["acc"] > 0.95 for run in runs)
+    assert "over coarse classes" in table and "over samples" not in table
+
+
+def test_many_coarse_classes_are_one_many_times():
+    many = scale.many_coarse(2_000)
+    assert (many.n_coarse, many.n_fine, many.dim) == (2_000, 6_000, 64)
 
 
 def test_exponent_of_a_power_law():
-    runs = [Run(n, seconds=3e-4 * n**1.2) for n in (100, 1_000, 10_000)]
+    runs = [Run(n, 10, True, seconds=3e-4 * n**1.2) for n in (100, 1_000, 10_000)]
     assert scale.growth_exponent(runs) == pytest.approx(1.2)
-    assert scale.growth_exponent([*runs, Run(10**6, failure="killed")]) == pytest.approx(1.2)
+    assert scale.growth_exponent([*runs, Run(10**6, 10, True, failure="killed")]) == pytest.approx(
+        1.2
+    )
 
 
 def test_a_killed_process_is_a_result():
-    assert "killed" in scale._report([Run(10, failure="killed")])
+    assert "killed" in scale._report([Run(10, 1, False, failure="killed")])

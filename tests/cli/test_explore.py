@@ -50,9 +50,7 @@ def test_it_shows_a_column_per_total_and_ends_with_a_command_that_runs(explored,
 
 
 def test_json_is_the_document(requests, explored, tmp_path):
-    done = falcon(
-        "discover", requests, "--explore", "--out", tmp_path / "a", "--seed", 2, "--json"
-    )
+    done = falcon("discover", requests, "--explore", "--out", tmp_path / "a", "--seed", 2, "--json")
     document = json.loads((explored[0] / "explore.json").read_text("utf-8"))
     document.pop("files")
     assert done.json == {"out": str(tmp_path / "a"), **document}

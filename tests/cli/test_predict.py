@@ -30,7 +30,7 @@ X = (4 * RNG.normal(size=(4, D))[FINE] + 0.5 * RNG.normal(size=(N, D))).astype(n
 COARSE = np.array(["land", "land", "sea", "sea"])[FINE]
 DIET = np.array(["herb", "carn", "herb", "omni"])[FINE]
 ADDED = ["falcon_fine", "falcon_confidence", "falcon_fine_name"]
-SETTINGS = '[counts]\nn_fine = 4\n[train]\nepochs = 2\n[data]\n'
+SETTINGS = "[counts]\nn_fine = 4\n[train]\nepochs = 2\n[data]\n"
 
 
 def table(rows: Any = slice(None), **columns: Any) -> pa.Table:

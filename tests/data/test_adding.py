@@ -142,7 +142,7 @@ def test_names_of_classes_are_texts_in_every_format(tmp_path: Path) -> None:
     holes = [names[0], None, *names[1:]]
     table = pa.table({"a": [1.5, 2.5, 3.5, 4.5], "coarse": list("xyxy")})
     pq.write_table(table, tmp_path / "a.parquet")
-    (tmp_path / "a.csv").write_text('a;coarse\n1,5;x\n2,5;y\n3,5;x\n4,5;y\n')
+    (tmp_path / "a.csv").write_text("a;coarse\n1,5;x\n2,5;y\n3,5;x\n4,5;y\n")
     np.savez(tmp_path / "a.npz", x=np.eye(4))
     obs = pandas.DataFrame({"kind": list("xyxy")}, index=list("abcd"))
     anndata.AnnData(np.eye(4, dtype=np.float32), obs=obs).write_h5ad(tmp_path / "a.h5ad")

@@ -295,9 +295,7 @@ def test_file_level_mistakes_are_named(tmp_path: Path) -> None:
         ("a.tar.gz", "as .zip"), ("a.rds", ".h5ad"), ("a.png", "folder of the images"),
     ],
 )  # fmt: skip
-def test_other_formats_are_refused_with_the_way_out(
-    tmp_path: Path, name: str, remedy: str
-) -> None:
+def test_other_formats_are_refused_with_the_way_out(tmp_path: Path, name: str, remedy: str) -> None:
     (tmp_path / name).write_bytes(b"something")
     refused(tmp_path / name, "wrong_format", remedy)
 

@@ -80,20 +80,22 @@ def random_tree(seed, n_leaves=6):
 @pytest.mark.parametrize("seed", range(8))
 def test_the_distribution_equals_the_sum_over_all_decisions(seed):
     tree = random_tree(seed)
-    found = tree.count_distribution(0.3, -0.7, 8)
-    np.testing.assert_allclose(found, brute_distribution(tree, 0.3, -0.7, 8), atol=1e-12)
-    assert found.sum() == pytest.approx(1)
+    found = tree.count_distributions(np.array([0.3, -1.0]), np.array([-0.7, 2.0]), 8)
+    np.testing.assert_allclose(found[0], brute_distribution(tree, 0.3, -0.7, 8), atol=1e-12)
+    np.testing.assert_allclose(found[1], brute_distribution(tree, -1.0, 2.0, 8), atol=1e-12)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
 def test_the_distribution_by_hand_and_its_tail():
     p, q = expit(1.0), expit(-0.5)
     by_hand = [1 - p, p * (1 - q), p * q]
-    np.testing.assert_allclose(TREE.count_distribution(0.0, 0.0, 3), by_hand)
-    np.testing.assert_allclose(TREE.count_distribution(0.0, 0.0, 2), [1 - p, p])
+    none = np.zeros(1)
+    np.testing.assert_allclose(TREE.count_distributions(none, none, 3), [by_hand])
+    np.testing.assert_allclose(TREE.count_distributions(none, none, 2), [[1 - p, p]])
 
 
 def test_a_larger_shift_never_makes_fewer_classes_likelier():
-    below = [np.cumsum(random_tree(3).count_distribution(s, s, 8)) for s in SHIFTS]
+    below = np.cumsum(random_tree(3).count_distributions(SHIFTS, SHIFTS, 8), axis=1)
     assert (np.diff(below, axis=0) <= 1e-12).all()
 
 
@@ -130,7 +132,7 @@ def test_stability_moves_the_shift_to_the_totals_it_speaks_for():
 
 def test_a_posterior_at_a_total_expects_that_total():
     tree = random_tree(1, n_leaves=12)
-    by_shift = np.array([[tree.count_distribution(s, s, 12)] * 3 for s in SHIFTS])
+    by_shift = np.repeat(tree.count_distributions(SHIFTS, SHIFTS, 12)[:, None], 3, axis=1)
     weight = np.full(len(SHIFTS), 1 / len(SHIFTS))
     found = CountPosterior(by_shift, weight, curve([4, 9], [0.1, 0.2]))
     expected = (found.at_total(12) @ np.arange(1, 13)).sum()
@@ -148,11 +150,7 @@ def own_share_by_loop(rows, a, b):
     share = 0.0
     both = np.concatenate([a, b])
     for side in (a, b):
-        near = [
-            np.isin(i, side)
-            for row in side
-            for i in nearest_by_loop(rows, row, both)
-        ]
+        near = [np.isin(i, side) for row in side for i in nearest_by_loop(rows, row, both)]
         share += np.mean(near) - len(side) / len(both)
     return share / 2
 

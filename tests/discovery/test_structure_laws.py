@@ -93,18 +93,24 @@ def test_a_cut_has_as_many_clusters_as_asked_and_cuts_are_nested():
     assert len(np.unique(tree.cut(99))) == 25
 
 
-def test_balanced_assignment_has_equal_columns_and_unit_rows():
-    distance = np.random.default_rng(4).random((50, 5)) + 0.1
-    weight = balanced_assignment(distance)
-    np.testing.assert_allclose(weight.sum(axis=0), 10, rtol=1e-6)
-    np.testing.assert_allclose(weight.sum(axis=1), 1, rtol=0.05)
+def test_balanced_assignment_has_equal_clusters_and_rows_of_one():
+    distance = np.random.default_rng(4).random((2, 5, 50)) + 0.1
+    weight = balanced_assignment(distance, np.array([50, 30]))
+    np.testing.assert_allclose(weight.sum(axis=2), [[10] * 5, [6] * 5], rtol=1e-6)
+    np.testing.assert_allclose(weight[0].sum(axis=0), 1, rtol=0.05)
+    np.testing.assert_allclose(weight[1, :, :30].sum(axis=0), 1, rtol=0.05)
+    assert not weight[1, :, 30:].any()
 
 
 def test_balanced_kmeans_finds_equal_blobs_and_bears_duplicates():
     x, _, fine = planted([12], per_fine=20, dim=4, spread=4.0)
-    found = balanced_kmeans(x, 12, n_starts=1, seed=0)
+    alike = np.ones((6, 2), np.float32)
+    found, of_alike, whole = balanced_kmeans(
+        [x, alike, x[:7]], np.array([12, 3, 1]), n_starts=8, seed=0
+    )
     assert adjusted_rand_score(fine, found) > 0.95
-    assert len(np.unique(balanced_kmeans(np.ones((6, 2), np.float32), 3, n_starts=1, seed=0))) == 3
+    assert len(np.unique(of_alike)) == 3
+    assert not whole.any()
 
 
 def test_the_size_prior_is_the_log_normal_it_says():

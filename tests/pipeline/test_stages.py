@@ -141,9 +141,7 @@ CHANGES: list[tuple[dict[str, Any], tuple[str, ...], bool]] = [
 
 
 @pytest.mark.parametrize(("change", "same", "head"), CHANGES, ids=str)
-def test_what_has_not_changed_is_taken_over_and_nothing_else(
-    dataset, tmp_path, change, same, head
-):
+def test_what_has_not_changed_is_taken_over_and_nothing_else(dataset, tmp_path, change, same, head):
     discover(dataset, make_config(TABLES), work_dir=tmp_path)
     config, told = make_config({**TABLES, **change}), Listener()
     resumed = discover(dataset, config, work_dir=tmp_path, progress=told)

@@ -110,8 +110,7 @@ def test_the_head_in_numpy_is_the_head_in_torch_with_two_label_sources(kind):
         relations,
     )
     given = {
-        s[0]: [s[1][i] if i >= 0 else None for i in k]
-        for s, k in zip(sources, labels, strict=True)
+        s[0]: [s[1][i] if i >= 0 else None for i in k] for s, k in zip(sources, labels, strict=True)
     }
     model = Predictor.of_files(model.files())
     found = model.predict(vectors, given)

@@ -9,9 +9,7 @@ from falcon_svc.worker.check import for_client
 
 
 def detail(text, name="my birds.zip"):
-    return for_client({"error": {"code": "x", "detail": text}}, "data.zip", name)["error"][
-        "detail"
-    ]
+    return for_client({"error": {"code": "x", "detail": text}}, "data.zip", name)["error"]["detail"]
 
 
 def test_the_file_is_called_as_its_owner_calls_it():

@@ -198,9 +198,7 @@ def _tree(group: _Group, space: FloatArray, least_rows: int) -> SplitTree:
         evidence[split] = _evidence(group, members, children[split])
         below = np.maximum(heights[children[split]].max(axis=1), TINY)
         evidence[split, JUMP] = np.log(heights[split] / below)
-        evidence[split, TO_ROOT] = np.log(
-            np.maximum(heights[split], TINY) / max(heights[0], TINY)
-        )
+        evidence[split, TO_ROOT] = np.log(np.maximum(heights[split], TINY) / max(heights[0], TINY))
     return SplitTree(tuple(group.rows[m] for m in members), children, evidence)
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import ndtr
 from sklearn.neighbors import NearestNeighbors
 
@@ -73,20 +74,19 @@ def find_shared_classes(
 def candidates(means: FloatArray, sizes: IntArray, relation: BoolArray) -> list[tuple[int, int]]:
     """Return pairs f < g: each class with its nearest ones that share no parent with it."""
     large = np.flatnonzero(sizes >= LEAST_SIZE)
+    if len(large) < 2:
+        return []
+    parents = csr_array(relation[large])
+    siblings = (parents @ parents.T).tocsr()  # whether two classes share a parent
+    most = min(int(np.diff(siblings.indptr).max()) + 1 + N_CANDIDATES, len(large))
+    search = NearestNeighbors(n_neighbors=most).fit(means[large])
+    near = search.kneighbors(means[large], return_distance=False)
     pairs: set[tuple[int, int]] = set()
-    parent = relation.argmax(axis=1)
-    for k in np.unique(parent[large]):
-        own, others = large[parent[large] == k], large[parent[large] != k]
-        others = others[~relation[others, k]]
-        if not len(others):
-            continue
-        search = NearestNeighbors(n_neighbors=min(N_CANDIDATES, len(others))).fit(means[others])
-        near = search.kneighbors(means[own], return_distance=False)
-        pairs |= {
-            (int(min(f, g)), int(max(f, g)))
-            for f, row in zip(own, others[near], strict=True)
-            for g in row
-        }
+    for f, row in enumerate(near):
+        own = siblings.indices[siblings.indptr[f] : siblings.indptr[f + 1]]
+        strangers = row[~np.isin(row, [f, *own])][:N_CANDIDATES]
+        mine, others = int(large[f]), large[strangers].tolist()
+        pairs |= {(min(mine, g), max(mine, g)) for g in others}
     return sorted(pairs)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.discovery.partition.batched_kmeans import Batch, batches_of, batched_kmeans
+from falcon_svc.discovery.partition.batched_kmeans import Batch, batched_kmeans, batches_of
 from falcon_svc.threads import in_threads
 from falcon_svc.types import FloatArray, IntArray
 

@@ -52,7 +52,9 @@ class MergeTree:
 
     def cut(self, n_clusters: int) -> IntArray:
         """Return (n,) labels in ``[0, n_clusters)``; fewer where the tree has fewer splits."""
-        return np.unique(self.roots(n_clusters), return_inverse=True)[1].astype(np.int64)[self.group]
+        return np.unique(self.roots(n_clusters), return_inverse=True)[1].astype(np.int64)[
+            self.group
+        ]
 
     def roots(self, n_clusters: int) -> IntArray:
         """Return (G,) the group that each group's cluster goes by where `cut` leaves it."""

@@ -184,7 +184,9 @@ def _balanced(
     on_rows: Told,
 ) -> IntArray:
     first = np.cumsum(counts) - counts
-    starts = None if earlier is None else [earlier[r] - i for r, i in zip(groups, first, strict=True)]
+    starts = (
+        None if earlier is None else [earlier[r] - i for r, i in zip(groups, first, strict=True)]
+    )
     spaces = [space[rows] for rows in groups]
     labels = balanced_kmeans(
         spaces, counts, n_starts=n_starts, seed=seed, earlier=starts, on_rows=on_rows

@@ -12,6 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
 from falcon_svc.types import Decay, HeadKind
 
+FULL_FINE = 1_000
+"""Fine classes up to which training is as long as the samples allow."""
+
+FULL_RELATION = 2_000_000
+"""Pairs of a fine and a coarse class up to which the relation is solved every `solve_every`."""
+
 
 class TrainConfig(BaseModel):
     """How the head is trained; `paper()` returns the schedule of the paper."""
@@ -33,7 +39,8 @@ class TrainConfig(BaseModel):
     most_sample_steps: StrictInt | None = Field(
         2_000_000,
         ge=1,
-        description="Most samples seen in all; epochs are dropped, down to two, to keep to this.",
+        description="Most samples seen in all; epochs are dropped, down to two, to keep to this. "
+        "Beyond 1,000 fine classes fewer, in proportion.",
     )
     batch_size: StrictInt = Field(
         1024,
@@ -111,12 +118,24 @@ class TrainConfig(BaseModel):
         30.0, gt=0, description="Time limit of a solve of the relation, in seconds. Code: 30."
     )
 
-    def for_samples(self, n_samples: int) -> TrainConfig:
-        """Return the same settings with the epochs that `most_sample_steps` leaves N samples."""
-        if self.most_sample_steps is None:
-            return self
-        affordable = max(2, self.most_sample_steps // max(1, n_samples))
-        return self.model_copy(update={"epochs": min(self.epochs, affordable)})
+    def for_data(self, n_samples: int, n_fine: int, n_coarse: int = 1) -> TrainConfig:
+        """Return the same settings for data of a size.
+
+        A step costs samples times fine classes, a solve fine times coarse classes. Up to
+        `FULL_FINE` fine classes only samples count; beyond, epochs fall with 1 / F, down to two,
+        and beyond `FULL_RELATION` pairs of a fine and a coarse class solves become rarer.
+
+        Parameters
+        ----------
+        n_samples, n_fine, n_coarse
+            N, F and C, each >= 1.
+        """
+        pairs = -(-n_fine * n_coarse // FULL_RELATION)
+        changed: dict[str, int] = {"solve_every": self.solve_every * pairs}
+        if self.most_sample_steps is not None:
+            steps = self.most_sample_steps * FULL_FINE // max(FULL_FINE, n_fine)
+            changed["epochs"] = min(self.epochs, max(2, steps // max(1, n_samples)))
+        return self.model_copy(update=changed)
 
     def balance_at(self, epoch: int) -> float:
         """Return the relation's rho in an epoch, counted from 0."""

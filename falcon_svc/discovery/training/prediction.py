@@ -89,7 +89,10 @@ class _Allowed:
 
     @classmethod
     def of(
-        cls, sources: tuple[LabelSource, ...], relations: tuple[BoolArray, ...], device: torch.device
+        cls,
+        sources: tuple[LabelSource, ...],
+        relations: tuple[BoolArray, ...],
+        device: torch.device,
     ) -> _Allowed:
         cells = [source.cells() for source in sources]
         wide = [cell.widened(own) for cell, own in zip(cells, relations, strict=True)]
