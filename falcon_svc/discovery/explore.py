@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from falcon_svc.discovery.counts.bounds import CountBounds
-from falcon_svc.discovery.counts.choice import choose_total
 from falcon_svc.discovery.counts.shown_totals import nearest_shares, shown_totals
 from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.discovery.structure import (
@@ -68,7 +67,7 @@ def explore_totals(
 
 def _explored(work: StructureWork, bounds: CountBounds) -> tuple[Structure, tuple[Candidate, ...]]:
     found = work.posterior()
-    choice = choose_total(work.sizes, bounds, found)
+    choice = work.choice(found)
     own = work.at_choice(choice, found)
     total = own.counts.total
     assert total is not None, "a total that was given leaves nothing to explore"

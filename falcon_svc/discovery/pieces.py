@@ -25,6 +25,7 @@ Told = Callable[[int], None]
 SECONDS: Mapping[str, float] = {
     "evidence": 0.8,
     "stability": 0.2,
+    "even": 0.04,
     "trees": 0.25,
     "draft": 0.15,
     "votes": 0.15,
@@ -32,9 +33,9 @@ SECONDS: Mapping[str, float] = {
     "balanced": 0.06,
     "consensus": 0.12,
 }
-"""Kind of piece -> seconds per 1,000 rows: evidence and stability of the counts, the trees of one
-view, the vote before the metric is learned, a vote on the cut, the contrast view, one balanced
-k-means, and the consensus of several."""
+"""Kind of piece -> seconds per 1,000 rows: evidence and stability of the counts, the stability of
+equal parts at one total, the trees of one view, the vote before the metric is learned, a vote on
+the cut, the contrast view, one balanced k-means, and the consensus of several."""
 
 
 class Kept(Protocol):

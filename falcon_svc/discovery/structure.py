@@ -39,11 +39,12 @@ from falcon_svc.discovery.counts.size_prior import (
     dispersion_of_counts,
     told_dispersion,
 )
-from falcon_svc.discovery.counts.split_evidence import MOST_ROWS
-from falcon_svc.discovery.counts.total_stability import N_REPEATS
+from falcon_svc.discovery.counts.split_evidence import MOST_ROWS, sample_for_evidence
+from falcon_svc.discovery.counts.total_stability import N_REPEATS, StabilityCurve
+from falcon_svc.discovery.counts.whole_totals import WholeTotals, even_stability
 from falcon_svc.discovery.partition.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition.tree_arrays import kept_trees
-from falcon_svc.discovery.partition.views import N_VIEWS, equal_views, unequal_views
+from falcon_svc.discovery.partition.views import N_VIEWS, equal_views, reduced, unequal_views
 from falcon_svc.discovery.partition.votes import (
     METRIC_ROUNDS,
     Forest,
@@ -168,8 +169,19 @@ class StructureWork:
     def counts_unknown(self) -> Structure:
         """Share out a given total, or estimate it."""
         found = self.posterior()
-        choice = choose_total(self.sizes, self.bounds, found)
-        return self.at_choice(choice, found)
+        return self.at_choice(self.choice(found), found)
+
+    def choice(self, found: CountPosterior) -> TotalChoice:
+        """Return the total to work with."""
+        return choose_total(self.sizes, self.bounds, found, self._even_stability)
+
+    def _even_stability(self, whole: WholeTotals) -> StabilityCurve:
+        """Return how stable equal parts are at each whole total."""
+        rows = sample_for_evidence(self.source, seed=self.seed)
+        part = LabelSource(self.source.name, self.source.labels[rows], self.source.names)
+        self._plan(BALANCED | {"consensus": 1}, even=N_REPEATS * len(rows) * len(whole.totals))
+        inside = reduced(np.asarray(self.raw[rows]), part)
+        return even_stability(inside, part, whole, seed=self.seed, pieces=self.pieces)
 
     def _plan(self, passes: Mapping[str, int], **rows: int) -> None:
         """Say what is ahead: passes over all rows by kind of piece, and pieces with fewer rows."""

@@ -8,6 +8,7 @@ at the shift that expects it, weighed with what the coarse sizes say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,6 @@ from falcon_svc.discovery.counts.posterior import (
     quantile,
 )
 from falcon_svc.discovery.counts.size_prior import (
-    LOG_CHANCE_ESTIMATED,
     LOG_CHANCE_GIVEN,
     LONG_TAIL,
     NATURAL,
@@ -33,6 +33,8 @@ from falcon_svc.discovery.counts.size_prior import (
     log_size_prior,
     told_dispersion,
 )
+from falcon_svc.discovery.counts.total_stability import StabilityCurve
+from falcon_svc.discovery.counts.whole_totals import WholeTotals, whole_totals
 from falcon_svc.result.record import TotalEstimate
 from falcon_svc.types import FloatArray, IntArray
 
@@ -95,7 +97,12 @@ class TotalChoice:
     estimated: bool
 
 
-def choose_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> TotalChoice:
+def choose_total(
+    sizes: IntArray,
+    bounds: CountBounds,
+    found: CountPosterior,
+    judge: Callable[[WholeTotals], StabilityCurve],
+) -> TotalChoice:
     """Return the given total, or the likely one, or a whole one near it.
 
     Parameters
@@ -106,12 +113,14 @@ def choose_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) ->
         What the user knows.
     found
         Posterior of the counts.
+    judge
+        Makes the stability of equal parts; called where several totals are whole.
     """
     if bounds.total is not None:
         total = bounds.total
         equal = log_chance_of_whole_shares(sizes, total) < LOG_CHANCE_GIVEN
     else:
-        total, equal = _whole_total(sizes, bounds, found)
+        total, equal = _estimated(sizes, bounds, found, judge)
     estimate = estimate_dispersion(sizes, total, _most(total))
     if bounds.sizes != "auto":
         equal = bounds.sizes == "equal"
@@ -119,7 +128,12 @@ def choose_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) ->
     return TotalChoice(total, dispersion, equal, bounds.total is None)
 
 
-def _whole_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) -> tuple[int, bool]:
+def _estimated(
+    sizes: IntArray,
+    bounds: CountBounds,
+    found: CountPosterior,
+    judge: Callable[[WholeTotals], StabilityCurve],
+) -> tuple[int, bool]:
     """The likely total, or one near it that makes sizes look equal; and whether they do."""
     likely_total = _likely_total(bounds, found)
     every = np.arange(_least(bounds), max(int(found.mean_totals()[-1]), likely_total) + 2)
@@ -128,14 +142,12 @@ def _whole_total(sizes: IntArray, bounds: CountBounds, found: CountPosterior) ->
     near = every[likely]
     if len(near) < 2:
         return likely_total, False
-    chance = np.array([log_chance_of_whole_shares(sizes, int(f)) for f in near])
-    beside = np.pad(chance, 1, constant_values=0.0)
-    least = (chance <= beside[:-2]) & (chance <= beside[2:])  # 100 is whole, and 101 nearly
-    whole = np.flatnonzero((chance < LOG_CHANCE_ESTIMATED) & least)
-    if not len(whole):
-        return likely_total, False
     density = np.gradient(below)[likely] * near  # of log F
-    return int(near[whole[np.argmax(density[whole])]]), True
+    whole = whole_totals(sizes, near, np.log(density + LEAST_PROBABILITY))
+    if not len(whole.totals):
+        return likely_total, False
+    one = len(whole.totals) == 1
+    return int(whole.totals[0]) if one else whole.best(judge(whole)), True
 
 
 def _most(n_fine: int) -> int:

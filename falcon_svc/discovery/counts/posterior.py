@@ -36,6 +36,7 @@ from falcon_svc.types import FloatArray, IntArray, LabelSource
 SHIFTS = np.arange(-5.0, 5.01, 0.5)
 MOST_COUNT = 200
 LARGEST_DROP = 6.0
+LEAST_ERROR = 0.005
 LEAST_BEST = 0.05
 INTERVAL = (0.1, 0.9)
 """Of a coarse class's count: these points hold the truth in 9 of 10 coarse classes, measured with
@@ -185,13 +186,18 @@ def shift_features(by_shift: Float, curve: StabilityCurve) -> dict[str, Float]:
     log_totals = np.log(curve.totals)
     score = np.interp(np.log(mean_totals(by_shift)), log_totals, curve.scores, left=0.0)
     best = float(curve.scores.max())
-    drop = (score - best) / (curve.error + 0.005)
     return {
         "square": -(SHIFTS**2) / 2,
         "linear": SHIFTS,
         "stability": score / max(best, LEAST_BEST),
-        "stability_drop": np.clip(drop, -LARGEST_DROP, 0.0),
+        "stability_drop": stability_drop(score, curve),
     }
+
+
+def stability_drop(scores: Float, curve: StabilityCurve) -> Float:
+    """Return how many standard errors scores are below the best of the curve, as <= 0."""
+    drop = (scores - curve.scores.max()) / (curve.error + LEAST_ERROR)
+    return np.asarray(np.clip(drop, -LARGEST_DROP, 0.0), np.float64)
 
 
 def mean_totals(by_shift: Float) -> Float:

@@ -76,39 +76,44 @@ def stability_curve(
     pieces = pieces or Pieces()
     rng = np.random.default_rng(seed)
     times = max(1.0, source.n_coarse / MOST_COARSE)
-    inside, source = _some_classes(inside, source, rng)
+    inside, source, _ = some_classes(inside, source, rng)
     groups = source.rows_by_class()
     sizes = np.array([len(rows) for rows in groups])
     totals = candidate_totals(sizes)
     excess = np.zeros((N_REPEATS, len(totals)))
     for repeat in range(N_REPEATS):
-        halves = _halves(source.labels, rng)
+        half = halves(source.labels, rng)
         noise = gaussian_twin(inside, groups, rng)
 
-        def measure(on_rows: Told, noise: FloatArray = noise, halves: BoolArray = halves) -> Arrays:
-            real = _agreement(soft_rows(inside), source, halves, totals) @ sizes
+        def measure(on_rows: Told, noise: FloatArray = noise, half: BoolArray = half) -> Arrays:
+            real = _agreement(soft_rows(inside), source, half, totals) @ sizes
             on_rows(len(inside) // 2)
-            chance = _agreement(soft_rows(noise), source, halves, totals) @ sizes
+            chance = _agreement(soft_rows(noise), source, half, totals) @ sizes
             return {"excess": (real - chance) / sizes.sum()}
 
         excess[repeat] = pieces.made("stability", repeat, len(inside), measure)["excess"]
-    spread = excess.std(axis=0, ddof=1) / np.sqrt(N_REPEATS)
-    error = float(np.sqrt((spread**2).mean()))
     in_all = (totals * times).round().astype(np.int64)
-    return StabilityCurve(in_all, np.asarray(excess.mean(axis=0), np.float32), error)
+    return StabilityCurve(in_all, np.asarray(excess.mean(axis=0), np.float32), pooled_error(excess))
 
 
-def _some_classes(
+def pooled_error(excess: NDArray[np.float64]) -> float:
+    """Return the standard error of a mean over repeats (R, T), pooled over the candidates."""
+    spread = excess.std(axis=0, ddof=1) / np.sqrt(len(excess))
+    return float(np.sqrt((spread**2).mean()))
+
+
+def some_classes(
     inside: FloatArray, source: LabelSource, rng: np.random.Generator
-) -> tuple[FloatArray, LabelSource]:
-    """At most `MOST_COARSE` coarse classes with all their rows."""
+) -> tuple[FloatArray, LabelSource, IntArray]:
+    """Return at most `MOST_COARSE` coarse classes with all their rows, and which ones these are."""
+    kept = np.arange(source.n_coarse)
     if source.n_coarse <= MOST_COARSE:
-        return inside, source
+        return inside, source, kept
     kept = np.sort(rng.permutation(source.n_coarse)[:MOST_COARSE])
     rows = np.flatnonzero(np.isin(source.labels, kept))
     labels = np.searchsorted(kept, source.labels[rows])
     names = tuple(source.names[q] for q in kept)
-    return inside[rows], LabelSource(source.name, labels, names)
+    return inside[rows], LabelSource(source.name, labels, names), kept
 
 
 def candidate_totals(sizes: IntArray) -> IntArray:
@@ -132,7 +137,7 @@ def gaussian_twin(
     return noise
 
 
-def _halves(labels: IntArray, rng: np.random.Generator) -> BoolArray:
+def halves(labels: IntArray, rng: np.random.Generator) -> BoolArray:
     """Return (N,) bool that halves every coarse class."""
     order = np.lexsort((rng.random(len(labels)), labels))
     first = np.searchsorted(labels[order], labels[order])
@@ -146,7 +151,7 @@ def _agreement(
 ) -> FloatArray:
     """Return (T, C) adjusted Rand indices of the two halves' labellings; 0 where none splits."""
     groups = source.rows_by_class()
-    fits = [_HalfTrees(view, source, rows) for rows in map(np.flatnonzero, (half, ~half))]
+    fits = [HalfTrees(view, source, rows) for rows in map(np.flatnonzero, (half, ~half))]
     counts = np.array([[fit.counts(int(total)) for total in totals] for fit in fits])  # (2, T, C)
     labels = np.zeros((2, len(totals), len(view)), np.int64)
     for q, rows in enumerate(groups):
@@ -180,7 +185,7 @@ def adjusted_rand_by_class(one: IntArray, two: IntArray, source: LabelSource) ->
     return np.asarray(index, np.float32)
 
 
-class _HalfTrees:
+class HalfTrees:
     """Ward's trees of one half's smoothed rows."""
 
     def __init__(self, view: FloatArray, source: LabelSource, rows: IntArray) -> None:

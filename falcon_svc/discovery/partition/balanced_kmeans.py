@@ -18,7 +18,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.discovery.partition.batched_kmeans import Batch, batched_kmeans, batches_of
+from falcon_svc.discovery.partition.batched_kmeans import (
+    Batch,
+    batched_kmeans,
+    batches_of,
+    earlier_means,
+)
 from falcon_svc.threads import in_threads
 from falcon_svc.types import FloatArray, IntArray
 
@@ -55,13 +60,39 @@ def balanced_kmeans(
     on_rows
         Called with the rows of every batch that is done.
     """
-    labels = [np.arange(len(rows)) % k for rows, k in zip(sets, counts, strict=True)]
-    real = [q for q, k in enumerate(counts) if k > 1 and _has_centres(sets[q], int(k))]
-    on_rows(sum(map(len, sets)) - sum(len(sets[q]) for q in real))
 
     def cut(batch: Batch) -> IntArray:
         return _balanced(batch, batched_kmeans(batch, n_starts=n_starts, seed=seed))
 
+    return _in_batches(cut, sets, counts, earlier, on_rows)
+
+
+def rebalanced(
+    sets: Sequence[FloatArray], counts: IntArray, earlier: Sequence[IntArray]
+) -> list[IntArray]:
+    """Return per set (n_q,) labels of a partition whose clusters were made equally large.
+
+    Nothing is random: the rounds start from the means of `earlier`. Parameters as of
+    `balanced_kmeans`.
+    """
+
+    def cut(batch: Batch) -> IntArray:
+        return _balanced(batch, earlier_means(batch).astype(np.float64))
+
+    return _in_batches(cut, sets, counts, earlier, lambda _: None)
+
+
+def _in_batches(
+    cut: Callable[[Batch], IntArray],
+    sets: Sequence[FloatArray],
+    counts: IntArray,
+    earlier: Sequence[IntArray] | None,
+    on_rows: Callable[[int], None],
+) -> list[IntArray]:
+    """Labels of all sets, cut in batches; rows of a set without k different ones take turns."""
+    labels = [np.arange(len(rows)) % k for rows, k in zip(sets, counts, strict=True)]
+    real = [q for q, k in enumerate(counts) if k > 1 and _has_centres(sets[q], int(k))]
+    on_rows(sum(map(len, sets)) - sum(len(sets[q]) for q in real))
     batches = batches_of(sets, counts, real, earlier)
     for batch, found in zip(batches, in_threads(cut, batches), strict=True):
         for q, row in zip(batch.members, found, strict=True):

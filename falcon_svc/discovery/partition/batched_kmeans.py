@@ -126,15 +126,20 @@ def batched_kmeans(batch: Batch, *, n_starts: int, seed: int) -> Double:
     """
     centres = _seeds(batch, n_starts, np.random.default_rng(seed))  # (B, S, k, D)
     if batch.earlier is not None:
-        start = np.zeros((len(batch.rows), batch.k, batch.rows.shape[2]), np.float32)
-        own = np.arange(batch.k)[:, None] == batch.earlier[:, None, :]  # (B, k, n)
-        start = _means(own.astype(np.float32), batch.rows, start)
-        centres = np.concatenate([centres, start[:, None]], axis=1)
+        centres = np.concatenate([centres, earlier_means(batch)[:, None]], axis=1)
     for _ in range(FIRST_ROUNDS):
         centres, inertia, _ = _lloyd(batch.rows, batch.real, centres)
     best = inertia.argmin(axis=1)[:, None, None, None]
     centres = np.take_along_axis(centres, best, axis=1)  # (B, 1, k, D)
     return _settled(batch, centres)[:, 0].astype(np.float64)
+
+
+def earlier_means(batch: Batch) -> FloatArray:
+    """Return the (B, k, D) means of the clusters of the earlier partition; 0 where one is empty."""
+    assert batch.earlier is not None, "these sets came without an earlier partition"
+    own = np.arange(batch.k)[:, None] == batch.earlier[:, None, :]  # (B, k, n)
+    nothing = np.zeros((len(batch.rows), batch.k, batch.rows.shape[2]), np.float32)
+    return _means(own.astype(np.float32), batch.rows, nothing)
 
 
 def _settled(batch: Batch, centres: FloatArray) -> FloatArray:
