@@ -29,6 +29,7 @@ from falcon_svc.data.scaling import scaling_without_far
 from falcon_svc.data.source import Samples, Source, check_column, flat_column, rows_of
 from falcon_svc.data.source_notes import one_hot, source_notes
 from falcon_svc.data.text_column import empty_texts
+from falcon_svc.data.totals_row import totals_findings
 from falcon_svc.data.vector_notes import vector_notes
 from falcon_svc.data.vectors import to_vectors, vector_findings
 from falcon_svc.types import (
@@ -242,10 +243,13 @@ def _vectors(
 ) -> tuple[FloatArray | None, list[Finding]]:
     if samples.vectors is None:
         return None, list(samples.findings)
+    if not len(samples.vectors):
+        _check_rows(0, source.where, config)
     vectors = to_vectors(samples.vectors, where=source.where, config=config)
     told = {row for finding in samples.findings for row, _ in finding.rows}
     others = vector_findings(vectors, samples.names, told)
-    return vectors, [*samples.findings, *others]
+    totals = totals_findings(vectors, samples.names) if config.require_labels else []
+    return vectors, [*samples.findings, *others, *totals]
 
 
 def _check_rows(n: int, where: str, config: DataConfig) -> None:

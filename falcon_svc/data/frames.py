@@ -54,7 +54,11 @@ def check_order(frame: Any, labels: Mapping[str, Any]) -> None:
         if not (hasattr(frame, "iloc") and hasattr(values, "iloc")):
             continue
         ours, theirs = frame.index, values.index
-        if len(ours) == len(theirs) and not ours.equals(theirs) and not len(ours.difference(theirs)):
+        if (
+            len(ours) == len(theirs)
+            and not ours.equals(theirs)
+            and not len(ours.difference(theirs))
+        ):
             raise refusal(
                 f"labels {quoted(name)} in the order of the data",
                 "the same index in another order",
@@ -68,7 +72,7 @@ def _name(name: Any) -> str:
     """Return a column's name as text; of several levels those that say something."""
     if not isinstance(name, tuple):
         return str(name)
-    parts = [str(part) for part in name if part == part and str(part) != ""]
+    parts = [str(part) for part in name if str(part) not in ("", "nan", "None")]
     return "/".join(part for part in parts if not LEVEL_WITHOUT_NAME.fullmatch(part))
 
 
