@@ -33,11 +33,13 @@ def evaluate(
     """Print how well the result in DIR agrees with fine truth, as JSON."""
     from falcon_svc.data import load_truth
     from falcon_svc.metrics import evaluate as figures_of
+    from falcon_svc.metrics import truth_notes
     from falcon_svc.result.files import read_discovery
 
     labels = load_truth(truth, _config(directory, fine_column, id_column))
-    figures = figures_of(read_discovery(directory), labels)
-    notes = [{"code": note.code, "text": note.text} for note in labels.notes]
+    found = read_discovery(directory)
+    figures = figures_of(found, labels)
+    notes = [{"code": note.code, "text": note.text} for note in truth_notes(found, labels)]
     print(json.dumps({**figures, "notes": notes}, indent=2))
 
 

@@ -25,10 +25,11 @@ from falcon_svc.data.labels import FRACTION, as_strings, encode, id_findings, to
 from falcon_svc.data.new_labels import missing_sources, no_labels
 from falcon_svc.data.refusal import Finding, quoted, refusal
 from falcon_svc.data.restriction import restricted
-from falcon_svc.data.scaling import fit_scaling
+from falcon_svc.data.scaling import scaling_without_far
 from falcon_svc.data.source import Samples, Source, check_column, flat_column, rows_of
 from falcon_svc.data.source_notes import one_hot, source_notes
 from falcon_svc.data.text_column import empty_texts
+from falcon_svc.data.totals_row import totals_findings
 from falcon_svc.data.vector_notes import vector_notes
 from falcon_svc.data.vectors import to_vectors, vector_findings
 from falcon_svc.types import (
@@ -193,7 +194,8 @@ def reading_of(found: Draft) -> Reading:
     """Return how a draft was read; the scaling is fitted here, unless an earlier one is given."""
     scaling = None if found.like is None else found.like.scaling
     if found.like is None and found.vectors is not None and found.figures is not None:
-        scaling = fit_scaling(found.vectors, found.figures, found.config.scale)
+        labels, kind = found.sources[0].labels, found.config.scale
+        scaling = scaling_without_far(found.vectors, found.figures, labels, kind)
     return Reading(
         coarse_columns=found.columns,
         id_column=found.ids.column,
@@ -241,10 +243,13 @@ def _vectors(
 ) -> tuple[FloatArray | None, list[Finding]]:
     if samples.vectors is None:
         return None, list(samples.findings)
+    if not len(samples.vectors):
+        _check_rows(0, source.where, config)
     vectors = to_vectors(samples.vectors, where=source.where, config=config)
     told = {row for finding in samples.findings for row, _ in finding.rows}
     others = vector_findings(vectors, samples.names, told)
-    return vectors, [*samples.findings, *others]
+    totals = totals_findings(vectors, samples.names) if config.require_labels else []
+    return vectors, [*samples.findings, *others, *totals]
 
 
 def _check_rows(n: int, where: str, config: DataConfig) -> None:

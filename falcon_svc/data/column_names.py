@@ -31,6 +31,20 @@ IMAGE_NAMES = (
     *("file_name", "file", "filename", "filepath", "file_path", "image", "image_path"),
     *("image_file", "image_name", "img", "img_path", "img_name", "path", "imagepath", "photo"),
 )
+TIME_NAMES = (
+    *("date", "datetime", "date_time", "timestamp", "created", "created_at", "updated_at"),
+    *("modified_at", "unix_time", "epoch_time", "date_created"),
+)
+CERTAINTY_NAMES = (
+    *("confidence", "prob", "proba", "probability", "y_prob", "y_proba", "y_score", "logit"),
+    *("pred_prob", "pred_proba", "sample_weight", "sample_weights", "class_weight"),
+)
+PLACE_NAMES = (
+    *("loc", "location", "latlon", "lat_lon", "latlng", "coordinates", "coords", "geometry"),
+    *("geo", "gps", "centroid", "geolocation"),
+)
+"""Of columns that hold two or three numbers in a cell, which are no vectors."""
+
 SPLIT_NAMES = ("split", "fold", "subset", "partition", "is_train", "is_test")
 LABEL_LIKE = (
     *(*COARSE_NAMES[:-1], *FINE_NAMES, "targets", "classes", "cluster", "clusters", "truth"),
@@ -128,6 +142,8 @@ def why_no_feature(name: str) -> str | None:
         (fold in SPLIT_NAMES, "a split by its name"),
         (fold in LABEL_LIKE or fold.startswith(LABEL_PREFIXES), "labels by its name"),
         (fold in TEXT_NAMES, "text by its name"),
+        (fold in TIME_NAMES, "a time by its name"),
+        (fold in CERTAINTY_NAMES, "a weight or a certainty by its name"),
     )
     return next((reason for is_so, reason in reasons if is_so), None)
 

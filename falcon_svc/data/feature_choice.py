@@ -16,6 +16,7 @@ import pyarrow as pa
 from falcon_svc.columns import further
 from falcon_svc.data.column_names import (
     FINE_TRUTH,
+    PLACE_NAMES,
     VECTOR_NAMES,
     Roles,
     first_of,
@@ -35,6 +36,7 @@ TOKENS = ("input_ids", "token_ids", "tokens", "attention_mask", "token_type_ids"
 SAMPLE = 1_000  # cells that are looked at before a column of text is judged whole
 YES_NO = (("yes", "no"), ("y", "n"), ("t", "f"), ("true", "false"), ("on", "off"), ("ja", "nein"))
 LOOKED_AT = 20  # cells that say whether a column of text holds vectors
+PACKED_LETTERS = 16
 SUSPICIOUS = 0.1  # share of numbers in a column of text that is worth a note
 
 Read = Callable[[str], pa.ChunkedArray]
@@ -69,7 +71,7 @@ def vector_column(
         for column in schema
         if column.name not in config.ignore_columns
         and roles.role(column.name) is None
-        and folded(column.name) not in (*BOX_NAMES, *TOKENS)
+        and folded(column.name) not in (*BOX_NAMES, *TOKENS, *PLACE_NAMES)
         and _holds_vectors(column, read)
     ]
     usual = first_of(VECTOR_NAMES, found)
@@ -103,6 +105,8 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
     vector = config.vector_column or vector_column(schema, read, roles, config, where)
     if config.feature_columns:
         return _as_told(schema, read, roles, config, where)
+    if vector is None:
+        _check_packed(schema, read, roles, config, where)
     judge = _Judge.of(schema, read, roles, config)
     numbers = [f.name for f in schema if f.name != vector and judge.is_feature(f)]
     if vector is not None:
@@ -111,6 +115,35 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
         return Choice(vector, (), {}, tuple(left_out.items()), beside)
     notes = (*judge.notes, *_guesses(schema, judge.reasons))
     return Choice(None, tuple(numbers), judge.texts, tuple(judge.reasons.items()), notes)
+
+
+def _check_packed(
+    schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str
+) -> None:
+    """Raise InputError where vectors are there in a form that is not read, as base64 is."""
+    names = [n for n in schema.names if n not in config.ignore_columns and roles.role(n) is None]
+    column = schema.field(first_of(VECTOR_NAMES, names)) if first_of(VECTOR_NAMES, names) else None
+    if column is None or arrow_types.is_number(column.type):
+        return
+    sample = read(column.name)[:LOOKED_AT].to_pylist()
+    if not sample:
+        return
+    if pa.types.is_struct(column.type) or all(map(_is_packed, filter(None, sample))):
+        first = next(filter(None, sample), "nothing")
+        raise refusal(
+            f"lists of numbers in column {quoted(column.name)}",
+            f"{quoted(str(first)[:40])} of type {column.type}",
+            where=where,
+            remedy="write the vectors as lists, such as [0.1, 2.5], or name the column in "
+            "ignore_columns",
+            code="bad_dtype",
+        )
+
+
+def _is_packed(value: object) -> bool:
+    """Return whether a cell is bytes, or a word as long as base64 of three numbers or more."""
+    text = str(value).strip()
+    return isinstance(value, bytes) or (len(text) >= PACKED_LETTERS and len(text.split()) == 1)
 
 
 def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, where: str) -> Choice:

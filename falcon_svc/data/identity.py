@@ -8,7 +8,7 @@ import numpy as np
 
 from falcon_svc.data.column_names import Roles
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.labels import as_strings
+from falcon_svc.data.labels import WHOLE_FLOAT, as_strings
 from falcon_svc.data.refusal import quoted
 from falcon_svc.data.source import Source, check_column, flat_column, rows_of
 from falcon_svc.types import BoolArray, Note
@@ -35,7 +35,13 @@ def read_ids(source: Source, config: DataConfig, kept: BoolArray | None, n: int 
         return Ids([str(row) for row in rows.tolist()], None)
     check_column(source, name, "one value per sample", "id_column")
     values = flat_column(source, name) if n is None else rows_of(source, name, kept, n)
-    return Ids(as_strings(values, what=name, where=source.where), name)
+    return Ids(_whole(as_strings(values, what=name, where=source.where)), name)
+
+
+def _whole(ids: list[str]) -> list[str]:
+    """Return ids that are all written as floats (``1000.0``) as the whole numbers that they are."""
+    found = [WHOLE_FLOAT.fullmatch(text) for text in ids]
+    return [one[1] for one in found if one] if all(found) else ids
 
 
 def id_column(source: Source, config: DataConfig) -> str | None:

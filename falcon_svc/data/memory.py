@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from falcon_svc.columns import unmasked
 from falcon_svc.data.column_names import COARSE_NAMES, TEXT_NAMES
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.frames import WHERE, frame_table
+from falcon_svc.data.frames import WHERE, check_order, frame_table
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.refusal import refusal
 from falcon_svc.data.registry import open_source
@@ -108,6 +108,7 @@ def opened(data: Any, labels: Mapping[str, ArrayLike], config: DataConfig) -> It
             data.write_h5ad(path)
             yield open_source(path, config)
     elif (table := as_table(data)) is not None:
+        check_order(data, labels)
         yield _table_source(table, labels, config)
     else:
         yield array_source(data, labels, config)
@@ -179,6 +180,8 @@ def _table_source(table: pa.Table, labels: Mapping[str, ArrayLike], config: Data
 def _column(values: ArrayLike) -> Column:
     """Return labels as an array; a Series loses its index, None and NaN stay missing."""
     found = np.asarray(unmasked(values))
+    if found.ndim == 2 and found.shape[1] == 1:
+        found, values = found[:, 0], found[:, 0]
     return np.asarray(values, object) if found.dtype.kind in "mM" else found
 
 

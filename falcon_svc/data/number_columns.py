@@ -105,12 +105,21 @@ class NumberColumns:
 
     def _check_there(self, names: tuple[str, ...]) -> None:
         schema = self.columns.schema
+        if not self.columns.rows:
+            raise refusal(
+                "at least one row",
+                "none",
+                where=self.where,
+                remedy="give a table with a row per sample",
+                code="no_data",
+            )
         if not names:
             raise refusal(
                 "a vector column or columns of numbers",
                 f"the columns {listed(f'{field.name}: {field.type}' for field in schema)}",
                 where=self.where,
-                remedy="name the vectors with vector_column",
+                remedy="name the vectors with vector_column; numbers with units (12 %) need bare "
+                "numbers in their cells",
                 code="no_such_column",
             )
         size = 4 * len(names) * self.columns.rows

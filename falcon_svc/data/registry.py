@@ -80,6 +80,10 @@ REMEDIES = {
 }
 OTHER_REMEDY = "convert the data set, see docs/input-formats.md"
 FOLDER = Format("a folder", (), "folder:open_folder")
+STAND_INS = LFS_POINTER, WEB_PAGE = (
+    "a Git LFS pointer, which git lfs pull replaces by the file",
+    "a web page, as where a download needs a login",
+)
 OTHER_MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -89,6 +93,10 @@ OTHER_MAGIC = {
     b"FEA1": "a Feather file of version 1, which pyarrow no longer writes",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF document",
+    b"version https://git-lfs": LFS_POINTER,
+    b"<!DOCTYPE": WEB_PAGE,
+    b"<!doctype": WEB_PAGE,
+    b"<html": WEB_PAGE,
     b"\x80\x04": "a Python pickle",
     b"\x80\x02": "a Python pickle",
     GZIP_MAGIC: "a gzip file",
@@ -187,6 +195,8 @@ def _wrong_format(start: bytes, found: Format, where: str) -> InputError:
         found.name,
         actual or f"a file that begins with {quoted(start[:8])}",
         where=where,
-        remedy="give the file the suffix of its format",
+        remedy="get the file itself"
+        if actual in STAND_INS
+        else "give the file the suffix of its format",
         code="wrong_format",
     )

@@ -9,10 +9,31 @@ from __future__ import annotations
 import numpy as np
 
 from falcon_svc.data.column_figures import ColumnFigures
-from falcon_svc.types import FloatArray, Scale, Scaling
+from falcon_svc.data.far_rows import far_rows
+from falcon_svc.types import FloatArray, IntArray, Scale, Scaling
 
 QUARTILES = (25, 50, 75)
 BLOCK_COLUMNS = 256
+QUARTILE_ROWS = 20_000  # evenly spread, that tell which rows are far
+
+
+def scaling_without_far(
+    vectors: FloatArray, figures: ColumnFigures, labels: IntArray, kind: Scale
+) -> Scaling | None:
+    """Return the scaling of the rows that are not far from all others; see `fit_scaling`.
+
+    Which they are is judged where all columns count alike: by median and quartiles.
+    """
+    if kind != "standard":
+        return fit_scaling(vectors, figures, kind)
+    few = vectors[:: max(1, len(vectors) // QUARTILE_ROWS)]
+    alike = fit_scaling(few, ColumnFigures.of(few), "robust")
+    assert alike is not None
+    far = far_rows(alike.apply(vectors), labels)
+    if not len(far):
+        return fit_scaling(vectors, figures, kind)
+    near = np.delete(vectors, far, axis=0)
+    return fit_scaling(near, ColumnFigures.of(near), kind)
 
 
 def fit_scaling(vectors: FloatArray, figures: ColumnFigures, kind: Scale) -> Scaling | None:

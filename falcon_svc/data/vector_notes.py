@@ -15,6 +15,7 @@ from falcon_svc.types import FloatArray, IntArray, LabelSource, Note, Scale
 
 SCALE_RATIO = 100.0
 LENGTH_RATIO = 50.0
+LONG_ROWS = "long_rows"
 MINUS_ONE = -1.0
 SENTINELS = (
     MINUS_ONE,
@@ -107,7 +108,7 @@ def _long_rows(figures: ColumnFigures) -> list[Note]:
     worst = rows[figures.length[rows].argmax()]
     text = f"Rows whose vector is more than {LENGTH_RATIO:g} times as long as the median one: "
     text += f"{len(rows):,}, the longest in row {worst} (counted from 0) with {ratio:,.0f} times; "
-    return [Note("long_rows", text + "check their units, or leave them out.")]
+    return [Note(LONG_ROWS, text + "check their units, or leave them out.")]
 
 
 def long_rows(figures: ColumnFigures) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

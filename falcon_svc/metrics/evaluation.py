@@ -29,7 +29,7 @@ from falcon_svc.metrics.relation import (
     matched_path_accuracy,
 )
 from falcon_svc.result.record import Discovery
-from falcon_svc.types import BoolArray, EvalLabels, IntArray
+from falcon_svc.types import BoolArray, EvalLabels, IntArray, Note
 
 
 def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
@@ -79,6 +79,17 @@ def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
         "n_fine_true": len(np.unique(true)),
         **_relation_figures(true, rows, discovery),
     }
+
+
+def truth_notes(discovery: Discovery, truth: EvalLabels) -> tuple[Note, ...]:
+    """Return the notes on how a truth was read, and on row numbers that do not end alike."""
+    numbers = truth.id_column is None and all(one.isdigit() for one in (*discovery.ids, *truth.ids))
+    last = [max(map(int, ids)) if numbers else 0 for ids in (discovery.ids, truth.ids)]
+    if last[0] == last[1]:
+        return truth.notes
+    text = "Neither the result nor the truth has ids, so their rows are matched by number; but the "
+    text += f"result's last one is {last[0]:,}, the truth's {last[1]:,} (counted from 0): these "
+    return (*truth.notes, Note("rows_by_number", text + "may be other data, or in another order."))
 
 
 def _relation_figures(true: IntArray, rows: IntArray, discovery: Discovery) -> dict[str, Any]:

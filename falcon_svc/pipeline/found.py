@@ -24,6 +24,7 @@ from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.layout import Layout
 from falcon_svc.pipeline.record import Recorder
 from falcon_svc.pipeline.sample import structure_rows
+from falcon_svc.pipeline.set_apart import fitted, rows_apart
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.result.record import Assignments, FineClass, LabelNoise, SharedPair
 from falcon_svc.types import (
@@ -98,6 +99,7 @@ class Found:
 
     encoder: Encoder
     features: Features
+    apart: IntArray
     judged: Judged
     structure: Structure
     spaced: Spaced
@@ -151,6 +153,11 @@ class Found:
         return EncoderRun(
             config.encoder, config.seed, self.device, self.work_dir, recorder.progress
         )
+
+    def set_apart(self, features: Features) -> None:
+        """Keep the rows that lie too far from all others from what the later stages fit."""
+        self.apart = rows_apart(features.vectors, self.dataset.coarse, self.bounds)
+        self.judged = Judged((), fitted(self.dataset, self.apart))
 
     def folder(self, stage: str) -> Path | None:
         """Where a stage with checkpoints of its own leaves them; other keys have other folders."""

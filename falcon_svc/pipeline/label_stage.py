@@ -17,7 +17,7 @@ from falcon_svc.discovery.labels.noise import find_label_noise, withheld
 from falcon_svc.pipeline.found import Judged
 from falcon_svc.pipeline.record import Recorder
 from falcon_svc.result.record import LabelNoise
-from falcon_svc.types import CoarseDataset, FloatArray, IntArray, LabelSource
+from falcon_svc.types import CoarseDataset, FloatArray, LabelSource
 
 _log = logging.getLogger(__name__)
 
@@ -46,15 +46,10 @@ def judged_labels(
         for place, source in enumerate(dataset.sources):
             rate, seed = config.labels.rate, config.seed
             noise = find_label_noise(features, source, rate, seed=seed, on_round=recorder.step)
-            needed = _needed(bounds) if place == 0 else np.ones(source.n_coarse, np.int64)
+            needed = bounds.needed if place == 0 else np.ones(source.n_coarse, np.int64)
             sources.append(withheld(source, noise, needed))
             if noise is None:
                 _log.warning("labels of %r cannot be judged; all are believed", source.name)
             else:
                 found.append(noise)
     return Judged(tuple(found), replace(dataset, sources=tuple(sources)))
-
-
-def _needed(bounds: CountBounds) -> IntArray:
-    """(C,) labels that keep what the user said of the counts possible."""
-    return np.asarray(np.where(bounds.given, bounds.high, bounds.low), np.int64)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from falcon_svc.data.far_rows import far_note
+from falcon_svc.data.vector_notes import LONG_ROWS
 from falcon_svc.discovery.counts.bounds import CountBounds
 from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.training.trained_head import TrainedHead
@@ -74,7 +76,9 @@ def _discovery(found: Found) -> Discovery:
 
 def _notes(found: Found, dataset: CoarseDataset) -> tuple[Note, ...]:
     of_encoder = notes_of(found.taught.encoder, dataset)
-    notes = (*dataset.reading.notes, *of_encoder, *recall_notes(found.neighbors))
+    apart = far_note(found.apart, dataset.ids)
+    of_data = [note for note in dataset.reading.notes if not apart or note.code != LONG_ROWS]
+    notes = (*of_data, *apart, *of_encoder, *recall_notes(found.neighbors))
     notes += size_notes(
         found.config.train,
         len(dataset),
@@ -129,6 +133,15 @@ def _model(found: Found) -> DiscoveryModel:
         sources=tuple((source.name, source.names) for source in dataset.sources),
         encoder=found.config.encoder.name,
         reading=dataset.reading,
-        reach=Reach.of(found.features.vectors, found.answer.assignments.fine),
+        reach=_reach(found),
         text_encoder=encoder.spec if dataset.kind == "texts" else None,
     )
+
+
+def _reach(found: Found) -> Reach:
+    """How far the classes reach without the rows that were set apart."""
+    vectors, fine = found.features.vectors, found.answer.assignments.fine
+    if not len(found.apart):
+        return Reach.of(vectors, fine)
+    kept = np.delete(np.arange(len(fine)), found.apart)
+    return Reach.of(vectors[kept], fine[kept])

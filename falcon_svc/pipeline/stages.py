@@ -64,14 +64,16 @@ def find_encoder(found: Found) -> Encoder:
 
 
 def find_features(found: Found) -> Features:
-    """Make a vector of every sample."""
-    return _features_by(found.encoder, found)
+    """Make a vector of every sample, and set those apart that nothing may be fitted to."""
+    features = _features_by(found.encoder, found)
+    found.set_apart(features)
+    return features
 
 
 def find_labels(found: Found) -> Judged:
     """Judge the coarse labels."""
     return judged_labels(
-        found.features.vectors, found.dataset, found.bounds, found.config, found.recorder
+        found.features.vectors, found.believed, found.bounds, found.config, found.recorder
     )
 
 

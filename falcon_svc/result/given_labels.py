@@ -7,17 +7,22 @@ and marked. Names are compared as reading writes them: without outer blanks, ``1
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.columns import few
 from falcon_svc.errors import InputError
 from falcon_svc.types import UNLABELLED, BoolArray, LabelSource, Note
 
-Labels = Sequence[str | None]
+Labels = Sequence[str | None] | NDArray[Any]
 """A coarse class name per sample, None where it is unknown; ``land|sea`` names two."""
+
+MISSING = {"", "-1", "nan", "NaN", "NAN", "<NA>", "NaT"}  # as reading takes them
 
 SEVERAL_MARKS = re.compile("[|;]")
 WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})[.,]0+")
@@ -87,6 +92,11 @@ def _looked_up(
     given: Labels | None, n: int, source: str, classes: tuple[str, ...]
 ) -> tuple[LabelSource, dict[int, str]]:
     """Return the labels of one source, and row -> label of those that are not known."""
+    if isinstance(given, str):
+        raise InputError(
+            f"Expected a sequence of coarse labels, one per vector, found the text {given[:60]!r}; "
+            "put it into a list."
+        )
     if given is not None and len(given) != n:
         raise InputError(
             f"Expected one coarse label for each of {n} vectors, found {len(given)}; give null "
@@ -94,8 +104,9 @@ def _looked_up(
         )
     index = {name: k for k, name in enumerate(classes)}
     labels, several, strange = np.full(n, UNLABELLED, np.int64), {}, {}
-    for row, label in enumerate(given or ()):
-        if label is None:
+    for row, value in enumerate(() if given is None else given):
+        label = unicodedata.normalize("NFC", str(value))
+        if value is None or (label not in index and label.strip() in MISSING):
             continue
         named = _classes_of(label, index)
         if len(named) == 1:

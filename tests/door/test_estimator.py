@@ -82,3 +82,20 @@ FAILS = dict.fromkeys(("check_fit_score_takes_y", "check_clustering"), NO_LABELS
 @parametrize_with_checks([SMALL], expected_failed_checks=lambda _: FAILS)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda frame: frame.astype(complex), "Complex data not supported"),
+        (lambda frame: frame.astype("Float64").mask(frame.index == 3), "NaN"),
+        (lambda frame: frame.assign(a="x"), "could not convert string to float"),
+        (lambda frame: frame.assign(a=frame["a"].astype("datetime64[ns]")), "dtype"),
+    ],
+    ids=["complex", "NA", "words", "times"],
+)
+def test_frames_that_hold_no_numbers_are_refused(change, words):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X[:, :3], columns=["a", "b", "c"])
+    with pytest.raises((ValueError, TypeError), match=words):
+        SMALL.fit(change(frame), COARSE)

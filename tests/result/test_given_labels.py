@@ -39,3 +39,28 @@ def test_another_number_of_labels_and_an_unknown_source_are_refused():
         GivenLabels.of(["land", "sea"], 3, KNOWN)
     with pytest.raises(InputError, match="label sources of the discovery"):
         GivenLabels.of({"colour": ["red"]}, 1, KNOWN)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.array(["land", "sea", ""]),
+        np.array(["land", "sea", None], dtype=object),
+        ["land", np.str_("sea"), float("nan")],
+        ["land ", "sea", "nan"],
+    ],
+)
+def test_arrays_of_labels_are_labels(given: object) -> None:
+    found = GivenLabels.of(given, 3, (("coarse", ("land", "sea")),))  # type: ignore[arg-type]
+    assert found.sources[0].labels.tolist() == [0, 1, -1] and not found.notes
+
+
+@pytest.mark.parametrize("given", [np.array([1, 2, -1]), np.array([1.0, 2.0, np.nan])])
+def test_numbers_are_labels_as_reading_writes_them(given: object) -> None:
+    found = GivenLabels.of(given, 3, (("coarse", ("1", "2")),))  # type: ignore[arg-type]
+    assert found.sources[0].labels.tolist() == [0, 1, -1] and not found.notes
+
+
+def test_one_text_is_no_sequence_of_labels() -> None:
+    with pytest.raises(InputError, match="put it into a list"):
+        GivenLabels.of("land", 4, (("coarse", ("land",)),))

@@ -17,6 +17,7 @@ from falcon_svc.data.source import Column
 from falcon_svc.types import SEVERAL, FloatArray
 
 SEPARATORS = re.compile(r"[\s,;]+")
+INTERVAL = re.compile(r"[(][^()\[\]]*[\]]|[\[][^()\[\]]*[)]")  # (0.5, 1.2] as pandas.cut writes it
 DECIMAL_LIST = re.compile(r"[\s;]+")
 WHOLE_LIMIT = 2**62
 
@@ -155,6 +156,15 @@ def _check_equal(
     lengths: NDArray[Any], width: int, start: int, per_row: int, name: str, where: str
 ) -> None:
     other = np.flatnonzero(lengths != width)
+    if other.size and not width * lengths[other[0]]:
+        row = int(other[0]) if width else 0
+        raise refusal(
+            f"a vector in {quoted(name)} in every row",
+            f"none in row {start + row // per_row} (counted from 0)",
+            where=where,
+            remedy="leave out the rows without a vector",
+            code="ragged",
+        )
     if other.size:
         row = int(other[0])
         raise refusal(
@@ -220,7 +230,9 @@ def _parts(text: str) -> list[str]:
 
 
 def looks_like_vector(text: str) -> bool:
-    """Return whether a cell is written as at least two numbers."""
+    """Return whether a cell is written as at least two numbers, and not as an interval of two."""
+    if INTERVAL.fullmatch(text.strip()):
+        return False
     try:
         return len([float(part) for part in _parts(text)]) > 1
     except ValueError:

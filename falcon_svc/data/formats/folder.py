@@ -15,7 +15,7 @@ from falcon_svc.data.formats.manifest import (
 )
 from falcon_svc.data.formats.parquet import open_shards
 from falcon_svc.data.formats.stores import FileStore, FolderStore, ZipStore
-from falcon_svc.data.refusal import quoted, refusal
+from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.data.source import Source
 
 BESIDE_SHARDS = (".json", ".md", ".txt", ".yaml", ".lock")
@@ -43,10 +43,15 @@ def open_folder(path: Path, config: DataConfig) -> Source:
 
 def _shards(names: tuple[str, ...]) -> list[str]:
     """Return the Parquet files of a folder that holds nothing else to read."""
-    files = [name for name in names if name[-1] != "/" and not is_ignored(name)]
+    files = [name for name in names if name[-1] != "/" and not _is_mark(name)]
     shards = [name for name in files if name.lower().endswith(".parquet")]
     others = [n for n in files if n not in set(shards) and not n.lower().endswith(BESIDE_SHARDS)]
     return [] if others else shards
+
+
+def _is_mark(name: str) -> bool:
+    """Return whether a file is hidden, or one of Spark's (``_SUCCESS``, ``_metadata``)."""
+    return is_ignored(name) or name.rsplit("/", 1)[-1][0] in "._"
 
 
 def _open(store: FileStore, config: DataConfig) -> Source:
@@ -62,7 +67,7 @@ def _open(store: FileStore, config: DataConfig) -> Source:
     if tables and len(tables) == len(files):
         raise refusal(
             "one file, or a folder of images or Parquet shards",
-            f"a folder of {len(tables):,} tables ({quoted(tables[0])})",
+            f"tables alone ({listed(tables)})",
             where=store.where,
             remedy="give one of the files",
             code="wrong_format",

@@ -37,6 +37,7 @@ NO_IMAGES = {
     *CAPTIONS,
     *(".json", ".jsonl", ".xml", ".csv", ".tsv", ".md", ".yaml", ".yml", ".html", ".pdf", ".log"),
     *(".py", ".ipynb", ".npy", ".npz", ".parquet", ".pkl", ".pt", ".pth", ".db", ".ini", ".cache"),
+    *(".doc", ".docx", ".xls", ".xlsx", ".pptx", ".rtf", ".tex", ".sh", ".bat", ".url", ".lnk"),
     *(".mat", ".h5", ".mp4", ".avi", ".mov", ".dvc", ".gitignore", ".toml", ".cfg", ".names"),
 }
 CAPTION_BYTES = 64 * 2**10

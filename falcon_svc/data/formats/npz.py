@@ -28,6 +28,7 @@ from falcon_svc.data.text_column import (
     text_note,
     unused_text_note,
 )
+from falcon_svc.types import Note
 
 ARRAY_NAMES = ("images", "image", "imgs", "pixels", "data", "arr_0")
 NAMES_OF_CLASSES = ("target_names", "class_names", "label_names", "classes")
@@ -113,7 +114,9 @@ class NpzSource:
         if values.ndim == 2:
             text = self._roles.text_column
             notes = () if text not in self._members else (unused_text_note(str(text)),)
-            return Samples(vectors=values, left_out=unused, notes=notes, vector_column=name)
+            others = [n for n, _ in unused if first_of(VECTOR_NAMES, [n])]
+            told = (*notes, *_other_arrays(name, others))
+            return Samples(vectors=values, left_out=unused, notes=told, vector_column=name)
         images = ArrayImages.checked(values, name=name, where=self.where)
         return Samples(images=images, left_out=unused)
 
@@ -175,3 +178,11 @@ class NpzSource:
         with open_member(self._path, member) as stream:
             header = read_header(stream, size=member.size, where=where)
             return read_array(stream, header)
+
+
+def _other_arrays(used: str, others: list[str]) -> tuple[Note, ...]:
+    """Return the note on arrays that might be the vectors too."""
+    if not others:
+        return ()
+    text = f"The vectors are taken from {quoted(used)}; {listed(others)} may be vectors too: "
+    return (Note("other_embeddings", f"{text}choose with vector_column."),)

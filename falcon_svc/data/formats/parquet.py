@@ -36,9 +36,9 @@ def open_shards(paths: tuple[Path, ...], where: str, config: DataConfig) -> Tabl
         Damage, claims above the limits, or files of different columns.
     """
     with reading("a Parquet file", where=where, errors=ARROW_ERRORS):
-        schema = pq.read_schema(paths[0])
+        paths = tuple(path for path in paths if pq.read_metadata(path).num_rows) or paths[:1]
+        schema, rows = pq.read_schema(paths[0]), 0
         check_names(schema.names, where)
-        rows = 0
         for path in paths:
             metadata = pq.read_metadata(path)
             _check_same(schema, pq.read_schema(path), path, where)

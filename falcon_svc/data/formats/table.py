@@ -62,7 +62,9 @@ class TableSource:
         values = self.column(column)
         whole = _whole_numbers(values)
         if whole is not None and len(whole):
-            return not any((whole == np.arange(s, s + len(whole))).all() for s in (0, 1))
+            values = whole
+            if any((whole == np.arange(s, s + len(whole))).all() for s in (0, 1)):
+                return False
         return len(set(values.tolist())) == len(values)
 
     def class_names(self, column: str) -> tuple[str, ...] | None:

@@ -55,6 +55,11 @@ class CountBounds:
         """Whether every count is known."""
         return bool((self.low == self.high).all())
 
+    @property
+    def needed(self) -> IntArray:
+        """(C,) labels that keep what the user said of the counts possible."""
+        return np.asarray(np.where(self.given, self.high, self.low), np.int64)
+
 
 def count_bounds(
     config: CountConfig, source: LabelSource, others: Sequence[LabelSource] = ()
