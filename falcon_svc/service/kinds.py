@@ -163,6 +163,6 @@ KINDS: dict[str, Kind] = {
         _check_counts,
         ("classes", "assignments", "graph", "relation", "report", "model"),
     ),
-    CLASSIFIER: Kind(_settings_of(ClassifierConfig), _check_labels, ("model", "card")),
-    ADVICE: Kind(_settings_of(AdviceConfig), _check_labels, ("advice",)),
+    CLASSIFIER: Kind(_settings_of(ClassifierConfig), _check_labels, ("model", "card", "report")),
+    ADVICE: Kind(_settings_of(AdviceConfig), _check_labels, ("advice", "report")),
 }

@@ -12,8 +12,9 @@ from falcon_svc.worker.stage_times import StageTimes
 if TYPE_CHECKING:
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
     from falcon_svc.supervised.config import ClassifierConfig
+    from falcon_svc.supervised.training import Trained
 
-MODEL, CARD = "classifier.safetensors", "card.json"
+MODEL, CARD, REPORT = "classifier.safetensors", "card.json", "report.html"
 TRAINING = ("loss", "inference", "hidden", "epochs", "batch_size", "learning_rate", "weight_decay")
 
 
@@ -30,7 +31,7 @@ def make(order: Order) -> Made:
     vectors = vectors_of(dataset, order.name)
     paths = paths_of(dataset, order.data, how, levels=config.levels, result=order.source)
     folder, times = order.begin(), StageTimes(order.progress)
-    model = train_on(
+    trained = train_on(
         _untrained(config),
         vectors,
         paths,
@@ -38,8 +39,9 @@ def make(order: Order) -> Made:
         folder=folder / "checkpoints",
         progress=times,
     )
+    model = trained.model
     model.card_["data_set"] = {**identity(dataset, order.name), "classes_of": config.classes_of}
-    _write(model, folder / "result")
+    _write(trained, folder / "result")
     return Made(folder / "result", CARD, {**_summary(model), **times.summary()}, times.measured())
 
 
@@ -51,9 +53,14 @@ def _untrained(config: ClassifierConfig) -> HierarchicalClassifier:
     return HierarchicalClassifier(**settings, inference_options=options, random_state=config.seed)
 
 
-def _write(model: HierarchicalClassifier, folder: Path) -> None:
+def _write(trained: Trained, folder: Path) -> None:
+    from falcon_svc.report import render_classifier_report
+
     folder.mkdir(exist_ok=True)
+    model = trained.model
     model.save(folder / MODEL)
+    page = render_classifier_report(model.card_, model.loss_curve_, trained.drawn)
+    (folder / REPORT).write_text(page, "utf-8")
     (folder / CARD).write_text(json.dumps(model.card_, indent=1, allow_nan=False), "utf-8")
 
 

@@ -281,9 +281,16 @@ def test_labels_that_are_not_there_are_a_failure_in_words(falcon, dataset):
         done(falcon, dataset, "classifier", levels=["coarse"], data={"scale": "standard"})
 
 
+def test_every_kind_has_a_report(falcon, trained, advised, job, tmp_path):
+    words = {trained["id"]: "What caution buys", advised["id"]: "Learning curves", job["id"]: "Map"}
+    for job_id, part in words.items():
+        page = falcon.download(job_id, "report", tmp_path / f"{job_id}.html")
+        assert part in page.read_text("utf-8")
+
+
 def test_results_are_those_of_the_kind(http, falcon, trained, advised, job):
     for one, others in (
-        (trained, ("classes", "graph", "report", "review", "advice")),
+        (trained, ("classes", "graph", "review", "advice")),
         (advised, ("classes", "model", "card")),
         (job, ("card", "advice")),
     ):
