@@ -125,11 +125,11 @@ def top_classes(true: IntArray, predicted: IntArray, *, tree: Tree) -> tuple[Top
 
 def thinned(curve: Curve) -> Curve:
     """Return a curve at `POINTS` of its thresholds at most, evenly along its way."""
-    x, y = (curve.recall, curve.correct) if hasattr(curve, "recall") else curve[1:3]
-    way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    steps = np.sum([np.abs(np.diff(values)) for values in curve[1:]], axis=0)
+    way = np.concatenate([[0.0], np.cumsum(steps)])
     kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], POINTS)))
-    kept = np.unique(np.append(kept, len(x) - 1))
-    return type(curve)(*(values[kept] for values in curve))
+    kept = np.unique(np.append(kept, len(way) - 1))
+    return curve._replace(**{name: values[kept] for name, values in curve._asdict().items()})
 
 
 def _confidence(scores: ArrayLike | RowScores, nodes: IntArray, tree: Tree) -> NDArray[np.float64]:

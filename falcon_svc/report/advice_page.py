@@ -5,13 +5,16 @@ Place: beside `page`; it draws what `falcon_svc.hierarchy.advice` found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from falcon_svc.hierarchy.advice import Advice, Comparison, Difference
 from falcon_svc.report import hierarchy_figures
 from falcon_svc.report.page import POLICY
 from falcon_svc.report.rendering import render
+
+if TYPE_CHECKING:  # it loads torch
+    from falcon_svc.hierarchy.advice import Advice, Comparison, Difference
 
 TITLES = {
     "helps": "Finer labels help",
@@ -67,7 +70,7 @@ def render_advice_report(advice: Advice, text: str) -> str:
     )
 
 
-def class_lines(last: Comparison, words: dict[str, str]) -> list[Line]:
+def class_lines(last: Comparison, words: Mapping[str, str]) -> list[Line]:
     """Return a line per coarse class, the largest gain first."""
     every = sorted(last.per_class.items(), key=lambda pair: -pair[1].mean)
     low, high = _range([gain for _, gain in every])

@@ -7,12 +7,14 @@ measured on samples that trained nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from falcon_svc.hierarchy.diagrams import Diagrams, TopClass
 from falcon_svc.report import hierarchy_figures, making
 from falcon_svc.report.page import POLICY
 from falcon_svc.report.rendering import render
+
+if TYPE_CHECKING:  # it loads scipy
+    from falcon_svc.hierarchy.diagrams import Diagrams, TopClass
 
 Figures = Mapping[str, float | None]
 OF_SCORES = {

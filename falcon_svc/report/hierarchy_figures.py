@@ -6,16 +6,19 @@ Place: beside `figures`, on the same canvas; drawn for `classifier_page` and `ad
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_svc.hierarchy.advice import Comparison
-from falcon_svc.hierarchy.diagrams import Diagrams
-from falcon_svc.hierarchy.metrics import OperatingCurve, Reliability, RiskCoverage
 from falcon_svc.report.canvas import SMALL, WIDE, as_picture, canvas
 from falcon_svc.report.picture import Picture
 from falcon_svc.result.plots import ACCENT, GREY, Axes
 from falcon_svc.result.words import PALETTE
+
+if TYPE_CHECKING:  # they load torch and scipy
+    from falcon_svc.hierarchy.advice import Comparison
+    from falcon_svc.hierarchy.diagrams import Diagrams
+    from falcon_svc.hierarchy.metrics import OperatingCurve, Reliability, RiskCoverage
 
 SECOND = PALETTE[1]
 MOST_LEVELS = 8

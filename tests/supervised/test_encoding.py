@@ -53,7 +53,7 @@ def test_the_network_is_in_the_file_and_makes_the_same_vectors(of_images):
 
 
 def test_new_images_without_labels_are_classified(of_images, tmp_path):
-    folder, data, model, encoded = of_images
+    folder, _, model, encoded = of_images
     pixels, _ = tiny.drawings(48)
     new = write_npz(tmp_path, x=pixels[:, 0], coarse=None, fine=None)
     assert len(new_samples(model, new)) == 48
@@ -66,7 +66,7 @@ def test_new_images_without_labels_are_classified(of_images, tmp_path):
 def test_samples_of_another_kind_are_refused(of_images, tmp_path):
     _, _, model, _ = of_images
     vectors = write_npz(tmp_path, x=np.eye(6, dtype=np.float32), coarse=None, fine=None)
-    with pytest.raises(InputError, match="Expected images, as .* found vectors"):
+    with pytest.raises(InputError, match=r"Expected images, as .* found vectors"):
         encode_like(model, new_samples(model, vectors), "x.npz")
 
 

@@ -223,7 +223,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         )
         self.tree_, self.classes_, self.form_ = labels.tree, labels.classes, labels.form
         self._keep(head, loss)
-        self.card_, self.encoder_files_ = model_card(self, vectors, labels), {}
+        self.card_ = model_card(self, vectors, labels)
+        self.encoder_files_: dict[str, bytes] = {}
         return self
 
     def _resumable(self, checkpoints: CheckpointStore, labels: Labels, seed: int) -> Resumable:

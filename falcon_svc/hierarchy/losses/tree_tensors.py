@@ -165,7 +165,7 @@ class _AddExp(torch.autograd.Function):
 
 def _add_exp(own: Tensor, more: Tensor, places: Tensor) -> Tensor:
     """Return (M, B): the logarithm of exp(own) plus, at `places` (K,), exp(more) (K, B)."""
-    found: Tensor = _AddExp.apply(own, more, places)  # type: ignore[no-untyped-call]
+    found: Tensor = _AddExp.apply(own, more, places)
     return found
 
 
