@@ -35,6 +35,17 @@ def seconds_left(
     return seconds / own * (total - done) if own > 0 and total > 0 else None
 
 
+def taken_over(units: int) -> dict[str, float]:
+    """Return what is told beside progress where an earlier attempt did `units` of a stage.
+
+    Examples
+    --------
+    >>> taken_over(60), taken_over(0)
+    ({'taken_over': 60}, {})
+    """
+    return {TAKEN_OVER: units} if units > 0 else {}
+
+
 class Progress(Protocol):
     """Receives what a run is doing; calls may raise to cancel the run."""
 

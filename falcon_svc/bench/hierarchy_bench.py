@@ -1,8 +1,8 @@
 """Hierarchy benchmark: losses x inference x metrics, beside HiClass.
 
-`falcon bench hierarchy SET ... [--seeds 0,1,2,3,4] [--losses ...] [--json FILE]`. Every set is
-split 80/20 by class and seed; all methods get the same vectors. An inference turns the head's
-node probabilities into others, and the metrics are taken of those:
+`falcon bench hierarchy SET ... [--seeds 0,1,2,3,4] [--losses ...] [--discovered] [--json FILE]`.
+Every set is split 80/20 by class and seed; all methods get the same vectors. An inference turns the
+head's node probabilities into others, and the metrics are taken of those:
 
 - ``own``: as the loss defines them;
 - ``bottom_up``: of the leaves alone, normalised and summed up;
@@ -11,7 +11,9 @@ node probabilities into others, and the metrics are taken of those:
   that was trained on the others;
 - ``learned_diffusion``: a map learned from the same rows.
 
-The last three are for heads that are trained at every level, and for two others beside them.
+The last three are for heads that are trained at every level, and for two others beside them. With
+`--discovered` two losses are trained once more on the classes that a discovery finds in the
+training rows, of which it sees the coarse labels alone (`falcon_svc.bench.hierarchy_discovered`).
 HCCF gets the mean training vector of each class in place of a text embedding. Seconds are of the
 process on all its threads (CPU time), so that they hold on a busy machine too.
 """
@@ -21,16 +23,15 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
-from falcon_svc.bench.bench_set import BenchSet
 from falcon_svc.bench.command import parser, progress_of
+from falcon_svc.bench.hierarchy_discovered import FOUND, relabelled
 from falcon_svc.bench.hierarchy_peers import PEERS
+from falcon_svc.bench.hierarchy_split import Split
 from falcon_svc.bench.set_name import SHIPPED, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
 from falcon_svc.errors import ConfigError
@@ -44,15 +45,14 @@ from falcon_svc.hierarchy.inference import (
     hierarchical_ensemble,
 )
 from falcon_svc.hierarchy.losses import LOSSES
-from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
-from falcon_svc.types import FloatArray, IntArray
 
 Floats = NDArray[np.floating[Any]]
 EVERY_LEVEL = ("level_softmax", "hcal", "hccf")
 INDEPENDENT = (*EVERY_LEVEL, "deep_rtc", "multilabel_focal", "conditional_sigmoid")
 """Losses whose own node probabilities are not the sums over leaves."""
+DISCOVERED = ("flat_softmax", "hace")
 DIFFUSED = (*EVERY_LEVEL, "flat_softmax", "hace")
 COLUMNS = {
     "AP": "average_precision_information",
@@ -65,59 +65,8 @@ COLUMNS = {
     "hF": "hierarchical_f",
     "HVR": "level_violation",
 }
-TEST_SHARE, HELD_OUT_SHARE = 0.2, 0.125
 Key = tuple[str, str]
 Figures = dict[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """One set, split once.
-
-    Parameters
-    ----------
-    tree
-        Two levels: coarse classes, and the fine classes below them.
-    train, test
-        (n, D) vectors.
-    train_nodes, test_nodes
-        (n,) leaves.
-    seed
-        Seed of the split and of everything that is trained on it.
-    """
-
-    tree: Tree
-    train: FloatArray
-    train_nodes: IntArray
-    test: FloatArray
-    test_nodes: IntArray
-    seed: int
-
-    @classmethod
-    def of(cls, data: BenchSet, seed: int) -> Split:
-        """Split the rows that have both labels, each fine class by itself."""
-        rows, source = data.judged, data.dataset.coarse
-        coarse = [source.names[k] for k in source.labels[rows].tolist()]
-        fine = [f"fine {label}" for label in data.truth[rows].tolist()]
-        paths = list(zip(coarse, fine, strict=True))
-        tree = Tree.from_paths(sorted(set(paths)))
-        nodes = tree.encode(paths)
-        train, test = train_test_split(
-            np.arange(len(rows)), test_size=TEST_SHARE, stratify=nodes, random_state=seed
-        )
-        x = data.features[rows]
-        return cls(tree, x[train], nodes[train], x[test], nodes[test], seed)
-
-    def held_out(self) -> Split:
-        """Return the training rows, split again: an eighth of them becomes the test."""
-        train, held = train_test_split(
-            np.arange(len(self.train)),
-            test_size=HELD_OUT_SHARE,
-            stratify=self.train_nodes,
-            random_state=self.seed,
-        )
-        x, nodes = self.train, self.train_nodes
-        return Split(self.tree, x[train], nodes[train], x[held], nodes[held], self.seed)
 
 
 def run(
@@ -126,6 +75,7 @@ def run(
     seeds: Sequence[int],
     losses: Sequence[str] | None = None,
     peers: bool = True,
+    discovered: bool = False,
     progress: Progress | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Return the tables, and the same as a document.
@@ -140,6 +90,8 @@ def run(
         Some of `LOSSES`; None = all.
     peers
         Also measure HiClass and logistic regression.
+    discovered
+        Also train on discovered classes in place of the true ones.
     progress
         Told of every set and seed.
     """
@@ -154,7 +106,10 @@ def run(
         found: dict[Key, list[Figures]] = defaultdict(list)
         for seed in seeds:
             told.stage(f"{data.name}, seed {seed}", 1)
-            for key, figures in _measured(Split.of(data, seed), wanted, peers=peers):
+            split = Split.of(data, seed)
+            for key, figures in _measured(split, wanted, peers=peers):
+                found[key].append(figures)
+            for key, figures in _on_discovered(split, wanted) if discovered else ():
                 found[key].append(figures)
         tables.append(f"### {data.name}\n\n{_table(found)}")
         documents.append({**data.document(), "rows": _rows(found)})
@@ -176,6 +131,18 @@ def _measured(split: Split, losses: Sequence[str], *, peers: bool) -> Iterator[t
         decided = evaluate_predictions(split.test_nodes, answer.nodes, tree=split.tree)
         own = _plain(decided) | {"leaf_top1": decided["full_path_accuracy"] or 0.0}
         yield (name, "own"), figures | own | {"seconds": answer.seconds}
+
+
+def _on_discovered(split: Split, losses: Sequence[str]) -> Iterator[tuple[Key, Figures]]:
+    """Train on what a discovery finds in the training rows; judge by the true classes."""
+    wanted = [name for name in DISCOVERED if name in losses]
+    for title in FOUND if wanted else ():
+        found = relabelled(split, title)
+        for name in wanted:
+            model, seconds = _trained(found, name)
+            scores = _summed(model.node_proba(split.test), split)
+            figures = _plain(evaluate_scores(split.test_nodes, scores, tree=split.tree))
+            yield (f"{name}, {title}", "bottom_up"), figures | {"seconds": seconds}
 
 
 def _of_loss(split: Split, loss: str) -> Iterator[tuple[Key, Figures]]:
@@ -209,8 +176,7 @@ def _inferred(split: Split, loss: str, scores: Floats) -> Iterator[tuple[str, Fl
     tree = split.tree
     if loss in INDEPENDENT:
         yield "own", scores
-    leaves = scores[:, tree.leaves]
-    yield "bottom_up", bottom_up(leaves / leaves.sum(axis=1, keepdims=True), tree=tree)
+    yield "bottom_up", _summed(scores, split)
     if loss in DIFFUSED:
         yield "ensemble", hierarchical_ensemble(scores, tree=tree)
         held = split.held_out()
@@ -221,6 +187,12 @@ def _inferred(split: Split, loss: str, scores: Floats) -> Iterator[tuple[str, Fl
             held.test_nodes, held_scores, tree=tree, alpha=alpha or 0.1, seed=split.seed
         )
         yield "learned_diffusion", learned.apply(scores)
+
+
+def _summed(scores: Floats, split: Split) -> Floats:
+    """Return the probabilities of the leaves, normalised and summed up."""
+    leaves = scores[:, split.tree.leaves]
+    return bottom_up(leaves / leaves.sum(axis=1, keepdims=True), tree=split.tree)
 
 
 def _plain(figures: dict[str, float | None]) -> Figures:
@@ -259,12 +231,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument("--seeds", default="0,1,2,3,4", help="seeds, one split and training each")
     flags.add_argument("--losses", help=f"some of {','.join(LOSSES)}")
     flags.add_argument("--no-peers", action="store_true", help="leave HiClass out")
+    flags.add_argument("--discovered", action="store_true", help="train on discovered classes too")
     given = flags.parse_args(argv)
     table, document = run(
         given.sets or [SHIPPED],
         seeds=[int(seed) for seed in given.seeds.split(",")],
         losses=given.losses.split(",") if given.losses else None,
         peers=not given.no_peers,
+        discovered=given.discovered,
         progress=progress_of(given),
     )
     write_json(given.json, document)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.page_file import Report, write_page
 from falcon_svc.cli.path_labels import Result
 
 WithoutFine = Annotated[
@@ -30,6 +31,7 @@ def advise(
     hidden: Hidden = None,
     folds: Folds = 5,
     coarse_column: options.CoarseColumn = None,
+    report: Report = None,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> None:
@@ -37,6 +39,7 @@ def advise(
     from falcon_svc.cli.settings import Flags, data_config
     from falcon_svc.data import load_dataset
     from falcon_svc.hierarchy.advice.advisor import HIDDEN
+    from falcon_svc.report import render_advice_report
     from falcon_svc.supervised.advising import advise_on, fine_if_any
     from falcon_svc.supervised.labels import vectors_of
 
@@ -51,4 +54,6 @@ def advise(
         n_folds=folds,
         seed=seed or 0,
     )
+    if report is not None:
+        write_page(render_advice_report(found.advice, found.text()), report)
     print(json.dumps(found.advice.document(), indent=2) if as_json else found.text())

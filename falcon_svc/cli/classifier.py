@@ -1,8 +1,10 @@
-"""`falcon train-classifier` and `falcon classify`: a hierarchical classifier on vectors."""
+"""`falcon train-classifier` and `falcon classify`: a hierarchical classifier of any samples."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,15 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.page_file import Report, write_page
 from falcon_svc.cli.path_labels import Labels, Result, read_paths
+from falcon_svc.cli.show import warn
 from falcon_svc.cli.table_file import TableFile, check_name, write_table
 from falcon_svc.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from falcon_svc.data.levels import Path_
+    from falcon_svc.encoder import EncoderRun
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
-    from falcon_svc.types import CoarseDataset, FloatArray, IntArray
+    from falcon_svc.types import FloatArray, IntArray
 
 
 class Loss(StrEnum):
@@ -59,11 +65,12 @@ Hidden = Annotated[
     int, typer.Option("--hidden", metavar="N", help="Hidden units of the head; 0 = linear.")
 ]
 Texts = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--texts",
-        metavar="FILE.npz",
-        help="File with the arrays names and embeddings, for the loss hccf.",
+        metavar="FILE.npz|text[:DIR]",
+        help="For the loss hccf: a file with the arrays names and embeddings, or a text encoder "
+        "that embeds the class names.",
     ),
 ]
 TestShare = Annotated[
@@ -97,25 +104,44 @@ def train_classifier(
     loss: LossFlag = Loss.hace,
     hidden: Hidden = 0,
     texts: Texts = None,
+    encoder: options.Encoder = None,
+    allow_download: options.AllowDownload = False,
     test_share: TestShare = 0.2,
+    report: Report = None,
     seed: options.Seed = None,
+    device: options.DeviceFlag = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train a classifier of paths on the vectors of INPUT; measured first on a held-out part."""
+    """Train a classifier of paths on the samples of INPUT; measured first on a held-out part."""
+    from falcon_svc.cli.settings import Flags, discovery_config
     from falcon_svc.data import load_dataset
+    from falcon_svc.encoder import EncoderRun
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
-    from falcon_svc.supervised.labels import as_stored, vectors_of
+    from falcon_svc.pipeline.device import choose_device
+    from falcon_svc.report import render_classifier_report
+    from falcon_svc.supervised.encoding import encode_samples
+    from falcon_svc.supervised.labels import as_stored
     from falcon_svc.supervised.training import identity, train_on
 
     if not 0 <= test_share < 1:
         raise ConfigError(f"Expected --test-share in [0, 1), found {test_share}; try 0.2.")
-    dataset = as_stored(load_dataset(source), source.name)
-    vectors = vectors_of(dataset, source.name)
-    paths = read_paths(dataset, source, labels, result)
-    model = HierarchicalClassifier(loss.value, hidden=hidden, texts=texts, random_state=seed or 0)
-    train_on(model, vectors, paths, test_share=test_share)
+    flags = Flags(encoder=encoder, allow_download=allow_download, seed=seed, device=device)
+    settings = discovery_config(flags)
+    dataset = as_stored(load_dataset(source, settings.reading), source.name)
+    paths = read_paths(dataset, source, labels, result, settings.reading)
+    run = EncoderRun(settings.encoder, settings.seed, choose_device(settings.device))
+    encoded = encode_samples(dataset, run)
+    warn([note.text for note in encoded.notes])
+    names = None if texts is None else class_texts(texts, paths, run)
+    model = HierarchicalClassifier(
+        loss.value, hidden=hidden, texts=names, random_state=settings.seed
+    )
+    trained = train_on(model, encoded.vectors, paths, test_share=test_share)
+    encoded.keep_in(model)
     model.card_["data_set"] = identity(dataset, source.name)
     model.save(out)
+    if report is not None:
+        write_page(render_classifier_report(model.card_, model.loss_curve_, trained.drawn), report)
     print(json.dumps(model.card_, indent=2) if as_json else _told(model, out))
 
 
@@ -129,16 +155,15 @@ def classify(
 ) -> None:
     """Write the class of every sample of INPUT, as deep as the inference is sure."""
     check_name(out)
-    from falcon_svc.data import load_dataset
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
     from falcon_svc.hierarchy.classifier.decide import decide
-    from falcon_svc.supervised.labels import vectors_of
+    from falcon_svc.supervised.encoding import encode_like, new_samples
 
     if (threshold is not None) != (inference is Inference.threshold):
         raise ConfigError("Expected --threshold together with --inference threshold; give both.")
     classifier = HierarchicalClassifier.load(model)
-    dataset = load_dataset(source)
-    vectors = _checked(classifier, vectors_of(dataset, source.name), dataset)
+    dataset = new_samples(classifier, source)
+    vectors = _checked(classifier, encode_like(classifier, dataset, source.name))
     probabilities = classifier.node_proba(vectors)
     rule = classifier.inference if inference is None else inference.value
     chosen = {} if threshold is None else {"threshold": threshold}
@@ -146,6 +171,17 @@ def classify(
     write_table(_table(classifier, dataset.ids, nodes, probabilities), out)
     if not quiet:
         print(f"{len(dataset):,} samples classified: {out}")
+
+
+def class_texts(texts: str, paths: Sequence[Path_], run: EncoderRun) -> Any:
+    """Return what the loss hccf takes: a file's name, or the embeddings of the class names."""
+    from falcon_svc.supervised.encoding import embed_names
+
+    kind = texts.partition(":")[0]
+    if kind != "text" or Path(texts).exists():
+        return texts
+    config = run.config.model_copy(update={"name": texts})
+    return embed_names([name for path in paths for name in path], replace(run, config=config))
 
 
 def _told(model: HierarchicalClassifier, out: Path) -> str:
@@ -160,21 +196,12 @@ def _told(model: HierarchicalClassifier, out: Path) -> str:
     return "\n".join(lines)
 
 
-def _checked(
-    model: HierarchicalClassifier, vectors: FloatArray, dataset: CoarseDataset
-) -> FloatArray:
-    """Refuse vectors of other columns than those that trained the classifier."""
-    known = model.card_.get("data_set", {}).get("features")
-    found = dataset.reading.features
+def _checked(model: HierarchicalClassifier, vectors: FloatArray) -> FloatArray:
+    """Refuse vectors of another width than those that trained the classifier."""
     if vectors.shape[1] != model.n_features_in_:
         raise InputError(
             f"Expected vectors of {model.n_features_in_} numbers, as the classifier was trained "
             f"on, found {vectors.shape[1]}; take the same features."
-        )
-    if known is not None and found is not None and list(found) != known:
-        raise InputError(
-            f"Expected the columns {', '.join(known[:5])}, .. in this order, as the classifier "
-            f"was trained on, found {', '.join(found[:5])}, ..; name and sort them alike."
         )
     return vectors
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.page_file import Report, write_page
+from falcon_svc.cli.show import warn
 from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     from falcon_svc.hierarchy import Tree
+    from falcon_svc.hierarchy.diagrams import Diagrams, TopClass
+    from falcon_svc.hierarchy.label_files import LabelFile
 
 TreeFile = Annotated[
     Path, typer.Option("--tree", metavar="FILE", help="The hierarchy: .csv of paths, or .graphml.")
@@ -22,7 +27,9 @@ Truth = Annotated[
 ]
 Predictions = Annotated[
     Path | None,
-    typer.Option("--predictions", metavar="FILE.csv", help="Predicted paths, in the same order."),
+    typer.Option(
+        "--predictions", metavar="FILE.csv", help="Predicted paths, such as falcon classify writes."
+    ),
 ]
 Scores = Annotated[
     Path | None,
@@ -40,6 +47,11 @@ Levels = Annotated[
     ),
 ]
 
+IdColumn = Annotated[
+    str,
+    typer.Option("--id", metavar="NAME", help="Column of ids that labels and predictions share."),
+]
+
 
 def metrics(
     tree: TreeFile,
@@ -47,23 +59,73 @@ def metrics(
     predictions: Predictions = None,
     scores: Scores = None,
     level: Levels = None,
+    id_column: IdColumn = "id",
+    report: Report = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print the hierarchical metrics of predicted paths or of probabilities."""
-    from falcon_svc.hierarchy.evaluation import evaluate_predictions, evaluate_scores
-    from falcon_svc.hierarchy.files import read_paths
-    from falcon_svc.hierarchy.score_files import open_scores
+    """Print the hierarchical metrics of predicted paths or of probabilities.
+
+    Labels and predicted paths are joined by their ids, where both files have them; scores and
+    files without ids are taken row by row.
+    """
+    from falcon_svc.hierarchy.label_files import LabelFile
 
     if (predictions is None) == (scores is None):
         raise ConfigError("Expected one of --predictions and --scores; give exactly one.")
     hierarchy = _read_tree(tree, level)
-    true = hierarchy.encode(read_paths(truth, level))
+    labels = LabelFile.read(truth, level, id_column)
     if scores is not None:
-        figures = evaluate_scores(true, open_scores(scores, tree=hierarchy), tree=hierarchy)
-    elif predictions is not None:
-        predicted = hierarchy.encode(read_paths(predictions, level))
-        figures = evaluate_predictions(true, predicted, tree=hierarchy)
-    print(json.dumps(figures, indent=2) if as_json else _table(figures))
+        found = _of_scores(labels, scores, hierarchy, wants_page=report is not None)
+    else:
+        assert predictions is not None
+        found = _of_paths(labels, LabelFile.read(predictions, level, id_column), hierarchy)
+    if report is not None:
+        _write_page(found, report)
+    print(json.dumps(found.figures, indent=2) if as_json else _table(found.figures))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured."""
+
+    figures: dict[str, float | None]
+    n_samples: int
+    classes: tuple[TopClass, ...]
+    drawn: Diagrams | None = None
+
+
+def _of_scores(labels: LabelFile, file: Path, tree: Tree, *, wants_page: bool) -> Found:
+    from falcon_svc.hierarchy.diagrams import diagrams
+    from falcon_svc.hierarchy.evaluation import evaluate_scores
+    from falcon_svc.hierarchy.score_files import open_scores
+
+    true, scores = tree.encode(labels.paths), open_scores(file, tree=tree)
+    figures = evaluate_scores(true, scores, tree=tree)
+    drawn = diagrams(true, scores, tree=tree) if wants_page else None
+    return Found(figures, len(true), () if drawn is None else drawn.classes, drawn)
+
+
+def _of_paths(labels: LabelFile, predictions: LabelFile, tree: Tree) -> Found:
+    from falcon_svc.hierarchy.diagrams import top_classes
+    from falcon_svc.hierarchy.evaluation import evaluate_predictions
+    from falcon_svc.hierarchy.label_files import joined
+
+    both = joined(labels, predictions)
+    if both.n_left_out:
+        warn([f"{both.n_left_out:,} predictions are of samples without a label: left out."])
+    true, predicted = tree.encode(both.true), tree.encode(both.predicted)
+    figures = evaluate_predictions(true, predicted, tree=tree)
+    classes = top_classes(true, predicted, tree=tree) if tree.is_tree else ()
+    return Found(figures, len(true), classes)
+
+
+def _write_page(found: Found, report: Path) -> None:
+    from falcon_svc.report import render_metrics_report
+
+    page = render_metrics_report(
+        found.figures, n_samples=found.n_samples, classes=found.classes, drawn=found.drawn
+    )
+    write_page(page, report)
 
 
 def _read_tree(file: Path, level: list[str] | None) -> Tree:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from falcon_svc.cli.show import warn
 from falcon_svc.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
+    from falcon_svc.data import DataConfig
     from falcon_svc.data.levels import Path_
     from falcon_svc.types import CoarseDataset
 
@@ -21,7 +23,7 @@ Labels = Annotated[
     typer.Option(
         "--labels",
         metavar="FILE.csv",
-        help="Paths, a row per sample of INPUT in its order, top level first; any length.",
+        help="Paths, top level first, any length: with a column id, or in the order of INPUT.",
     ),
 ]
 Result = Annotated[
@@ -31,7 +33,11 @@ Result = Annotated[
 
 
 def read_paths(
-    dataset: CoarseDataset, source: Path, labels: Path | None, result: Path | None
+    dataset: CoarseDataset,
+    source: Path,
+    labels: Path | None,
+    result: Path | None,
+    config: DataConfig,
 ) -> list[Path_]:
     """Return the path of every sample, () where it has no label.
 
@@ -41,6 +47,8 @@ def read_paths(
         The data set and where it was read from.
     labels, result
         At most one of the two; with neither the coarse and fine labels of the data set itself.
+    config
+        How the data set was read.
 
     Raises
     ------
@@ -49,23 +57,41 @@ def read_paths(
     InputError
         Another number of labels than samples, or a discovery in another data set.
     """
-    from falcon_svc.data import DataConfig
     from falcon_svc.supervised.labels import paths_of
 
     if labels is not None and result is not None:
         raise ConfigError("Expected one of --labels and --result, found both; give one.")
     if labels is not None:
         return _from_file(dataset, labels)
-    return paths_of(dataset, source, DataConfig(), result=result)
+    return paths_of(dataset, source, config, result=result)
 
 
 def _from_file(dataset: CoarseDataset, labels: Path) -> list[Path_]:
-    from falcon_svc.hierarchy.files import read_paths as rows_of
+    """Return a file's paths: of the samples' ids where it has a column of them, else in order."""
+    from falcon_svc.hierarchy.label_files import LabelFile
 
-    rows = [tuple(name for name in row if name) for row in rows_of(labels)]
+    found = LabelFile.read(labels)
+    rows = [tuple(name for name in row if name) for row in found.paths]
+    if found.ids is not None:
+        return _by_id(dataset, dict(zip(found.ids, rows, strict=True)), labels)
     if len(rows) != len(dataset):
         raise InputError(
             f"Expected {len(dataset):,} rows of labels in {labels.name}, one per sample, found "
-            f"{len(rows):,}; {len(dataset.skipped)} rows of the data set itself were left out."
+            f"{len(rows):,}; {len(dataset.skipped)} rows of the data set itself were left out. A "
+            "column id would tell which sample each is of."
         )
     return rows
+
+
+def _by_id(dataset: CoarseDataset, known: dict[str, Path_], labels: Path) -> list[Path_]:
+    """Return each sample's path, () where the file has none; the others are counted."""
+    paths = [known.get(name, ()) for name in dataset.ids]
+    unused = len(set(known) - set(dataset.ids))
+    if unused == len(known):
+        raise InputError(
+            f"Expected ids of the samples in {labels.name}, found none that is one, such as "
+            f"{dataset.ids[0]!r}; falcon validate shows what the ids are."
+        )
+    if unused:
+        warn([f"{unused:,} labels in {labels.name} are of no sample: left out."])
+    return paths

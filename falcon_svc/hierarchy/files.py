@@ -24,6 +24,21 @@ def read_paths(file: Path, columns: Sequence[str] | None = None) -> list[list[st
     InputError
         Not UTF-8, larger than 256 MiB, no header, uneven rows, or a column that is not there.
     """
+    header, rows = read_table(file)
+    if columns is None:
+        check_header(header, rows, file)
+        return rows
+    return chosen_columns(header, rows, columns, file)
+
+
+def read_table(file: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV file, as many fields in each as in the header.
+
+    Raises
+    ------
+    InputError
+        Not UTF-8, larger than 256 MiB, no header, or uneven rows.
+    """
     where = quoted(file.name)
     header, *rows = _table(_bytes(file, where), where)
     for number, row in enumerate(rows, 2):
@@ -32,14 +47,24 @@ def read_paths(file: Path, columns: Sequence[str] | None = None) -> list[list[st
                 f"Expected {len(header)} fields in every row as in the header, found {len(row)} "
                 f"in row {number} of {where}; leave fields at the end of a short path empty."
             )
-    if columns is None:
-        _check_header(header, rows, where)
-        return rows
+    return header, rows
+
+
+def chosen_columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[str], file: Path
+) -> list[list[str]]:
+    """Return the rows restricted to columns of their header.
+
+    Raises
+    ------
+    InputError
+        A column that is not there.
+    """
     unknown = [name for name in columns if name not in header]
     if unknown:
         raise InputError(
-            f"Expected the columns {listed(columns)}, found {listed(header)} in {where}; "
-            f"name columns of its header."
+            f"Expected the columns {listed(columns)}, found {listed(header)} in "
+            f"{quoted(file.name)}; name columns of its header."
         )
     chosen = [header.index(name) for name in columns]
     return [[row[i] for i in chosen] for row in rows]
@@ -66,12 +91,18 @@ def _table(content: bytes, where: str) -> list[list[str]]:
     return rows
 
 
-def _check_header(header: list[str], rows: list[list[str]], where: str) -> None:
-    """A first line whose first name comes again below it is a path, and would be lost."""
+def check_header(header: Sequence[str], rows: Sequence[Sequence[str]], file: Path) -> None:
+    """Refuse a first line whose first name comes again below it: it is a path, and would be lost.
+
+    Raises
+    ------
+    InputError
+        The file has no header.
+    """
     if header[0] in {row[0] for row in rows}:
         raise InputError(
             f"Expected a header in the first line, found {quoted(header[0])} there and again "
-            f"below it in {where}; add a line with the levels' names."
+            f"below it in {quoted(file.name)}; add a line with the levels' names."
         )
 
 

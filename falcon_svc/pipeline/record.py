@@ -11,7 +11,7 @@ from importlib import metadata
 
 from falcon_svc import __version__
 from falcon_svc.discovery.training.epoch_report import EpochReport
-from falcon_svc.progress import TAKEN_OVER, Progress
+from falcon_svc.progress import Progress, taken_over
 from falcon_svc.result.record import StageRecord
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "ortools", "faiss-cpu", "faiss-gpu")
@@ -45,16 +45,15 @@ class Recorder:
         """One more step of the present stage is done."""
         self.progress.advance(self.progress.done + 1, {})
 
-    def advance(self, done: int, taken_over: int = 0) -> None:
+    def advance(self, done: int, earlier: int = 0) -> None:
         """So much of the present stage is done, and so much of that by an earlier attempt."""
-        self.progress.advance(done, {TAKEN_OVER: taken_over} if taken_over else {})
+        self.progress.advance(done, taken_over(earlier))
 
     def epoch(self, report: EpochReport) -> None:
         """One more epoch of the present stage is done."""
         self._epochs += 1
         metrics = {"neighbor_loss": report.neighbor_loss, "samples_per_s": report.samples_per_s}
-        if (earlier := report.epoch - self._epochs) > 0:
-            metrics[TAKEN_OVER] = earlier
+        metrics |= taken_over(report.epoch - self._epochs)
         self.progress.advance(report.epoch, metrics)
 
     def records(self) -> tuple[StageRecord, ...]:

@@ -93,7 +93,7 @@ def run_stage(stage: Stage, found: Found) -> None:
         finding = _taken_over(stage, key, found)
         if finding is not None:
             _log.info("stage %s: taken over from an earlier attempt", stage.name)
-            found.recorder.advance(total, taken_over=total)
+            found.recorder.advance(total, earlier=total)
         else:
             finding = stage.make(found)
             if stage.rest is not None and found.shelf is not None:

@@ -24,7 +24,7 @@ from falcon_svc.storage.jobs import JobRepository
 from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, DISCOVERY
 from falcon_svc.storage.states import READY, SUCCEEDED
 from falcon_svc.storage.tables import Dataset, Job
-from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig, LabelsConfig, make
+from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig, make
 
 Config = dict[str, Any]
 
@@ -101,11 +101,14 @@ def _check_counts(session: Session, config: Config, dataset: Dataset) -> None:
         check_counts(counts, dataset.summary.get("classes") or {})
 
 
-def _settings_of(model: type[LabelsConfig]) -> Callable[[Context, Config], None]:
-    def check_settings(context: Context, config: Config) -> None:
-        make(model, config)
+def _check_advice(context: Context, config: Config) -> None:
+    make(AdviceConfig, config)
 
-    return check_settings
+
+def _check_classifier(context: Context, config: Config) -> None:
+    """Raise for settings that are wrong, or a text encoder that is none of the operator's."""
+    made = make(ClassifierConfig, config)
+    resolve({"encoder": {"name": made.text_encoder}}, context.settings)
 
 
 def _check_labels(session: Session, config: Config, dataset: Dataset) -> None:
@@ -163,6 +166,6 @@ KINDS: dict[str, Kind] = {
         _check_counts,
         ("classes", "assignments", "graph", "relation", "report", "model"),
     ),
-    CLASSIFIER: Kind(_settings_of(ClassifierConfig), _check_labels, ("model", "card")),
-    ADVICE: Kind(_settings_of(AdviceConfig), _check_labels, ("advice",)),
+    CLASSIFIER: Kind(_check_classifier, _check_labels, ("model", "card", "report")),
+    ADVICE: Kind(_check_advice, _check_labels, ("advice", "report")),
 }

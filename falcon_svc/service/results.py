@@ -232,8 +232,8 @@ def _number(value: float) -> float | None:
 
 
 def report(context: Context, caller: Caller, job_id: str) -> Path:
-    """Return the path of a discovery's report."""
-    job, _ = directory(context, caller, job_id)
+    """Return the path of a job's report, of any kind."""
+    job, _ = directory(context, caller, job_id, jobs.get(context, caller, job_id).kind)
     return context.artifacts.local_path(f"{job.result_key}/report.html")
 
 

@@ -11,9 +11,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    FiniteFloat,
     StrictBool,
     StrictFloat,
     StrictInt,
+    field_validator,
     model_validator,
 )
 
@@ -33,8 +35,9 @@ LossName = Literal[
     "multilabel_focal",
     "level_softmax",
     "hcal",
+    "hccf",
 ]
-"""Losses that need nothing but paths: all but hccf, which takes a file of texts."""
+"""What can be trained; hccf wants text embeddings of the class names too."""
 
 RuleName = Literal[
     "bottom_up", "top_down", "ensemble", "diffusion", "majority", "plurality", "threshold"
@@ -42,6 +45,9 @@ RuleName = Literal[
 """How a node is chosen."""
 
 PAGE = "docs/hierarchical-classifiers.md"
+MOST_NUMBERS = 250_000
+"""Numbers in the text embeddings of a job: its settings are stored, and sent back with it."""
+Embedding = Annotated[list[FiniteFloat], Field(min_length=1, max_length=8192)]
 Units = Annotated[StrictInt, Field(ge=0, le=4096)]
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -77,6 +83,20 @@ class ClassifierConfig(LabelsConfig):
     threshold: StrictFloat | None = Field(
         None, ge=0, le=1, description="Least probability of a class, for the inference threshold."
     )
+    texts: dict[str, Embedding] | None = Field(
+        None,
+        min_length=1,
+        description="For the loss hccf: class name -> its text embedding, all of one length, at "
+        "most 250,000 numbers in all.",
+        examples=[{"owls": [0.1, 0.7], "barn owl": [0.2, 0.6]}],
+    )
+    text_encoder: str | None = Field(
+        None,
+        max_length=200,
+        description="For the loss hccf, in place of texts: the encoder that embeds the class "
+        "names, text or text:NAME of the service's encoder files.",
+        examples=["text"],
+    )
     hidden: Units = Field(0, description="Units of a hidden layer; 0 = a linear head.")
     epochs: StrictInt | None = Field(
         None, ge=1, le=100_000, description="Passes over the data; null = at least 200 steps."
@@ -106,7 +126,31 @@ class ClassifierConfig(LabelsConfig):
             raise ValueError("expected one of levels and classes_of, found both")
         if (self.threshold is not None) != (self.inference == "threshold"):
             raise ValueError("expected a threshold together with the inference threshold")
+        given = [one for one in (self.texts, self.text_encoder) if one is not None]
+        if len(given) != (self.loss == "hccf"):
+            raise ValueError(
+                "expected one of texts and text_encoder with the loss hccf, and none with another"
+            )
         return self
+
+    @field_validator("texts")
+    @classmethod
+    def _check_texts(cls, texts: dict[str, Embedding] | None) -> dict[str, Embedding] | None:
+        widths = {len(vector) for vector in (texts or {}).values()}
+        if len(widths) > 1:
+            raise ValueError(f"expected embeddings of one length, found {sorted(widths)[:5]}")
+        if texts and len(texts) * max(widths) > MOST_NUMBERS:
+            raise ValueError(
+                f"expected at most {MOST_NUMBERS:,} numbers, found {len(texts) * max(widths):,}"
+            )
+        return texts
+
+    @field_validator("text_encoder")
+    @classmethod
+    def _check_encoder(cls, name: str | None) -> str | None:
+        if name is not None and name.partition(":")[0] != "text":
+            raise ValueError(f"expected text or text:NAME, found {name[:60]!r}")
+        return name
 
 
 class AdviceConfig(LabelsConfig):

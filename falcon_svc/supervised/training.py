@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,23 @@ from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.data.levels import Path_
 from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+from falcon_svc.hierarchy.diagrams import Diagrams, diagrams
 from falcon_svc.hierarchy.evaluation import evaluate_scores
 from falcon_svc.progress import Progress, Silent
+from falcon_svc.supervised.encoding import reading_of
 from falcon_svc.supervised.plain import plain
 from falcon_svc.types import CoarseDataset, FloatArray
 
 MEASURE, TRAIN = "measure", "train"
 """Stages: training on a part to measure on the rest, training on everything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A classifier, and what is drawn of it on the held-out part; None where there is none."""
+
+    model: HierarchicalClassifier
+    drawn: Diagrams | None
 
 
 def train_on(
@@ -30,7 +41,7 @@ def train_on(
     test_share: float,
     folder: Path | None = None,
     progress: Progress | None = None,
-) -> HierarchicalClassifier:
+) -> Trained:
     """Train a classifier, and put its figures on a held-out part into its card.
 
     Parameters
@@ -48,17 +59,18 @@ def train_on(
 
     Returns
     -------
-    HierarchicalClassifier
+    Trained
         `model`, trained on all rows.
     """
     told = progress or Silent()
     held_out: dict[str, Any] = {}
+    drawn = None
     if test_share:
-        held_out = _measured(model, vectors, paths, test_share, folder, told)
+        held_out, drawn = _measured(model, vectors, paths, test_share, folder, told)
     store = _store(folder, TRAIN)
     model.fit_resumable(vectors, paths, checkpoints=store, progress=_Stage(told, TRAIN))
     model.card_["metrics"] |= held_out
-    return model
+    return Trained(model, drawn)
 
 
 def _measured(
@@ -68,8 +80,8 @@ def _measured(
     share: float,
     folder: Path | None,
     told: Progress,
-) -> dict[str, Any]:
-    """Train on a part of the rows and return the figures on the others."""
+) -> tuple[dict[str, Any], Diagrams]:
+    """Train on a part of the rows; return the figures on the others, and what is drawn of them."""
     tree = Tree.from_paths(paths)
     order = np.random.default_rng(model.random_state).permutation(len(paths))
     test, train = np.split(order, [max(1, round(share * len(paths)))])
@@ -81,8 +93,10 @@ def _measured(
         progress=_Stage(told, MEASURE),
     )
     nodes = tree.encode([paths[i] for i in test])
-    figures = evaluate_scores(nodes, part.node_proba(vectors[test]), tree=tree)
-    return {"held_out_rows": len(test), "held_out": plain(figures)}
+    scores = part.node_proba(vectors[test])
+    figures = plain(evaluate_scores(nodes, scores, tree=tree))
+    held_out = {"held_out_rows": len(test), "held_out": figures}
+    return held_out, diagrams(nodes, scores, tree=tree)
 
 
 def _store(folder: Path | None, name: str) -> CheckpointStore | None:
@@ -96,6 +110,7 @@ def identity(dataset: CoarseDataset, name: str) -> dict[str, Any]:
         "name": name,
         "sha256": dataset.digest,
         "features": None if features is None else list(features),
+        "reading": reading_of(dataset),
         "rows_left_out": len(dataset.skipped),
     }
 

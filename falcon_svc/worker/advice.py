@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from falcon_svc.worker.kinds import Made, Order
@@ -11,7 +12,7 @@ from falcon_svc.worker.stage_times import StageTimes
 if TYPE_CHECKING:
     from falcon_svc.supervised.advising import Advised
 
-ADVICE = "advice.json"
+ADVICE, REPORT = "advice.json", "report.html"
 
 
 def make(order: Order) -> Made:
@@ -40,10 +41,17 @@ def make(order: Order) -> Made:
         checkpoints=CheckpointStore(folder / "checkpoints"),
     )
     result = folder / "result"
-    result.mkdir(exist_ok=True)
-    (result / ADVICE).write_text(json.dumps(_document(found), allow_nan=False), "utf-8")
+    _write(found, result)
     summary = {"n_samples": len(dataset), **_summary(found), **times.summary()}
     return Made(result, ADVICE, summary, times.measured())
+
+
+def _write(found: Advised, folder: Path) -> None:
+    from falcon_svc.report import render_advice_report
+
+    folder.mkdir(exist_ok=True)
+    (folder / REPORT).write_text(render_advice_report(found.advice, found.text()), "utf-8")
+    (folder / ADVICE).write_text(json.dumps(_document(found), allow_nan=False), "utf-8")
 
 
 def _document(found: Advised) -> dict[str, Any]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from falcon_svc.encoder_files import resolve
 from falcon_svc.worker.kinds import Made, Order
 from falcon_svc.worker.stage_times import StageTimes
 
 if TYPE_CHECKING:
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+    from falcon_svc.settings import Settings
     from falcon_svc.supervised.config import ClassifierConfig
+    from falcon_svc.supervised.training import Trained
 
-MODEL, CARD = "classifier.safetensors", "card.json"
+MODEL, CARD, REPORT = "classifier.safetensors", "card.json", "report.html"
 TRAINING = ("loss", "inference", "hidden", "epochs", "batch_size", "learning_rate", "weight_decay")
 
 
@@ -30,30 +34,51 @@ def make(order: Order) -> Made:
     vectors = vectors_of(dataset, order.name)
     paths = paths_of(dataset, order.data, how, levels=config.levels, result=order.source)
     folder, times = order.begin(), StageTimes(order.progress)
-    model = train_on(
-        _untrained(config),
+    trained = train_on(
+        _untrained(config, _texts(config, paths, order.settings)),
         vectors,
         paths,
         test_share=config.test_share,
         folder=folder / "checkpoints",
         progress=times,
     )
+    model = trained.model
     model.card_["data_set"] = {**identity(dataset, order.name), "classes_of": config.classes_of}
-    _write(model, folder / "result")
+    _write(trained, folder / "result")
     return Made(folder / "result", CARD, {**_summary(model), **times.summary()}, times.measured())
 
 
-def _untrained(config: ClassifierConfig) -> HierarchicalClassifier:
+def _texts(
+    config: ClassifierConfig, paths: Sequence[Sequence[str]], settings: Settings
+) -> dict[str, Any] | None:
+    """Return the text embeddings of the class names, where the loss wants them."""
+    if config.text_encoder is None:
+        return config.texts and dict(config.texts)
+    from falcon_svc.encoder import EncoderConfig, EncoderRun
+    from falcon_svc.supervised.encoding import embed_names
+
+    encoder = resolve({"encoder": {"name": config.text_encoder}}, settings)["encoder"]
+    run = EncoderRun(EncoderConfig.model_validate(encoder))
+    return dict(embed_names([name for path in paths for name in path], run))
+
+
+def _untrained(config: ClassifierConfig, texts: dict[str, Any] | None) -> HierarchicalClassifier:
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 
     options = None if config.threshold is None else {"threshold": config.threshold}
     settings: dict[str, Any] = {name: getattr(config, name) for name in TRAINING}
-    return HierarchicalClassifier(**settings, inference_options=options, random_state=config.seed)
+    settings |= {"inference_options": options, "texts": texts}
+    return HierarchicalClassifier(**settings, random_state=config.seed)
 
 
-def _write(model: HierarchicalClassifier, folder: Path) -> None:
+def _write(trained: Trained, folder: Path) -> None:
+    from falcon_svc.report import render_classifier_report
+
     folder.mkdir(exist_ok=True)
+    model = trained.model
     model.save(folder / MODEL)
+    page = render_classifier_report(model.card_, model.loss_curve_, trained.drawn)
+    (folder / REPORT).write_text(page, "utf-8")
     (folder / CARD).write_text(json.dumps(model.card_, indent=1, allow_nan=False), "utf-8")
 
 

@@ -215,7 +215,10 @@ def test_more_figures_than_one_request_may_ask_for_are_refused(falcon):
 
 
 REFUSED_SETTINGS = [
-    ("classifier", {"loss": "hccf"}, "/body/config/loss"),
+    ("classifier", {"loss": "hccf"}, "/body/config"),
+    ("classifier", {"texts": {"jay": [1.0]}}, "/body/config"),
+    ("classifier", {"loss": "hccf", "texts": {"a": [1.0], "b": [1, 2]}}, "/body/config/texts"),
+    ("classifier", {"loss": "hccf", "text_encoder": "onnx:x"}, "/body/config/text_encoder"),
     ("classifier", {"hiden": 3}, "/body/config/hiden"),
     ("classifier", {"inference": "threshold"}, "/body/config"),
     ("classifier", {"levels": ["a"], "classes_of": "job_x"}, "/body/config"),
@@ -232,6 +235,13 @@ def test_settings_are_those_of_the_kind(http, labelled, kind, config, pointer):
     answer = http.post("/v1/jobs", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_config")
     assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
+
+
+def test_a_text_encoder_is_one_of_the_operators(http, labelled):
+    config = {"loss": "hccf", "text_encoder": "text:../../secret"}
+    body = {"dataset_id": labelled["id"], "kind": "classifier", "config": config}
+    answer = http.post("/v1/jobs", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_encoder")
 
 
 def test_the_operators_limits_are_not_the_clients(http, labelled):
@@ -281,9 +291,16 @@ def test_labels_that_are_not_there_are_a_failure_in_words(falcon, dataset):
         done(falcon, dataset, "classifier", levels=["coarse"], data={"scale": "standard"})
 
 
+def test_every_kind_has_a_report(falcon, trained, advised, job, tmp_path):
+    words = {trained["id"]: "What caution buys", advised["id"]: "Learning curves", job["id"]: "Map"}
+    for job_id, part in words.items():
+        page = falcon.download(job_id, "report", tmp_path / f"{job_id}.html")
+        assert part in page.read_text("utf-8")
+
+
 def test_results_are_those_of_the_kind(http, falcon, trained, advised, job):
     for one, others in (
-        (trained, ("classes", "graph", "report", "review", "advice")),
+        (trained, ("classes", "graph", "review", "advice")),
         (advised, ("classes", "model", "card")),
         (job, ("card", "advice")),
     ):
@@ -328,7 +345,7 @@ def test_a_batch_may_hold_several_kinds(falcon, http, labelled):
     batch = falcon.submit_batch([{**one, "dataset_id": labelled["id"]} for one in orders])
     wait_until(lambda: falcon.batch(batch["id"])["ended"], seconds=120)
     results = {one["custom_id"]: one for one in falcon.batch_results(batch["id"])}
-    assert set(results["c"]["links"]) == {"model", "card"}
+    assert set(results["c"]["links"]) == {"model", "card", "report"}
     assert http.get(results["a"]["links"]["advice"]).status_code == 200
 
 

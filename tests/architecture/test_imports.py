@@ -33,9 +33,9 @@ BELOW = {
     "threads": (),
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
-    "report": ("result",),
+    "report": ("hierarchy", "result"),
     "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
-    "supervised": ("checkpoint", "config", "data", "hierarchy", "result"),
+    "supervised": ("checkpoint", "config", "data", "encoder", "hierarchy", "result"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -49,7 +49,7 @@ BELOW = {
     ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
-        *("settings", "storage", "supervised", "checkpoint", "hierarchy.classifier"),
+        *("settings", "storage", "supervised", "checkpoint", "hierarchy.classifier", "report"),
     ),
     "triage": (*("core", "data", "discovery", "durable", "neighbors", "solver", "result"),),
     "review": ("data", "result", "triage"),
@@ -76,7 +76,8 @@ BELOW = {
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),
-        *("hierarchy", "result", "review", "service", "settings", "supervised", "triage"),
+        *("hierarchy", "report", "result", "review", "service", "settings", "supervised"),
+        "triage",
     ),
 }
 HEAVY = {"torch", "faiss", "ortools", "matplotlib", "pyarrow", "sklearn", "scipy", "numpy", "rich"}

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from falcon_svc.bench import hierarchy_bench
-from falcon_svc.bench.hierarchy_bench import COLUMNS, Split, run
+from falcon_svc.bench.hierarchy_bench import COLUMNS, run
+from falcon_svc.bench.hierarchy_discovered import FOUND, matched, relabelled
 from falcon_svc.bench.hierarchy_peers import _node_scores, flat
+from falcon_svc.bench.hierarchy_split import Split
 from falcon_svc.bench.set_name import SetName
 from falcon_svc.errors import ConfigError
 from falcon_svc.hierarchy import Tree
@@ -42,6 +44,31 @@ def test_both_sides_get_the_same_rows_once():
     assert len(held.train) + len(held.test) == len(split.train)
     seen = np.concatenate([split.train, split.test])
     assert len(np.unique(seen, axis=0)) == len(np.unique(data.features, axis=0))
+
+
+def test_discovered_classes_take_the_names_of_true_ones():
+    """Matched one to one where rows allow it; what is left over goes to its majority."""
+    found, true = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([4, 4, 5, 4, 4, 4, 6])
+    assert matched(found, true).tolist() == [5, 5, 5, 4, 4, 6, 6]
+    assert matched(np.array([0, 1, 2]), np.array([4, 4, 4])).tolist() == [4, 4, 4]
+
+
+@pytest.mark.parametrize("title", FOUND)
+def test_a_discovery_sees_no_fine_label(title):
+    split = Split.of(SetName.parse(SET).load(), 0)
+    found = relabelled(split, title)
+    coarse = split.tree.ancestor_at[:, 1]
+    assert np.array_equal(coarse[found.train_nodes], coarse[split.train_nodes])
+    assert (found.train_nodes == split.train_nodes).mean() > 0.9
+    assert np.array_equal(found.test_nodes, split.test_nodes)
+
+
+def test_rows_of_discovered_classes():
+    table, document = run([SET], seeds=[0], losses=["hace"], peers=False, discovered=True)
+    rows = {row["method"]: row["figures"] for row in document["sets"][0]["rows"]}
+    assert set(rows) == {"hace", *(f"hace, {title}" for title in FOUND)}
+    assert rows["hace, discovered, counts given"]["leaf_top1"]["mean"] > 0.9
+    assert "discovered, nothing given" in table
 
 
 def test_the_flat_peer_answers_for_every_node():

@@ -58,12 +58,56 @@ def test_columns_that_are_no_levels(folder):
     assert outcome.json["full_path_accuracy"] == 1
 
 
+def with_ids(folder, name, text, ids):
+    head, *rows = text.splitlines()
+    lines = [f"id,{head}", *(f"{i},{row}" for i, row in zip(ids, rows, strict=True))]
+    (folder / name).write_text("\n".join(lines))
+
+
+def test_labels_and_predictions_are_joined_by_id(folder):
+    with_ids(folder, "truth.csv", TRUTH, "abcd")
+    shuffled = "level_1,level_2,depth\nfish,cod,2\nfish,cod,2\nbird,,1\nbird,wren,2\nbird,jay,2\n"
+    with_ids(folder, "predicted.csv", shuffled, "dcbae")
+    found = metrics(folder, "--predictions", folder / "predicted.csv", "--json")
+    assert found.json["full_path_accuracy"] == 0.25 and found.json["node_correct"] == 0.75
+    assert "1 predictions are of samples without a label" in found.err
+    with_level = ("--level", "family", "--level", "species", "--json")
+    again = metrics(folder, "--predictions", folder / "predicted.csv", *with_level)
+    assert again.json == found.json
+
+
+def test_what_cannot_be_joined_is_one_sentence(folder):
+    (folder / "predicted.csv").write_text(TRUTH)
+    with_ids(folder, "truth.csv", TRUTH, "abcd")
+    outcome = metrics(folder, "--predictions", folder / "predicted.csv")
+    assert outcome.code == 2 and "found them in 'truth.csv' alone" in outcome.err
+    with_ids(folder, "predicted.csv", TRUTH, "abbd")
+    outcome = metrics(folder, "--predictions", folder / "predicted.csv")
+    assert outcome.code == 2 and "found 'b' 2 times in 'predicted.csv'" in outcome.err
+    with_ids(folder, "predicted.csv", TRUTH, "abxd")
+    outcome = metrics(folder, "--predictions", folder / "predicted.csv")
+    assert outcome.code == 2 and "found none for 'c' in 'predicted.csv'" in outcome.err
+
+
+def test_a_report_of_paths_and_one_of_scores(folder):
+    (folder / "predicted.csv").write_text("a,b\nbird,wren\nbird,\nfish,cod\nfish,cod\n")
+    page = folder / "paths.html"
+    assert metrics(folder, "--predictions", folder / "predicted.csv", "--report", page).code == 0
+    assert "Top-level classes" in page.read_text("utf-8")
+    tree = Tree.from_csv(folder / "tree.csv")
+    best = tree.encode([("bird", "jay"), ("bird", "jay"), ("fish", "cod"), ("fish", "cod")])
+    np.save(folder / "scores.npy", tree.ancestors[best].astype(np.float32))
+    page = folder / "scores.html"
+    assert metrics(folder, "--scores", folder / "scores.npy", "--report", page).code == 0
+    assert "What caution buys" in page.read_text("utf-8")
+
+
 def test_refusals(folder):
     outcome = metrics(folder)
     assert outcome.code == 2 and "exactly one" in outcome.err
     (folder / "predicted.csv").write_text("a,b\nbird,wren\n")
     outcome = metrics(folder, "--predictions", folder / "predicted.csv")
     assert outcome.code == 2 and "1 predictions for 4 labels" in outcome.err
-    (folder / "predicted.csv").write_text("a,b\nbird,dodo\n")
+    (folder / "predicted.csv").write_text("a,b\nbird,dodo\n" + 3 * "bird,wren\n")
     outcome = metrics(folder, "--predictions", folder / "predicted.csv", "--json")
     assert outcome.json["error"]["code"] == "bad_input" and "'bird > dodo'" in outcome.err

@@ -30,6 +30,11 @@ def test_the_page_on_classifiers():
     assert set(LOSSES) <= set(re.findall(r"`(\w+)`", CLASSIFIERS))
 
 
+def test_the_tutorial():
+    page = ROOT / "docs" / "hierarchies-tutorial.md"
+    run(page.read_text("utf-8"), "docs/hierarchies-tutorial.md", {})
+
+
 def test_the_door_opens_when_asked():
     door = import_module("falcon_svc.hierarchy")
     assert all(getattr(door, name) for name in door.__all__)

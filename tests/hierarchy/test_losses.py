@@ -12,6 +12,7 @@ from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy.losses import LOSSES, make_loss
 from falcon_svc.hierarchy.losses.levels import balanced_weights
+from falcon_svc.hierarchy.losses.tree_tensors import NEVER, _add_exp
 from tests.hierarchy import loss_oracles as plain
 
 PATHS = [("a", "x"), ("a", "y"), ("a", "z", "p"), ("a", "z", "q"), ("b",), ("c", "u")]
@@ -288,3 +289,22 @@ def test_a_wrong_setting_is_one_sentence(name, options, words):
 def test_a_root_alone_is_refused():
     with pytest.raises(InputError, match="nothing to tell apart"):
         make_loss("hce", Tree(("only",), [-1]))
+
+
+def test_sums_of_exponentials_have_the_derivative_of_their_plain_form():
+    places = torch.tensor([0, 0, 2])
+    own, more = torch.randn(3, 4, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
+    given = (own.requires_grad_(), more.requires_grad_())
+    plain_form = torch.log(own.exp().index_add(0, places, more.exp()))
+    assert torch.allclose(_add_exp(*given, places), plain_form)
+    assert torch.autograd.gradcheck(lambda o, m: _add_exp(o, m, places), given)
+
+
+def test_a_sum_of_exponentials_neither_underflows_nor_leaves_the_finite_numbers():
+    own = torch.tensor([[NEVER, NEVER, -500.0]], requires_grad=True)
+    more = torch.tensor([[-900.0, NEVER, 500.0]], requires_grad=True)
+    found = _add_exp(own, more, torch.tensor([0]))
+    found.sum().backward()
+    assert torch.equal(found, torch.tensor([[-900.0, NEVER, 500.0]]))
+    assert own.grad.tolist() == [[0.0, 0.5, 0.0]]
+    assert more.grad.tolist() == [[1.0, 0.5, 1.0]]

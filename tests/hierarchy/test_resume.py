@@ -10,6 +10,7 @@ from falcon_svc.errors import StorageError
 from falcon_svc.hierarchy.advice import advise
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.hierarchy.losses import LOSSES
+from falcon_svc.progress import TAKEN_OVER
 
 PATHS = [("bird", "jay"), ("bird", "wren"), ("fish", "cod"), ("fish", "eel")] * 20
 X = np.random.default_rng(0).normal(size=(80, 3)) + np.repeat(np.eye(4, 3), 20, axis=0)
@@ -25,13 +26,14 @@ class StopAfter:
     """Progress that stops the run once so much is done."""
 
     def __init__(self, done: int) -> None:
-        self.done, self.seen = done, []
+        self.done, self.seen, self.earlier = done, [], 0
 
     def stage(self, name, total):
         self.seen.append((name, total))
 
     def advance(self, done, metrics):
         self.seen.append(done)
+        self.earlier = metrics.get(TAKEN_OVER, 0)
         if done == self.done:
             raise Stop
 
@@ -50,6 +52,7 @@ def test_a_stopped_training_goes_on_where_it_was(loss, tmp_path):
     rest = StopAfter(-1)
     again = classifier(loss).fit_resumable(X, PATHS, checkpoints=store, progress=rest)
     assert stop.seen == [("train", 6), 1, 2, 3] and rest.seen == [("train", 6), 4, 5, 6]
+    assert (stop.earlier, rest.earlier) == (0, 3)  # the time left is that of the rest alone
     assert again.loss_curve_ == whole.loss_curve_
     assert again._to_bytes() == whole._to_bytes()
 
@@ -77,6 +80,7 @@ def test_stopped_advice_makes_no_comparison_twice(tmp_path):
         advised(checkpoints=store, progress=stop)
     again = advised(checkpoints=store, progress=rest)
     assert stop.seen == [("advise", 4), 1, 2, 3] and rest.seen == [("advise", 4), 4]
+    assert (stop.earlier, rest.earlier) == (0, 3)
     assert again == advised()
     with pytest.raises(StorageError, match="other data, settings or seed"):
         advised(checkpoints=store, seed=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from falcon_svc.api import schemas
-from falcon_svc.errors import InputError
+from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.hierarchy.classifier import RULES, HierarchicalClassifier
 from falcon_svc.hierarchy.losses import LOSSES
 from falcon_svc.service import kinds as service_kinds
@@ -17,6 +18,7 @@ from falcon_svc.settings import Settings
 from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, KINDS
 from falcon_svc.supervised import config
 from falcon_svc.worker.kinds import Order, make
+from tests.encoder.test_text import onnx_folder
 
 QUICK = {CLASSIFIER: {"epochs": 4}, ADVICE: {"hidden": [0], "folds": 2}}
 
@@ -114,6 +116,37 @@ def test_settings_of_the_classifier_reach_it(data, tmp_path):
     assert "held_out" not in model.card_["metrics"] and made.summary["leaf_top1"] is None
 
 
+TEXTS = {name: np.eye(6)[i].tolist() for i, name in enumerate(("land", "sea", *"abcd"))}
+
+
+def test_hccf_takes_the_texts_of_its_settings(data, tmp_path):
+    given = {"loss": "hccf", "texts": TEXTS, "epochs": 4}
+    made = make(CLASSIFIER, order(data, tmp_path / "c", given, Told()))
+    model = HierarchicalClassifier.load(made.folder / "classifier.safetensors")
+    [kept] = [v for name, v in model.weights_.items() if name.endswith("texts")]
+    assert np.allclose(kept[1:], [TEXTS[name] for name in model.tree_.names[1:]])
+    assert made.summary["leaf_top1"] > 0.8
+    lacking = {"loss": "hccf", "texts": {"land": [1.0, 0.0]}, "epochs": 4}
+    with pytest.raises(InputError, match="text embedding for every class, found none for"):
+        make(CLASSIFIER, order(data, tmp_path / "d", lacking, Told()))
+
+
+def test_hccf_embeds_the_names_by_an_encoder_of_the_operators(data, tmp_path):
+    pytest.importorskip("onnxruntime")
+    onnx_folder(tmp_path / "mine")
+    given = {"loss": "hccf", "text_encoder": "text:mine", "epochs": 4}
+    asked = order(data, tmp_path / "c", given, Told())
+    made = make(CLASSIFIER, replace(asked, settings=Settings(encoder_files=tmp_path)))
+    model = HierarchicalClassifier.load(made.folder / "classifier.safetensors")
+    assert any(name.endswith("texts") for name in model.weights_)
+
+
+def test_embeddings_of_a_job_are_limited():
+    many = {f"class {i}": [0.5] * 1000 for i in range(251)}
+    with pytest.raises(ConfigError, match="at most 250,000 numbers, found 251,000"):
+        config.make(config.ClassifierConfig, {"loss": "hccf", "texts": many})
+
+
 def test_vectors_that_reading_changes_are_refused(data, tmp_path):
     with pytest.raises(InputError, match="as they are stored, found vectors that reading scales"):
         make(CLASSIFIER, order(data, tmp_path / "c", {}, Told(), scale="standard"))
@@ -131,5 +164,5 @@ def test_the_lists_of_kinds_losses_and_rules_agree():
         return set(literal.__args__)
 
     assert set(KINDS) == set(service_kinds.KINDS) == values(schemas.Kind)
-    assert values(config.LossName) == set(LOSSES) - {"hccf"}
+    assert values(config.LossName) == set(LOSSES)
     assert values(config.RuleName) == set(RULES)

@@ -38,7 +38,7 @@ from falcon_svc.encoder.preprocessing import Seen, VectorInput
 from falcon_svc.encoder.views.training_views import training_views
 from falcon_svc.encoder.views.vector_views import are_logged_counts, some_rows
 from falcon_svc.errors import ConfigError
-from falcon_svc.progress import TAKEN_OVER
+from falcon_svc.progress import taken_over
 from falcon_svc.types import CoarseDataset
 
 CONTINUE = "continue="
@@ -104,8 +104,7 @@ def _train(
         metrics = {"loss": report.loss, "samples_per_s": report.samples_per_s}
         if report.coarse_purity is not None:
             metrics["coarse_purity"] = report.coarse_purity
-        if (earlier := report.epoch - next(trained)) > 0:
-            metrics[TAKEN_OVER] = earlier
+        metrics |= taken_over(report.epoch - next(trained))
         run.progress.advance(report.epoch, metrics)
 
     with _place(folder, needed=config.processes > 1) as place:

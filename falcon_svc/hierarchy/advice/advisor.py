@@ -24,7 +24,7 @@ from falcon_svc.hierarchy.advice import proxies
 from falcon_svc.hierarchy.advice.explanations import Explanations, explain
 from falcon_svc.hierarchy.advice.paired_test import Comparison, Refine, Trial
 from falcon_svc.hierarchy.advice.verdict import Verdict, Word, best_head, decide, word_of
-from falcon_svc.progress import Progress, Silent
+from falcon_svc.progress import Progress, Silent, taken_over
 
 FINE, DISCOVERED = "fine labels", "discovered"
 SHARES = (0.1, 0.25, 0.5, 1.0)
@@ -168,9 +168,11 @@ def advise(
     told = progress or Silent()
     memory = Memory(checkpoints, _digest(trial, labels, discovered, wanted))
     told.stage("advise", len(wanted))
-    for name, units, share in wanted[len(memory.found) :]:
+    earlier = len(memory.found)
+    for name, units, share in wanted[earlier:]:
         memory.add(trial.compare(name, plan[name], hidden=units, share=share))
-        told.advance(len(memory.found), {"gain": memory.found[-1].overall.mean})
+        gain = {"gain": memory.found[-1].overall.mean}
+        told.advance(len(memory.found), gain | taken_over(earlier))
     return _advice(trial, labels, memory.found)
 
 

@@ -7,6 +7,7 @@ name of a machine: the same training gives the same card.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +67,15 @@ def model_card(
             "learning_rate": model.learning_rate,
             "weight_decay": model._training().decay(vectors.shape[1]),
         },
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": dict(_versions()),
         "metrics": {"training_loss": model.loss_curve_[-1]},
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Read from the disk, so once: it would take longer than an epoch of a small set."""
+    return {package: version(package) for package in PACKAGES}
 
 
 def _by_depth(labels: Labels) -> list[int]:
@@ -86,6 +93,6 @@ def _empty_leaves(labels: Labels) -> int:
 
 
 def _digest(vectors: NDArray[np.float64], nodes: NDArray[Any]) -> str:
-    found = hashlib.sha256(vectors.tobytes())
+    found = hashlib.sha256(np.ascontiguousarray(vectors).data)
     found.update(nodes.tobytes())
     return found.hexdigest()

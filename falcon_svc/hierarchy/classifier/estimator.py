@@ -88,6 +88,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         Mean training loss of each epoch.
     card_
         Model card: what it was trained on and how, with room for ``card_["metrics"]``.
+    encoder_files_
+        Name -> bytes of the encoder that made the vectors, where one is kept with the classifier.
 
     Notes
     -----
@@ -222,6 +224,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.tree_, self.classes_, self.form_ = labels.tree, labels.classes, labels.form
         self._keep(head, loss)
         self.card_ = model_card(self, vectors, labels)
+        self.encoder_files_: dict[str, bytes] = {}
         return self
 
     def _resumable(self, checkpoints: CheckpointStore, labels: Labels, seed: int) -> Resumable:
@@ -370,7 +373,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def _to_bytes(self) -> bytes:
         tensors = {"mean": self.mean_, **{f"head.{k}": v for k, v in self.weights_.items()}}
-        return file.to_bytes(record.record_of(self), tensors)
+        return file.to_bytes(record.record_of(self), tensors | record.encoder_tensors(self))
 
     def _from_bytes(self, content: bytes, *, where: str) -> None:
         found, tensors = file.from_bytes(content, where=where)

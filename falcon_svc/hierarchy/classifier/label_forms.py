@@ -74,7 +74,8 @@ def read_labels(y: Any, tree: Tree | None) -> Labels:
         return _classes(values) if tree is None else _names(values, tree)
     if values.dtype.kind == "b":
         return _sets(values, tree)
-    known, nodes = _encoded([tuple(row) for row in values], tree)
+    rows = values.tolist() if values.ndim == 2 else values
+    known, nodes = _encoded([tuple(row) for row in rows], tree)
     return Labels("paths", known, nodes, _paths_of(known))
 
 

@@ -24,6 +24,8 @@ SETTINGS = (
     *("loss", "inference", "hidden", "epochs", "batch_size", "learning_rate", "weight_decay"),
     *("loss_options", "inference_options"),
 )
+ENCODER = "encoder."
+"""What the names of an encoder's files begin with among the tensors."""
 PLAIN_KINDS = "biufUO"
 """Kinds of arrays that plain labels may be."""
 
@@ -48,6 +50,12 @@ def record_of(model: HierarchicalClassifier) -> dict[str, Any]:
         "loss_curve": model.loss_curve_,
         "card": model.card_,
     }
+
+
+def encoder_tensors(model: HierarchicalClassifier) -> dict[str, NDArray[Any]]:
+    """Return the files of its encoder as arrays of bytes."""
+    files = model.encoder_files_.items()
+    return {f"{ENCODER}{name}": np.frombuffer(content, np.uint8) for name, content in files}
 
 
 def settings_of(model: HierarchicalClassifier) -> dict[str, Any]:
@@ -96,6 +104,11 @@ def _restore(
         model.feature_names_in_ = np.array(record["feature_names"], object)
     model.mean_, model.scale_ = tensors["mean"], float(record["scale"])
     model.loss_curve_, model.card_ = record["loss_curve"], record["card"]
+    model.encoder_files_ = {
+        name.removeprefix(ENCODER): tensor.tobytes()
+        for name, tensor in tensors.items()
+        if name.startswith(ENCODER)
+    }
     _restore_head(model, {k[5:]: v for k, v in tensors.items() if k.startswith("head.")})
 
 

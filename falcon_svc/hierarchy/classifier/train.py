@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from falcon_svc.errors import ConfigError, DivergedError
 from falcon_svc.hierarchy.classifier.state import Resumable, TrainState
 from falcon_svc.hierarchy.losses.base import NodeLoss
-from falcon_svc.progress import Progress, Silent
+from falcon_svc.progress import Progress, Silent, taken_over
 
 STEPS_PER_EPOCH = 40
 LEAST_BATCH, MOST_BATCH = 16, 256
@@ -130,11 +130,12 @@ def train(
     if resumable is not None and (saved := resumable.checkpoints.load(digest)) is not None:
         state.load(saved)
     head.train()
-    for epoch in range(len(state.means), epochs):
+    earlier = len(state.means)
+    for epoch in range(earlier, epochs):
         state.means.append(_finite(_epoch(state, inputs, labels, size), epoch))
         if resumable is not None:
             resumable.checkpoints.save(digest, epoch + 1, state.save())
-        told.advance(epoch + 1, {"loss": state.means[-1]})
+        told.advance(epoch + 1, {"loss": state.means[-1]} | taken_over(earlier))
     head.eval()
     return state.means
 

@@ -10,6 +10,8 @@ Shapes: B batch, N nodes (the root is node 0), L levels below the root.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -112,19 +114,18 @@ class TreeTensors:
         if self._pairs is not None:
             below, above = self._pairs
             return _add_exp(torch.full_like(scores, NEVER), scores.index_select(0, below), above)
-        parts = [self._level(scores, self.n_levels)]
+        levels = self._by_level(scores)
+        parts = [levels[-1]]
         for depth in range(self.n_levels, 0, -1):
-            own = self._level(scores, depth - 1)
-            parts.append(_add_exp(own, parts[-1], self._parent_places[depth - 1]))
+            parts.append(_add_exp(levels[depth - 1], parts[-1], self._parent_places[depth - 1]))
         every = torch.cat(parts[::-1])
         return every if self._sorted else every.index_select(0, self._order)
 
-    def _level(self, scores: Tensor, depth: int) -> Tensor:
-        """Return the rows of one level: a view where nodes are sorted by depth."""
-        nodes = self.levels[depth]
+    def _by_level(self, scores: Tensor) -> list[Tensor]:
+        """Return the rows of each level: views where nodes are sorted by depth."""
         if self._sorted:
-            return scores.narrow(0, int(nodes[0]), len(nodes))
-        return scores.index_select(0, nodes)
+            return list(torch.split(scores, [len(level) for level in self.levels]))
+        return [scores.index_select(0, level) for level in self.levels]
 
     def sibling_logsumexp(self, scores: Tensor) -> Tensor:
         """Return (N, B) log-sum-exp over each node's siblings-or-self; the root has `NEVER`.
@@ -139,13 +140,33 @@ class TreeTensors:
         return torch.cat([nobody[:1], groups.index_select(0, self.parents[1:])])
 
 
+class _AddExp(torch.autograd.Function):
+    r"""The logarithm of exp(own) plus, at `places`, exp(more); the largest is taken out.
+
+    The derivative by a term is its share of the sum, which is kept from the way there: autograd
+    by itself would take twice as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor, more: Tensor, places: Tensor) -> Tensor:
+        top = own.clone().scatter_reduce_(0, places[:, None].expand_as(more), more, "amax")
+        own_part = torch.exp(own - top)
+        parts = (more - top.index_select(0, places)).exp_()
+        total = own_part.index_add(0, places, parts)
+        ctx.save_for_backward(own_part, parts, total, places)
+        return top + total.log()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        own_part, parts, total, places = ctx.saved_tensors
+        each = gradients[0] / total
+        return each * own_part, each.index_select(0, places) * parts, None
+
+
 def _add_exp(own: Tensor, more: Tensor, places: Tensor) -> Tensor:
-    """Return the logarithm of exp(own) plus, at `places`, exp(more); the largest is taken out."""
-    with torch.no_grad():
-        index = places[:, None].expand_as(more)
-        top = own.clone().scatter_reduce_(0, index, more, "amax")
-    total = torch.exp(own - top).index_add(0, places, torch.exp(more - top.index_select(0, places)))
-    return top + total.log()
+    """Return (M, B): the logarithm of exp(own) plus, at `places` (K,), exp(more) (K, B)."""
+    found: Tensor = _AddExp.apply(own, more, places)
+    return found
 
 
 def _pairs(tree: Tree) -> tuple[Tensor, Tensor]:

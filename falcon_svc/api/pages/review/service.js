@@ -69,11 +69,11 @@ const KINDS = {
   },
   classifier: {
     title: (summary) => (summary ? `Classifier of ${many(summary.n_leaves, "class", "classes")}${summary.leaf_top1 === null ? "" : `, ${percent(summary.leaf_top1)} right`}` : "Classifier"),
-    results: (job) => h("div.row", {}, file(job, "model", "Model"), file(job, "card", "Model card")),
+    results: (job) => h("div.row", {}, file(job, "report", "Report"), file(job, "model", "Model"), file(job, "card", "Model card")),
   },
   advice: {
     title: (summary) => (summary ? `Advice: finer labels ${{ helps: "help", "does not": "do not help", "cannot tell": "cannot be told yet to help" }[summary.verdict]}` : "Advice"),
-    results: (job) => h("button.strong", { type: "button", onclick: () => advice(job).catch((error) => say(error.message, "bad")) }, "Read"),
+    results: (job) => h("div.row", {}, h("button.strong", { type: "button", onclick: () => advice(job).catch((error) => say(error.message, "bad")) }, "Read"), file(job, "report", "Report")),
   },
 };
 

@@ -1,0 +1,177 @@
+"""Samples of any kind as the vectors that a classifier is trained on, and new samples likewise.
+
+Place: under `falcon train-classifier` and `falcon classify`. What makes an encoder again is kept
+with the classifier: its settings and its `spec`, and the weights of a network. A file that the
+settings name, such as a sentence model, must be there and be the same, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from falcon_svc.data import DataConfig, load_new_samples
+from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, notes_of, open_encoder, open_saved
+from falcon_svc.encoder.pass_through import PassThrough
+from falcon_svc.errors import ConfigError, InputError, StorageError
+from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+from falcon_svc.types import CoarseDataset, FloatArray, LabelSource, Note, Reading
+
+FILES = frozenset({"encoder.json", "encoder.safetensors"})
+"""What a network is kept as; no other name is ever written."""
+READING = ("features", "id_column", "text_column", "vector_column", "obsm_key")
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Vectors, and what makes those of new samples.
+
+    Parameters
+    ----------
+    vectors
+        (N, D).
+    record
+        Settings and spec of the encoder, JSON-ready; None = the vectors are the samples.
+    files
+        A network's record and weights; empty for other encoders.
+    notes
+        What to know of the samples, such as texts that were cut.
+    """
+
+    vectors: FloatArray
+    record: dict[str, Any] | None
+    files: dict[str, bytes]
+    notes: tuple[Note, ...]
+
+    def keep_in(self, model: HierarchicalClassifier) -> None:
+        """Put the encoder into a trained classifier, which saves it in its file."""
+        if self.record is not None:
+            model.card_["encoder"] = self.record
+            model.encoder_files_ = self.files
+
+
+def encode_samples(dataset: CoarseDataset, run: EncoderRun) -> Encoded:
+    """Return the vectors of samples to train on, by the encoder that the settings name.
+
+    Raises
+    ------
+    ConfigError
+        There is no such encoder, or it cannot be applied to new samples: principal components of
+        pixels belong to the images that they were made of.
+    """
+    if dataset.images is not None and run.config.name in ("auto", "pixels"):
+        raise ConfigError(
+            "Expected an encoder that can be applied to new images, such as moco, timm:NAME@FILE "
+            f"or onnx:FILE, found {run.config.name}; choose one with --encoder.",
+            code="bad_encoder",
+        )
+    encoder = open_encoder(dataset, run)
+    vectors = encode(encoder, dataset, run).vectors
+    if isinstance(encoder, PassThrough):
+        return Encoded(vectors, None, {}, ())
+    config = run.config.model_dump(mode="json")
+    record = {"samples": dataset.kind, "config": config, "spec": encoder.spec}
+    return Encoded(vectors, record, encoder.files(), notes_of(encoder, dataset))
+
+
+def reading_of(dataset: CoarseDataset) -> dict[str, Any]:
+    """Return what a model card keeps so that new samples are read alike."""
+    return {name: getattr(dataset.reading, name) for name in READING}
+
+
+def new_samples(model: HierarchicalClassifier, source: Path) -> CoarseDataset:
+    """Read samples as those were read that trained a classifier; they need no labels.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or anything else is wrong with the file.
+    """
+    known = dict(model.card_.get("data_set", {}).get("reading", {}))
+    if known.get("features") is not None:
+        known["features"] = tuple(known["features"])
+    return load_new_samples(source, DataConfig(), Reading(**known))
+
+
+def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str) -> FloatArray:
+    """Return the vectors of new samples, by the encoder that a classifier was trained with.
+
+    Parameters
+    ----------
+    model
+        The classifier.
+    dataset, name
+        The samples, and what their file is called.
+
+    Raises
+    ------
+    InputError
+        Another kind of samples.
+    ConfigError
+        The encoder's files are not what they were.
+    StorageError
+        The classifier's own are damaged.
+    """
+    record = model.card_.get("encoder")
+    wanted = "vectors" if record is None else record["samples"]
+    if dataset.kind != wanted:
+        raise InputError(
+            f"Expected {wanted}, as the classifier was trained on, found {dataset.kind} in {name}; "
+            "give samples of the same kind."
+        )
+    if record is None:
+        assert dataset.vectors is not None
+        return dataset.vectors
+    run = EncoderRun(EncoderConfig.model_validate(record["config"]))
+    with TemporaryDirectory() as folder:
+        _write(model.encoder_files_, Path(folder))
+        encoder = open_saved(Path(folder), dataset, run)
+        if encoder.spec != record["spec"]:
+            raise ConfigError(
+                f"Expected the encoder that the classifier was trained with ({record['spec']}), "
+                f"found other files under its name ({encoder.spec}); put the earlier ones back, or "
+                "train again.",
+                code="bad_encoder",
+            )
+        return encode(encoder, dataset, run).vectors
+
+
+def _write(files: dict[str, bytes], folder: Path) -> None:
+    if not set(files) <= FILES:
+        raise StorageError(
+            f"Expected the files {', '.join(sorted(FILES))} of an encoder in the classifier, found "
+            "others; train it again."
+        )
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def embed_names(names: Sequence[str], run: EncoderRun) -> dict[str, FloatArray]:
+    """Return the text embedding of each class name; underscores are read as spaces.
+
+    Parameters
+    ----------
+    names
+        Of the classes; equal ones share their embedding.
+    run
+        With a text encoder, such as ``text`` or ``text:DIR``.
+
+    Raises
+    ------
+    ConfigError, MissingExtraError
+        There is no such sentence model, or what runs it is not installed.
+    """
+    known = list(dict.fromkeys(names))
+    texts = tuple(name.replace("_", " ") for name in known)
+    labels = LabelSource("coarse", np.zeros(len(texts), np.int64), ("class",))
+    digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    ids = tuple(map(str, range(len(texts))))
+    dataset = CoarseDataset(None, None, ids, (labels,), digest, texts)
+    vectors = encode(open_encoder(dataset, run), dataset, run).vectors
+    return dict(zip(known, vectors, strict=True))

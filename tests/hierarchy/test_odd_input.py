@@ -1,0 +1,66 @@
+"""Trees and scores at the edge: unbalanced depths, broken sums, classes of one sample."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_svc.hierarchy import HierarchicalClassifier, Tree
+from falcon_svc.hierarchy.diagrams import diagrams
+from falcon_svc.hierarchy.evaluation import evaluate_scores
+from falcon_svc.hierarchy.inference import bottom_up
+from falcon_svc.hierarchy.losses import LOSSES
+from falcon_svc.supervised.training import train_on
+
+PATHS = [("a", "x"), ("a", "y"), ("b", "z"), ("b", "w")]
+
+
+def comb(depth: int) -> Tree:
+    """One leaf at every depth from 1 to `depth`, and two at the last: as unbalanced as can be."""
+    line = tuple(f"v{d}" for d in range(1, depth + 1))
+    leaves = [(*line[:d], f"leaf {d + 1}") for d in range(depth)]
+    return Tree.from_paths([*leaves, line])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5, 12])
+def test_unbalanced_trees_of_any_depth_are_judged_and_drawn(depth):
+    tree = comb(depth)
+    draw = np.random.default_rng(0)
+    leaves = draw.dirichlet(np.full(tree.n_leaves, 0.3), size=200)
+    true = tree.leaves[[draw.choice(tree.n_leaves, p=row) for row in leaves]]
+    scores = bottom_up(leaves, tree=tree)
+    found = evaluate_scores(true, scores, tree=tree)
+    assert 0 < found["average_precision_information"] <= 1
+    assert found["level_violation"] is not None and found["soft_violation"] == 0
+    assert len(diagrams(true, scores, tree=tree).reliability.counts) == tree.height
+
+
+@pytest.mark.parametrize("loss", [name for name in LOSSES if name != "hccf"])
+def test_every_loss_learns_a_tree_of_twelve_levels(loss):
+    tree = comb(12)
+    nodes = np.repeat(tree.leaves, 12)
+    noise = np.random.default_rng(0).normal(size=(len(nodes), tree.n_nodes))
+    x = 6 * np.eye(tree.n_nodes)[nodes] + noise
+    model = HierarchicalClassifier(loss, tree=tree, random_state=0).fit(x, tree.decode(nodes))
+    assert (tree.encode(model.predict(x)) == nodes).mean() > 0.8
+
+
+def test_probabilities_that_contradict_the_tree_are_judged_as_they_are():
+    """Nothing is mended in silence: the violation rates tell of it."""
+    tree = Tree.from_paths(PATHS)
+    scores = np.array([[1.0, 0.1, 0.9, 0.8, 0.1, 0.05, 0.05]])  # x is likelier than a
+    found = evaluate_scores(tree.encode([("a", "x")]), scores, tree=tree)
+    assert found["level_violation"] == 1 and found["soft_violation"] > 0
+    assert found["leaf_top1"] == 1
+
+
+def test_a_class_of_one_sample_may_fall_into_the_held_out_part():
+    draw = np.random.default_rng(0)
+    paths = [PATHS[i % 3] for i in range(60)] + [PATHS[3]]
+    places = [PATHS.index(path) for path in paths]
+    x = draw.normal(size=(61, 4)) + 5 * np.eye(4)[places]
+    for seed in range(4):
+        model = HierarchicalClassifier(random_state=seed)
+        trained = train_on(model, x, paths, test_share=0.5)
+        assert trained.model.tree_.n_leaves == 4
+        assert trained.model.card_["metrics"]["held_out"]["leaf_top1"] > 0.8
