@@ -11,7 +11,7 @@ from falcon_svc.result.predictor import Predictor
 from falcon_svc.review.content import Content
 from falcon_svc.review.gallery import marks, ordered_rows
 from falcon_svc.triage.corrections import CorrectionError
-from falcon_svc.triage.evidence import parent_words
+from falcon_svc.triage.evidence import lookalikes, parent_words
 from falcon_svc.triage.session import Session
 from falcon_svc.types import IntArray
 
@@ -81,7 +81,7 @@ class Cards:
             "words": self.content.marking_words(number, groups),
             "parents": parent_words(session, number),
             "n_suspects": len(self.rows(number, "suspect")),
-            "lookalikes": self._lookalikes(number),
+            "lookalikes": [f"c{other}" for other in lookalikes(session, number)],
         }
 
     def rows(self, number: int, order: str) -> IntArray:
@@ -104,8 +104,3 @@ class Cards:
 
     def _column_name(self, column: int) -> str | None:
         return None if self._names is None or column >= len(self._names) else self._names[column]
-
-    def _lookalikes(self, number: int) -> list[str]:
-        """Classes of other coarse classes that cannot be told from this one."""
-        pairs = (pair.fine for pair in self._session.discovery.shared_pairs if number in pair.fine)
-        return [f"c{sum(pair) - number}" for pair in pairs]

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -26,17 +26,22 @@ from falcon_svc.review.overview import overview
 from falcon_svc.review.plane import map_bytes
 from falcon_svc.review.selection import packed, with_ids
 from falcon_svc.review.solving import Solver
-from falcon_svc.triage.corrections import Correction, CorrectionError, Resolved, read_correction
+from falcon_svc.triage.corrections import (
+    Continued,
+    Correction,
+    CorrectionError,
+    Resolved,
+    read_correction,
+)
 from falcon_svc.triage.diff import compare
-from falcon_svc.triage.edits import apply
 from falcon_svc.triage.evidence import scene_of
 from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.imports import IMPORTS, Imported
 from falcon_svc.triage.questions import AcceptClass, Question, Reply, corrections_of
 from falcon_svc.triage.queue import Queue
-from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError, in_force
+from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError
 from falcon_svc.triage.session import Session
-from falcon_svc.triage.solutions import Placement, load_placement
+from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.split import propose_split
 from falcon_svc.triage.state import Review
 from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
@@ -147,8 +152,11 @@ class Desk:
         """Make corrections, all or none; see `Session.submit`."""
         with self._lock:
             wanted = [read_correction(with_ids(one, self.session.review.ids)) for one in documents]
-            if any(isinstance(one, Resolved) for one in wanted):
-                raise CorrectionError("A re-solve is started by :resolve, it cannot be sent.")
+            if any(isinstance(one, Resolved | Continued) for one in wanted):
+                raise CorrectionError(
+                    "Corrections were expected, but a re-solve is started by :resolve, and a "
+                    "review goes on from another by /continuations; neither can be sent."
+                )
             return self._submitted(wanted, author=author, expected=expected, reason=reason)
 
     def take_in(
@@ -350,33 +358,18 @@ class Desk:
             rows = rows[[self.cards.says(row, look.words) for row in rows.tolist()]]
         return rows
 
-    def _at(self, revision: str) -> tuple[Review, Placement | None]:
+    def _at(self, revision: str) -> tuple[Review, Placement]:
         """Return the review as it was after a revision, with the re-solve then in force."""
-        session = self.session
-        count = len(session.log.revisions) - len(session.log.since(revision))
-        review, placement = Review.of(session.discovery), None
-        for step in in_force(session.log.revisions[:count]):
-            if isinstance(step.correction, Resolved):
-                placement = load_placement(
-                    session.folder / "solutions",
-                    step.correction.solution,
-                    n_samples=len(review.ids),
-                )
-                review = placement.taken_by(review)
-            else:
-                apply(review, step.correction)
+        log = self.session.log
+        review, placement, _ = self.session.at(len(log.revisions) - len(log.since(revision)))
         return review, placement
 
 
-def _placed(review: Review, placement: Placement | None) -> Placement:
+def _placed(review: Review, placement: Placement) -> Placement:
     """Return a review as the placement that it amounts to."""
-    n = len(review.ids)
-    unknown = np.ones(n, np.float32)
-    return Placement(
+    return replace(
+        placement,
         fine=review.fine,
-        runner_up=np.full(n, -1) if placement is None else placement.runner_up,
-        confidence=unknown if placement is None else placement.confidence,
-        rival=unknown if placement is None else placement.rival,
         classes=tuple(review.classes.values()),
         next_number=review.next_number,
     )

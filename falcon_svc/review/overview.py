@@ -12,7 +12,6 @@ from falcon_svc.triage.state import Review
 from falcon_svc.types import IntArray
 
 if TYPE_CHECKING:
-    from falcon_svc.result.record import Discovery
     from falcon_svc.triage.session import Session
     from falcon_svc.triage.solutions import Placement
 
@@ -21,7 +20,7 @@ def overview(session: Session) -> dict[str, Any]:
     """Return what the page shows first: head, coarse classes, classes, what can be undone."""
     review, placement = session.review, session.placement
     rival, rival_mass = rivals(review, placement)
-    figures = _Figures(session.discovery, review, placement)
+    figures = _Figures(session)
     return {
         "head": session.head,
         "n_samples": len(review.ids),
@@ -56,8 +55,9 @@ def overview(session: Session) -> dict[str, Any]:
 class _Figures:
     """Per class number: size, settled samples, mean confidence."""
 
-    def __init__(self, discovery: Discovery, review: Review, placement: Placement) -> None:
-        self._discovery, count = discovery, max(review.next_number, 1)
+    def __init__(self, session: Session) -> None:
+        self._session, review, placement = session, session.review, session.placement
+        count = max(review.next_number, 1)
         known = review.fine >= 0
         fine = review.fine[known]
         self.sizes = np.bincount(fine, minlength=count)
@@ -69,8 +69,8 @@ class _Figures:
 
     def stability(self, number: int) -> dict[str, Any]:
         """Return the stability and its verdict; None for classes that the run did not find."""
-        found = self._discovery.classes
-        value = found[number].stability if number < len(found) else None
+        found = self._session.found_as(number)
+        value = None if found is None else found.stability
         word = stability_verdict(value)
         return {"stability": None if value is None else round(value, 4), "verdict": word}
 

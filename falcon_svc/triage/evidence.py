@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.result.record import Discovery
+from falcon_svc.result.record import Discovery, SharedPair
 from falcon_svc.result.words import number as shown_number
 from falcon_svc.result.words import verdict
 from falcon_svc.triage.apart import Mark, class_words, effect_sizes
@@ -98,13 +98,17 @@ class Evidence:
 
 def scene_of(session: Session) -> Scene:
     """Return the figures of a session's present review."""
-    stability = {
-        held.id: held.stability for held in session.discovery.classes if held.stability is not None
-    }
     return Scene(
-        *(session.review, session.placement, session.inputs, session.neighbors(), stability),
+        *(session.review, session.placement, session.inputs, session.neighbors()),
+        stability_of(session),
         suspects=suspected(session.discovery),
     )
+
+
+def stability_of(session: Session) -> dict[int, float]:
+    """Return the stability by number of class, where it was measured."""
+    found = {number: session.found_as(number) for number in session.review.classes}
+    return {n: c.stability for n, c in found.items() if c is not None and c.stability is not None}
 
 
 def suspected(discovery: Discovery) -> dict[int, tuple[int, float]]:
@@ -148,7 +152,8 @@ def collect(
     scene, review = scene or scene_of(session), session.review
     held = review.find(class_id)
     rows = scene.members(held.number)
-    measured = next((c.stability for c in session.discovery.classes if c.id == held.number), None)
+    found = session.found_as(held.number)
+    measured = None if found is None else found.stability
     rival = _rival(scene, rows)
     return Evidence(
         class_id=held.id,
@@ -199,9 +204,10 @@ def parent_words(session: Session, number: int) -> str:
     names = session.review.coarse_names
     relation = session.discovery.relations[0]
     home = " and ".join(repr(names[q]) for q in held.parents)
-    if number >= len(relation.relation) or not relation.relation[number, held.parents[0]]:
+    found = held.found
+    if not 0 <= found < len(relation.relation) or not relation.relation[found, held.parents[0]]:
         return f"It hangs under {home} since a correction."
-    price = np.where(relation.relation[number], np.inf, relation.regret[number])
+    price = np.where(relation.relation[found], np.inf, relation.regret[found])
     other = int(price.argmin())
     if not np.isfinite(price[other]):
         return f"It hangs under {home}; no other parent is possible."
@@ -292,15 +298,24 @@ def _suspects(session: Session, rows: IntArray) -> tuple[Suspect, ...]:
 
 def _overlaps(session: Session, number: int) -> tuple[str, ...]:
     """Say which classes of other parents cannot be told from this one."""
-    sentences = []
-    for pair in session.discovery.shared_pairs:
-        other = next((n for n in pair.fine if n != number), None)
-        if number in pair.fine and other in session.review.classes and other is not None:
-            a, b = session.review.classes[number], session.review.classes[other]
-            names = session.review.coarse_names
-            sentences.append(
-                f"Your labels {names[a.parents[0]]!r} and {names[b.parents[0]]!r} overlap here: "
-                f"{a.name!r} and {b.name!r} are told apart with an accuracy of "
-                f"{100 * pair.balanced_accuracy:.0f} % (50 % is a coin)."
-            )
+    review, names = session.review, session.review.coarse_names
+    a, sentences = review.classes[number], []
+    for other, pair in lookalikes(session, number).items():
+        b = review.classes[other]
+        sentences.append(
+            f"Your labels {names[a.parents[0]]!r} and {names[b.parents[0]]!r} overlap here: "
+            f"{a.name!r} and {b.name!r} are told apart with an accuracy of "
+            f"{100 * pair.balanced_accuracy:.0f} % (50 % is a coin)."
+        )
     return tuple(sentences)
+
+
+def lookalikes(session: Session, number: int) -> dict[int, SharedPair]:
+    """Return the classes of other coarse classes that cannot be told from a class, by number."""
+    found, alike = session.review.classes[number].found, {}
+    for pair in session.discovery.shared_pairs:
+        if found in pair.fine:
+            other = session.number_of(sum(pair.fine) - found)
+            if other is not None:
+                alike[other] = pair
+    return alike

@@ -18,22 +18,26 @@ import numpy as np
 from falcon_svc.discovery.partition.shared_metric import centred
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.progress import Progress
+from falcon_svc.result.ancestry import Ancestry
 from falcon_svc.result.files import read_discovery, read_features
 from falcon_svc.result.predictor import Predictor
-from falcon_svc.result.record import Discovery
-from falcon_svc.triage.corrections import Correction, Redo, Resolved, Undo
+from falcon_svc.result.record import Discovery, FineClass
+from falcon_svc.triage.corrections import Continued, Correction, Redo, Resolved, Undo
 from falcon_svc.triage.diff import Diff, compare
 from falcon_svc.triage.edits import apply
 from falcon_svc.triage.head import EPOCHS
 from falcon_svc.triage.resolve import Resolution, resolve
 from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_force
 from falcon_svc.triage.solutions import Placement, load_placement, save_placement
+from falcon_svc.triage.starts import load_start
 from falcon_svc.triage.state import Review
 from falcon_svc.triage.words import sentence_of
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 FOLDER, REVISIONS, SOLUTIONS = "review", "revisions.jsonl", "solutions"
 N_NEIGHBORS = 20
+STEPS = (Undo, Redo, Resolved, Continued)
+"""Corrections after which the state is built again from its files."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,19 @@ class Session:
         """The present classes with confidence: of the last re-solve, or the result's own."""
         return self._placement
 
+    def found_as(self, number: int) -> FineClass | None:
+        """Return the class of the run that a class of the review was found as; None = none."""
+        found = self.review.classes[number].found
+        return self.discovery.classes[found] if 0 <= found < self.discovery.n_fine else None
+
+    def number_of(self, found: int) -> int | None:
+        """Return the number of the class that was found as a class of the run; None = none."""
+        return next((n for n, held in self.review.classes.items() if held.found == found), None)
+
+    def corrections_in_force(self) -> bool:
+        """Return whether anything was corrected that was not taken back."""
+        return bool(in_force(self.log.revisions))
+
     def refresh(self) -> tuple[Revision, ...]:
         """Take over what others have appended, and return it."""
         fresh = self.log.refresh()
@@ -146,7 +163,7 @@ class Session:
         except BaseException:
             self._fold()
             raise
-        if any(isinstance(c, Undo | Redo | Resolved) for c in corrections):
+        if any(isinstance(c, STEPS) for c in corrections):
             self._fold()
         return fresh
 
@@ -259,23 +276,38 @@ class Session:
     def _try(self, corrections: Sequence[Correction]) -> None:
         """Apply corrections to the state; on an error `submit` folds it again."""
         for correction in corrections:
-            if not isinstance(correction, Undo | Redo | Resolved):
+            if not isinstance(correction, STEPS):
                 apply(self.review, correction)
+
+    def at(self, count: int) -> tuple[Review, Placement, Ancestry | None]:
+        """Return the review after the first `count` revisions.
+
+        Returns
+        -------
+        Review
+        Placement
+            Of the last re-solve then in force, or the result's own.
+        Ancestry or None
+            Where it goes on from an earlier review.
+        """
+        review, placement = Review.of(self.discovery), first_placement(self.discovery)
+        folder, n_samples, ancestry = self.folder / SOLUTIONS, len(review.ids), None
+        for revision in in_force(self.log.revisions[:count]):
+            match revision.correction:
+                case Resolved(solution=digest):
+                    placement = load_placement(folder, digest, n_samples=n_samples)
+                    review = placement.taken_by(review)
+                case Continued(solution=digest):
+                    start = load_start(folder, digest, n_samples=n_samples)
+                    review, placement = start.taken_by(review), start.placement
+                    ancestry = start.ancestry
+                case wish:
+                    apply(review, wish)
+        return review, placement, ancestry
 
     def _fold(self) -> None:
         """Build the state again from the result and all corrections in force."""
-        review, placement = Review.of(self.discovery), first_placement(self.discovery)
-        for revision in in_force(self.log.revisions):
-            if isinstance(revision.correction, Resolved):
-                placement = load_placement(
-                    self.folder / SOLUTIONS,
-                    revision.correction.solution,
-                    n_samples=len(review.ids),
-                )
-                review = placement.taken_by(review)
-            else:
-                apply(review, revision.correction)
-        self.review, self._placement = review, placement
+        self.review, self._placement, self.ancestry = self.at(len(self.log.revisions))
 
 
 def first_placement(discovery: Discovery) -> Placement:

@@ -75,7 +75,7 @@ class Review:
             rank[parents[0]] += 1
             ranked = f"{source.names[parents[0]]} {rank[parents[0]]}"
             name = discovery.classes[number].name or ranked
-            classes[number] = ReviewClass(number, name, parents, colour=number)
+            classes[number] = ReviewClass(number, name, parents, colour=number, found=number)
         fine = discovery.assignments.fine.copy()
         return cls(
             ids=discovery.ids,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from falcon_svc.triage.corrections import (
     Accept,
     CannotLink,
+    Continued,
     Correction,
     Exclude,
     Forbid,
@@ -92,6 +93,8 @@ def _pair_clause(correction: Correction, name: Callable[[str], str]) -> str:  # 
             return f"Said that {correction.sample!r} and {correction.other!r} {verb}"
         case Resolved():
             return f"Solved again: {correction.summary.rstrip('.')}"
+        case Continued():
+            return f"Went on from an earlier review: {correction.summary.rstrip('.')}"
         case Undo():
             return "Took back the last correction"
         case Redo():
