@@ -274,7 +274,7 @@ class SampleMoveOut(BaseModel):
 
     id: str
     before: str | None
-    after: str
+    after: str | None
     reason: str
 
 

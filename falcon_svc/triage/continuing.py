@@ -209,6 +209,8 @@ class Heir:
     def __init__(self, earlier: Path, *, author: str, keep_classes: bool = False) -> None:
         self._session = Session(earlier)
         self._author, self._keep_classes = author, keep_classes
+        self.ancestry: Ancestry | None = None
+        """What became of the earlier classes, once it is known."""
 
     def __call__(self, discovery: Discovery, features: FloatArray, inputs: FloatArray) -> Inherited:
         """Return what becomes of the earlier classes, and what writes the new review."""
@@ -217,6 +219,7 @@ class Heir:
             head=self._session.head,
             keep_classes=self._keep_classes,
         )
+        self.ancestry = found.ancestry
 
         def write(folder: Path) -> None:
             log = RevisionLog(folder / REVISIONS)

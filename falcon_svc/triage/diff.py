@@ -14,6 +14,9 @@ from falcon_svc.triage.state import Review
 from falcon_svc.types import IntArray
 
 
+UNPLACED = "A correction took it out of its class; the next re-solve finds it another."
+
+
 @dataclass(frozen=True)
 class ClassChange:
     """One class that is not as it was.
@@ -38,11 +41,11 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class SampleMove:
-    """A sample that is in another class, and why: one sentence."""
+    """A sample that is in another class (None = in none), and why: one sentence."""
 
     id: str
     before: str | None
-    after: str
+    after: str | None
     reason: str
 
 
@@ -72,8 +75,8 @@ class Diff:
             yield SampleMove(
                 id=self.before.ids[row],
                 before=None if earlier is None else earlier.id,
-                after=f"c{now}",
-                reason=self._reason(row, earlier, names[now]),
+                after=f"c{now}" if now >= 0 else None,
+                reason=self._reason(row, earlier, names[now]) if now >= 0 else UNPLACED,
             )
 
     def _reason(self, row: int, earlier: ReviewClass | None, name: str) -> str:

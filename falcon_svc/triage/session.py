@@ -19,7 +19,7 @@ from falcon_svc.discovery.partition.shared_metric import centred
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.progress import Progress
 from falcon_svc.result.ancestry import Ancestry
-from falcon_svc.result.files import read_discovery, read_features
+from falcon_svc.result.files import REVIEW, read_discovery, read_features
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.record import Discovery, FineClass
 from falcon_svc.triage.corrections import Continued, Correction, Redo, Resolved, Undo
@@ -34,7 +34,7 @@ from falcon_svc.triage.state import Review
 from falcon_svc.triage.words import sentence_of
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
-FOLDER, REVISIONS, SOLUTIONS = "review", "revisions.jsonl", "solutions"
+REVISIONS, SOLUTIONS = "revisions.jsonl", "solutions"
 N_NEIGHBORS = 20
 STEPS = (Undo, Redo, Resolved, Continued)
 """Corrections after which the state is built again from its files."""
@@ -78,7 +78,7 @@ class Session:
 
     def __init__(self, directory: Path, *, folder: Path | None = None) -> None:
         self.directory = Path(directory)
-        self.folder = self.directory / FOLDER if folder is None else Path(folder)
+        self.folder = self.directory / REVIEW if folder is None else Path(folder)
         self.discovery: Discovery = read_discovery(self.directory)
         self.log = RevisionLog(self.folder / REVISIONS)
         self._neighbors: tuple[bytes, IntArray] | None = None
