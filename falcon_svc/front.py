@@ -112,9 +112,7 @@ def discover(
     dataset = load_dataset(data, config.reading, labels=labels)
     heir = _heir(continue_from, keep_classes=keep_classes)
     if out is not None:
-        discover_to(
-            Path(out), dataset, config, resume=resume, progress=progress, inherit=heir
-        )
+        discover_to(Path(out), dataset, config, resume=resume, progress=progress, inherit=heir)
         return Result(Path(out))
     temporary = Path(mkdtemp(prefix="falcon-"))
     discover_to(temporary / "result", dataset, config, progress=progress, inherit=heir)

@@ -95,7 +95,8 @@ def resolve(
     elif not quiet:
         print(diff.sentence())
         for move in diff.moves(0, MOST_MOVES):
-            print(f"  {move.id}: {move.before or 'no class'} -> {move.after or 'no class'}. {move.reason}")
+            was, now = (where or "no class" for where in (move.before, move.after))
+            print(f"  {move.id}: {was} -> {now}. {move.reason}")
         if len(diff.moved) > MOST_MOVES:
             print(f"  and {len(diff.moved) - MOST_MOVES:,} more; --json lists the first 100")
 

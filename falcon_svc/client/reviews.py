@@ -258,6 +258,39 @@ class Review:
         """End the re-solve that is at work."""
         return self._post("/resolve:cancel", None)
 
+    def continue_from(
+        self, job_id: str, *, keep_classes: bool = False, reason: str = ""
+    ) -> list[str]:
+        """Go on from the review of an earlier job, before anything else is corrected here.
+
+        Parameters
+        ----------
+        job_id
+            Discovery in the same or earlier data; classes are matched by the samples of both.
+        keep_classes
+            Whether its classes stay as they are: new samples join them, or are proposed as new
+            classes. Otherwise the classes are this job's, by their ids and names of before.
+        reason
+            Why, for the log.
+
+        Returns
+        -------
+        list of str
+            The revision that it made.
+        """
+        body = {"job_id": job_id, "keep_classes": keep_classes, "reason": reason}
+        return self._made("/continuations", body)
+
+    def ancestry(self) -> Document:
+        """Return what became of the classes of the earlier review, and where data drifted.
+
+        Returns
+        -------
+        dict
+            ``lineage``, ``drift``, ``n_known``, ``n_new``, and ``text`` that says it.
+        """
+        return self._get("/ancestry")
+
     def diff(self, before: str, after: str) -> Document:
         """Return what changed between two revisions.
 

@@ -28,7 +28,7 @@ from falcon_svc.result.samples import samples_file
 from falcon_svc.types import CoarseDataset, FloatArray
 
 Inherit = Callable[[Discovery, FloatArray, FloatArray], Inherited]
-"""What a new result takes over: of its discovery, its (N, D) features and the (N, K) head inputs."""
+"""What a new result takes over, from its discovery, (N, D) features and (N, K) head inputs."""
 
 
 def discover_to(

@@ -1,6 +1,6 @@
 """What became of the classes of an earlier review: the nouns that report, page and API show.
 
-Place: under `falcon_svc.triage.continuing`, which finds it, and `falcon_svc.report`, which draws it.
+Place: `falcon_svc.triage.continuing` finds it, `falcon_svc.report` draws it.
 """
 
 from __future__ import annotations

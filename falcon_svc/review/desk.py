@@ -50,6 +50,10 @@ from falcon_svc.types import IntArray
 MOST_QUESTIONS = 200
 Made = TypeVar("Made")
 Document = dict[str, Any]
+NO_ANCESTRY: Document = {
+    **{"earlier": None, "n_known": 0, "n_new": 0, "lineage": [], "drift": []},
+    "text": "This review goes on from no earlier one.",
+}
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
 
 
@@ -295,6 +299,45 @@ class Desk:
                 raise StaleRevisionError(revision, self.session.log.since(revision))
             self.solver.start(head=revision, author=author, reason=reason, seed=seed)
             return self.solver.current.document()
+
+    def continue_from(
+        self,
+        earlier: Desk,
+        *,
+        keep_classes: bool,
+        author: str,
+        expected: str,
+        reason: str,
+    ) -> Revision:
+        """Let this review go on from another; see `falcon_svc.triage.continuing`."""
+        from falcon_svc.triage.continuing import continue_from
+
+        review, head = earlier.snapshot()
+        with self._lock:
+            self.session.refresh()
+            return continue_from(
+                *(self.session, review),
+                head=head,
+                keep_classes=keep_classes,
+                author=author,
+                expected=expected,
+                reason=reason,
+            )
+
+    def snapshot(self) -> tuple[Review, str]:
+        """Return the review as it is now, which later corrections do not change, and its head."""
+        with self._lock:
+            self.session.refresh()
+            return self.session.review.copy(), self.session.head
+
+    def ancestry(self) -> bytes:
+        """Return what became of an earlier review's classes in JSON; empty where there is none."""
+
+        def make() -> bytes:
+            found = self.session.ancestry
+            return json.dumps(NO_ANCESTRY if found is None else found.document()).encode()
+
+        return self._once("ancestry", make)
 
     def map(self, coarse: str | None = None) -> bytes:
         """Return the map; inside one coarse class, others have no coordinates (NaN)."""

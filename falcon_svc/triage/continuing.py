@@ -281,4 +281,3 @@ def continue_from(
     )
     step = begun(session.folder, found)
     return session.submit([step], author=author, expected=expected, reason=reason)[0]
-

@@ -13,7 +13,6 @@ from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.state import Review
 from falcon_svc.types import IntArray
 
-
 UNPLACED = "A correction took it out of its class; the next re-solve finds it another."
 
 

@@ -65,9 +65,7 @@ def overlaps(old: IntArray, new: IntArray) -> Overlaps:
     [(0, 5, 0.67), (1, 2, 0.5), (1, 5, 0.25)]
     """
     known = (old >= 0) & (new >= 0)
-    pairs, common = np.unique(
-        np.stack((old[known], new[known])), axis=1, return_counts=True
-    )
+    pairs, common = np.unique(np.stack((old[known], new[known])), axis=1, return_counts=True)
     size_old, size_new = (_sizes(fine[known]) for fine in (old, new))
     union = size_old[pairs[0]] + size_new[pairs[1]] - common
     return Overlaps(pairs[0], pairs[1], common, common / union)
@@ -100,9 +98,7 @@ def _assigned(found: Overlaps) -> dict[int, int]:
     share = np.zeros((len(old), len(new)))
     share[row, column] = found.share
     rows, columns = linear_sum_assignment(-share)
-    return {
-        int(new[j]): int(old[i]) for i, j in zip(rows, columns, strict=True) if share[i, j] > 0
-    }
+    return {int(new[j]): int(old[i]) for i, j in zip(rows, columns, strict=True) if share[i, j] > 0}
 
 
 def lineage_of(
@@ -127,7 +123,7 @@ def lineage_of(
     share = {(a, b): s for a, b, s in zip(found.old, found.new, found.share, strict=True)}
     origins = _givers(found.new, found.old, found.common, _sizes(new[old >= 0]))
     heirs = _givers(found.old, found.new, found.common, _sizes(old))
-    size_before, size_now = (lambda n, of=of: int(of[n]) if n < len(of) else 0 for of in sizes)
+    size_before, size_now = (_Sizes(one) for one in sizes)
     kept = [
         Lineage(
             *("kept", held.id, held.name),
@@ -155,6 +151,16 @@ def lineage_of(
         if n not in now
     ]
     return (*kept, *_in_order(fresh, "born"), *_in_order(gone, "merged"))
+
+
+class _Sizes:
+    """Samples by number of class; 0 for a number that is not there."""
+
+    def __init__(self, sizes: IntArray) -> None:
+        self._sizes = sizes
+
+    def __call__(self, number: int) -> int:
+        return int(self._sizes[number]) if number < len(self._sizes) else 0
 
 
 def _in_order(lines: list[Lineage], first: str) -> list[Lineage]:

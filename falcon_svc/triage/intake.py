@@ -156,9 +156,7 @@ def drift_of(review: Review, inputs: FloatArray, known: BoolArray) -> tuple[Drif
     return tuple(sorted(alarms, key=lambda one: one.p_value))
 
 
-def _distances(
-    inputs: FloatArray, rows: IntArray, means: FloatArray, fine: IntArray
-) -> FloatArray:
+def _distances(inputs: FloatArray, rows: IntArray, means: FloatArray, fine: IntArray) -> FloatArray:
     """Squared distance of each row from the mean of its class."""
     gap = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), _PIECE):

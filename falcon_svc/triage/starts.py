@@ -103,7 +103,9 @@ def load_start(folder: Path, digest: str, *, n_samples: int) -> Start:
     """
     arrays, record = read_solution(folder, digest, n_samples=n_samples)
     return Start(
-        *(arrays[f"held_{name}"] for name in ("coarse", "fine", "fixed")),
+        coarse=arrays["held_coarse"],
+        fine=arrays["held_fine"],
+        fixed=arrays["held_fixed"],
         placement=placement_of(arrays, record),
         wishes=_wishes(record),
         links=tuple((a, b, together) for a, b, together in record["links"]),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -87,6 +87,11 @@ class Review:
             classes=classes,
             next_number=len(classes),
         )
+
+    def copy(self) -> Review:
+        """Return the same, which changes of this one do not reach."""
+        arrays = {name: getattr(self, name).copy() for name in ("coarse", "fine", "fixed")}
+        return replace(self, **arrays, classes=dict(self.classes), excluded=dict(self.excluded))
 
     @cached_property
     def row_of(self) -> dict[str, int]:

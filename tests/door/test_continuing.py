@@ -63,9 +63,9 @@ def test_what_cannot_go_on_is_refused_early(reviewed, tmp_path, capsys):
         falcon.discover(X, COARSE, keep_classes=True, **QUICK)
     with pytest.raises(InputError, match="result directory"):
         falcon.discover(X, COARSE, continue_from=tmp_path, **QUICK)
+    ids = [f"x{i}" for i in range(len(X))]
+    data = npz(tmp_path / "others.npz", X, COARSE, ids)
     with pytest.raises(InputError, match="none of the 120 sample ids"):
-        ids = [f"x{i}" for i in range(len(X))]
-        data = npz(tmp_path / "others.npz", X, COARSE, ids)
         falcon.discover(data, out=tmp_path / "others", continue_from=reviewed, **QUICK)
     assert not (tmp_path / "others").exists()
     data = npz(tmp_path / "a.npz", X, COARSE, ids)
