@@ -89,6 +89,26 @@ REVIEWS: dict[str, Example] = {
         "words": ["barn"],
         "parents": "It hangs clearly under 'owls': under 'gulls', the next best, the whole "
         "would be worse by 0.71.",
+        "values": [
+            {
+                "column": "site",
+                "value": "river",
+                "n": 24,
+                "n_beside": 90,
+                "share": 0.7742,
+                "lift": 4.301,
+            }
+        ],
+        "sources": [
+            {
+                "source": "habitat",
+                "parents": ["wood"],
+                "words": "It hangs clearly under 'wood': under 'field', the next best, the whole "
+                "would be worse by 0.42.",
+                "labels": [{"name": "wood", "count": 29}, {"name": "field", "count": 2}],
+                "n_unlabelled": 0,
+            }
+        ],
         "n_suspects": 2,
         "lookalikes": [],
     },

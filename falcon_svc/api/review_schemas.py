@@ -127,6 +127,34 @@ class Mark(BaseModel):
     spread: float
 
 
+class LiftOut(BaseModel):
+    """A value of a column that is no feature, which a class has more often than beside it."""
+
+    column: str = Field(description="Name of the column, or of a further label source.")
+    value: str
+    n: int = Field(description="Samples of the class with the value.")
+    n_beside: int = Field(description="Samples of its coarse classes with the value.")
+    share: float = Field(description="Share of the class's samples with the value.")
+    lift: float = Field(description="That share over the same share of its coarse classes.")
+
+
+class LabelCount(BaseModel):
+    """A label and how many samples of a class have it."""
+
+    name: str
+    count: int
+
+
+class SourceEvidenceOut(BaseModel):
+    """A class in a label source after the first."""
+
+    source: str
+    parents: list[str]
+    words: str = Field(description="What speaks for the place of the class there, in words.")
+    labels: list[LabelCount] = Field(description="Labels of its samples, most frequent first.")
+    n_unlabelled: int
+
+
 class ClassEvidence(BaseModel):
     """What speaks for a class, beyond its state."""
 
@@ -134,6 +162,10 @@ class ClassEvidence(BaseModel):
     marks: list[Mark]
     words: list[str] = Field(description="Words that mark the class among its siblings.")
     parents: str = Field(description="What speaks for the place of the class, in words.")
+    values: list[LiftOut] = Field(
+        description="Values of columns that are no features, by lift; no chance finds."
+    )
+    sources: list[SourceEvidenceOut] = Field(description="The label sources after the first.")
     n_suspects: int
     lookalikes: list[str] = Field(description="Classes of other coarse classes that look alike.")
 
@@ -284,62 +316,6 @@ class DiffOut(BaseModel):
     n_moved: int
     classes: list[ClassChangeOut]
     moves: list[SampleMoveOut] = Field(description="The first 100 samples that moved.")
-
-
-class ContinueIn(Request):
-    """The earlier job whose review goes on here."""
-
-    job_id: str = Field(
-        description="Discovery in the same or earlier data, whose review goes on here."
-    )
-    keep_classes: bool = Field(
-        False,
-        description="Whether its classes stay as they are, so that new samples join them or are "
-        "proposed as new classes; otherwise the classes are those of this job, by their names of "
-        "before.",
-    )
-    reason: str = Field("", max_length=2_000)
-
-
-class LineageOut(BaseModel):
-    """What became of a class."""
-
-    what: Literal["kept", "born", "split", "merged", "died"]
-    id: str
-    name: str
-    others: list[str] = Field(description="Classes that the class came from or went to.")
-    overlap: float = Field(
-        description="Samples in the class before and now, over those in either, of the samples "
-        "that both runs know; 0 unless kept."
-    )
-    n_before: int
-    n_now: int
-
-
-class DriftOut(BaseModel):
-    """A class whose new samples lie farther out than its old ones."""
-
-    class_id: str
-    name: str
-    n_new: int
-    p_value: float
-    shift: float = Field(
-        description="Chance that a new sample lies farther out than an old one; 0.5 = no drift."
-    )
-    sentence: str
-
-
-class AncestryOut(BaseModel):
-    """How a review goes on from an earlier one."""
-
-    earlier: str | None = Field(
-        description="Revision of the earlier review; null = this one goes on from none."
-    )
-    n_known: int
-    n_new: int
-    text: str
-    lineage: list[LineageOut]
-    drift: list[DriftOut]
 
 
 class ResolveError(BaseModel):

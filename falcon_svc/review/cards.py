@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,8 @@ from falcon_svc.result.predictor import Predictor
 from falcon_svc.review.content import Content
 from falcon_svc.review.gallery import marks, ordered_rows
 from falcon_svc.triage.corrections import CorrectionError
-from falcon_svc.triage.evidence import lookalikes, parent_words
+from falcon_svc.triage.evidence import lifts, lookalikes
+from falcon_svc.triage.parents import SourceEvidence, parent_words, source_evidence
 from falcon_svc.triage.session import Session
 from falcon_svc.types import IntArray
 
@@ -80,6 +82,8 @@ class Cards:
             "marks": [{**mark, "name": self._column_name(int(mark["column"]))} for mark in found],
             "words": self.content.marking_words(number, groups),
             "parents": parent_words(session, number),
+            "values": [asdict(one) for one in lifts(session, number)],
+            "sources": [_source(one) for one in source_evidence(session, number)],
             "n_suspects": len(self.rows(number, "suspect")),
             "lookalikes": [f"c{other}" for other in lookalikes(session, number)],
         }
@@ -104,3 +108,8 @@ class Cards:
 
     def _column_name(self, column: int) -> str | None:
         return None if self._names is None or column >= len(self._names) else self._names[column]
+
+
+def _source(one: SourceEvidence) -> Document:
+    labels = [{"name": name, "count": count} for name, count in one.labels]
+    return asdict(one) | {"labels": labels}

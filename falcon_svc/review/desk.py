@@ -11,16 +11,18 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from falcon_svc.review.acceptance import acceptance_of
 from falcon_svc.review.atlas import Atlas
 from falcon_svc.review.cards import Cards
 from falcon_svc.review.content import Content
+from falcon_svc.review.differing import ancestry_bytes, placed
 from falcon_svc.review.gallery import Look
 from falcon_svc.review.overview import overview
 from falcon_svc.review.plane import map_bytes
@@ -37,23 +39,18 @@ from falcon_svc.triage.diff import compare
 from falcon_svc.triage.evidence import scene_of
 from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.imports import IMPORTS, Imported
-from falcon_svc.triage.questions import AcceptClass, Question, Reply, corrections_of
+from falcon_svc.triage.questions import Question, Reply, corrections_of
 from falcon_svc.triage.queue import Queue
 from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError
 from falcon_svc.triage.session import Session
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.split import propose_split
 from falcon_svc.triage.state import Review
-from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
 from falcon_svc.types import IntArray
 
 MOST_QUESTIONS = 200
 Made = TypeVar("Made")
 Document = dict[str, Any]
-NO_ANCESTRY: Document = {
-    **{"earlier": None, "n_known": 0, "n_new": 0, "lineage": [], "drift": []},
-    "text": "This review goes on from no earlier one.",
-}
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
 
 
@@ -246,24 +243,12 @@ class Desk:
     ) -> Document:
         """Return how many samples to look at before a class is accepted, and which."""
         with self._lock:
-            held = self.session.review.find(class_id)
-            rows = self.session.review.members(held.number)
-            if not len(rows):
-                raise CorrectionError(f"{held.name!r} holds no samples; nothing can be accepted.")
-            plan = sampling_plan(
-                len(rows), most_wrong=most_wrong, purity=purity, confidence=confidence
-            )
-            drawn = rows_to_look_at(rows, plan, seed=held.number)
-            ids = tuple(self.session.review.ids[row] for row in drawn.tolist())
-            exemplars = ids[:1]
-            question = AcceptClass(
-                text=plan.sentence(),
-                gain=float(plan.saved),
-                shown={"class_id": held.id, "name": held.name, "exemplars": exemplars},
-                look_at=ids,
+            return acceptance_of(
+                *(self.session.review, class_id),
+                purity=purity,
+                confidence=confidence,
                 most_wrong=most_wrong,
             )
-            return {"plan": asdict(plan), "question": question.model_dump(mode="json")}
 
     def log(self, start: int, most: int) -> Document:
         """Return the change log, newest first, from the `start`-th entry."""
@@ -283,8 +268,7 @@ class Desk:
         """Return what changed from one revision to another."""
         with self._lock:
             old, _ = self._at(before)
-            review, placement = self._at(after)
-            return compare(old, _placed(review, placement)).document()
+            return compare(old, placed(*self._at(after))).document()
 
     def resolve(self, *, revision: str, author: str, reason: str, seed: int) -> Document:
         """Begin a re-solve on top of the newest revision.
@@ -333,11 +317,7 @@ class Desk:
     def ancestry(self) -> bytes:
         """Return what became of an earlier review's classes in JSON; empty where there is none."""
 
-        def make() -> bytes:
-            found = self.session.ancestry
-            return json.dumps(NO_ANCESTRY if found is None else found.document()).encode()
-
-        return self._once("ancestry", make)
+        return self._once("ancestry", lambda: ancestry_bytes(self.session.ancestry))
 
     def map(self, coarse: str | None = None) -> bytes:
         """Return the map; inside one coarse class, others have no coordinates (NaN)."""
@@ -406,16 +386,6 @@ class Desk:
         log = self.session.log
         review, placement, _ = self.session.at(len(log.revisions) - len(log.since(revision)))
         return review, placement
-
-
-def _placed(review: Review, placement: Placement) -> Placement:
-    """Return a review as the placement that it amounts to."""
-    return replace(
-        placement,
-        fine=review.fine,
-        classes=tuple(review.classes.values()),
-        next_number=review.next_number,
-    )
 
 
 __all__ = ["ROOT", "Desk", "Look"]

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from falcon_svc.result.record import Discovery, SharedPair
-from falcon_svc.result.words import number as shown_number
 from falcon_svc.result.words import verdict
-from falcon_svc.triage.apart import Mark, class_words, effect_sizes
+from falcon_svc.triage.apart import Lift, Mark, class_words, effect_sizes, value_lifts
+from falcon_svc.triage.parents import SourceEvidence, parent_words, source_evidence
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.session import Session
-from falcon_svc.types import CoarseDataset, FloatArray, IntArray
+from falcon_svc.types import AboutColumn, CoarseDataset, FloatArray, IntArray
 
 N_SHOWN = 9
 BORDER_MARGIN = 0.2
@@ -68,6 +68,11 @@ class Evidence:
     parent_words : str
         How sure the parent is, in a sentence.
     words, features : tuple of Mark
+    values : tuple of Lift
+        Values of other columns, and labels of other sources, that it has more often than its
+        coarse classes.
+    sources : tuple of SourceEvidence
+        Where it hangs in the further label sources.
     suspects : tuple of Suspect
     overlaps : tuple of str
         Sentences on classes of other parents that look like this one.
@@ -88,6 +93,8 @@ class Evidence:
     parent_words: str
     words: tuple[Mark, ...]
     features: tuple[Mark, ...]
+    values: tuple[Lift, ...]
+    sources: tuple[SourceEvidence, ...]
     suspects: tuple[Suspect, ...]
     overlaps: tuple[str, ...]
 
@@ -171,6 +178,8 @@ def collect(
         parent_words=parent_words(session, held.number),
         words=_words(session, scene, held.number, dataset),
         features=_features(session, scene, held.number, dataset),
+        values=lifts(session, held.number),
+        sources=source_evidence(session, held.number),
         suspects=_suspects(session, rows),
         overlaps=_overlaps(session, held.number),
     )
@@ -198,26 +207,15 @@ def diverse_rows(inputs: FloatArray, rows: IntArray, count: int) -> IntArray:
     return rows[chosen]
 
 
-def parent_words(session: Session, number: int) -> str:
-    """Return how sure the solver is of a class's parent, in a sentence."""
-    held = session.review.classes[number]
-    names = session.review.coarse_names
-    relation = session.discovery.relations[0]
-    home = " and ".join(repr(names[q]) for q in held.parents)
-    found = held.found
-    if not 0 <= found < len(relation.relation) or not relation.relation[found, held.parents[0]]:
-        return f"It hangs under {home} since a correction."
-    price = np.where(relation.relation[found], np.inf, relation.regret[found])
-    other = int(price.argmin())
-    if not np.isfinite(price[other]):
-        return f"It hangs under {home}; no other parent is possible."
-    # a class that moves as a whole changes the objective by about 1 / F
-    share = float(price[other]) * len(relation.relation)
-    how = "clearly" if share > 0.5 else "narrowly" if share < 0.1 else "fairly clearly"
-    return (
-        f"It hangs {how} under {home}: under {names[other]!r}, the next best, the whole would be "
-        f"worse by {shown_number(float(price[other]))}."
-    )
+def lifts(session: Session, number: int) -> tuple[Lift, ...]:
+    """Return the values of other columns and label sources that set a class apart."""
+    review, further = session.review, session.discovery.sources[1:]
+    labels = [
+        AboutColumn(source.name, source.names, source.labels.astype(np.int32)) for source in further
+    ]
+    parents = review.classes[number].parents
+    beside = np.flatnonzero(np.isin(review.coarse, parents) | (review.fine == number))
+    return value_lifts([*session.about, *labels], review.members(number), beside)
 
 
 def _rival(scene: Scene, rows: IntArray) -> int | None:

@@ -22,6 +22,7 @@ from falcon_svc.result.ancestry import Ancestry
 from falcon_svc.result.files import REVIEW, read_discovery, read_features
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.record import Discovery, FineClass
+from falcon_svc.result.samples import read_about
 from falcon_svc.triage.corrections import Continued, Correction, Redo, Resolved, Undo
 from falcon_svc.triage.diff import Diff, compare
 from falcon_svc.triage.edits import apply
@@ -32,7 +33,7 @@ from falcon_svc.triage.solutions import Placement, load_placement, save_placemen
 from falcon_svc.triage.starts import load_start
 from falcon_svc.triage.state import Review
 from falcon_svc.triage.words import sentence_of
-from falcon_svc.types import FloatArray, IntArray, LabelSource
+from falcon_svc.types import AboutColumn, FloatArray, IntArray, LabelSource
 
 REVISIONS, SOLUTIONS = "revisions.jsonl", "solutions"
 N_NEIGHBORS = 20
@@ -98,6 +99,11 @@ class Session:
     def inputs(self) -> FloatArray:
         """(N, D) head inputs of the result's model."""
         return Predictor.load(self.directory).inputs_of(self.features)
+
+    @cached_property
+    def about(self) -> tuple[AboutColumn, ...]:
+        """Columns about the samples that the result keeps, no features and no labels."""
+        return read_about(self.directory)
 
     @property
     def placement(self) -> Placement:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from falcon_svc.api.ancestry_schemas import AncestryOut, ContinueIn
 from falcon_svc.api.documents import GATED, Responses, refused
-from falcon_svc.api.review_schemas import AncestryOut, ContinueIn, Corrected
+from falcon_svc.api.review_schemas import Corrected
 from falcon_svc.api.review_seat import Expected, Opening, Reading, Writing
 from falcon_svc.api.routes.review import JSON, told
 from falcon_svc.api.strict_route import StrictRoute
