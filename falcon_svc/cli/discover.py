@@ -54,7 +54,7 @@ KeepClasses = Annotated[
     bool,
     typer.Option(
         "--keep-classes",
-        help="With --continue-from: keep its classes as they are and let new samples join them.",
+        help="Keep the classes of --continue-from as they are, and let new samples join them.",
     ),
 ]
 

@@ -6,8 +6,6 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.review.content import Content
 from falcon_svc.review.gallery import marks, ordered_rows
@@ -74,19 +72,25 @@ class Cards:
         session, review = self._session, self._session.review
         held = review.classes[number]
         beside = {c.number for q in held.parents for c in review.siblings(q)} - {number}
-        others = np.flatnonzero(np.isin(review.fine, list(beside)))
-        groups = {n: review.members(n).tolist() for n in (number, *sorted(beside))}
+        others = review.rows_of(beside)
         found = marks(session.features, review.members(number), others, N_MARKS)
         return {
             "class_id": held.id,
             "marks": [{**mark, "name": self._column_name(int(mark["column"]))} for mark in found],
-            "words": self.content.marking_words(number, groups),
+            "words": self._words(number, beside),
             "parents": parent_words(session, number),
             "values": [asdict(one) for one in lifts(session, number)],
             "sources": [_source(one) for one in source_evidence(session, number)],
             "n_suspects": len(self.rows(number, "suspect")),
             "lookalikes": [f"c{other}" for other in lookalikes(session, number)],
         }
+
+    def _words(self, number: int, beside: set[int]) -> list[str]:
+        if self.content.texts is None:
+            return []
+        members = self._session.review.members
+        groups = {n: members(n).tolist() for n in (number, *sorted(beside))}
+        return self.content.marking_words(number, groups)
 
     def rows(self, number: int, order: str) -> IntArray:
         """Return the rows of a class in an order of `falcon_svc.review.gallery`."""

@@ -6,7 +6,6 @@ revision only is made once for each. Documents are JSON-ready.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from falcon_svc.review.acceptance import acceptance_of
 from falcon_svc.review.atlas import Atlas
@@ -106,7 +106,7 @@ class Desk:
 
     def state(self) -> bytes:
         """Return the overview in JSON."""
-        return self._once("state", lambda: json.dumps(overview(self.session)).encode())
+        return self._once("state", lambda: to_json(overview(self.session)))
 
     def samples(self, class_id: str, look: Look) -> Document:
         """Return samples of a class with what is shown of each."""

@@ -143,5 +143,5 @@ def _parents(review: Review, held: ReviewClass | None) -> tuple[str, ...]:
 
 
 def _sizes(fine: IntArray) -> dict[int, int]:
-    numbers, counts = np.unique(fine[fine >= 0], return_counts=True)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    counts = np.bincount(fine[fine >= 0])
+    return {number: int(counts[number]) for number in np.flatnonzero(counts).tolist()}

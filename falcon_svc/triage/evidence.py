@@ -213,9 +213,13 @@ def lifts(session: Session, number: int) -> tuple[Lift, ...]:
     labels = [
         AboutColumn(source.name, source.names, source.labels.astype(np.int32)) for source in further
     ]
-    parents = review.classes[number].parents
-    beside = np.flatnonzero(np.isin(review.coarse, parents) | (review.fine == number))
-    return value_lifts([*session.about, *labels], review.members(number), beside)
+    columns = [*session.about, *labels]
+    if not columns:
+        return ()
+    parents = np.zeros(len(review.coarse_names) + 1, np.bool_)
+    parents[list(review.classes[number].parents)] = True
+    beside = np.flatnonzero(parents[review.coarse] | (review.fine == number))
+    return value_lifts(columns, review.members(number), beside)
 
 
 def _rival(scene: Scene, rows: IntArray) -> int | None:

@@ -105,6 +105,11 @@ class Session:
         """Columns about the samples that the result keeps, no features and no labels."""
         return read_about(self.directory)
 
+    @cached_property
+    def _first(self) -> tuple[Review, Placement]:
+        """The result as it came: what every fold begins with."""
+        return Review.of(self.discovery), first_placement(self.discovery)
+
     @property
     def placement(self) -> Placement:
         """The present classes with confidence: of the last re-solve, or the result's own."""
@@ -296,7 +301,7 @@ class Session:
         Ancestry or None
             Where it goes on from an earlier review.
         """
-        review, placement = Review.of(self.discovery), first_placement(self.discovery)
+        review, placement = self._first[0].copy(), self._first[1]
         folder, n_samples, ancestry = self.folder / SOLUTIONS, len(review.ids), None
         for revision in in_force(self.log.revisions[:count]):
             match revision.correction:
