@@ -137,7 +137,7 @@ REVIEWS: dict[str, Example] = {
         "failed": [],
     },
     "Corrected": {"head": REVISION, "revisions": [REVISION]},
-    "QuestionsOut": {"total": 84, "questions": [QUESTION]},
+    "QuestionsOut": {"total": 84, "questions": [QUESTION], "fresh": True},
     "Acceptance": {
         "plan": {
             "n_samples": 31,

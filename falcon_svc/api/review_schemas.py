@@ -227,6 +227,10 @@ class QuestionsOut(BaseModel):
 
     total: int
     questions: list[dict[str, Any]]
+    fresh: bool = Field(
+        description="Whether they were ranked at the head; else they are those of before that no "
+        "correction since is about, and the new ranking is being made: ask again."
+    )
 
 
 class PlanOut(BaseModel):

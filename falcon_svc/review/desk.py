@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from falcon_svc.review.acceptance import acceptance_of
+from falcon_svc.review.asking import Asking
 from falcon_svc.review.atlas import Atlas
 from falcon_svc.review.cards import Cards
 from falcon_svc.review.content import Content
@@ -36,11 +37,9 @@ from falcon_svc.triage.corrections import (
     read_correction,
 )
 from falcon_svc.triage.diff import compare
-from falcon_svc.triage.evidence import scene_of
 from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.imports import IMPORTS, Imported
 from falcon_svc.triage.questions import Question, Reply, corrections_of
-from falcon_svc.triage.queue import Queue
 from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError
 from falcon_svc.triage.session import Session
 from falcon_svc.triage.solutions import Placement
@@ -48,7 +47,6 @@ from falcon_svc.triage.split import propose_split
 from falcon_svc.triage.state import Review
 from falcon_svc.types import IntArray
 
-MOST_QUESTIONS = 200
 Made = TypeVar("Made")
 Document = dict[str, Any]
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
@@ -80,7 +78,7 @@ class Desk:
         self._content = content
         self._made_cards: Cards | None = None
         self._atlas = Atlas(self.session)
-        self._queue = Queue()
+        self._asking = Asking(self.session)
         self._kept: dict[str, tuple[str, Any]] = {}
 
     @property
@@ -207,7 +205,7 @@ class Desk:
                 if wanted
                 else []
             )
-            self._queue.learn(asked, said)
+            self._asking.learn(asked, said)
             return fresh
 
     def proposed_split(self, class_id: str, k: int | None) -> Document:
@@ -228,15 +226,10 @@ class Desk:
             }
 
     def questions(self, most: int) -> Document:
-        """Return the questions worth most now, best first."""
-
-        def make() -> list[Document]:
-            found = self._queue.questions(scene_of(self.session), MOST_QUESTIONS)
-            return [question.model_dump(mode="json") for question in found]
-
+        """Return the questions worth most now, best first; see `Asking`."""
         with self._lock:
-            made = self._once("questions", make)
-            return {"total": len(made), "questions": made[:most]}
+            self.session.refresh()
+            return self._asking.questions(most)
 
     def acceptance(
         self, class_id: str, *, purity: float, confidence: float, most_wrong: int

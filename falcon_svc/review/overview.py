@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.triage.evidence import stability_verdict
 from falcon_svc.triage.state import Review
+from falcon_svc.triage.words import stability_verdict
 from falcon_svc.types import IntArray
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def _classes(session: Session) -> Iterator[dict[str, Any]]:
     figures = _figures(review, placement)
     columns = (*figures, rival, mass.round(4))
     size, settled, confidence, nearest, most = (column.tolist() for column in columns)
+    judged = (*session.judged, (None, stability_verdict(None)))  # what the run did not find is last
     for number, held in review.classes.items():
+        stability, verdict = judged[held.found]
         yield {
             "id": held.id,
             "number": number,
@@ -56,7 +58,8 @@ def _classes(session: Session) -> Iterator[dict[str, Any]]:
             "size": size[number],
             "n_settled": settled[number],
             "confidence": confidence[number],
-            **_stability(session, number),
+            "stability": stability,
+            "verdict": verdict,
             "rival": None if nearest[number] < 0 else f"c{nearest[number]}",
             "rival_mass": most[number],
             "born_of": held.born_of,
@@ -71,16 +74,6 @@ def _figures(review: Review, placement: Placement) -> tuple[IntArray, IntArray, 
     settled = np.bincount(shifted[review.fixed], minlength=count + 1)[1:]
     total = np.bincount(shifted, placement.confidence, count + 1)[1:]
     return size, settled, (total / np.maximum(size, 1)).round(4)
-
-
-def _stability(session: Session, number: int) -> dict[str, Any]:
-    """Return the stability and its verdict; None for classes that the run did not find."""
-    found = session.found_as(number)
-    value = None if found is None else found.stability
-    return {
-        "stability": None if value is None else round(value, 4),
-        "verdict": stability_verdict(value),
-    }
 
 
 def rivals(review: Review, placement: Placement) -> tuple[IntArray, NDArray[np.float64]]:

@@ -12,18 +12,16 @@ from typing import Any
 import numpy as np
 
 from falcon_svc.result.record import Discovery, SharedPair
-from falcon_svc.result.words import verdict
 from falcon_svc.triage.apart import Lift, Mark, class_words, effect_sizes, value_lifts
 from falcon_svc.triage.parents import SourceEvidence, parent_words, source_evidence
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.session import Session
+from falcon_svc.triage.words import stability_verdict
 from falcon_svc.types import AboutColumn, CoarseDataset, FloatArray, IntArray
 
 N_SHOWN = 9
 BORDER_MARGIN = 0.2
 MOST_SUSPECTS = 12
-ARTEFACT = 0.4
-"""Stability under which a class is called an artefact of its run."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +181,6 @@ def collect(
         suspects=_suspects(session, rows),
         overlaps=_overlaps(session, held.number),
     )
-
-
-def stability_verdict(stability: float | None) -> str:
-    """Return a stability in a word; under 0.4 the class is an artefact of its run."""
-    if stability is not None and stability < ARTEFACT:
-        return "artefact"
-    return verdict(stability)
 
 
 def diverse_rows(inputs: FloatArray, rows: IntArray, count: int) -> IntArray:

@@ -32,7 +32,7 @@ from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_f
 from falcon_svc.triage.solutions import Placement, load_placement, save_placement
 from falcon_svc.triage.starts import load_start
 from falcon_svc.triage.state import Review
-from falcon_svc.triage.words import sentence_of
+from falcon_svc.triage.words import sentence_of, stability_verdict
 from falcon_svc.types import AboutColumn, FloatArray, IntArray, LabelSource
 
 REVISIONS, SOLUTIONS = "revisions.jsonl", "solutions"
@@ -82,7 +82,7 @@ class Session:
         self.folder = self.directory / REVIEW if folder is None else Path(folder)
         self.discovery: Discovery = read_discovery(self.directory)
         self.log = RevisionLog(self.folder / REVISIONS)
-        self._neighbors: tuple[bytes, IntArray] | None = None
+        self._neighbors: tuple[IntArray, IntArray] | None = None
         self._fold()
 
     @property
@@ -119,6 +119,14 @@ class Session:
         """Return the class of the run that a class of the review was found as; None = none."""
         found = self.review.classes[number].found
         return self.discovery.classes[found] if 0 <= found < self.discovery.n_fine else None
+
+    @cached_property
+    def judged(self) -> tuple[tuple[float | None, str], ...]:
+        """(F,) stability of each class of the run, rounded, and its verdict."""
+        return tuple(
+            (None if c.stability is None else round(c.stability, 4), stability_verdict(c.stability))
+            for c in self.discovery.classes
+        )
 
     def number_of(self, found: int) -> int | None:
         """Return the number of the class that was found as a class of the run; None = none."""
@@ -241,12 +249,16 @@ class Session:
         revision = self.submit([step], author=author, expected=head, reason=reason)[0]
         return Solved(revision, diff)
 
-    def neighbors(self) -> IntArray:
-        """(N, K) nearest samples of the same coarse label as corrected; kept until one changes."""
-        key = self.review.coarse.tobytes()
-        if self._neighbors is None or self._neighbors[0] != key:
-            self._neighbors = key, near_rows(self.inputs, self.review)
-        return self._neighbors[1]
+    def neighbors(self, review: Review | None = None) -> IntArray:
+        """(N, K) nearest samples of the same coarse label as corrected; kept until one changes.
+
+        `review` is a copy of the present one, for threads.
+        """
+        review = review or self.review
+        kept = self._neighbors
+        if kept is None or not np.array_equal(kept[0], review.coarse):
+            kept = self._neighbors = review.coarse.copy(), near_rows(self.inputs, review)
+        return kept[1]
 
     def change_log(self) -> list[LogEntry]:
         """Return every revision in words, oldest first."""

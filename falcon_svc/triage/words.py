@@ -1,9 +1,10 @@
-"""Corrections as sentences, for the change log."""
+"""Corrections as sentences, for the change log; stabilities in a word."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from falcon_svc.result.words import verdict
 from falcon_svc.triage.corrections import (
     Accept,
     CannotLink,
@@ -29,7 +30,17 @@ from falcon_svc.triage.corrections import (
 )
 from falcon_svc.triage.state import Review
 
+ARTEFACT = 0.4
+"""Stability under which a class is called an artefact of its run."""
+
 HOW = {"selection": "by selection", "into_k": "into a given number", "automatic": "automatically"}
+
+
+def stability_verdict(stability: float | None) -> str:
+    """Return a stability in a word; under 0.4 the class is an artefact of its run."""
+    if stability is not None and stability < ARTEFACT:
+        return "artefact"
+    return verdict(stability)
 
 
 def sentence_of(correction: Correction, review: Review) -> str:
