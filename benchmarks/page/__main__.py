@@ -23,7 +23,7 @@ from falcon_svc.bench.table import markdown, write_json
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
 
-HEADER = ("call", "first ms", "median ms", "p95 ms", "target ms", "kB")
+HEADER = ("call", "first ms", "CPU ms", "median ms", "p95 ms", "target ms", "kB")
 
 
 def calls(folder: Path, times: int, json_path: Path | None, progress: Progress) -> str:
@@ -33,7 +33,7 @@ def calls(folder: Path, times: int, json_path: Path | None, progress: Progress) 
         page, found = Page(review.client()), []
         for what, target_s, call in page.calls():
             progress.stage(what, times)
-            found.append(timed(what, target_s, call, times))
+            found.append(timed(what, target_s, call, times, review.cpu_s))
         peak = review.peak_bytes()
     finally:
         review.stop()

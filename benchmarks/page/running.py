@@ -46,6 +46,11 @@ class RunningReview:
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         return int(found[1]) * 1024 if found else 0
 
+    def cpu_s(self) -> float:
+        """Return the processor seconds that the process has taken so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """End it, and wait until it is gone."""
         self._process.terminate()

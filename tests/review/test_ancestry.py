@@ -9,9 +9,10 @@ import pytest
 
 from falcon_svc.client import ServiceError
 from falcon_svc.review.desk import Desk
+from falcon_svc.triage.revisions import ROOT
 from tests.api.conftest import QUICK
 from tests.api.running import Running, planted
-from tests.review.test_local import BASE, ROOT, client_of
+from tests.review.local import BASE, client_of
 from tests.triage.reviews import write_result
 
 

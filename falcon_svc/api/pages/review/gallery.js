@@ -8,6 +8,7 @@ import { row, tile } from "./samples.js";
 
 const ORDERS = [["central", "Typical"], ["diverse", "Diverse"], ["border", "Border"], ["suspect", "Suspects"], ["all", "All"]];
 const PAGE = 60;
+const AT_ONCE = 12;
 const VERDICTS = { repeatable: "came back in other views of the data", fair: "came back for the most part", shaky: "came back only in part", artefact: "did not come back: it may be an artefact of its run", unknown: "was made by a correction, or was not measured" };
 
 export class Gallery {
@@ -94,11 +95,22 @@ export class Gallery {
       if (turn !== this.turn) return;
       if (fresh) { this.loaded = []; this.grid.replaceChildren(); this.last = null; }
       this.total = found.total;
-      add(this.grid, found.samples.map((sample) => this.#tile(sample)));
-      this.loaded.push(...found.samples);
+      await this.#add(found.samples, turn);
+      if (turn !== this.turn) return;
       fill(this.more, this.loaded.length ? `${count(this.loaded.length)} of ${many(this.total, "sample")}` : "No sample matches.");
       if (fresh) await this.#drawRival();
     } catch (error) { say(error.message, "bad"); } finally { this.loading = false; }
+  }
+
+  /** Add tiles a few to a frame, so that scrolling never waits for them. */
+  async #add(samples, turn) {
+    for (let at = 0; at < samples.length; at += AT_ONCE) {
+      if (at) await new Promise((next) => requestAnimationFrame(next));
+      if (turn !== this.turn) return;
+      const part = samples.slice(at, at + AT_ONCE);
+      add(this.grid, part.map((sample) => this.#tile(sample)));
+      this.loaded.push(...part);
+    }
   }
 
   #tile(sample) {
