@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -68,6 +69,7 @@ class Page:
     def __init__(self, client: httpx.Client, seed: int = 0) -> None:
         self._client, self._random = client, np.random.default_rng(seed)
         self._state = self._get("").json()
+        self._known: str = self._state["head"]
         self._ids = [one["id"] for one in self._state["classes"]]
         corners = np.frombuffer(self._get("/map").content, "<f4")[: self._state["n_samples"] * 2]
         x, y = np.split(corners, 2)
@@ -79,7 +81,7 @@ class Page:
         yield "GET state, as it was", CALL_S, lambda: self._get("")
         yield "GET state, after a correction", CALL_S, self._changed
         for order in ("central", "diverse", "border", "suspect", "all"):
-            yield f"GET samples, {order}", CALL_S, lambda order=order: self._samples(order)
+            yield f"GET samples, {order}", CALL_S, partial(self._samples, order)
         yield "GET samples, words", CALL_S, lambda: self._samples("all", words="s00001")
         yield "GET selection", CALL_S, lambda: self._of_class("/selection")
         yield "GET evidence", CALL_S, lambda: self._of_class("/evidence")
@@ -135,7 +137,7 @@ class Page:
         return found
 
     def _head(self) -> str:
-        return getattr(self, "_known", self._state["head"])
+        return self._known
 
     def _rename(self) -> httpx.Response:
         name = f"name {self._random.integers(1 << 40)}"

@@ -10,6 +10,7 @@ import torch
 from falcon_svc.core.heads import make_head
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.feature_space import FeatureSpace
+from falcon_svc.durable.atomic_directory import FileContent
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.result.files import FEATURES, features_file, write_discovery
 from falcon_svc.result.record import (
@@ -47,7 +48,7 @@ def made_result(directory: Path, n_samples: int, n_fine: int, *, seed: int = 0) 
     x = centres[fine] + rng.normal(size=(n_samples, DIM)).astype(np.float32)
     source = LabelSource("coarse", parent[fine], tuple(f"coarse {q}" for q in range(n_coarse)))
     found = _discovery(x, fine, source, parent, rng)
-    files = {**_model(x, found).files(), FEATURES: features_file(x)}
+    files: dict[str, FileContent] = {**_model(x, found).files(), FEATURES: features_file(x)}
     write_discovery(directory, found, model_files=files, report_html="")
 
 
@@ -69,9 +70,17 @@ def _discovery(
         classes=_classes(fine, parent, rng),
         relations=(
             SourceRelation(
-                *("coarse", source.names, relation, regret),
-                **{"status": "optimal", "method": "made", "seconds": 0.0, "certificate": {}},
-                **{"objective": 1.0, "bound": 1.0, "gap": 0.0},
+                source="coarse",
+                coarse_names=source.names,
+                relation=relation,
+                regret=regret,
+                status="optimal",
+                method="made",
+                objective=1.0,
+                bound=1.0,
+                gap=0.0,
+                seconds=0.0,
+                certificate={},
             ),
         ),
         counts=tuple(

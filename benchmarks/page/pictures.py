@@ -30,7 +30,7 @@ VIEWS = {
 """Name -> place of the view, and what has to be there before it is taken."""
 
 CORRECTIONS = [
-    {"kind": "rename", "class_id": "c4", "name": "battery"},
+    {"kind": "rename", "class_id": "c4", "name": "how to change oil"},
     {"kind": "accept", "class_id": "c4", "looked": 22, "wrong": 0},
     {"kind": "whole", "class_id": "c7"},
 ]
@@ -47,7 +47,7 @@ def main(folder: Path = FOLDER) -> None:
 
 
 def _taken(scratch: Path, result: Path, folder: Path, *, dark: bool) -> None:
-    review = RunningReview(result)
+    review = RunningReview(result, author="ada")
     browser = Browser(scratch, width=WIDTH, height=HEIGHT, dark=dark)
     try:
         browser.open(review.address, "overview")

@@ -20,12 +20,14 @@ class RunningReview:
     ----------
     directory
         A result.
+    author
+        Whose corrections these are.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, author: str = "bench") -> None:
         command = [sys.executable, "-m", "falcon_svc.cli.main", "review", str(directory)]
         self._process = subprocess.Popen(
-            [*command, "--no-open", "--author", "bench"], stdout=subprocess.PIPE, text=True
+            [*command, "--no-open", "--author", author], stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

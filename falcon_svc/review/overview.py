@@ -110,14 +110,18 @@ def _pairs(
     width = max(map(len, children), default=1)
     if count * width > MOST_CELLS or (home[own] != home[other]).any():
         pairs, at = np.unique(own * count + other, return_inverse=True)
-        return pairs // count, pairs % count, np.bincount(at, mass, len(pairs))
-    cells = np.bincount(own * width + place[other], mass, count * width)
-    filled = np.flatnonzero(cells)
+        return pairs // count, pairs % count, _summed(at, mass, len(pairs))
+    cells = _summed(own * width + place[other], mass, count * width)
+    filled = np.asarray(np.flatnonzero(cells), np.int64)
     table = np.full((len(children), width), -1, np.int64)
     for q, numbers in enumerate(children):
         table[q, : len(numbers)] = numbers
     first = filled // width
     return first, table[home[first], filled % width], cells[filled]
+
+
+def _summed(place: IntArray, mass: NDArray[Any], count: int) -> NDArray[np.float64]:
+    return np.bincount(place, mass, count).astype(np.float64)
 
 
 def _places(review: Review) -> tuple[int, IntArray, IntArray, list[list[int]]]:
