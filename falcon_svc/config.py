@@ -47,8 +47,8 @@ class DiscoveryConfig(BaseModel):
 
     keep_samples: bool = Field(
         True,
-        description="Whether the result keeps the text or a thumbnail of each sample, so that a "
-        "review can show it without the data set.",
+        description="Whether the result keeps the text or a thumbnail of each sample, and columns "
+        "that are no features, so that a review can show them without the data set.",
     )
 
     @property

@@ -16,12 +16,17 @@ from numpy.typing import ArrayLike
 
 from falcon_svc.data import load_dataset
 from falcon_svc.data.memory import GIVEN
+from falcon_svc.errors import ConfigError
 from falcon_svc.keywords import AUTO, config_of
 from falcon_svc.result.result import Result
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
     from falcon_svc.progress import Progress
+    from falcon_svc.triage.continuing import Heir
+
+AUTHOR = "falcon.discover"
+"""Author of the first revision of a review that goes on from an earlier one."""
 
 
 def discover(
@@ -32,6 +37,8 @@ def discover(
     n_fine_per_coarse: Mapping[str, int | tuple[int, int]] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    continue_from: Result | str | Path | None = None,
+    keep_classes: bool = False,
     config: DiscoveryConfig | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -56,6 +63,12 @@ def discover(
         Directory of the result; None = a temporary one, which goes when the result does.
     resume
         Whether to go on from what a stopped run with the same `out` left.
+    continue_from
+        An earlier result: in the review of the new one, its classes keep their ids, names and
+        approvals, and what was said by hand stays.
+    keep_classes
+        Whether the classes of `continue_from` stay as they are: new samples join them, or are
+        proposed as new classes.
     config
         Every setting that has no keyword.
     progress
@@ -97,11 +110,12 @@ def discover(
     keywords = {"n_fine": n_fine, "n_fine_per_coarse": n_fine_per_coarse, **settings}
     config, labels = _with_coarse(config_of(config, keywords), coarse)
     dataset = load_dataset(data, config.reading, labels=labels)
+    heir = _heir(continue_from, keep_classes=keep_classes)
     if out is not None:
-        discover_to(Path(out), dataset, config, resume=resume, progress=progress)
+        discover_to(Path(out), dataset, config, resume=resume, progress=progress, inherit=heir)
         return Result(Path(out))
     temporary = Path(mkdtemp(prefix="falcon-"))
-    discover_to(temporary / "result", dataset, config, progress=progress)
+    discover_to(temporary / "result", dataset, config, progress=progress, inherit=heir)
     return Result(temporary / "result", temporary=temporary)
 
 
@@ -165,6 +179,19 @@ def _given(
     if isinstance(coarse, str):
         return {"coarse_column": coarse}, {}
     return {}, _beside(coarse)
+
+
+def _heir(earlier: Result | str | Path | None, *, keep_classes: bool) -> Heir | None:
+    if earlier is None:
+        if keep_classes:
+            raise ConfigError(
+                "Expected continue_from with keep_classes, found none; name the earlier result."
+            )
+        return None
+    from falcon_svc.triage.continuing import Heir
+
+    directory = earlier.directory if isinstance(earlier, Result) else Path(earlier)
+    return Heir(directory, author=AUTHOR, keep_classes=keep_classes)
 
 
 def _with_coarse(

@@ -229,6 +229,25 @@ class Reading:
     text_column: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class AboutColumn:
+    """A column that is no feature and no label, such as a year or a city: for people to look at.
+
+    Parameters
+    ----------
+    name
+        Of the column.
+    values
+        Its different values, as shown.
+    codes
+        (N,) int32 place in `values` of each sample; -1 = missing.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    codes: NDArray[np.int32]
+
+
 @dataclass(frozen=True)
 class CoarseDataset:
     """A coarsely labelled data set: exactly what training may see.
@@ -254,6 +273,8 @@ class CoarseDataset:
         How it was read: columns used and left out, notes, scaling.
     kept
         (rows of the file,) whether the row became a sample; None = all rows did.
+    about
+        Columns that are no features, which results keep for reviews; no part of the digest.
     """
 
     vectors: FloatArray | None
@@ -265,6 +286,7 @@ class CoarseDataset:
     skipped: tuple[SkippedRow, ...] = field(default=())
     reading: Reading = field(default_factory=Reading)
     kept: BoolArray | None = None
+    about: tuple[AboutColumn, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.ids)

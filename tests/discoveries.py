@@ -73,6 +73,7 @@ def pretend_dataset(x: FloatArray, coarse: IntArray, **parts) -> CoarseDataset:
         sources=(source, *parts.get("sources", ())),
         digest="ab" * 32,
         texts=parts.get("texts"),
+        about=parts.get("about", ()),
     )
 
 

@@ -18,6 +18,7 @@ from falcon_svc.api.methods import Methods
 from falcon_svc.api.metrics import Metrics
 from falcon_svc.api.middleware import Bodies, Gate, Limits, Observe
 from falcon_svc.api.routes import (
+    ancestry,
     batches,
     classifiers,
     datasets,
@@ -73,7 +74,9 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
-    answering = (datasets, jobs, results, classifiers, review, batches, models, discover)
+    answering = (
+        *(datasets, jobs, results, classifiers, review, ancestry, batches, models, discover),
+    )
     for part in (*answering, pages, review_page):
         app.include_router(part.router)
     app.include_router(system.router(metrics, vitals, worker))

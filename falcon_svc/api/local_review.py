@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Response
@@ -19,8 +20,8 @@ from starlette.requests import HTTPConnection
 from falcon_svc import __version__
 from falcon_svc.api import problems, review_seat
 from falcon_svc.api.middleware import HEADERS
-from falcon_svc.api.routes import review, review_page
-from falcon_svc.service.refusals import RequestError
+from falcon_svc.api.routes import ancestry, review, review_page
+from falcon_svc.service.refusals import RequestError, not_found
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -54,11 +55,22 @@ def create_review_app(desk: Desk, *, author: str, token: str) -> FastAPI:
 
     app.dependency_overrides[review_seat.reading] = seat
     app.dependency_overrides[review_seat.writing] = seat
+    app.dependency_overrides[review_seat.opening] = _no_jobs
     app.include_router(review.router)
+    app.include_router(ancestry.router)
     app.include_router(review_page.local_router)
     problems.install(app)
     app.add_middleware(Door, token=token)
     return app
+
+
+async def _no_jobs() -> Callable[[str], Desk]:
+    """There is one result here: `falcon discover --continue-from` lets it go on from another."""
+
+    def refuse(job_id: str) -> Desk:
+        raise not_found("job", job_id)
+
+    return refuse
 
 
 class Door:

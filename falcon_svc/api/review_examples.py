@@ -6,6 +6,7 @@ from typing import Any
 
 Example = dict[str, Any]
 REVISION = "4be5f0c1d2a3948576ab0c1d2e3f405162738495a6b7c8d9e0f1a2b3c4d5e6f7"
+EARLIER_JOB = "job_01k8xgm1c2d3e4f5g6h7j8k9m0"
 REVIEW_SAMPLE: Example = {
     "row": 17,
     "id": "img-0017",
@@ -88,6 +89,26 @@ REVIEWS: dict[str, Example] = {
         "words": ["barn"],
         "parents": "It hangs clearly under 'owls': under 'gulls', the next best, the whole "
         "would be worse by 0.71.",
+        "values": [
+            {
+                "column": "site",
+                "value": "river",
+                "n": 24,
+                "n_beside": 90,
+                "share": 0.7742,
+                "lift": 4.301,
+            }
+        ],
+        "sources": [
+            {
+                "source": "habitat",
+                "parents": ["wood"],
+                "words": "It hangs clearly under 'wood': under 'field', the next best, the whole "
+                "would be worse by 0.42.",
+                "labels": [{"name": "wood", "count": 29}, {"name": "field", "count": 2}],
+                "n_unlabelled": 0,
+            }
+        ],
         "n_suspects": 2,
         "lookalikes": [],
     },
@@ -116,7 +137,7 @@ REVIEWS: dict[str, Example] = {
         "failed": [],
     },
     "Corrected": {"head": REVISION, "revisions": [REVISION]},
-    "QuestionsOut": {"total": 84, "questions": [QUESTION]},
+    "QuestionsOut": {"total": 84, "questions": [QUESTION], "fresh": True},
     "Acceptance": {
         "plan": {
             "n_samples": 31,
@@ -165,5 +186,35 @@ REVIEWS: dict[str, Example] = {
         "error": None,
     },
     "DiffOut": DIFF,
+    "ContinueIn": {"job_id": EARLIER_JOB, "keep_classes": False, "reason": "photos of May"},
+    "AncestryOut": {
+        "earlier": REVISION,
+        "n_known": 1200,
+        "n_new": 40,
+        "text": "1,200 samples are known, 40 are new; classes: 1 kept, 0 born, 0 split, 0 merged, "
+        "0 died. Drift in 1 of them.",
+        "lineage": [
+            {
+                "what": "kept",
+                "id": "c3",
+                "name": "barn owl",
+                "others": [],
+                "overlap": 0.94,
+                "n_before": 31,
+                "n_now": 35,
+            }
+        ],
+        "drift": [
+            {
+                "class_id": "c3",
+                "name": "barn owl",
+                "n_new": 9,
+                "p_value": 0.0007,
+                "shift": 0.83,
+                "sentence": "9 new samples of 'barn owl' (c3) lie farther out than the old ones "
+                "(83 % of pairs): the data have drifted, or the class has changed.",
+            }
+        ],
+    },
 }
 """The documents of reviews."""

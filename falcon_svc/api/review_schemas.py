@@ -127,6 +127,34 @@ class Mark(BaseModel):
     spread: float
 
 
+class LiftOut(BaseModel):
+    """A value of a column that is no feature, which a class has more often than beside it."""
+
+    column: str = Field(description="Name of the column, or of a further label source.")
+    value: str
+    n: int = Field(description="Samples of the class with the value.")
+    n_beside: int = Field(description="Samples of its coarse classes with the value.")
+    share: float = Field(description="Share of the class's samples with the value.")
+    lift: float = Field(description="That share over the same share of its coarse classes.")
+
+
+class LabelCount(BaseModel):
+    """A label and how many samples of a class have it."""
+
+    name: str
+    count: int
+
+
+class SourceEvidenceOut(BaseModel):
+    """A class in a label source after the first."""
+
+    source: str
+    parents: list[str]
+    words: str = Field(description="What speaks for the place of the class there, in words.")
+    labels: list[LabelCount] = Field(description="Labels of its samples, most frequent first.")
+    n_unlabelled: int
+
+
 class ClassEvidence(BaseModel):
     """What speaks for a class, beyond its state."""
 
@@ -134,6 +162,10 @@ class ClassEvidence(BaseModel):
     marks: list[Mark]
     words: list[str] = Field(description="Words that mark the class among its siblings.")
     parents: str = Field(description="What speaks for the place of the class, in words.")
+    values: list[LiftOut] = Field(
+        description="Values of columns that are no features, by lift; no chance finds."
+    )
+    sources: list[SourceEvidenceOut] = Field(description="The label sources after the first.")
     n_suspects: int
     lookalikes: list[str] = Field(description="Classes of other coarse classes that look alike.")
 
@@ -195,6 +227,10 @@ class QuestionsOut(BaseModel):
 
     total: int
     questions: list[dict[str, Any]]
+    fresh: bool = Field(
+        description="Whether they were ranked at the head; else they are those of before that no "
+        "correction since is about, and the new ranking is being made: ask again."
+    )
 
 
 class PlanOut(BaseModel):
@@ -274,7 +310,7 @@ class SampleMoveOut(BaseModel):
 
     id: str
     before: str | None
-    after: str
+    after: str | None
     reason: str
 
 

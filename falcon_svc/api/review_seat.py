@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -57,6 +59,12 @@ def _class_id(class_id: Annotated[str, Path(examples=["c3"])]) -> str:
     return class_id
 
 
+async def opening(context: Ctx, caller: Reader) -> Callable[[str], Desk]:
+    """Return what opens the review of another job that the same caller may look at."""
+    return functools.partial(reviews.desk_of, context, caller)
+
+
+Opening = Annotated[Callable[[str], "Desk"], Depends(opening)]
 Reading = Annotated[Seat, Depends(reading)]
 Writing = Annotated[Seat, Depends(writing)]
 Expected = Annotated[str, Depends(_expected)]

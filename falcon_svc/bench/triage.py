@@ -42,7 +42,7 @@ from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.triage.corrections import CorrectionError
 from falcon_svc.triage.edits import apply
-from falcon_svc.triage.evidence import suspected
+from falcon_svc.triage.evidence import stability_of, suspected
 from falcon_svc.triage.questions import Place, Question, Reply, corrections_of
 from falcon_svc.triage.queue import MOST_CANDIDATES, Queue
 from falcon_svc.triage.resolve import resolve
@@ -70,11 +70,7 @@ class Trial:
         self.review, self.placement = session.review, session.placement
         self.features, self.inputs = session.features, session.inputs
         self.neighbors = session.neighbors()
-        self.stability = {
-            held.id: held.stability
-            for held in session.discovery.classes
-            if held.stability is not None
-        }
+        self.stability = stability_of(session)
         self.cuts: dict[bytes, Cut] = {}
         self.suspects = suspected(session.discovery)
         self.refused = 0

@@ -11,6 +11,7 @@ import typer
 from falcon_svc.cli import options
 from falcon_svc.cli.adding import AddTo, Overwrite, check_add_to
 from falcon_svc.cli.explore import explore as show_totals
+from falcon_svc.cli.review import user_name
 from falcon_svc.cli.runs import run_discovery
 from falcon_svc.cli.settings import Flags, discovery_config
 from falcon_svc.cli.summary import print_summary, summarise
@@ -18,6 +19,7 @@ from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     from falcon_svc.result.record import Discovery
+    from falcon_svc.triage.continuing import Heir
 
 DEMO_FIGURES = ("acc", "ari", "nmi", "acc_unmasked", "relation_edge_acc")
 Text = Annotated[
@@ -40,6 +42,21 @@ DemoOut = Annotated[
         help="Directory of the result; default out/demo, out/demo-images, ...",
     ),
 ]
+ContinueFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--continue-from",
+        metavar="DIR",
+        help="Earlier result: its classes keep ids, names and approvals in the new review.",
+    ),
+]
+KeepClasses = Annotated[
+    bool,
+    typer.Option(
+        "--keep-classes",
+        help="Keep the classes of --continue-from as they are, and let new samples join them.",
+    ),
+]
 
 
 def discover(
@@ -59,11 +76,14 @@ def discover(
     label_source: options.LabelSources = None,
     add_to: AddTo = None,
     overwrite: Overwrite = False,
+    continue_from: ContinueFrom = None,
+    keep_classes: KeepClasses = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Find the fine classes of INPUT and write them to DIR."""
     check_add_to(source, add_to, overwrite=overwrite)
+    heir = _heir(continue_from, keep_classes=keep_classes, explore=explore)
     flags = Flags(
         config=config,
         n_fine=n_fine,
@@ -86,9 +106,34 @@ def discover(
         show_totals(source, directory, flags, quiet=quiet, as_json=as_json)
         return
     found = run_discovery(
-        source, directory, discovery_config(flags), resume=resume, quiet=quiet, add_to=add_to
+        *(source, directory, discovery_config(flags)),
+        resume=resume,
+        quiet=quiet,
+        add_to=add_to,
+        inherit=heir,
     )
-    _show(summarise(found, directory), quiet=quiet, as_json=as_json)
+    summary = summarise(found, directory)
+    if heir is not None and heir.ancestry is not None:
+        summary["earlier_review"] = heir.ancestry.document()
+    _show(summary, quiet=quiet, as_json=as_json)
+
+
+def _heir(earlier: Path | None, *, keep_classes: bool, explore: bool) -> Heir | None:
+    """Open the earlier review, before anything that takes time."""
+    if earlier is None:
+        if keep_classes:
+            raise ConfigError(
+                "Expected --continue-from with --keep-classes, found none; name the earlier result."
+            )
+        return None
+    if explore:
+        raise ConfigError(
+            "Expected --explore or --continue-from, found both; choose a total first, then "
+            "discover with --continue-from."
+        )
+    from falcon_svc.triage.continuing import Heir
+
+    return Heir(earlier, author=user_name(), keep_classes=keep_classes)
 
 
 def demo(

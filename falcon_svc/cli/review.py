@@ -50,7 +50,7 @@ def review(
     desk = Desk(directory, content=lambda session: _content(data, session))
     desk.warm()
     token = secrets.token_urlsafe(24)
-    app = create_review_app(desk, author=author or _user(), token=token)
+    app = create_review_app(desk, author=author or user_name(), token=token)
     server = uvicorn.Server(
         uvicorn.Config(app, access_log=False, log_level="warning", server_header=False,
                        timeout_graceful_shutdown=1)
@@ -72,7 +72,8 @@ def _content(data: Path | None, session: Session) -> Content:
     return Content.read(data, session.discovery)
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return the name of the machine's user, for the corrections that are theirs."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no name for this user id

@@ -19,6 +19,7 @@ from falcon_svc.durable.atomic_directory import EXPLORED, MARKER, check_replacea
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
+    from falcon_svc.pipeline.discover import Inherit
     from falcon_svc.progress import Progress
     from falcon_svc.result.record import Discovery
     from falcon_svc.types import CoarseDataset
@@ -35,8 +36,11 @@ def run_discovery(
     resume: bool,
     quiet: bool,
     add_to: Path | None = None,
+    inherit: Inherit | None = None,
 ) -> Discovery:
     """Read the data set, discover, write `directory`, and `add_to`, a copy with the classes.
+
+    `inherit` lets the new review go on from an earlier one.
 
     Raises
     ------
@@ -48,7 +52,9 @@ def run_discovery(
     with opened(source, directory, config, quiet=quiet) as (dataset, progress):
         from falcon_svc.pipeline.discover import discover_to
 
-        found = discover_to(directory, dataset, config, resume=resume, progress=progress)
+        found = discover_to(
+            directory, dataset, config, resume=resume, progress=progress, inherit=inherit
+        )
     if add_to is not None:
         from falcon_svc.data.adding import add_columns
 

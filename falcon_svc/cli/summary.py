@@ -78,6 +78,10 @@ def print_summary(summary: Record) -> None:
     Console().print(table)
     for record in summary["coarse"][:NAMED_CLASSES]:
         print(_largest(record))
+    if (earlier := summary.get("earlier_review")) is not None:
+        print(f"beside the earlier review: {earlier['text']}")
+        for alarm in earlier["drift"][:NAMES]:
+            print(f"warning: {alarm['sentence']}")
     print(f"report: {summary['report']}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.review import user_name
 from falcon_svc.cli.settings import Flags, data_config
 from falcon_svc.errors import ConfigError
 
@@ -81,7 +81,7 @@ def resolve(
     from falcon_svc.triage.diff import compare
     from falcon_svc.triage.session import Session
 
-    session, who = Session(directory), author or getpass.getuser()
+    session, who = Session(directory), author or user_name()
     made = _read(session, corrections, label_studio, tell=not quiet and not as_json)
     if made and not dry_run:
         session.submit(made, author=who, expected=session.head, reason=reason)
@@ -95,7 +95,8 @@ def resolve(
     elif not quiet:
         print(diff.sentence())
         for move in diff.moves(0, MOST_MOVES):
-            print(f"  {move.id}: {move.before or 'no class'} -> {move.after}. {move.reason}")
+            was, now = (where or "no class" for where in (move.before, move.after))
+            print(f"  {move.id}: {was} -> {now}. {move.reason}")
         if len(diff.moved) > MOST_MOVES:
             print(f"  and {len(diff.moved) - MOST_MOVES:,} more; --json lists the first 100")
 

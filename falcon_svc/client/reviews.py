@@ -9,12 +9,11 @@ from typing import Any, cast
 
 import httpx
 
-from falcon_svc.client.transport import Transport, checked, save, unreachable
+from falcon_svc.client.review_calls import Document, ReviewCalls
+from falcon_svc.client.transport import checked, save, unreachable
 
-Document = dict[str, Any]
 
-
-class Review:
+class Review(ReviewCalls):
     """The review of one job's result.
 
     Corrections carry the newest revision that this object has seen; somebody else's in between
@@ -27,30 +26,6 @@ class Review:
     job_id
         Id of a job that has succeeded.
     """
-
-    def __init__(self, transport: Transport, job_id: str) -> None:
-        self._transport, self._base = transport, f"/v1/jobs/{job_id}/review"
-        self._head: str | None = None
-
-    def state(self) -> Document:
-        """Return every class with its evidence, and remember the head.
-
-        Returns
-        -------
-        dict
-            The head and the classes.
-        """
-        found = self._get("")
-        self._head = found["head"]
-        return found
-
-    @property
-    def head(self) -> str:
-        """The newest revision that was seen."""
-        if self._head is None:
-            self.state()
-        assert self._head is not None
-        return self._head
 
     def samples(self, class_id: str, order: str = "central", **filters: Any) -> Document:
         """Return samples of a class.
@@ -258,6 +233,39 @@ class Review:
         """End the re-solve that is at work."""
         return self._post("/resolve:cancel", None)
 
+    def continue_from(
+        self, job_id: str, *, keep_classes: bool = False, reason: str = ""
+    ) -> list[str]:
+        """Go on from the review of an earlier job, before anything else is corrected here.
+
+        Parameters
+        ----------
+        job_id
+            Discovery in the same or earlier data; classes are matched by the samples of both.
+        keep_classes
+            Whether its classes stay as they are: new samples join them, or are proposed as new
+            classes. Otherwise the classes are this job's, by their ids and names of before.
+        reason
+            Why, for the log.
+
+        Returns
+        -------
+        list of str
+            The revision that it made.
+        """
+        body = {"job_id": job_id, "keep_classes": keep_classes, "reason": reason}
+        return self._made("/continuations", body)
+
+    def ancestry(self) -> Document:
+        """Return what became of the classes of the earlier review, and where data drifted.
+
+        Returns
+        -------
+        dict
+            ``lineage``, ``drift``, ``n_known``, ``n_new``, and ``text`` that says it.
+        """
+        return self._get("/ancestry")
+
     def diff(self, before: str, after: str) -> Document:
         """Return what changed between two revisions.
 
@@ -356,20 +364,3 @@ class Review:
                         yield json.loads(line.removeprefix("data: "))
         except httpx.TransportError as error:
             raise unreachable(http.base_url, error) from error
-
-    def _made(self, path: str, body: Document) -> list[str]:
-        return cast(list[str], self._corrected(path, body)["revisions"])
-
-    def _corrected(self, path: str, body: Document) -> Document:
-        headers = {"If-Match": f'"{self.head}"'}
-        answer = self._transport.send(
-            "POST", self._base + path, again=False, json=body, headers=headers
-        ).json()
-        self._head = answer["head"]
-        return cast(Document, answer)
-
-    def _get(self, path: str, **wanted: Any) -> Document:
-        return cast(Document, self._transport.send("GET", self._base + path, params=wanted).json())
-
-    def _post(self, path: str, body: Document | None) -> Document:
-        return cast(Document, self._transport.send("POST", self._base + path, json=body).json())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from falcon_svc.data.about import about_columns
 from falcon_svc.data.assemble import draft, finish, new_samples
 from falcon_svc.data.column_names import fine_column
 from falcon_svc.data.config import DataConfig, NewSamplesConfig
@@ -75,7 +77,8 @@ def load_dataset(
     """
     config = config or DataConfig()
     with _fits_in_memory(data), opened(data, labels or {}, config) as source:
-        return finish(draft(source, config))
+        dataset = finish(draft(source, config))
+        return replace(dataset, about=about_columns(source, dataset, config))
 
 
 def load_new_samples(

@@ -8,6 +8,7 @@ it to the same result.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from falcon_svc.config import DiscoveryConfig
@@ -20,10 +21,14 @@ from falcon_svc.pipeline.stage import run_stage
 from falcon_svc.pipeline.stages import STAGES
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.report import render_report
-from falcon_svc.result.files import FEATURES, features_file, write_discovery
+from falcon_svc.result.ancestry import Inherited
+from falcon_svc.result.files import FEATURES, REVIEW, features_file, write_discovery
 from falcon_svc.result.record import Discovery
 from falcon_svc.result.samples import samples_file
-from falcon_svc.types import CoarseDataset
+from falcon_svc.types import CoarseDataset, FloatArray
+
+Inherit = Callable[[Discovery, FloatArray, FloatArray], Inherited]
+"""What a new result takes over, from its discovery, (N, D) features and (N, K) head inputs."""
 
 
 def discover_to(
@@ -33,6 +38,7 @@ def discover_to(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    inherit: Inherit | None = None,
 ) -> Discovery:
     """Run a discovery and write its result directory, whole or not at all.
 
@@ -47,6 +53,9 @@ def discover_to(
         stages found whose data and settings are the same; without it that is deleted first.
     progress
         Told of stages, of "report" and "write" too, and of what is done of each.
+    inherit
+        Lets the result's review go on from that of an earlier one, such as
+        `falcon_svc.triage.continuing.Heir`.
 
     Raises
     ------
@@ -59,12 +68,16 @@ def discover_to(
         shutil.rmtree(work_dir, ignore_errors=True)
     progress = progress or Silent()
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
+    inherited = None if inherit is None else inherit(run.discovery, run.features, run.inputs)
     progress.stage("report", 1)
-    page = render_report(run.discovery, dataset, run.features)
+    ancestry = None if inherited is None else inherited.ancestry
+    page = render_report(run.discovery, dataset, run.features, ancestry=ancestry)
     progress.stage("write", len(dataset))
     kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
     if config.keep_samples:
         kept |= samples_file(dataset, on_rows=lambda done: progress.advance(done, {}))
+    if inherited is not None:
+        kept[REVIEW] = inherited.write
     write_discovery(directory, run.discovery, model_files=kept, report_html=page)
     shutil.rmtree(work_dir, ignore_errors=True)
     progress.advance(len(dataset), {})

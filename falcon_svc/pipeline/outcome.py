@@ -42,6 +42,11 @@ class Run:
         vectors = found.features.vectors
         return cls(_discovery(found), _model(found), found.taught.encoder, vectors)
 
+    @property
+    def inputs(self) -> FloatArray:
+        """(N, K) inputs of the head."""
+        return self.model.space.apply(self.features)
+
     def model_files(self) -> dict[str, bytes]:
         """Return all that prediction on new samples needs, by file name."""
         return self.model.files() | self.encoder.files()

@@ -17,6 +17,7 @@ from falcon_svc.report.exemplars import Exemplars
 from falcon_svc.report.graph_drawing import is_drawable, radial_tree
 from falcon_svc.report.map_drawing import coarse_map
 from falcon_svc.report.rendering import render
+from falcon_svc.result.ancestry import Ancestry
 from falcon_svc.result.record import Discovery
 from falcon_svc.types import CoarseDataset, FloatArray
 
@@ -24,7 +25,13 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri
 N_SKIPPED = 20
 
 
-def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatArray) -> str:
+def render_report(
+    discovery: Discovery,
+    dataset: CoarseDataset,
+    features: FloatArray,
+    *,
+    ancestry: Ancestry | None = None,
+) -> str:
     """Return the page.
 
     Parameters
@@ -35,6 +42,8 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         The data set it was found in: its images or texts are the exemplars.
     features : float32 (N, D)
         The exemplars of a data set without images and texts.
+    ancestry : Ancestry, optional
+        What became of the classes of an earlier review.
 
     Returns
     -------
@@ -52,6 +61,7 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         is_vectors=dataset.images is None and dataset.texts is None,
         settings=making.flattened(discovery.config),
         columns=making.columns(discovery),
+        ancestry=None if ancestry is None else sections.ancestry(ancestry),
         **_classes(discovery, evidence, Exemplars.of(dataset, features, discovery.n_fine)),
         **_pictures(discovery),
     )

@@ -21,11 +21,12 @@ from falcon_svc.report.evidence import (
 )
 from falcon_svc.report.exemplars import Exemplars, Shown
 from falcon_svc.report.picture import Picture
+from falcon_svc.result.ancestry import Ancestry, Lineage
 from falcon_svc.result.doubt import BORDER_MARGIN
 from falcon_svc.result.record import Discovery, FineClass, LabelNoise, SharedPair, SourceRelation
 from falcon_svc.result.words import verdict
 
-N_DOUBTFUL, N_MIXUPS = 8, 6
+N_DOUBTFUL, N_MIXUPS, N_CHANGED = 8, 6, 40
 PROVEN = 1e-6  # largest gap of a proven optimum: rounding
 CERTIFICATE_LETTERS = 4000
 
@@ -193,3 +194,19 @@ def _certificate(solved: SourceRelation) -> str:
     if len(text) <= CERTIFICATE_LETTERS:
         return text
     return f"{text[:CERTIFICATE_LETTERS]}\n… whole in discovery.json"
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What became of an earlier review's classes: those that changed most, and how many more."""
+
+    found: Ancestry
+    lines: tuple[Lineage, ...]
+    n_more: int
+
+
+def ancestry(found: Ancestry) -> Changed:
+    """Return the classes that changed most: those that came and went, then the least alike."""
+    changed = [line for line in found.lineage if line.what != "kept" or line.overlap < 1]
+    lines = sorted(changed, key=lambda line: (line.what == "kept", line.overlap))[:N_CHANGED]
+    return Changed(found, tuple(lines), len(found.lineage) - len(lines))

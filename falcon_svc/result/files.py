@@ -59,6 +59,8 @@ ARRAYS = "arrays.safetensors"
 RUN = "run.jsonl"
 REPORT = "report.html"
 FEATURES = "features.npy"
+REVIEW = "review"
+"""Folder of the result's review, which changes: its files have no digests here."""
 
 
 def write_discovery(
@@ -293,7 +295,7 @@ def _label_noise(
 
 def _write_document(path: Path, discovery: Discovery) -> None:
     """Write `discovery.json`, the last file: it lists the digests of those beside it."""
-    others = sorted(path.parent.iterdir())
+    others = sorted(other for other in path.parent.iterdir() if other.is_file())
     digests = {other.name: sha256_of(other) for other in others if other.name != path.name}
     path.write_bytes(json_bytes(discovery_document(discovery, digests)))
 

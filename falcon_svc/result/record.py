@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -327,6 +328,11 @@ class Discovery:
     def n_samples(self) -> int:
         """N."""
         return len(self.ids)
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Sample id -> row."""
+        return {name: row for row, name in enumerate(self.ids)}
 
     @property
     def n_fine(self) -> int:

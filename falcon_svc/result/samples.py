@@ -1,9 +1,10 @@
-"""What people see of the samples: `samples.parquet`, a text or a thumbnail per sample.
+"""What people see of the samples: `samples.parquet`, a text or a thumbnail per sample, and columns.
 
 Place: written beside a result by whoever read the data set, and read back by reviews and exports.
 A result then shows its samples by itself: on a machine that never had the data, and in the
 service, whose API opens no file of a stranger. Thumbnails are decoded and encoded anew, so no byte
-of a user's image is in them; texts are kept whole.
+of a user's image is in them; texts are kept whole. Columns that are no features
+(year, city) are kept as ``about.NAME``.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ import numpy as np
 
 from falcon_svc.result.files import intact_path
 from falcon_svc.result.record import Discovery
-from falcon_svc.types import ByteArray, CoarseDataset, Images, Note, Resample
+from falcon_svc.types import AboutColumn, ByteArray, CoarseDataset, Images, Note, Resample
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 SAMPLES = "samples.parquet"
-TEXT, THUMBNAIL = "text", "thumbnail"
+TEXT, THUMBNAIL, ABOUT = "text", "thumbnail", "about."
 SIDE = 128
 """Pixels of a thumbnail's side."""
 
@@ -33,7 +34,9 @@ QUALITY = 82
 MOST_THUMBNAILS = 100_000
 """About 4 kB each: beyond, a result would be more pictures than result."""
 
-GROUP_ROWS = 500
+GROUP_ROWS, LARGE_GROUP_ROWS = 500, 50_000
+"""Rows that are read at once to show a thumbnail; and where there are none."""
+
 KEPT_GROUPS = 16
 
 
@@ -53,17 +56,17 @@ def samples_note(dataset: CoarseDataset) -> tuple[Note, ...]:
 def samples_file(
     dataset: CoarseDataset, *, on_rows: Callable[[int], None] = lambda _: None
 ) -> dict[str, Callable[[Path], None]]:
-    """Return what writes `samples.parquet`, by that name; nothing for plain vectors.
+    """Return what writes `samples.parquet`, by that name; nothing for vectors and nothing beside.
 
     Parameters
     ----------
     dataset : CoarseDataset
-        Its texts and images are kept, row by row.
+        Its texts, images and columns about the samples are kept, row by row.
     on_rows : callable, optional
         Told how many rows are written.
     """
     has_images = dataset.images is not None and not samples_note(dataset)
-    if dataset.texts is None and not has_images:
+    if dataset.texts is None and not has_images and not dataset.about:
         return {}
     return {SAMPLES: lambda path: _write(path, dataset, has_images, on_rows)}
 
@@ -76,9 +79,11 @@ def _write(
 
     columns = [(TEXT, pa.string())] if dataset.texts is not None else []
     columns += [(THUMBNAIL, pa.binary())] if has_images else []
+    columns += [(ABOUT + one.name, pa.dictionary(pa.int32(), pa.string())) for one in dataset.about]
+    rows = GROUP_ROWS if has_images else LARGE_GROUP_ROWS
     with pq.ParquetWriter(path, pa.schema(columns), compression="zstd") as writer:
-        for start in range(0, len(dataset), GROUP_ROWS):
-            stop = min(start + GROUP_ROWS, len(dataset))
+        for start in range(0, len(dataset), rows):
+            stop = min(start + rows, len(dataset))
             writer.write_table(_group(dataset, start, stop, writer.schema))
             on_rows(stop)
 
@@ -86,13 +91,17 @@ def _write(
 def _group(dataset: CoarseDataset, start: int, stop: int, schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
-    held: dict[str, list[Any]] = {}
+    held: dict[str, Any] = {}
     if TEXT in schema.names:
         assert dataset.texts is not None
         held[TEXT] = list(dataset.texts[start:stop])
     if THUMBNAIL in schema.names:
         assert dataset.images is not None
         held[THUMBNAIL] = list(map(jpeg, dataset.images.read(start, stop, side=SIDE)))
+    for one in dataset.about:
+        codes = one.codes[start:stop]
+        index = pa.array(codes, pa.int32(), mask=codes < 0)
+        held[ABOUT + one.name] = pa.DictionaryArray.from_arrays(index, pa.array(one.values))
     return pa.table(held, schema)
 
 
@@ -170,6 +179,8 @@ def read_samples(directory: Path, discovery: Discovery) -> CoarseDataset | None:
         return None
     file = pq.ParquetFile(path)
     names = file.schema_arrow.names
+    if TEXT not in names and THUMBNAIL not in names:
+        return None
     texts = file.read(columns=[TEXT])[TEXT].to_pylist() if TEXT in names else None
     images: Images | None = Thumbnails(file) if THUMBNAIL in names else None
     return CoarseDataset(
@@ -180,3 +191,30 @@ def read_samples(directory: Path, discovery: Discovery) -> CoarseDataset | None:
         digest=discovery.dataset_digest,
         texts=None if texts is None else tuple(texts),
     )
+
+
+def read_about(directory: Path) -> tuple[AboutColumn, ...]:
+    """Return the columns about the samples that a result keeps; none where it keeps none.
+
+    Raises
+    ------
+    StorageError
+        The file is not as it was written.
+    """
+    import pyarrow.parquet as pq
+
+    path = intact_path(directory, SAMPLES)
+    if path is None:
+        return ()
+    file = pq.ParquetFile(path)
+    names = [name for name in file.schema_arrow.names if name.startswith(ABOUT)]
+    table = file.read(columns=names) if names else None
+    return tuple(_about(name, table[name]) for name in names) if table is not None else ()
+
+
+def _about(name: str, column: pa.ChunkedArray) -> AboutColumn:
+    """Chunks may have dictionaries of their own; missing values are -1."""
+    whole = column.unify_dictionaries().combine_chunks()
+    whole = whole if not hasattr(whole, "chunks") else whole.chunk(0)
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    return AboutColumn(name.removeprefix(ABOUT), tuple(whole.dictionary.to_pylist()), codes)

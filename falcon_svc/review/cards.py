@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.review.content import Content
 from falcon_svc.review.gallery import marks, ordered_rows
 from falcon_svc.triage.corrections import CorrectionError
-from falcon_svc.triage.evidence import parent_words
+from falcon_svc.triage.evidence import lifts, lookalikes
+from falcon_svc.triage.parents import SourceEvidence, parent_words, source_evidence
 from falcon_svc.triage.session import Session
 from falcon_svc.types import IntArray
 
@@ -72,17 +72,25 @@ class Cards:
         session, review = self._session, self._session.review
         held = review.classes[number]
         beside = {c.number for q in held.parents for c in review.siblings(q)} - {number}
-        others = np.flatnonzero(np.isin(review.fine, list(beside)))
-        groups = {n: review.members(n).tolist() for n in (number, *sorted(beside))}
+        others = review.rows_of(beside)
         found = marks(session.features, review.members(number), others, N_MARKS)
         return {
             "class_id": held.id,
             "marks": [{**mark, "name": self._column_name(int(mark["column"]))} for mark in found],
-            "words": self.content.marking_words(number, groups),
+            "words": self._words(number, beside),
             "parents": parent_words(session, number),
+            "values": [asdict(one) for one in lifts(session, number)],
+            "sources": [_source(one) for one in source_evidence(session, number)],
             "n_suspects": len(self.rows(number, "suspect")),
-            "lookalikes": self._lookalikes(number),
+            "lookalikes": [f"c{other}" for other in lookalikes(session, number)],
         }
+
+    def _words(self, number: int, beside: set[int]) -> list[str]:
+        if self.content.texts is None:
+            return []
+        members = self._session.review.members
+        groups = {n: members(n).tolist() for n in (number, *sorted(beside))}
+        return self.content.marking_words(number, groups)
 
     def rows(self, number: int, order: str) -> IntArray:
         """Return the rows of a class in an order of `falcon_svc.review.gallery`."""
@@ -105,7 +113,7 @@ class Cards:
     def _column_name(self, column: int) -> str | None:
         return None if self._names is None or column >= len(self._names) else self._names[column]
 
-    def _lookalikes(self, number: int) -> list[str]:
-        """Classes of other coarse classes that cannot be told from this one."""
-        pairs = (pair.fine for pair in self._session.discovery.shared_pairs if number in pair.fine)
-        return [f"c{sum(pair) - number}" for pair in pairs]
+
+def _source(one: SourceEvidence) -> Document:
+    labels = [{"name": name, "count": count} for name, count in one.labels]
+    return asdict(one) | {"labels": labels}

@@ -6,7 +6,6 @@ revision only is made once for each. Documents are JSON-ready.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import threading
@@ -17,32 +16,37 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
+from falcon_svc.review.acceptance import acceptance_of
+from falcon_svc.review.asking import Asking
 from falcon_svc.review.atlas import Atlas
 from falcon_svc.review.cards import Cards
 from falcon_svc.review.content import Content
+from falcon_svc.review.differing import ancestry_bytes, placed
 from falcon_svc.review.gallery import Look
 from falcon_svc.review.overview import overview
 from falcon_svc.review.plane import map_bytes
 from falcon_svc.review.selection import packed, with_ids
 from falcon_svc.review.solving import Solver
-from falcon_svc.triage.corrections import Correction, CorrectionError, Resolved, read_correction
+from falcon_svc.triage.corrections import (
+    Continued,
+    Correction,
+    CorrectionError,
+    Resolved,
+    read_correction,
+)
 from falcon_svc.triage.diff import compare
-from falcon_svc.triage.edits import apply
-from falcon_svc.triage.evidence import scene_of
 from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.imports import IMPORTS, Imported
-from falcon_svc.triage.questions import AcceptClass, Question, Reply, corrections_of
-from falcon_svc.triage.queue import Queue
-from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError, in_force
+from falcon_svc.triage.questions import Question, Reply, corrections_of
+from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError
 from falcon_svc.triage.session import Session
-from falcon_svc.triage.solutions import Placement, load_placement
+from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.split import propose_split
 from falcon_svc.triage.state import Review
-from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
 from falcon_svc.types import IntArray
 
-MOST_QUESTIONS = 200
 Made = TypeVar("Made")
 Document = dict[str, Any]
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
@@ -74,7 +78,7 @@ class Desk:
         self._content = content
         self._made_cards: Cards | None = None
         self._atlas = Atlas(self.session)
-        self._queue = Queue()
+        self._asking = Asking(self.session)
         self._kept: dict[str, tuple[str, Any]] = {}
 
     @property
@@ -100,7 +104,7 @@ class Desk:
 
     def state(self) -> bytes:
         """Return the overview in JSON."""
-        return self._once("state", lambda: json.dumps(overview(self.session)).encode())
+        return self._once("state", lambda: to_json(overview(self.session)))
 
     def samples(self, class_id: str, look: Look) -> Document:
         """Return samples of a class with what is shown of each."""
@@ -147,8 +151,11 @@ class Desk:
         """Make corrections, all or none; see `Session.submit`."""
         with self._lock:
             wanted = [read_correction(with_ids(one, self.session.review.ids)) for one in documents]
-            if any(isinstance(one, Resolved) for one in wanted):
-                raise CorrectionError("A re-solve is started by :resolve, it cannot be sent.")
+            if any(isinstance(one, Resolved | Continued) for one in wanted):
+                raise CorrectionError(
+                    "Corrections were expected, but a re-solve is started by :resolve, and a "
+                    "review goes on from another by /continuations; neither can be sent."
+                )
             return self._submitted(wanted, author=author, expected=expected, reason=reason)
 
     def take_in(
@@ -198,7 +205,7 @@ class Desk:
                 if wanted
                 else []
             )
-            self._queue.learn(asked, said)
+            self._asking.learn(asked, said)
             return fresh
 
     def proposed_split(self, class_id: str, k: int | None) -> Document:
@@ -219,39 +226,22 @@ class Desk:
             }
 
     def questions(self, most: int) -> Document:
-        """Return the questions worth most now, best first."""
-
-        def make() -> list[Document]:
-            found = self._queue.questions(scene_of(self.session), MOST_QUESTIONS)
-            return [question.model_dump(mode="json") for question in found]
-
+        """Return the questions worth most now, best first; see `Asking`."""
         with self._lock:
-            made = self._once("questions", make)
-            return {"total": len(made), "questions": made[:most]}
+            self.session.refresh()
+            return self._asking.questions(most)
 
     def acceptance(
         self, class_id: str, *, purity: float, confidence: float, most_wrong: int
     ) -> Document:
         """Return how many samples to look at before a class is accepted, and which."""
         with self._lock:
-            held = self.session.review.find(class_id)
-            rows = self.session.review.members(held.number)
-            if not len(rows):
-                raise CorrectionError(f"{held.name!r} holds no samples; nothing can be accepted.")
-            plan = sampling_plan(
-                len(rows), most_wrong=most_wrong, purity=purity, confidence=confidence
-            )
-            drawn = rows_to_look_at(rows, plan, seed=held.number)
-            ids = tuple(self.session.review.ids[row] for row in drawn.tolist())
-            exemplars = ids[:1]
-            question = AcceptClass(
-                text=plan.sentence(),
-                gain=float(plan.saved),
-                shown={"class_id": held.id, "name": held.name, "exemplars": exemplars},
-                look_at=ids,
+            return acceptance_of(
+                *(self.session.review, class_id),
+                purity=purity,
+                confidence=confidence,
                 most_wrong=most_wrong,
             )
-            return {"plan": asdict(plan), "question": question.model_dump(mode="json")}
 
     def log(self, start: int, most: int) -> Document:
         """Return the change log, newest first, from the `start`-th entry."""
@@ -271,8 +261,7 @@ class Desk:
         """Return what changed from one revision to another."""
         with self._lock:
             old, _ = self._at(before)
-            review, placement = self._at(after)
-            return compare(old, _placed(review, placement)).document()
+            return compare(old, placed(*self._at(after))).document()
 
     def resolve(self, *, revision: str, author: str, reason: str, seed: int) -> Document:
         """Begin a re-solve on top of the newest revision.
@@ -287,6 +276,41 @@ class Desk:
                 raise StaleRevisionError(revision, self.session.log.since(revision))
             self.solver.start(head=revision, author=author, reason=reason, seed=seed)
             return self.solver.current.document()
+
+    def continue_from(
+        self,
+        earlier: Desk,
+        *,
+        keep_classes: bool,
+        author: str,
+        expected: str,
+        reason: str,
+    ) -> Revision:
+        """Let this review go on from another; see `falcon_svc.triage.continuing`."""
+        from falcon_svc.triage.continuing import continue_from
+
+        review, head = earlier.snapshot()
+        with self._lock:
+            self.session.refresh()
+            return continue_from(
+                *(self.session, review),
+                head=head,
+                keep_classes=keep_classes,
+                author=author,
+                expected=expected,
+                reason=reason,
+            )
+
+    def snapshot(self) -> tuple[Review, str]:
+        """Return the review as it is now, which later corrections do not change, and its head."""
+        with self._lock:
+            self.session.refresh()
+            return self.session.review.copy(), self.session.head
+
+    def ancestry(self) -> bytes:
+        """Return what became of an earlier review's classes in JSON; empty where there is none."""
+
+        return self._once("ancestry", lambda: ancestry_bytes(self.session.ancestry))
 
     def map(self, coarse: str | None = None) -> bytes:
         """Return the map; inside one coarse class, others have no coordinates (NaN)."""
@@ -350,36 +374,11 @@ class Desk:
             rows = rows[[self.cards.says(row, look.words) for row in rows.tolist()]]
         return rows
 
-    def _at(self, revision: str) -> tuple[Review, Placement | None]:
+    def _at(self, revision: str) -> tuple[Review, Placement]:
         """Return the review as it was after a revision, with the re-solve then in force."""
-        session = self.session
-        count = len(session.log.revisions) - len(session.log.since(revision))
-        review, placement = Review.of(session.discovery), None
-        for step in in_force(session.log.revisions[:count]):
-            if isinstance(step.correction, Resolved):
-                placement = load_placement(
-                    session.folder / "solutions",
-                    step.correction.solution,
-                    n_samples=len(review.ids),
-                )
-                review = placement.taken_by(review)
-            else:
-                apply(review, step.correction)
+        log = self.session.log
+        review, placement, _ = self.session.at(len(log.revisions) - len(log.since(revision)))
         return review, placement
-
-
-def _placed(review: Review, placement: Placement | None) -> Placement:
-    """Return a review as the placement that it amounts to."""
-    n = len(review.ids)
-    unknown = np.ones(n, np.float32)
-    return Placement(
-        fine=review.fine,
-        runner_up=np.full(n, -1) if placement is None else placement.runner_up,
-        confidence=unknown if placement is None else placement.confidence,
-        rival=unknown if placement is None else placement.rival,
-        classes=tuple(review.classes.values()),
-        next_number=review.next_number,
-    )
 
 
 __all__ = ["ROOT", "Desk", "Look"]

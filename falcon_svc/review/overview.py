@@ -2,77 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from falcon_svc.triage.evidence import stability_verdict
 from falcon_svc.triage.state import Review
+from falcon_svc.triage.words import stability_verdict
 from falcon_svc.types import IntArray
 
 if TYPE_CHECKING:
-    from falcon_svc.result.record import Discovery
     from falcon_svc.triage.session import Session
     from falcon_svc.triage.solutions import Placement
+
+MOST_CELLS = 4_000_000
+"""Of a table of classes by siblings, which counts a million samples in milliseconds."""
 
 
 def overview(session: Session) -> dict[str, Any]:
     """Return what the page shows first: head, coarse classes, classes, what can be undone."""
-    review, placement = session.review, session.placement
-    rival, rival_mass = rivals(review, placement)
-    figures = _Figures(session.discovery, review, placement)
+    review = session.review
+    labelled = review.coarse[review.coarse >= 0]
+    sizes = np.bincount(labelled, minlength=len(review.coarse_names)).tolist()
     return {
         "head": session.head,
         "n_samples": len(review.ids),
         "n_unplaced": int((review.fine < 0).sum()),
         "n_revisions": len(session.log.revisions),
         "coarse": [
-            {"name": name, "number": number, "size": int(figures.coarse_sizes[number])}
+            {"name": name, "number": number, "size": sizes[number]}
             for number, name in enumerate(review.coarse_names)
         ],
-        "classes": [
-            {
-                "id": held.id,
-                "number": held.number,
-                "name": held.name,
-                "named": held.named,
-                "parents": list(held.parents),
-                "status": held.status,
-                "colour": held.colour,
-                "size": int(figures.sizes[number]),
-                "n_settled": int(figures.settled[number]),
-                "confidence": round(float(figures.confidence[number]), 4),
-                **figures.stability(number),
-                "rival": None if rival[number] < 0 else f"c{rival[number]}",
-                "rival_mass": round(float(rival_mass[number]), 4),
-                "born_of": list(held.born_of),
-            }
-            for number, held in review.classes.items()
-        ],
+        "classes": list(_classes(session)),
     }
 
 
-class _Figures:
+def _classes(session: Session) -> Iterator[dict[str, Any]]:
+    review, placement = session.review, session.placement
+    rival, mass = rivals(review, placement)
+    figures = _figures(review, placement)
+    columns = (*figures, rival, mass.round(4))
+    size, settled, confidence, nearest, most = (column.tolist() for column in columns)
+    judged = (*session.judged, (None, stability_verdict(None)))  # what the run did not find is last
+    for number, held in review.classes.items():
+        stability, verdict = judged[held.found]
+        yield {
+            "id": held.id,
+            "number": number,
+            "name": held.name,
+            "named": held.named,
+            "parents": held.parents,
+            "status": held.status,
+            "colour": held.colour,
+            "size": size[number],
+            "n_settled": settled[number],
+            "confidence": confidence[number],
+            "stability": stability,
+            "verdict": verdict,
+            "rival": None if nearest[number] < 0 else f"c{nearest[number]}",
+            "rival_mass": most[number],
+            "born_of": held.born_of,
+        }
+
+
+def _figures(review: Review, placement: Placement) -> tuple[IntArray, IntArray, NDArray[Any]]:
     """Per class number: size, settled samples, mean confidence."""
-
-    def __init__(self, discovery: Discovery, review: Review, placement: Placement) -> None:
-        self._discovery, count = discovery, max(review.next_number, 1)
-        known = review.fine >= 0
-        fine = review.fine[known]
-        self.sizes = np.bincount(fine, minlength=count)
-        self.settled = np.bincount(fine, review.fixed[known], count)
-        total = np.bincount(fine, placement.confidence[known], count)
-        self.confidence = total / np.maximum(self.sizes, 1)
-        labelled = review.coarse[review.coarse >= 0]
-        self.coarse_sizes = np.bincount(labelled, minlength=len(review.coarse_names))
-
-    def stability(self, number: int) -> dict[str, Any]:
-        """Return the stability and its verdict; None for classes that the run did not find."""
-        found = self._discovery.classes
-        value = found[number].stability if number < len(found) else None
-        word = stability_verdict(value)
-        return {"stability": None if value is None else round(value, 4), "verdict": word}
+    count = max(review.next_number, 1)
+    shifted = review.fine + 1  # those in no class come first, and are left out
+    size = np.bincount(shifted, minlength=count + 1)[1:]
+    settled = np.bincount(shifted[review.fixed], minlength=count + 1)[1:]
+    total = np.bincount(shifted, placement.confidence, count + 1)[1:]
+    return size, settled, (total / np.maximum(size, 1)).round(4)
 
 
 def rivals(review: Review, placement: Placement) -> tuple[IntArray, NDArray[np.float64]]:
@@ -89,12 +90,46 @@ def rivals(review: Review, placement: Placement) -> tuple[IntArray, NDArray[np.f
     alive = np.zeros(count + 1, np.bool_)
     alive[list(review.classes)] = True
     fine, other = review.fine, placement.runner_up
-    known = (fine >= 0) & (other >= 0) & (other != fine) & alive[other]
-    pairs, place = np.unique(fine[known] * count + other[known], return_inverse=True)
-    mass = np.bincount(place, placement.rival[known], len(pairs))
+    known = (fine >= 0) & (other >= 0) & (other != fine) & alive[other] & (placement.rival > 0)
+    own, others, mass = _pairs(review, fine[known], other[known], placement.rival[known])
     rival, most = np.full(count, -1, np.int64), np.zeros(count)
     order = np.argsort(mass, kind="stable")  # the largest of a class is written last
-    rival[pairs[order] // count] = pairs[order] % count
-    most[pairs[order] // count] = mass[order]
-    sizes = np.bincount(fine[fine >= 0], minlength=count)
-    return rival, most / np.maximum(sizes, 1)
+    rival[own[order]], most[own[order]] = others[order], mass[order]
+    return rival, most / np.maximum(np.bincount(fine[fine >= 0], minlength=count), 1)
+
+
+def _pairs(
+    review: Review, own: IntArray, other: IntArray, mass: NDArray[Any]
+) -> tuple[IntArray, IntArray, NDArray[np.float64]]:
+    """Sum the mass of each pair of classes, in order of the first and the second.
+
+    A rival nearly always hangs under the same coarse class: its place among the children of that
+    is a small number, so that all pairs fit in a table; others are sorted out.
+    """
+    count, home, place, children = _places(review)
+    width = max(map(len, children), default=1)
+    if count * width > MOST_CELLS or (home[own] != home[other]).any():
+        pairs, at = np.unique(own * count + other, return_inverse=True)
+        return pairs // count, pairs % count, _summed(at, mass, len(pairs))
+    cells = _summed(own * width + place[other], mass, count * width)
+    filled = np.asarray(np.flatnonzero(cells), np.int64)
+    table = np.full((len(children), width), -1, np.int64)
+    for q, numbers in enumerate(children):
+        table[q, : len(numbers)] = numbers
+    first = filled // width
+    return first, table[home[first], filled % width], cells[filled]
+
+
+def _summed(place: IntArray, mass: NDArray[Any], count: int) -> NDArray[np.float64]:
+    return np.bincount(place, mass, count).astype(np.float64)
+
+
+def _places(review: Review) -> tuple[int, IntArray, IntArray, list[list[int]]]:
+    """Number of classes; each one's first coarse class, its place there; children of each."""
+    count = max(review.next_number, 1)
+    home, place = np.full(count, -1, np.int64), np.zeros(count, np.int64)
+    children: list[list[int]] = [[] for _ in review.coarse_names]
+    for number, held in review.classes.items():
+        home[number], place[number] = held.parents[0], len(children[held.parents[0]])
+        children[held.parents[0]].append(number)
+    return count, home, place, children

@@ -31,6 +31,9 @@ class ReviewClass:
         Whether a person said that it is one class.
     born_of : tuple of str
         Ids of the classes that it came from.
+    found : int
+        Class of the run that it was found as, which has its stability and the price of its parent;
+        -1 = none.
     """
 
     number: int
@@ -41,6 +44,7 @@ class ReviewClass:
     colour: int = 0
     whole: bool = False
     born_of: tuple[str, ...] = ()
+    found: int = -1
 
     @property
     def id(self) -> str:

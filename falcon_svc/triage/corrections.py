@@ -234,6 +234,14 @@ class Resolved(Record):
     summary: str
 
 
+class Continued(Record):
+    """The review goes on from that of an earlier result: its classes, and all that was said."""
+
+    kind: Literal["continued"] = "continued"
+    solution: str = Field(pattern=r"^[0-9a-f]{64}$")
+    summary: str
+
+
 class Undo(Record):
     """Take back the last correction that is in force."""
 
@@ -264,6 +272,7 @@ Correction = Annotated[
     | Whole
     | LinkSamples
     | Resolved
+    | Continued
     | Undo
     | Redo,
     Field(discriminator="kind"),

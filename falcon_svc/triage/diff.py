@@ -13,6 +13,8 @@ from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.state import Review
 from falcon_svc.types import IntArray
 
+UNPLACED = "A correction took it out of its class; the next re-solve finds it another."
+
 
 @dataclass(frozen=True)
 class ClassChange:
@@ -38,11 +40,11 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class SampleMove:
-    """A sample that is in another class, and why: one sentence."""
+    """A sample that is in another class (None = in none), and why: one sentence."""
 
     id: str
     before: str | None
-    after: str
+    after: str | None
     reason: str
 
 
@@ -72,8 +74,8 @@ class Diff:
             yield SampleMove(
                 id=self.before.ids[row],
                 before=None if earlier is None else earlier.id,
-                after=f"c{now}",
-                reason=self._reason(row, earlier, names[now]),
+                after=f"c{now}" if now >= 0 else None,
+                reason=self._reason(row, earlier, names[now]) if now >= 0 else UNPLACED,
             )
 
     def _reason(self, row: int, earlier: ReviewClass | None, name: str) -> str:
@@ -141,5 +143,5 @@ def _parents(review: Review, held: ReviewClass | None) -> tuple[str, ...]:
 
 
 def _sizes(fine: IntArray) -> dict[int, int]:
-    numbers, counts = np.unique(fine[fine >= 0], return_counts=True)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    counts = np.bincount(fine[fine >= 0])
+    return {number: int(counts[number]) for number in np.flatnonzero(counts).tolist()}

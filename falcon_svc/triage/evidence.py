@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.result.record import Discovery
-from falcon_svc.result.words import number as shown_number
-from falcon_svc.result.words import verdict
-from falcon_svc.triage.apart import Mark, class_words, effect_sizes
+from falcon_svc.result.record import Discovery, SharedPair
+from falcon_svc.triage.apart import Lift, Mark, class_words, effect_sizes, value_lifts
+from falcon_svc.triage.parents import SourceEvidence, parent_words, source_evidence
 from falcon_svc.triage.scene import Scene
 from falcon_svc.triage.session import Session
-from falcon_svc.types import CoarseDataset, FloatArray, IntArray
+from falcon_svc.triage.words import stability_verdict
+from falcon_svc.types import AboutColumn, CoarseDataset, FloatArray, IntArray
 
 N_SHOWN = 9
 BORDER_MARGIN = 0.2
 MOST_SUSPECTS = 12
-ARTEFACT = 0.4
-"""Stability under which a class is called an artefact of its run."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,11 @@ class Evidence:
     parent_words : str
         How sure the parent is, in a sentence.
     words, features : tuple of Mark
+    values : tuple of Lift
+        Values of other columns, and labels of other sources, that it has more often than its
+        coarse classes.
+    sources : tuple of SourceEvidence
+        Where it hangs in the further label sources.
     suspects : tuple of Suspect
     overlaps : tuple of str
         Sentences on classes of other parents that look like this one.
@@ -88,6 +91,8 @@ class Evidence:
     parent_words: str
     words: tuple[Mark, ...]
     features: tuple[Mark, ...]
+    values: tuple[Lift, ...]
+    sources: tuple[SourceEvidence, ...]
     suspects: tuple[Suspect, ...]
     overlaps: tuple[str, ...]
 
@@ -98,13 +103,17 @@ class Evidence:
 
 def scene_of(session: Session) -> Scene:
     """Return the figures of a session's present review."""
-    stability = {
-        held.id: held.stability for held in session.discovery.classes if held.stability is not None
-    }
     return Scene(
-        *(session.review, session.placement, session.inputs, session.neighbors(), stability),
+        *(session.review, session.placement, session.inputs, session.neighbors()),
+        stability_of(session),
         suspects=suspected(session.discovery),
     )
+
+
+def stability_of(session: Session) -> dict[int, float]:
+    """Return the stability by number of class, where it was measured."""
+    found = {number: session.found_as(number) for number in session.review.classes}
+    return {n: c.stability for n, c in found.items() if c is not None and c.stability is not None}
 
 
 def suspected(discovery: Discovery) -> dict[int, tuple[int, float]]:
@@ -148,7 +157,8 @@ def collect(
     scene, review = scene or scene_of(session), session.review
     held = review.find(class_id)
     rows = scene.members(held.number)
-    measured = next((c.stability for c in session.discovery.classes if c.id == held.number), None)
+    found = session.found_as(held.number)
+    measured = None if found is None else found.stability
     rival = _rival(scene, rows)
     return Evidence(
         class_id=held.id,
@@ -166,16 +176,11 @@ def collect(
         parent_words=parent_words(session, held.number),
         words=_words(session, scene, held.number, dataset),
         features=_features(session, scene, held.number, dataset),
+        values=lifts(session, held.number),
+        sources=source_evidence(session, held.number),
         suspects=_suspects(session, rows),
         overlaps=_overlaps(session, held.number),
     )
-
-
-def stability_verdict(stability: float | None) -> str:
-    """Return a stability in a word; under 0.4 the class is an artefact of its run."""
-    if stability is not None and stability < ARTEFACT:
-        return "artefact"
-    return verdict(stability)
 
 
 def diverse_rows(inputs: FloatArray, rows: IntArray, count: int) -> IntArray:
@@ -193,25 +198,19 @@ def diverse_rows(inputs: FloatArray, rows: IntArray, count: int) -> IntArray:
     return rows[chosen]
 
 
-def parent_words(session: Session, number: int) -> str:
-    """Return how sure the solver is of a class's parent, in a sentence."""
-    held = session.review.classes[number]
-    names = session.review.coarse_names
-    relation = session.discovery.relations[0]
-    home = " and ".join(repr(names[q]) for q in held.parents)
-    if number >= len(relation.relation) or not relation.relation[number, held.parents[0]]:
-        return f"It hangs under {home} since a correction."
-    price = np.where(relation.relation[number], np.inf, relation.regret[number])
-    other = int(price.argmin())
-    if not np.isfinite(price[other]):
-        return f"It hangs under {home}; no other parent is possible."
-    # a class that moves as a whole changes the objective by about 1 / F
-    share = float(price[other]) * len(relation.relation)
-    how = "clearly" if share > 0.5 else "narrowly" if share < 0.1 else "fairly clearly"
-    return (
-        f"It hangs {how} under {home}: under {names[other]!r}, the next best, the whole would be "
-        f"worse by {shown_number(float(price[other]))}."
-    )
+def lifts(session: Session, number: int) -> tuple[Lift, ...]:
+    """Return the values of other columns and label sources that set a class apart."""
+    review, further = session.review, session.discovery.sources[1:]
+    labels = [
+        AboutColumn(source.name, source.names, source.labels.astype(np.int32)) for source in further
+    ]
+    columns = [*session.about, *labels]
+    if not columns:
+        return ()
+    parents = np.zeros(len(review.coarse_names) + 1, np.bool_)
+    parents[list(review.classes[number].parents)] = True
+    beside = np.flatnonzero(parents[review.coarse] | (review.fine == number))
+    return value_lifts(columns, review.members(number), beside)
 
 
 def _rival(scene: Scene, rows: IntArray) -> int | None:
@@ -292,15 +291,24 @@ def _suspects(session: Session, rows: IntArray) -> tuple[Suspect, ...]:
 
 def _overlaps(session: Session, number: int) -> tuple[str, ...]:
     """Say which classes of other parents cannot be told from this one."""
-    sentences = []
-    for pair in session.discovery.shared_pairs:
-        other = next((n for n in pair.fine if n != number), None)
-        if number in pair.fine and other in session.review.classes and other is not None:
-            a, b = session.review.classes[number], session.review.classes[other]
-            names = session.review.coarse_names
-            sentences.append(
-                f"Your labels {names[a.parents[0]]!r} and {names[b.parents[0]]!r} overlap here: "
-                f"{a.name!r} and {b.name!r} are told apart with an accuracy of "
-                f"{100 * pair.balanced_accuracy:.0f} % (50 % is a coin)."
-            )
+    review, names = session.review, session.review.coarse_names
+    a, sentences = review.classes[number], []
+    for other, pair in lookalikes(session, number).items():
+        b = review.classes[other]
+        sentences.append(
+            f"Your labels {names[a.parents[0]]!r} and {names[b.parents[0]]!r} overlap here: "
+            f"{a.name!r} and {b.name!r} are told apart with an accuracy of "
+            f"{100 * pair.balanced_accuracy:.0f} % (50 % is a coin)."
+        )
     return tuple(sentences)
+
+
+def lookalikes(session: Session, number: int) -> dict[int, SharedPair]:
+    """Return the classes of other coarse classes that cannot be told from a class, by number."""
+    found, alike = session.review.classes[number].found, {}
+    for pair in session.discovery.shared_pairs:
+        if found in pair.fine:
+            other = session.number_of(sum(pair.fine) - found)
+            if other is not None:
+                alike[other] = pair
+    return alike

@@ -100,6 +100,25 @@ def resolve(
     return Resolution(placement, solution, head.inputs)
 
 
+def looked_at(
+    review: Review, features: FloatArray, neighbors: IntArray, *, seed: int = 0
+) -> Placement:
+    """Return where a head that starts from a review's classes would put every sample, untrained.
+
+    Parameters
+    ----------
+    review : Review
+        Every coarse class has a class with samples; it stays as it is.
+    features : float32 (N, D)
+    neighbors : int64 (N, K)
+    seed : int
+    """
+    alive = _alive(review)
+    task = _task(review, alive, features, neighbors)
+    placed = Head(task, seed=seed).place()
+    return _placement(review, alive, task.relation, placed, placed.fine)
+
+
 def _alive(review: Review) -> list[int]:
     """Numbers of the classes that go on: with samples, or the only ones of a coarse class."""
     with_samples = set(np.unique(review.fine).tolist())

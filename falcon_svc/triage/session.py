@@ -18,22 +18,27 @@ import numpy as np
 from falcon_svc.discovery.partition.shared_metric import centred
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.progress import Progress
-from falcon_svc.result.files import read_discovery, read_features
+from falcon_svc.result.ancestry import Ancestry
+from falcon_svc.result.files import REVIEW, read_discovery, read_features
 from falcon_svc.result.predictor import Predictor
-from falcon_svc.result.record import Discovery
-from falcon_svc.triage.corrections import Correction, Redo, Resolved, Undo
+from falcon_svc.result.record import Discovery, FineClass
+from falcon_svc.result.samples import read_about
+from falcon_svc.triage.corrections import Continued, Correction, Redo, Resolved, Undo
 from falcon_svc.triage.diff import Diff, compare
 from falcon_svc.triage.edits import apply
 from falcon_svc.triage.head import EPOCHS
 from falcon_svc.triage.resolve import Resolution, resolve
 from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_force
 from falcon_svc.triage.solutions import Placement, load_placement, save_placement
+from falcon_svc.triage.starts import load_start
 from falcon_svc.triage.state import Review
-from falcon_svc.triage.words import sentence_of
-from falcon_svc.types import FloatArray, IntArray, LabelSource
+from falcon_svc.triage.words import sentence_of, stability_verdict
+from falcon_svc.types import AboutColumn, FloatArray, IntArray, LabelSource
 
-FOLDER, REVISIONS, SOLUTIONS = "review", "revisions.jsonl", "solutions"
+REVISIONS, SOLUTIONS = "revisions.jsonl", "solutions"
 N_NEIGHBORS = 20
+STEPS = (Undo, Redo, Resolved, Continued)
+"""Corrections after which the state is built again from its files."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,10 @@ class Session:
 
     def __init__(self, directory: Path, *, folder: Path | None = None) -> None:
         self.directory = Path(directory)
-        self.folder = self.directory / FOLDER if folder is None else Path(folder)
+        self.folder = self.directory / REVIEW if folder is None else Path(folder)
         self.discovery: Discovery = read_discovery(self.directory)
         self.log = RevisionLog(self.folder / REVISIONS)
-        self._neighbors: tuple[bytes, IntArray] | None = None
+        self._neighbors: tuple[IntArray, IntArray] | None = None
         self._fold()
 
     @property
@@ -95,10 +100,41 @@ class Session:
         """(N, D) head inputs of the result's model."""
         return Predictor.load(self.directory).inputs_of(self.features)
 
+    @cached_property
+    def about(self) -> tuple[AboutColumn, ...]:
+        """Columns about the samples that the result keeps, no features and no labels."""
+        return read_about(self.directory)
+
+    @cached_property
+    def _first(self) -> tuple[Review, Placement]:
+        """The result as it came: what every fold begins with."""
+        return Review.of(self.discovery), first_placement(self.discovery)
+
     @property
     def placement(self) -> Placement:
         """The present classes with confidence: of the last re-solve, or the result's own."""
         return self._placement
+
+    def found_as(self, number: int) -> FineClass | None:
+        """Return the class of the run that a class of the review was found as; None = none."""
+        found = self.review.classes[number].found
+        return self.discovery.classes[found] if 0 <= found < self.discovery.n_fine else None
+
+    @cached_property
+    def judged(self) -> tuple[tuple[float | None, str], ...]:
+        """(F,) stability of each class of the run, rounded, and its verdict."""
+        return tuple(
+            (None if c.stability is None else round(c.stability, 4), stability_verdict(c.stability))
+            for c in self.discovery.classes
+        )
+
+    def number_of(self, found: int) -> int | None:
+        """Return the number of the class that was found as a class of the run; None = none."""
+        return next((n for n, held in self.review.classes.items() if held.found == found), None)
+
+    def corrections_in_force(self) -> bool:
+        """Return whether anything was corrected that was not taken back."""
+        return bool(in_force(self.log.revisions))
 
     def refresh(self) -> tuple[Revision, ...]:
         """Take over what others have appended, and return it."""
@@ -146,7 +182,7 @@ class Session:
         except BaseException:
             self._fold()
             raise
-        if any(isinstance(c, Undo | Redo | Resolved) for c in corrections):
+        if any(isinstance(c, STEPS) for c in corrections):
             self._fold()
         return fresh
 
@@ -213,12 +249,16 @@ class Session:
         revision = self.submit([step], author=author, expected=head, reason=reason)[0]
         return Solved(revision, diff)
 
-    def neighbors(self) -> IntArray:
-        """(N, K) nearest samples of the same coarse label as corrected; kept until one changes."""
-        key = self.review.coarse.tobytes()
-        if self._neighbors is None or self._neighbors[0] != key:
-            self._neighbors = key, near_rows(self.inputs, self.review)
-        return self._neighbors[1]
+    def neighbors(self, review: Review | None = None) -> IntArray:
+        """(N, K) nearest samples of the same coarse label as corrected; kept until one changes.
+
+        `review` is a copy of the present one, for threads.
+        """
+        review = review or self.review
+        kept = self._neighbors
+        if kept is None or not np.array_equal(kept[0], review.coarse):
+            kept = self._neighbors = review.coarse.copy(), near_rows(self.inputs, review)
+        return kept[1]
 
     def change_log(self) -> list[LogEntry]:
         """Return every revision in words, oldest first."""
@@ -259,23 +299,38 @@ class Session:
     def _try(self, corrections: Sequence[Correction]) -> None:
         """Apply corrections to the state; on an error `submit` folds it again."""
         for correction in corrections:
-            if not isinstance(correction, Undo | Redo | Resolved):
+            if not isinstance(correction, STEPS):
                 apply(self.review, correction)
+
+    def at(self, count: int) -> tuple[Review, Placement, Ancestry | None]:
+        """Return the review after the first `count` revisions.
+
+        Returns
+        -------
+        Review
+        Placement
+            Of the last re-solve then in force, or the result's own.
+        Ancestry or None
+            Where it goes on from an earlier review.
+        """
+        review, placement = self._first[0].copy(), self._first[1]
+        folder, n_samples, ancestry = self.folder / SOLUTIONS, len(review.ids), None
+        for revision in in_force(self.log.revisions[:count]):
+            match revision.correction:
+                case Resolved(solution=digest):
+                    placement = load_placement(folder, digest, n_samples=n_samples)
+                    review = placement.taken_by(review)
+                case Continued(solution=digest):
+                    start = load_start(folder, digest, n_samples=n_samples)
+                    review, placement = start.taken_by(review), start.placement
+                    ancestry = start.ancestry
+                case wish:
+                    apply(review, wish)
+        return review, placement, ancestry
 
     def _fold(self) -> None:
         """Build the state again from the result and all corrections in force."""
-        review, placement = Review.of(self.discovery), first_placement(self.discovery)
-        for revision in in_force(self.log.revisions):
-            if isinstance(revision.correction, Resolved):
-                placement = load_placement(
-                    self.folder / SOLUTIONS,
-                    revision.correction.solution,
-                    n_samples=len(review.ids),
-                )
-                review = placement.taken_by(review)
-            else:
-                apply(review, revision.correction)
-        self.review, self._placement = review, placement
+        self.review, self._placement, self.ancestry = self.at(len(self.log.revisions))
 
 
 def first_placement(discovery: Discovery) -> Placement:

@@ -1,12 +1,14 @@
-"""Corrections as sentences, for the change log."""
+"""Corrections as sentences, for the change log; stabilities in a word."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from falcon_svc.result.words import verdict
 from falcon_svc.triage.corrections import (
     Accept,
     CannotLink,
+    Continued,
     Correction,
     Exclude,
     Forbid,
@@ -28,7 +30,17 @@ from falcon_svc.triage.corrections import (
 )
 from falcon_svc.triage.state import Review
 
+ARTEFACT = 0.4
+"""Stability under which a class is called an artefact of its run."""
+
 HOW = {"selection": "by selection", "into_k": "into a given number", "automatic": "automatically"}
+
+
+def stability_verdict(stability: float | None) -> str:
+    """Return a stability in a word; under 0.4 the class is an artefact of its run."""
+    if stability is not None and stability < ARTEFACT:
+        return "artefact"
+    return verdict(stability)
 
 
 def sentence_of(correction: Correction, review: Review) -> str:
@@ -92,6 +104,8 @@ def _pair_clause(correction: Correction, name: Callable[[str], str]) -> str:  # 
             return f"Said that {correction.sample!r} and {correction.other!r} {verb}"
         case Resolved():
             return f"Solved again: {correction.summary.rstrip('.')}"
+        case Continued():
+            return f"Went on from an earlier review: {correction.summary.rstrip('.')}"
         case Undo():
             return "Took back the last correction"
         case Redo():

@@ -23,7 +23,8 @@ NO_WRITES = {
 }
 """POSTs that change nothing."""
 CORRECTS = {
-    *("create_corrections", "create_answer", "create_import", "resolve_review", "cancel_resolve")
+    *("create_corrections", "create_answer", "create_import", "resolve_review", "cancel_resolve"),
+    "continue_review",
 }
 
 
@@ -140,6 +141,7 @@ def body_of(operation, owned):
         "create_answer": {"json": {"question": {}, "reply": {}}, "headers": HEAD},
         "create_import": {"json": {"format": "csv", "content": "id,class_id\n"}, "headers": HEAD},
         "resolve_review": {"json": {}},
+        "continue_review": {"json": {"job_id": owned["job_id"]}, "headers": HEAD},
         "propose_split": {"json": {}},
         "show_samples": {"json": {"ids": []}},
         "lasso_samples": {"json": {"polygon": [[0, 0], [1, 0], [1, 1]]}},

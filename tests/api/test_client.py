@@ -117,7 +117,7 @@ def _do_everything(client, job_id, dataset_id, data_file, tmp_path):
     assert len(client.predict_file(job_id, data_file)["predictions"]) == 400
     with pytest.raises(ServiceError):  # its samples were no texts
         client.predict_texts(job_id, ["a text"])
-    _review(client.review(job_id), tmp_path)
+    _review(client.review(job_id), job_id, tmp_path)
     assert client.dataset(client.upload(data_file)["id"])["state"] in ("validating", "ready")
 
 
@@ -133,7 +133,7 @@ def _classify(client, dataset_id, tmp_path):
     assert client.metrics([["land"], ["sea"]], [["sea"]], predictions=[["sea"]])
 
 
-def _review(review, tmp_path):
+def _review(review, job_id, tmp_path):
     """Look, correct, solve, compare, take away; then leave the result as it was."""
     state = review.state()
     first = state["classes"][0]["id"]
@@ -156,6 +156,9 @@ def _review(review, tmp_path):
     assert review.resolve()["state"] == "running"
     assert review.cancel_resolve()["state"] == "cancelled" == review.resolving()["state"]
     assert review.diff(revision, revision)["n_moved"] == 0
+    assert review.ancestry()["earlier"] is None
+    with pytest.raises(ServiceError, match="corrections already"):
+        review.continue_from(job_id)
     assert "jay" in review.export("csv", tmp_path / "review.csv").read_text()
     review._head = "0" * 64
     with pytest.raises(ServiceError) as refused:

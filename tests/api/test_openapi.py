@@ -8,7 +8,14 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
-from falcon_svc.api import classifier_schemas, problems, result_schemas, review_schemas, schemas
+from falcon_svc.api import (
+    ancestry_schemas,
+    classifier_schemas,
+    problems,
+    result_schemas,
+    review_schemas,
+    schemas,
+)
 from falcon_svc.api.app import create_app
 from falcon_svc.api.documents import OPEN, SETTINGS
 from falcon_svc.api.examples import EXAMPLES, problem_example
@@ -136,7 +143,7 @@ def test_files_and_lists_are_described_as_generators_know_them(document):
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - FORMS))
 def test_examples_are_what_their_models_take(name):
     generic = re.fullmatch(r"Page_(\w+)_", name)
-    homes = (classifier_schemas, result_schemas, review_schemas, schemas)
+    homes = (ancestry_schemas, classifier_schemas, result_schemas, review_schemas, schemas)
     home = next(one for one in homes if hasattr(one, name) or one is schemas)
     model = schemas.Page[getattr(schemas, generic[1])] if generic else getattr(home, name)
     adapter = TypeAdapter(model)

@@ -68,7 +68,7 @@ BELOW = {
         "supervised.config",
     ),
     "keywords": ("config",),
-    "front": ("config", "data", "keywords", "pipeline", "result"),
+    "front": ("config", "data", "keywords", "pipeline", "result", "triage"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
         *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),

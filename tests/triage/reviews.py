@@ -12,6 +12,7 @@ from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.feature_space import FeatureSpace
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.result.files import FEATURES, features_file, write_discovery
+from falcon_svc.result.samples import samples_file
 from falcon_svc.triage.state import Review
 from falcon_svc.types import CoarseDataset
 from tests.discoveries import blobs, pretend_dataset, pretend_discovery
@@ -44,6 +45,6 @@ def write_result(
         tuple((source.name, source.names) for source in dataset.sources),
         encoder="none",
     )
-    files = {**model.files(), FEATURES: features_file(x)}
+    files = {**model.files(), FEATURES: features_file(x), **samples_file(dataset)}
     write_discovery(directory, discovery, model_files=files, report_html="")
     return dataset, fine

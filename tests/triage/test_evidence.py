@@ -9,8 +9,10 @@ import pytest
 from scipy import stats
 
 from falcon_svc.triage.apart import Mark, class_words, effect_sizes, words_of
+from falcon_svc.triage.corrections import Split
 from falcon_svc.triage.evidence import collect, diverse_rows, stability_verdict
 from falcon_svc.triage.session import Session
+from falcon_svc.types import AboutColumn, LabelSource
 from tests.triage.reviews import write_result
 
 
@@ -57,3 +59,33 @@ def test_stability_in_a_word():
     assert [stability_verdict(x) for x in (0.9, 0.7, 0.5, 0.3, None)] == [
         "repeatable", "fair", "shaky", "artefact", "unknown",
     ]  # fmt: skip
+
+
+def test_a_card_tells_other_columns_by_lift_and_every_label_source(tmp_path):
+    fine = np.arange(84) // 12
+    site = AboutColumn("site", ("river", "town"), (fine != 3).astype(np.int32))
+    labels = np.where(np.arange(84) % 12 == 0, -1, fine % 2).astype(np.int64)
+    farm = LabelSource("farm", labels, ("north", "south"))
+    write_result(tmp_path / "r", parts={"about": (site,), "sources": (farm,)})
+    card = collect(Session(tmp_path / "r"), "c3")
+    values = {(one.column, one.value): one for one in card.values}
+    assert (values["site", "river"].n, values["site", "river"].n_beside) == (12, 12)
+    assert values["site", "river"].lift == 3.0  # 12 of 12, beside 12 of 36 under coarse 0
+    (told,) = card.sources
+    assert told.source == "farm" and told.parents == ("south",)
+    assert told.labels == (("south", 11),) and told.n_unlabelled == 1
+    assert "under 'south'" in told.words and "'north', the next best" in told.words
+    assert values["farm", "south"].n == 11
+    json.dumps(card.document())
+
+
+def test_a_class_that_a_correction_made_says_so_in_every_source(tmp_path):
+    labels = (np.arange(84) // 12 % 2).astype(np.int64)
+    farm = LabelSource("farm", labels, ("north", "south"))
+    write_result(tmp_path / "r", parts={"sources": (farm,)})
+    session = Session(tmp_path / "r")
+    part = tuple(session.review.ids[row] for row in session.review.members(3)[:5])
+    session.submit([Split(class_id="c3", parts=(part,))], author="Ada", expected=session.head)
+    card = collect(session, "c7")
+    assert card.sources[0].parents == () and "A correction made" in card.sources[0].words
+    assert card.stability is None and "since a correction" in card.parent_words

@@ -201,7 +201,7 @@ def list_questions(seat: Reading, limit: Most = 20) -> QuestionsOut:
 )
 def create_corrections(seat: Writing, expected: Expected, body: CorrectionsIn) -> Corrected:
     """Make corrections, all or none; undo and redo are corrections too."""
-    with _told(seat.desk):
+    with told(seat.desk):
         fresh = seat.desk.submit(
             body.corrections, author=seat.author, expected=expected, reason=body.reason
         )
@@ -211,7 +211,7 @@ def create_corrections(seat: Writing, expected: Expected, body: CorrectionsIn) -
 @router.post("/imports", status_code=201, operation_id="create_import", responses=refused(412, 428))
 def create_import(seat: Writing, expected: Expected, body: ImportIn) -> Imported:
     """Take in a file that the review was exported to; rows that cannot be taken are told."""
-    with _told(seat.desk):
+    with told(seat.desk):
         found, fresh = seat.desk.take_in(
             body.format,
             body.content.encode(),
@@ -234,7 +234,7 @@ def create_import(seat: Writing, expected: Expected, body: ImportIn) -> Imported
 @router.post("/answers", status_code=201, operation_id="create_answer", responses=refused(412, 428))
 def create_answer(seat: Writing, expected: Expected, body: AnswerIn) -> Corrected:
     """Answer a question; the reply becomes corrections."""
-    with _told(seat.desk):
+    with told(seat.desk):
         fresh = seat.desk.answer(body.question, body.reply, author=seat.author, expected=expected)
     head = fresh[-1].id if fresh else expected
     return Corrected(head=head, revisions=[one.id for one in fresh])
@@ -258,7 +258,7 @@ def resolve_review(
     body: ResolveIn,
 ) -> ResolveState:
     """Solve again with all corrections up to the newest revision; see `get_resolve`."""
-    with _told(seat.desk):
+    with told(seat.desk):
         found = seat.desk.resolve(
             revision=revision, author=seat.author, reason=body.reason, seed=body.seed
         )
@@ -347,7 +347,7 @@ async def _stream(desk: Desk) -> AsyncIterator[str]:
         await asyncio.sleep(LOOK_S)
 
 
-class _told:
+class told:
     """Tells, with a refused stale correction, what has changed since."""
 
     def __init__(self, desk: Desk) -> None:

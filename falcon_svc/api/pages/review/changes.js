@@ -1,7 +1,7 @@
 // The change log, what differs between two revisions, and what leaves as a file.
 
-import { save } from "./api.js";
-import { ask, count, fill, h, many, say } from "./dom.js";
+import { LOCAL, call, save } from "./api.js";
+import { ask, count, fill, h, many, percent, say } from "./dom.js";
 
 const ROOT = "0".repeat(64);
 
@@ -13,8 +13,9 @@ export class Changes {
     this.diff = h("div.diff", { "aria-live": "polite" });
     this.before = h("select", { "aria-label": "From revision" });
     this.after = h("select", { "aria-label": "To revision" });
+    this.ancestry = h("div.ancestry");
     fill(root, h("div.changes", {}, h("section", {}, h("h1", {}, "Changes"), this.log),
-      h("section", {}, h("h2", {}, "Compare two revisions"), h("div.row", {}, h("label", {}, "from ", this.before), h("label", {}, "to ", this.after),
+      h("section", {}, this.ancestry, h("h2", {}, "Compare two revisions"), h("div.row", {}, h("label", {}, "from ", this.before), h("label", {}, "to ", this.after),
         h("button.strong", { type: "button", onclick: () => this.compare() }, "Compare")), this.diff)));
     await this.#load();
     if (this.session.diff) this.#draw(this.session.diff);
@@ -24,6 +25,7 @@ export class Changes {
 
   async #load() {
     const found = await this.session.review.get("/revisions", { limit: 500 });
+    this.#drawAncestry(await this.session.review.get("/ancestry"), found.entries.some((one) => one.in_force));
     fill(this.log, found.entries.map((one) => h(`li${one.in_force ? "" : ".undone"}`, {}, h("p", { dir: "auto" }, one.text),
       one.reason ? h("p.quiet", { dir: "auto" }, one.reason) : null,
       h("small", {}, one.author, " · ", new Date(one.time).toLocaleString(), one.in_force ? "" : " · taken back", " · ", one.revision.slice(0, 8)))),
@@ -35,6 +37,28 @@ export class Changes {
     fill(this.after, options());
     this.before.value = ROOT;
     this.after.value = found.entries[0]?.revision ?? ROOT;
+  }
+
+  /** What became of the classes of an earlier review; or, before anything else, the offer to go on from one. */
+  #drawAncestry(found, begun) {
+    const changed = found.lineage.filter((one) => one.what !== "kept" || one.overlap < 1);
+    const cells = (one) => [h("td", { dir: "auto" }, one.name), h("td", {}, h("span", { class: `badge ${one.what}` }, one.what)), h("td", {}, one.others.map((id) => this.session.name(id)).join(", ")),
+      h("td.number", {}, count(one.n_before)), h("td.number", {}, count(one.n_now)), h("td.number", {}, one.what === "kept" ? percent(one.overlap) : "")];
+    fill(this.ancestry, found.earlier ? [h("h2", {}, "Beside the earlier review"), h("p", {}, found.text), found.drift.map((one) => h("p.note", { dir: "auto" }, one.sentence)),
+      changed.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Class", "", "From or into", "Before", "Now", "The same"].map((one) => h("th", { scope: "col" }, one)))),
+        h("tbody", {}, changed.slice(0, 200).map((one) => h("tr", {}, cells(one))))) : h("p.quiet", {}, "Every class is as it was.")]
+      : LOCAL || begun ? null : h("p", {}, h("button.plain", { type: "button", onclick: () => this.#goOn() }, "Go on from an earlier review")));
+  }
+
+  async #goOn() {
+    const jobs = (await call("GET", "v1/jobs?page_size=50&state=succeeded&kind=discovery")).items.filter((one) => one.id !== this.session.review.job);
+    if (!jobs.length) { say("There is no other discovery that has succeeded.", "bad"); return; }
+    const job = h("select", { "aria-label": "Earlier discovery" }, jobs.map((one) => h("option", { value: one.id }, `${new Date(one.created_at).toLocaleString()}: ${many(one.summary.n_samples, "sample")}, ${many(one.summary.n_fine, "class", "classes")}`)));
+    const keep = h("input", { type: "checkbox" });
+    const go = await ask("Go on from an earlier review", [h("p", {}, "Its classes keep their ids, names and approvals here, and what was placed by hand stays."), h("label", {}, "Earlier discovery ", job),
+      h("label", {}, keep, " keep its classes as they are: new samples join them, or are proposed as new classes")], [["Go on", () => ({ job_id: job.value, keep_classes: keep.checked }), "strong"]]);
+    if (!go) return;
+    try { await this.session.goOn(go); say("This review goes on from the earlier one."); } catch (error) { say(error.message, "bad"); }
   }
 
   async compare() {

@@ -8,6 +8,7 @@ import { row, tile } from "./samples.js";
 
 const ORDERS = [["central", "Typical"], ["diverse", "Diverse"], ["border", "Border"], ["suspect", "Suspects"], ["all", "All"]];
 const PAGE = 60;
+const AT_ONCE = 12;
 const VERDICTS = { repeatable: "came back in other views of the data", fair: "came back for the most part", shaky: "came back only in part", artefact: "did not come back: it may be an artefact of its run", unknown: "was made by a correction, or was not measured" };
 
 export class Gallery {
@@ -94,11 +95,22 @@ export class Gallery {
       if (turn !== this.turn) return;
       if (fresh) { this.loaded = []; this.grid.replaceChildren(); this.last = null; }
       this.total = found.total;
-      add(this.grid, found.samples.map((sample) => this.#tile(sample)));
-      this.loaded.push(...found.samples);
+      await this.#add(found.samples, turn);
+      if (turn !== this.turn) return;
       fill(this.more, this.loaded.length ? `${count(this.loaded.length)} of ${many(this.total, "sample")}` : "No sample matches.");
       if (fresh) await this.#drawRival();
     } catch (error) { say(error.message, "bad"); } finally { this.loading = false; }
+  }
+
+  /** Add tiles a few to a frame, so that scrolling never waits for them. */
+  async #add(samples, turn) {
+    for (let at = 0; at < samples.length; at += AT_ONCE) {
+      if (at) await new Promise((next) => requestAnimationFrame(next));
+      if (turn !== this.turn) return;
+      const part = samples.slice(at, at + AT_ONCE);
+      add(this.grid, part.map((sample) => this.#tile(sample)));
+      this.loaded.push(...part);
+    }
   }
 
   #tile(sample) {
@@ -162,6 +174,10 @@ export class Gallery {
       evidence.words.length ? [h("h3", {}, "Words that mark it"), h("p.marking", {}, evidence.words.map((word) => h("mark", { dir: "auto" }, word)))] : null,
       evidence.marks.length && !evidence.words.length ? [h("h3", {}, "Columns that set it apart"), h("ul.words", {}, evidence.marks.slice(0, 10).map((one) => h("li", {},
         h("span", {}, one.name ?? `column ${one.column}`), h("span.effect", {}, `${one.effect > 0 ? "+" : ""}${one.effect.toFixed(1)} sd`))))] : null,
+      evidence.values.length ? [h("h3", {}, "More often here than beside"), h("ul.words", {}, evidence.values.map((one) => h("li", {},
+        h("span", { dir: "auto" }, `${one.column}: ${one.value}`), h("span.effect", { title: `${count(one.n)} of ${count(one.n_beside)} samples under the coarse class with this value` }, `${percent(one.share)}, ${one.lift.toFixed(1)} times`))))] : null,
+      evidence.sources.map((one) => [h("h3", { dir: "auto" }, one.source), h("p", { dir: "auto" }, one.words),
+        h("p.quiet", { dir: "auto" }, one.labels.map((label) => `${label.name} ${count(label.count)}`).join(", "), one.n_unlabelled ? `, no label ${count(one.n_unlabelled)}` : "")]),
       held.rival ? [h("h3", {}, "Nearest class"), h("p", {}, h("a", { href: `#/${session.review.job}/class/${held.rival}`, dir: "auto" }, session.name(held.rival)),
         `: gets ${percent(held.rival_mass)} of the probability on average.`)] : null,
       evidence.n_suspects ? [h("h3", {}, "Coarse labels in doubt"), h("p", {}, `${many(evidence.n_suspects, "sample")} may carry a wrong coarse label; see Suspects.`)] : null,

@@ -17,9 +17,24 @@ export class Queue {
     if (this.given) { this.questions = [this.given.question]; this.total = 1; } else {
       const found = await this.session.review.get("/questions", { limit: 50 });
       Object.assign(this, { questions: found.questions, total: found.total });
+      clearTimeout(this.timer);
+      if (!found.fresh) this.timer = setTimeout(() => this.#again(), 1000);
     }
     if (this.at >= this.questions.length) this.at = 0;
     await this.#draw();
+  }
+
+  leave() { clearTimeout(this.timer); }
+
+  /** Take in a new ranking behind the question that is being looked at. */
+  async #again() {
+    const found = await this.session.review.get("/questions", { limit: 50 });
+    const now = this.questions[this.at];
+    if (!found.fresh) { this.timer = setTimeout(() => this.#again(), 1000); return; }
+    const same = (one) => JSON.stringify({ ...one, gain: 0 }) === JSON.stringify({ ...now, gain: 0 });
+    this.questions = now ? [now, ...found.questions.filter((one) => !same(one))] : found.questions;
+    Object.assign(this, { total: found.total, at: 0 });
+    if (!now) await this.#draw();
   }
 
   heard(what) { if (what === "state" && !this.given && !this.sending) this.#load(); }

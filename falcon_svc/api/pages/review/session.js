@@ -111,6 +111,12 @@ export class Session {
     return found;
   }
 
+  /** Go on from the review of an earlier job. */
+  async goOn(body) {
+    this.own = (await this.review.post("/continuations", body, this.state.head)).head;
+    await this.refresh();
+  }
+
   undo() { return this.correct([{ kind: "undo" }], { done: "Undone." }); }
   redo() { return this.correct([{ kind: "redo" }], { done: "Done again." }); }
 
