@@ -28,6 +28,11 @@ class Public:
     owner: type | None = None
 
     @property
+    def room(self) -> str:
+        """The package below the top one, such as ``data``; of the top one's own names the name."""
+        return self.name.split(".")[1]
+
+    @property
     def function(self) -> Callable[..., Any] | None:
         """What is called: the function, method or property; None of a class."""
         return None if inspect.isclass(self.object) else _function(self.object)
