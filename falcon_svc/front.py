@@ -111,6 +111,8 @@ def predict(
     coarse: str | ArrayLike | Mapping[str, ArrayLike] | None = None,
     *,
     config: DiscoveryConfig | None = None,
+    least_confidence: float = 0.0,
+    precision: float | None = None,
 ) -> Any:
     """Return fine classes of new samples by the model of a result.
 
@@ -124,17 +126,24 @@ def predict(
         those that the model does not know are marked.
     config
         How the data are read; None = as the discovery's were.
+    least_confidence
+        Confidence in [0, 1] below which `abstained` is True.
+    precision
+        Wanted share in (0, 1) of right ones among those that are not `abstained`, estimated on the
+        discovery's own assignments; None = any.
 
     Returns
     -------
     Predictions
-        (N,) fine class, confidence, margin, runner-up, coarse class and distance; `notes` says
-        what to know before trusting them.
+        (N,) fine class, confidence, margin, runner-up, coarse class, distance and whether the
+        model abstains; `notes` says what to know before trusting them.
 
     Raises
     ------
     InputError
         A feature is missing, or other dimensions than the model's.
+    ConfigError
+        A least confidence or precision outside its range.
 
     Examples
     --------
@@ -146,6 +155,7 @@ def predict(
     found = result if isinstance(result, Result) else Result(Path(result))
     given, labels = _given(coarse)
     from falcon_svc.pipeline.prediction import predict_samples
+    from falcon_svc.result.surety import Demand
 
     new = predict_samples(
         found.directory,
@@ -154,6 +164,7 @@ def predict(
         labels=labels,
         config=config.data if config else None,
         model=found.predictor,
+        demand=Demand(least_confidence, precision),
     )
     return replace(new.found, notes=new.notes)
 

@@ -24,7 +24,6 @@ NOT_CHECKED = {
     "PR04": "types stand in the signature: mypy checks them there, a copy would age",
 }
 NO_EXAMPLE = {
-    "client": "needs a service; docs/client.md has examples, which a test runs",
     "encoder": "needs files of images or texts; docs/encoders.md has commands",
     "engines": "starts processes or a cluster",
     "joint": "trains a network on images",
@@ -33,10 +32,6 @@ NO_EXAMPLE = {
     "triage": "needs a result under review; docs/exports.md has commands",
 }
 """Room -> why the examples of its names are not in docstrings."""
-
-ONE_REQUEST = {"PR01", "RT01", "YD01"}
-"""Not checked in methods of the client: each is one request of docs/api.md, and what goes in and
-comes back is typed; what is more than an id or a document is explained all the same."""
 
 EXCEPTIONS: dict[str, set[str]] = {}
 """Name -> checks that it fails. It stays empty."""
@@ -70,8 +65,6 @@ def not_due(public: Public) -> set[str]:
         skipped.add("EX01")
     if not public.says_its_own_parameters:
         skipped |= {"PR01", "PR02"}
-    if public.owner and public.name.startswith("falcon_svc.client."):
-        skipped |= ONE_REQUEST
     return skipped
 
 

@@ -30,7 +30,7 @@ X = (4 * RNG.normal(size=(4, D))[FINE] + 0.5 * RNG.normal(size=(N, D))).astype(n
 COARSE = np.array(["land", "land", "sea", "sea"])[FINE]
 DIET = np.array(["herb", "carn", "herb", "omni"])[FINE]
 ADDED = ["falcon_fine", "falcon_confidence", "falcon_fine_name"]
-SETTINGS = '[counts]\nn_fine = 4\n[train]\nepochs = 2\n[data]\n'
+SETTINGS = "[counts]\nn_fine = 4\n[train]\nepochs = 2\n[data]\n"
 
 
 def table(rows: Any = slice(None), **columns: Any) -> pa.Table:
@@ -136,6 +136,28 @@ def test_far_off_samples_are_told(asked):
     assert found[0]["distance"] > 1000 and "1 samples lie more than 2 times as far" in said
 
 
+def test_a_wanted_precision_leaves_out_what_is_unsure_and_says_on_what_it_rests(
+    asked, named, tmp_path
+):
+    between = ((X[0] + X[1]) / 2).tolist()
+    new = table(
+        [0, 1], coarse=None, **{n: [x, y] for n, x, y in zip(NAMES, X[0], between, strict=True)}
+    )
+    rows, said = asked(new, ".parquet", "--precision", 0.98)
+    assert [row["abstained"] for row in rows] == [False, True]
+    assert "estimated on the discovery's own assignments" in said
+    rows, said = asked(new, ".parquet", "--least-confidence", 0.5)
+    assert [row["abstained"] for row in rows] == [row["confidence"] < 0.5 for row in rows]
+    pq.write_table(new, tmp_path / "n.parquet")
+    flags = ("--add-to", tmp_path / "b.parquet", "--precision", 0.98)
+    assert (
+        "1 of them not sure enough" in falcon("predict", named, tmp_path / "n.parquet", *flags).out
+    )
+    assert pq.read_table(tmp_path / "b.parquet")["falcon_abstained"].to_pylist() == [0, 1]
+    done = falcon("predict", named, tmp_path / "n.parquet", *flags[:2], "--precision", 1)
+    assert "Expected a precision above 0 and below 1" in done.err
+
+
 def test_labels_are_read_from_where_a_flag_says_and_it_must_be_there(asked, named, tmp_path):
     new = table(kind=COARSE, coarse=["sea"] * N)
     rows, _ = asked(new, ".csv", "--coarse-column", "kind")
@@ -153,7 +175,7 @@ def test_the_service_and_the_predictor_answer_the_same(asked, named):
     wide = np.column_stack([X[:6, order], np.zeros(6)])
     columns = [*(NAMES[k] for k in order), "price"]
     found = model.predict(wide, labels, columns=columns)
-    answer = records(model, found, 0.0)
+    answer = records(model, found)
     for key in ("fine", "fine_name", "label_unknown"):
         assert [row[key] for row in answer] == [row[key] for row in rows], key
     for key in ("confidence", "distance"):

@@ -26,7 +26,8 @@ Plant = Callable[[int, Path], Planted]
 
 
 def slow_and_long(slow: int, long: int) -> pytest.MarkDecorator:
-    counts = [pytest.param(slow, marks=pytest.mark.slow), pytest.param(long, marks=pytest.mark.long)]
+    marks = ((slow, pytest.mark.slow), (long, pytest.mark.long))
+    counts = [pytest.param(count, marks=mark) for count, mark in marks]
     return pytest.mark.parametrize("count", counts)
 
 

@@ -42,6 +42,12 @@ def test_predictions_stay_inside_the_coarse_label_and_sum_to_one(found):
     np.testing.assert_allclose(prob.sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_where_a_wanted_precision_is_not_reached_there_is_no_class(found):
+    between = (X[:1] + X[1:2]) / 2
+    sure = found.predict(np.concatenate([X[:5], between]), precision=0.98)
+    assert sure[:5].tolist() == found.labels_[:5].tolist() and sure[5] == -1
+
+
 def test_it_equals_the_pipeline(found):
     assert np.array_equal(falcon.discover(X, COARSE, n_fine=4).labels, found.labels_)
 
