@@ -31,7 +31,7 @@ def open_feather(path: Path, config: DataConfig) -> TableSource:
 
 
 def _check_size(table: pa.Table, packed: int, where: str, config: DataConfig) -> None:
-    size = table.get_total_buffer_size()  # nbytes knows no list views before pyarrow 24
+    size = table.nbytes
     bomb = size > config.ratio_free_bytes and size > packed * config.max_compression_ratio
     if bomb or size > config.max_bytes or table.num_rows > config.max_rows:
         raise refusal(
