@@ -6,6 +6,7 @@ become the configuration, the pipeline writes a result directory, `Result` reads
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -92,16 +93,17 @@ def discover(
     >>> result.n_fine
     4
     """
+    began = time.monotonic()
     from falcon_svc.pipeline.discover import discover_to
 
     keywords = {"n_fine": n_fine, "n_fine_per_coarse": n_fine_per_coarse, **settings}
     config, labels = _with_coarse(config_of(config, keywords), coarse)
     dataset = load_dataset(data, config.reading, labels=labels)
     if out is not None:
-        discover_to(Path(out), dataset, config, resume=resume, progress=progress)
+        discover_to(Path(out), dataset, config, resume=resume, progress=progress, began=began)
         return Result(Path(out))
     temporary = Path(mkdtemp(prefix="falcon-"))
-    discover_to(temporary / "result", dataset, config, progress=progress)
+    discover_to(temporary / "result", dataset, config, progress=progress, began=began)
     return Result(temporary / "result", temporary=temporary)
 
 

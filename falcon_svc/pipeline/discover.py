@@ -8,6 +8,7 @@ it to the same result.
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 from falcon_svc.config import DiscoveryConfig
@@ -33,6 +34,7 @@ def discover_to(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    began: float | None = None,
 ) -> Discovery:
     """Run a discovery and write its result directory, whole or not at all.
 
@@ -47,12 +49,16 @@ def discover_to(
         stages found whose data and settings are the same; without it that is deleted first.
     progress
         Told of stages, of "report" and "write" too, and of what is done of each.
+    began
+        Moment in monotonic seconds since when the user has waited, which the report tells; None =
+        this call.
 
     Raises
     ------
     InputError, ConfigError, StorageError, DeviceError, DivergedError
         One sentence each; `directory` is as it was.
     """
+    began = time.monotonic() if began is None else began
     check_replaceable(directory)
     work_dir = directory.parent / f".{directory.name}.work"
     if not resume:
@@ -60,7 +66,7 @@ def discover_to(
     progress = progress or Silent()
     run = discover(dataset, config, work_dir=work_dir, progress=progress)
     progress.stage("report", 1)
-    page = render_report(run.discovery, dataset, run.features)
+    page = render_report(run.discovery, dataset, run.features, began=began)
     progress.stage("write", len(dataset))
     kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
     if config.keep_samples:

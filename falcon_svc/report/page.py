@@ -24,7 +24,13 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri
 N_SKIPPED = 20
 
 
-def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatArray) -> str:
+def render_report(
+    discovery: Discovery,
+    dataset: CoarseDataset,
+    features: FloatArray,
+    *,
+    began: float | None = None,
+) -> str:
     """Return the page.
 
     Parameters
@@ -35,6 +41,9 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         The data set it was found in: its images or texts are the exemplars.
     features : float32 (N, D)
         The exemplars of a data set without images and texts.
+    began : float
+        Moment in monotonic seconds since when the user has waited; None = it is not known, and no
+        time but that of the stages is told.
 
     Returns
     -------
@@ -54,6 +63,7 @@ def render_report(discovery: Discovery, dataset: CoarseDataset, features: FloatA
         columns=making.columns(discovery),
         **_classes(discovery, evidence, Exemplars.of(dataset, features, discovery.n_fine)),
         **_pictures(discovery),
+        headline=sections.headline(discovery, began),  # the last: it looks at the clock
     )
 
 
@@ -62,7 +72,6 @@ def _classes(
 ) -> dict[str, object]:
     """What is said of classes and labels."""
     return {
-        "headline": sections.headline(discovery),
         "first_looks": sections.first_looks(discovery, evidence),
         "groups": class_groups(discovery, evidence, exemplars),
         "doubts": sections.label_doubts(discovery, exemplars),

@@ -139,23 +139,21 @@ def test_far_off_samples_are_told(asked):
 def test_a_wanted_precision_leaves_out_what_is_unsure_and_says_on_what_it_rests(
     asked, named, tmp_path
 ):
-    between = ((X[0] + X[1]) / 2).tolist()
-    new = table(
-        [0, 1], coarse=None, **{n: [x, y] for n, x, y in zip(NAMES, X[0], between, strict=True)}
-    )
-    rows, said = asked(new, ".parquet", "--precision", 0.98)
-    assert [row["abstained"] for row in rows] == [False, True]
+    levels, precision = Predictor.load(named).surety.unlabelled
+    wanted = float(precision[len(levels) // 2])
+    new = table(coarse=None, coarse_diet=None)
+    rows, said = asked(new, ".parquet", "--precision", wanted)
+    least = levels[np.flatnonzero(precision >= wanted)[-1]]
+    silent = [row["abstained"] for row in rows]
+    assert silent == [row["confidence"] < least for row in rows] and 0 < sum(silent) < N
     assert "estimated on the discovery's own assignments" in said
-    rows, said = asked(new, ".parquet", "--least-confidence", 0.5)
-    assert [row["abstained"] for row in rows] == [row["confidence"] < 0.5 for row in rows]
+    rows, _ = asked(new, ".parquet", "--least-confidence", levels[0])
+    assert [row["abstained"] for row in rows] == [row["confidence"] < levels[0] for row in rows]
     pq.write_table(new, tmp_path / "n.parquet")
-    flags = ("--add-to", tmp_path / "b.parquet", "--precision", 0.98)
-    assert (
-        "1 of them not sure enough" in falcon("predict", named, tmp_path / "n.parquet", *flags).out
-    )
-    assert pq.read_table(tmp_path / "b.parquet")["falcon_abstained"].to_pylist() == [0, 1]
-    done = falcon("predict", named, tmp_path / "n.parquet", *flags[:2], "--precision", 1)
-    assert "Expected a precision above 0 and below 1" in done.err
+    command = ("predict", named, tmp_path / "n.parquet", "--add-to", tmp_path / "b.parquet")
+    assert f"{sum(silent)} of them not sure enough" in falcon(*command, "--precision", wanted).out
+    assert pq.read_table(tmp_path / "b.parquet")["falcon_abstained"].to_pylist() == silent
+    assert "Expected a precision above 0 and below 1" in falcon(*command, "--precision", 1).err
 
 
 def test_labels_are_read_from_where_a_flag_says_and_it_must_be_there(asked, named, tmp_path):
