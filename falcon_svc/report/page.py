@@ -42,13 +42,23 @@ def render_report(
     features : float32 (N, D)
         The exemplars of a data set without images and texts.
     began : float
-        Moment in monotonic seconds since when the user has waited; None = it is not known, and no
+        Moment in monotonic seconds, >= 0, since when the user has waited; None = it is not known, and no
         time but that of the stages is told.
 
     Returns
     -------
     str
         HTML that needs no other file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import falcon_svc as falcon
+    >>> from falcon_svc.data import load_dataset
+    >>> from falcon_svc.report import render_report
+    >>> found, dataset = falcon.read_result("birds").discovery, load_dataset("birds.npz")
+    >>> render_report(found, dataset, np.load("birds/features.npy")).startswith("<!doctype html>")
+    True
     """
     evidence = collect_evidence(discovery)
     return render(

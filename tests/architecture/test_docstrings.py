@@ -23,16 +23,6 @@ NOT_CHECKED = {
     "SA01": "the site's search and links lead to what is near",
     "PR04": "types stand in the signature: mypy checks them there, a copy would age",
 }
-NO_EXAMPLE = {
-    "encoder": "needs files of images or texts; docs/encoders.md has commands",
-    "engines": "starts processes or a cluster",
-    "joint": "trains a network on images",
-    "report": "takes a whole discovery; `falcon discover` writes it",
-    "storage": "needs a database",
-    "triage": "needs a result under review; docs/exports.md has commands",
-}
-"""Room -> why the examples of its names are not in docstrings."""
-
 EXCEPTIONS: dict[str, set[str]] = {}
 """Name -> checks that it fails. It stays empty."""
 
@@ -52,7 +42,7 @@ def public_of(room: str) -> list[Public]:
 
 def example_is_due(public: Public) -> bool:
     """Of names of doors; not of errors, protocols and settings."""
-    if public.owner or public.room in NO_EXAMPLE:
+    if public.owner:
         return False
     kinds = (BaseException, BaseModel)
     plain = not inspect.isclass(public.object) or not issubclass(public.object, kinds)
