@@ -42,8 +42,8 @@ def render_report(
     features : float32 (N, D)
         The exemplars of a data set without images and texts.
     began : float
-        Moment in monotonic seconds, >= 0, since when the user has waited; None = it is not known, and no
-        time but that of the stages is told.
+        Moment in monotonic seconds, >= 0, since when the user has waited; None = it is not known,
+        and no time but that of the stages is told.
 
     Returns
     -------
