@@ -153,6 +153,7 @@ def test_a_wanted_precision_leaves_out_what_is_unsure_and_says_on_what_it_rests(
     command = ("predict", named, tmp_path / "n.parquet", "--add-to", tmp_path / "b.parquet")
     assert f"{sum(silent)} of them not sure enough" in falcon(*command, "--precision", wanted).out
     assert pq.read_table(tmp_path / "b.parquet")["falcon_abstained"].to_pylist() == silent
+    command = (*command[:-1], tmp_path / "c.parquet")
     assert "Expected a precision above 0 and below 1" in falcon(*command, "--precision", 1).err
 
 
