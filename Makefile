@@ -1,4 +1,5 @@
-# make demo | demo-images | demo-text | serve | test | lint | types | check | docs | lowest | clients
+# make demo | demo-images | demo-text | serve | test | long | lint | types | check | docs | lowest
+# make clients
 # make clean
 #
 # Everything runs in a virtual environment, VENV (default .venv), which is made with the first
@@ -14,11 +15,12 @@ PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := 'torch>=2.10' 'torchvision>=0.25'
 PIP := $(BIN)/python -m pip install --quiet
+INSTALL ?= $(PIP)  # of all but torch; CI takes uv, which needs half the time
 
 # One thread per numerical library: tests are small, and then give the same bits everywhere.
 TEST_ENV := OMP_NUM_THREADS=1
 
-.PHONY: help demo demo-images demo-text serve test lint types check docs lowest clients clean
+.PHONY: help demo demo-images demo-text serve test long lint types check docs lowest clients clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -37,6 +39,10 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(TEST_ENV) $(BIN)/python -m pytest -n logical --dist loadgroup
+
+# The long forms of what .ci/run tries in short, and all faults: once a week; an hour.
+long: $(VENV)/.installed-dev
+	$(TEST_ENV) $(BIN)/python -m pytest -m 'long and not gpu' -n logical --dist loadgroup
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -89,11 +95,11 @@ $(VENV)/.installed-text: $(VENV)/.installed
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP) --upgrade 'pip>=25.1'  # the first with --group
 	$(install_torch)
-	$(PIP) --editable '.[cpu]' --group dev
+	$(INSTALL) --editable '.[cpu]' --group dev
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed-dev
-	$(PIP) --group docs
+	$(INSTALL) --group docs
 	@touch $@
 
 $(BIN)/python:

@@ -22,8 +22,10 @@ from falcon_svc.errors import InputError
 from falcon_svc.keywords import AUTO, config_of
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.record import Discovery
+from falcon_svc.result.surety import Demand
 from falcon_svc.types import FloatArray, IntArray
 
+ABSTAINED = -1
 MISSING = ("", "-1", "nan")
 """How a missing label reads as text."""
 
@@ -171,7 +173,9 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self._keep(run.discovery, _by_name(labels))
         return self
 
-    def predict(self, X: ArrayLike, coarse: ArrayLike | None = None) -> IntArray:
+    def predict(
+        self, X: ArrayLike, coarse: ArrayLike | None = None, *, precision: float | None = None
+    ) -> IntArray:
         """Return the fine classes of new samples; labels in `coarse` narrow the choice.
 
         Parameters
@@ -180,13 +184,18 @@ class FineClassDiscovery(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             Finite numbers, the columns as in `fit`.
         coarse : (N,), optional
             Coarse labels, any values; -1, None or NaN where unknown.
+        precision : float in (0, 1), optional
+            Wanted share of right ones among the classes that are given, estimated on the samples
+            of `fit` and the classes found there; None = every sample gets one.
 
         Returns
         -------
         NDArray[int64]
-            (N,) in [0, F).
+            (N,) in [0, F); -1 where the model is less sure than `precision` needs.
         """
-        return self._predictor().predict(self._vectors(X), self._names(coarse)).fine
+        model, demand = self._predictor(), Demand(precision=precision)
+        found = model.predict(self._vectors(X), self._names(coarse), demand=demand)
+        return np.where(found.abstained, ABSTAINED, found.fine)
 
     def predict_proba(self, X: ArrayLike, coarse: ArrayLike | None = None) -> FloatArray:
         """Return the probability of each fine class; 0 where a label in `coarse` rules it out.

@@ -6,6 +6,7 @@ become the configuration, the pipeline writes a result directory, `Result` reads
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,7 @@ def discover(
     >>> result.n_fine
     4
     """
+    began = time.monotonic()
     from falcon_svc.pipeline.discover import discover_to
 
     keywords = {"n_fine": n_fine, "n_fine_per_coarse": n_fine_per_coarse, **settings}
@@ -112,10 +114,19 @@ def discover(
     dataset = load_dataset(data, config.reading, labels=labels)
     heir = _heir(continue_from, keep_classes=keep_classes)
     if out is not None:
-        discover_to(Path(out), dataset, config, resume=resume, progress=progress, inherit=heir)
+        discover_to(
+            Path(out),
+            dataset,
+            config,
+            resume=resume,
+            progress=progress,
+            inherit=heir,
+            began=began,
+        )
         return Result(Path(out))
     temporary = Path(mkdtemp(prefix="falcon-"))
-    discover_to(temporary / "result", dataset, config, progress=progress, inherit=heir)
+    directory = temporary / "result"
+    discover_to(directory, dataset, config, progress=progress, inherit=heir, began=began)
     return Result(temporary / "result", temporary=temporary)
 
 
@@ -125,6 +136,8 @@ def predict(
     coarse: str | ArrayLike | Mapping[str, ArrayLike] | None = None,
     *,
     config: DiscoveryConfig | None = None,
+    least_confidence: float = 0.0,
+    precision: float | None = None,
 ) -> Any:
     """Return fine classes of new samples by the model of a result.
 
@@ -138,17 +151,24 @@ def predict(
         those that the model does not know are marked.
     config
         How the data are read; None = as the discovery's were.
+    least_confidence
+        Confidence in [0, 1] below which `abstained` is True.
+    precision
+        Wanted share in (0, 1) of right ones among those that are not `abstained`, estimated on the
+        discovery's own assignments; None = any.
 
     Returns
     -------
     Predictions
-        (N,) fine class, confidence, margin, runner-up, coarse class and distance; `notes` says
-        what to know before trusting them.
+        (N,) fine class, confidence, margin, runner-up, coarse class, distance and whether the
+        model abstains; `notes` says what to know before trusting them.
 
     Raises
     ------
     InputError
         A feature is missing, or other dimensions than the model's.
+    ConfigError
+        A least confidence or precision outside its range.
 
     Examples
     --------
@@ -160,6 +180,7 @@ def predict(
     found = result if isinstance(result, Result) else Result(Path(result))
     given, labels = _given(coarse)
     from falcon_svc.pipeline.prediction import predict_samples
+    from falcon_svc.result.surety import Demand
 
     new = predict_samples(
         found.directory,
@@ -168,6 +189,7 @@ def predict(
         labels=labels,
         config=config.data if config else None,
         model=found.predictor,
+        demand=Demand(least_confidence, precision),
     )
     return replace(new.found, notes=new.notes)
 

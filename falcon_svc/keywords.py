@@ -11,6 +11,7 @@ from typing import Any
 
 from falcon_svc.config import DiscoveryConfig, make_config
 from falcon_svc.errors import ConfigError
+from falcon_svc.setting_tables import put
 
 AUTO = "auto"
 PLACES: dict[str, tuple[str, ...]] = {
@@ -61,7 +62,7 @@ def config_of(base: DiscoveryConfig | None, given: Mapping[str, Any]) -> Discove
                 "else is set by config=DiscoveryConfig(...)."
             )
         if value is not None:
-            _put(tables, PLACES[name], _plain(name, value))
+            put(tables, PLACES[name], _plain(name, value))
     return make_config(tables)
 
 
@@ -69,9 +70,3 @@ def _plain(name: str, value: Any) -> Any:
     if name == "n_fine" and value == AUTO:
         return None
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
-
-
-def _put(tables: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
-    for key in place[:-1]:
-        tables = tables[key]
-    tables[place[-1]] = value

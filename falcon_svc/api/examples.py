@@ -209,6 +209,7 @@ EXAMPLES: dict[str, Example] = {
         "vectors": [[0.25, -1.5], [0.0, 2.0]],
         "coarse": ["owls", None],
         "columns": ["wing", "beak"],
+        "precision": 0.95,
     },
     "PredictTextsIn": {"texts": ["freeze my card", "what is my balance"], "coarse": ["bank", None]},
     "Body_predict_file": {"file": "the bytes of new.h5ad", "options": {}, "least_confidence": 0.5},

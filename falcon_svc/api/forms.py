@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from falcon_svc.api.strict_json import loads
 from falcon_svc.service.refusals import RequestError
 
 MOST_METADATA = 50
+QUALITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
 async def gathered(body: AsyncIterator[bytes], least_bytes: int) -> AsyncIterator[bytes]:
@@ -106,6 +108,9 @@ def _broken(what: str) -> RequestError:
 def negotiate(accept: str | None, offers: Sequence[str]) -> str:
     """Return the offered media type that a client likes best (RFC 9110, 12.5.1).
 
+    Starlette and FastAPI do not read `Accept`, and what does (werkzeug, webob) is a web framework
+    of its own; so these lines stay, and their tests.
+
     Raises
     ------
     RequestError
@@ -126,10 +131,7 @@ def negotiate(accept: str | None, offers: Sequence[str]) -> str:
 def _wish(part: str) -> tuple[str, float]:
     name, *parameters = [piece.strip().lower() for piece in part.split(";")]
     quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-    try:
-        return name, float(quality)
-    except ValueError:
-        return name, 0.0
+    return name, float(quality) if QUALITY.fullmatch(quality) else 0.0
 
 
 def _quality(wishes: list[tuple[str, float]], offer: str) -> float:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_svc.api.schemas import JobOut, Request
+from falcon_svc.result.surety import Demand
 
 
 class FineClass(BaseModel):
@@ -104,9 +105,26 @@ class VerificationOut(BaseModel):
 
 
 Names = list[str | None]
+LEAST = "Confidence below which `abstained` is true."
+PRECISION = (
+    "Wanted share of right classes among those with `abstained` false. How sure a class has to be "
+    "for that is estimated on the job's own assignments; a note says it. Null = any share."
+)
 
 
-class PredictIn(Request):
+class Sure(Request):
+    """How sure a prediction has to be."""
+
+    least_confidence: float = Field(0.0, ge=0, le=1, description=LEAST)
+    precision: float | None = Field(None, gt=0, lt=1, description=PRECISION)
+
+    @property
+    def demand(self) -> Demand:
+        """The same, as a predictor takes it."""
+        return Demand(self.least_confidence, self.precision)
+
+
+class PredictIn(Sure):
     """Vectors to assign."""
 
     vectors: list[list[float]] = Field(min_length=1, max_length=10_000)
@@ -120,20 +138,14 @@ class PredictIn(Request):
         description="Coarse names of the first label source, or label source -> coarse names; "
         "null where unknown. A name that the model does not know counts as null and is marked.",
     )
-    least_confidence: float = Field(
-        0.0, ge=0, le=1, description="Confidence below which `abstained` is true."
-    )
 
 
-class PredictTextsIn(Request):
+class PredictTextsIn(Sure):
     """Texts to assign, by the encoder that the job made vectors of its texts with."""
 
     texts: list[str] = Field(min_length=1, max_length=10_000)
     coarse: Names | dict[str, Names] | None = Field(
         None, description="Coarse names, or label source -> coarse names; null where unknown."
-    )
-    least_confidence: float = Field(
-        0.0, ge=0, le=1, description="Confidence below which `abstained` is true."
     )
 
 

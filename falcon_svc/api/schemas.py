@@ -10,17 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_svc.api.summary_schemas import AdviceSummary, ClassifierSummary, DiscoverySummary
 from falcon_svc.service.system import FORMATS
 from falcon_svc.service.times import as_datetime
-from falcon_svc.storage.states import SUCCEEDED
+from falcon_svc.storage.kinds import Kind
+from falcon_svc.storage.states import SUCCEEDED, State
 from falcon_svc.storage.tables import Batch, Dataset, Job, Upload
 
 Item = TypeVar("Item")
 Metadata = dict[str, str]
 NAME = rf"^[^/\\\x00-\x1f]+\.({'|'.join(suffix[1:] for suffix in FORMATS)})$"
 """Names of files, for the OpenAPI document; the service says more exactly what is wrong."""
-Kind = Literal["discovery", "classifier", "advice"]
-State = Literal[
-    "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
-]
 
 
 class Request(BaseModel):

@@ -81,5 +81,20 @@ LabelSources = Annotated[
         help="Column of a further label source; may be repeated.",
     ),
 ]
+LeastConfidence = Annotated[
+    float,
+    typer.Option(
+        "--least-confidence", min=0, max=1, help="Confidence below which `abstained` is true."
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Wanted share of right classes, above 0 and below 1, among those with `abstained` "
+        "false; estimated on the discovery's own assignments.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress and no table.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -32,6 +32,8 @@ def predict(
     overwrite: Overwrite = False,
     coarse_column: options.CoarseColumn = None,
     label_source: options.LabelSources = None,
+    least_confidence: options.LeastConfidence = 0.0,
+    precision: options.Precision = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Assign fine classes of the discovery in DIR to the samples of INPUT, labelled or not.
@@ -42,19 +44,26 @@ def predict(
     _check_outputs(source, out, add_to, overwrite=overwrite)
     from falcon_svc.data.adding import add_columns
     from falcon_svc.pipeline.prediction import predict_samples
+    from falcon_svc.result.surety import ANY, Demand
 
+    demand = Demand(least_confidence, precision)
     flags = Flags(coarse_column=coarse_column, label_sources=label_source)
-    new = predict_samples(directory, source, flag_tables(flags).get("data", {}))
+    given = flag_tables(flags).get("data", {})
+    new = predict_samples(directory, source, given, demand=demand)
     if not quiet:
         warn([note.text for note in new.notes])
     if out is not None:
         write_table(_table(new), out)
     if add_to is not None:
         columns = class_columns(new.found, new.model.fine_names)
+        if demand != ANY:
+            columns = {**columns, "falcon_abstained": new.found.abstained.astype("i8")}
         add_columns(source, add_to, new.dataset.kept, columns)
     if not quiet:
         written = ", ".join(str(path) for path in (out, add_to) if path is not None)
-        print(f"{len(new.dataset):,} samples assigned: {written}")
+        silent = int(new.found.abstained.sum())
+        of_them = f", {silent:,} of them not sure enough (abstained)" if silent else ""
+        print(f"{len(new.dataset):,} samples assigned{of_them}: {written}")
 
 
 def _check_outputs(source: Path, out: Path | None, add_to: Path | None, *, overwrite: bool) -> None:
@@ -88,5 +97,6 @@ def _table(new: Predicted) -> pa.Table:
             "fine_unmasked": pa.array(found.fine_unmasked),
             "likely_coarse": pa.array([classes[k] for k in found.coarse.tolist()], pa.string()),
             "distance": pa.array(found.distance, from_pandas=True),
+            "abstained": pa.array(found.abstained),
         }
     )

@@ -135,12 +135,8 @@ def predict(
     source: options.Input,
     out: TableFile,
     coarse_column: options.CoarseColumn = None,
-    least_confidence: Annotated[
-        float,
-        typer.Option(
-            "--least-confidence", min=0, max=1, help="Confidence below which `abstained` is true."
-        ),
-    ] = 0.0,
+    least_confidence: options.LeastConfidence = 0.0,
+    precision: options.Precision = None,
     url: Url = LOCAL,
     key: Key = None,
 ) -> None:
@@ -159,6 +155,7 @@ def predict(
             labels=_labels_beside(source),
             options=given,
             least_confidence=least_confidence,
+            precision=precision,
         )
     warn([note["text"] for note in found["notes"]])
     write_table(pa.Table.from_pylist(found["predictions"]), out)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from falcon_svc.cli import BEGAN
 from falcon_svc.cli.adding import class_columns
 from falcon_svc.cli.show import shown_progress, warn
 from falcon_svc.durable.atomic_directory import EXPLORED, MARKER, check_replaceable
@@ -53,7 +54,13 @@ def run_discovery(
         from falcon_svc.pipeline.discover import discover_to
 
         found = discover_to(
-            directory, dataset, config, resume=resume, progress=progress, inherit=inherit
+            directory,
+            dataset,
+            config,
+            resume=resume,
+            progress=progress,
+            inherit=inherit,
+            began=BEGAN,
         )
     if add_to is not None:
         from falcon_svc.data.adding import add_columns

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from falcon_svc.errors import ConfigError
+from falcon_svc.setting_tables import SECTIONS, Tables, merged, put
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
     from falcon_svc.data import DataConfig
-
-Tables = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def discovery_config(flags: Flags) -> DiscoveryConfig:
 
     defaults = DiscoveryConfig().model_dump()
     given = read_config(flags.config) if flags.config else {}
-    return make_config(_with_flags(merged(defaults, given), flag_tables(flags)))
+    return make_config(merged(merged(defaults, given), flag_tables(flags), SECTIONS))
 
 
 def data_config(flags: Flags) -> DataConfig:
@@ -89,19 +88,10 @@ def flag_tables(flags: Flags) -> Tables:
     tables: Tables = {}
     for path, value in values.items():
         if value is not None:
-            _put(tables, path, value)
+            put(tables, path, value)
     if flags.n_fine is not None:
-        _put(tables, ("counts", "n_fine"), read_n_fine(flags.n_fine))  # None = estimate
+        put(tables, ("counts", "n_fine"), read_n_fine(flags.n_fine))  # None = estimate
     return tables
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tables:
-    """Return `below` overridden key by key by `above`, tables within tables too."""
-    result = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = merged(result[key], value) if both else value
-    return result
 
 
 def read_n_fine(text: str) -> int | None:
@@ -172,19 +162,3 @@ def _is_count(value: Any) -> bool:
 
 def _is_range(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_count, value))
-
-
-def _put(tables: Tables, path: tuple[str, ...], value: Any) -> None:
-    for key in path[:-1]:
-        tables = tables.setdefault(key, {})
-    tables[path[-1]] = value
-
-
-def _with_flags(tables: Tables, flags: Tables) -> Tables:
-    """Set each flag's value whole: a mapping given by a flag replaces the file's."""
-    result = dict(tables)
-    for section, value in flags.items():
-        below = result.get(section)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        result[section] = {**below, **value} if both and below is not None else value
-    return result

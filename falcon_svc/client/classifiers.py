@@ -19,11 +19,33 @@ class Classifying:
     _transport: Transport
 
     def classifier(self, job_id: str) -> Classifier:
-        """Return the classifier of a job: its card, its file, classes of new vectors."""
+        """Return the classifier of a job: its card, its file, classes of new vectors.
+
+        Parameters
+        ----------
+        job_id
+            Id of a job of the kind "classifier".
+
+        Returns
+        -------
+        Classifier
+            Its methods are requests about that job.
+        """
         return Classifier(self._transport, job_id)
 
     def advice(self, job_id: str) -> doc.Advice:
-        """Return the advice of a job on whether finer labels would improve coarse accuracy."""
+        """Return the advice of a job on whether finer labels would improve coarse accuracy.
+
+        Parameters
+        ----------
+        job_id
+            Id of a job of the kind "advice".
+
+        Returns
+        -------
+        Advice
+            A verdict in words, and the figures that it rests on.
+        """
         answer = self._transport.send("GET", f"/v1/jobs/{job_id}/advice")
         return cast(doc.Advice, answer.json())
 
@@ -45,6 +67,11 @@ class Classifying:
             (n,) true paths.
         predictions, scores
             One of the two: (n,) paths, or (n, nodes or leaves) probabilities.
+
+        Returns
+        -------
+        dict
+            Name of a figure -> its value; None where it is not defined.
         """
         body = {"tree": tree, "truth": truth, "predictions": predictions, "scores": scores}
         answer = self._transport.send("POST", "/v1/metrics", json=body)
@@ -60,18 +87,42 @@ class Classifier:
         To the service.
     job_id
         Of the job.
+
+    Examples
+    --------
+    Of a service at work; docs/client.md has one to run::
+
+        classifier = falcon.classifier(job["id"])
+        classifier.classify([[0.1, -0.4, 2.2, 0.9]])["predictions"][0]["path"]
     """
 
     def __init__(self, transport: Transport, job_id: str) -> None:
         self._transport, self._job_id = transport, job_id
 
     def card(self) -> doc.Card:
-        """Return the model card: data, settings, figures on a held-out part."""
+        """Return the model card: data, settings, figures on a held-out part.
+
+        Returns
+        -------
+        Card
+            What a user of the model has to know.
+        """
         answer = self._transport.send("GET", f"/v1/jobs/{self._job_id}/card")
         return cast(doc.Card, answer.json())
 
     def download(self, to: str | Path) -> Path:
-        """Save the model file, for `falcon classify` and `HierarchicalClassifier.load`."""
+        """Save the model file, for `falcon classify` and `HierarchicalClassifier.load`.
+
+        Parameters
+        ----------
+        to
+            The file to write.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         path = f"/v1/jobs/{self._job_id}/model"
         return save(self._transport.http, path, "*/*", Path(to))
 

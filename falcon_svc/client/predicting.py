@@ -29,11 +29,14 @@ class Predicting:
         *,
         columns: Sequence[str] | None = None,
         least_confidence: float = 0.0,
+        precision: float | None = None,
     ) -> doc.Predictions:
         """Return the fine class of new vectors by the model of a job; many go in several requests.
 
         Parameters
         ----------
+        job_id
+            Id of the job, such as "job_01...".
         vectors
             (N, D), as the job's features.
         coarse
@@ -41,7 +44,10 @@ class Predicting:
         columns
             (D,) names of the vectors' columns in any order; None = they are in the job's order.
         least_confidence
-            Below it, `abstained` is true.
+            Below it, in [0, 1], `abstained` is true.
+        precision
+            Wanted share in (0, 1) of right classes among those with `abstained` false, estimated
+            on the job's own assignments; None = any.
 
         Returns
         -------
@@ -53,7 +59,7 @@ class Predicting:
             body: Document = {"vectors": [list(map(float, row)) for row in vectors[part]]}
             body["coarse"] = _sliced(coarse, part)
             body["columns"] = None if columns is None else list(columns)
-            body["least_confidence"] = least_confidence
+            body |= {"least_confidence": least_confidence, "precision": precision}
             sent = self._transport.send("POST", f"/v1/models/{job_id}:predict", json=body)
             answer = cast(doc.Predictions, sent.json())
             found["predictions"] += answer["predictions"]
@@ -67,18 +73,26 @@ class Predicting:
         coarse: Sequence[str | None] | Mapping[str, Sequence[str | None]] | None = None,
         *,
         least_confidence: float = 0.0,
+        precision: float | None = None,
     ) -> doc.Predictions:
         """Return the fine class of new texts by the model of a job whose samples were texts.
 
         Parameters
         ----------
+        job_id
+            Id of the job, such as "job_01...".
         texts
             At most 10,000.
-        coarse, least_confidence
-            As for `predict`.
+        coarse, least_confidence, precision
+            As for `predict`: labels, in [0, 1], and in (0, 1) or None.
+
+        Returns
+        -------
+        Predictions
+            One record per text, and notes.
         """
         body: Document = {"texts": list(texts), "coarse": _sliced(coarse, slice(None))}
-        body["least_confidence"] = least_confidence
+        body |= {"least_confidence": least_confidence, "precision": precision}
         path = f"/v1/models/{job_id}:predictTexts"
         answer = self._transport.send("POST", path, json=body, timeout=PREDICT_S)
         return cast(doc.Predictions, answer.json())
@@ -91,21 +105,30 @@ class Predicting:
         labels: str | Path | None = None,
         options: Document | None = None,
         least_confidence: float = 0.0,
+        precision: float | None = None,
     ) -> doc.Predictions:
         """Return the fine class of a file's samples, with their ids; read as the job's data were.
 
         Parameters
         ----------
+        job_id
+            Id of the job, such as "job_01...".
         path
             A file of any format that a data set may have; a zip of images.
         labels
             The CSV beside a `.npy` file.
         options
             Reading options for this file, such as ``{"coarse_column": "kind"}``.
-        least_confidence
-            Below it, `abstained` is true.
+        least_confidence, precision
+            As for `predict`: in [0, 1], and in (0, 1) or None.
+
+        Returns
+        -------
+        Predictions
+            One record per sample, with its id, and notes.
         """
         sent = {"options": json.dumps(options or {}), "least_confidence": str(least_confidence)}
+        sent |= {} if precision is None else {"precision": str(precision)}
         there = {"file": Path(path)} | ({} if labels is None else {"labels": Path(labels)})
         files = {name: (one.name, one.read_bytes()) for name, one in there.items()}
         answer = self._transport.send(

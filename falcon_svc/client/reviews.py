@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import httpx
 
-from falcon_svc.client.review_calls import Document, ReviewCalls
+from falcon_svc.client.looking import Looking
+from falcon_svc.client.review_calls import Document
 from falcon_svc.client.transport import checked, save, unreachable
 
 
-class Review(ReviewCalls):
+class Review(Looking):
     """The review of one job's result.
 
     Corrections carry the newest revision that this object has seen; somebody else's in between
@@ -25,91 +26,15 @@ class Review(ReviewCalls):
         Transport of the client.
     job_id
         Id of a job that has succeeded.
+
+    Examples
+    --------
+    Of a service at work; docs/client.md has one to run::
+
+        review = falcon.review(job["id"])
+        review.correct({"kind": "accept", "class": "c3"}, reason="looked at 16 samples")
+        review.resolve()
     """
-
-    def samples(self, class_id: str, order: str = "central", **filters: Any) -> Document:
-        """Return samples of a class.
-
-        Parameters
-        ----------
-        class_id
-            Id of the class, such as "c3".
-        order
-            "central" or another order of docs/triage-page.md.
-        **filters
-            `start`, `limit`, `most_confidence` in [0, 1], or `words`.
-
-        Returns
-        -------
-        dict
-            The samples, and how many there are in all.
-        """
-        return self._get(f"/classes/{class_id}/samples", order=order, **filters)
-
-    def select(self, class_id: str, order: str = "all", **filters: Any) -> Document:
-        """Return all samples of a class that match as a selection: `count` and `rows`.
-
-        Parameters
-        ----------
-        class_id
-            Id of the class, such as "c3".
-        order
-            "all" or another order of docs/triage-page.md.
-        **filters
-            `most_confidence` in [0, 1], or `words`.
-
-        Returns
-        -------
-        dict
-            `count`, and `rows` as a correction takes them.
-        """
-        return self._get(f"/classes/{class_id}/selection", order=order, **filters)
-
-    def evidence(self, class_id: str) -> Document:
-        """Return what sets a class apart."""
-        return self._get(f"/classes/{class_id}/evidence")
-
-    def acceptance(self, class_id: str, **plan: float) -> Document:
-        """Return which samples to look at before a class is accepted.
-
-        Parameters
-        ----------
-        class_id
-            Id of the class, such as "c3".
-        **plan
-            `purity` and `confidence` in (0, 1), or `most_wrong` >= 0.
-
-        Returns
-        -------
-        dict
-            How many samples to look at, and which.
-        """
-        return self._get(f"/classes/{class_id}/acceptance", **plan)
-
-    def propose_split(self, class_id: str, k: int | None = None) -> Document:
-        """Return the split of a class into k, or as many as are clear; it is not made.
-
-        Parameters
-        ----------
-        class_id
-            Id of the class, such as "c3".
-        k
-            Number of parts, >= 2; None = as many as are clear.
-
-        Returns
-        -------
-        dict
-            The parts, and how clear each of them is.
-        """
-        return self._post(f"/classes/{class_id}:propose-split", {"k": k})
-
-    def shown(self, ids: Sequence[str]) -> list[Document]:
-        """Return samples by id."""
-        return cast(list[Document], self._post("/samples", {"ids": list(ids)})["samples"])
-
-    def picture(self, row: int) -> bytes:
-        """Return a sample's image as JPEG."""
-        return self._transport.send("GET", f"{self._base}/samples/{row}/picture").content
 
     def questions(self, limit: int = 20) -> list[Document]:
         """Return the questions whose answers are worth most now.
@@ -230,7 +155,13 @@ class Review(ReviewCalls):
         return self._get("/resolve")
 
     def cancel_resolve(self) -> Document:
-        """End the re-solve that is at work."""
+        """End the re-solve that is at work.
+
+        Returns
+        -------
+        dict
+            The re-solve, as docs/api.md shows it.
+        """
         return self._post("/resolve:cancel", None)
 
     def continue_from(

@@ -69,6 +69,13 @@ class EncoderRun:
         pixels, checkpoints; None = nowhere.
     progress
         Told of stages and what is done of them.
+
+    Examples
+    --------
+    >>> from falcon_svc.encoder import EncoderConfig, EncoderRun
+    >>> run = EncoderRun(EncoderConfig(name="pixels", pixel_dim=16), seed=3)
+    >>> run.config.name, run.device
+    ('pixels', 'cpu')
     """
 
     config: EncoderConfig = field(default_factory=EncoderConfig)

@@ -76,6 +76,17 @@ def extract_features(dataset: CoarseDataset, run: EncoderRun | None = None) -> F
     -------
     Features
         (N, D) float32 in the data set's order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 6, 6), np.uint8)
+    >>> dataset = load_dataset(images, labels={"coarse": ["owl", "tit"] * 4})
+    >>> from falcon_svc.encoder import extract_features
+    >>> features = extract_features(dataset)  # principal components of pixels
+    >>> features.vectors.shape[0], features.spec[:6]
+    (8, 'pixels')
     """
     run = run or EncoderRun()
     return encode(open_encoder(dataset, run), dataset, run)
@@ -106,6 +117,16 @@ def open_encoder(dataset: CoarseDataset, run: EncoderRun) -> Encoder:
         The work folder cannot be written.
     CollapsedError, DivergedError
         It was trained in vain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 6, 6), np.uint8)
+    >>> dataset = load_dataset(images, labels={"coarse": ["owl", "tit"] * 4})
+    >>> from falcon_svc.encoder import EncoderRun, open_encoder
+    >>> open_encoder(dataset, EncoderRun()).spec[:6]
+    'pixels'
     """
     what, kinds = dataset.kind, OPENERS[dataset.kind]
     name = run.config.name
@@ -135,6 +156,13 @@ def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Enco
     -------
     Encoder
         Ready to encode the samples of this data set.
+
+    Examples
+    --------
+    Of a result whose network was trained with it::
+
+        encoder = open_saved(Path("birds"), new_images, EncoderRun())
+        vectors = encode(encoder, new_images, EncoderRun()).vectors
     """
     if not (directory / "encoder.json").exists():
         return open_encoder(dataset, run)
@@ -160,6 +188,17 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
     Features
         (N, D) float32 in the data set's order; a memory map when it comes from the work folder.
         Vectors that are passed through are not copied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 6, 6), np.uint8)
+    >>> dataset = load_dataset(images, labels={"coarse": ["owl", "tit"] * 4})
+    >>> from falcon_svc.encoder import EncoderRun, encode, open_encoder
+    >>> encoder = open_encoder(dataset, EncoderRun())
+    >>> len(encode(encoder, dataset, EncoderRun()).vectors)
+    8
     """
     name = key(dataset.digest, encoder.spec)
     if isinstance(encoder, PassThrough):
@@ -191,6 +230,16 @@ def notes_of(encoder: Encoder, dataset: CoarseDataset) -> tuple[Note, ...]:
     -------
     tuple of Note
         Empty where there is nothing to tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 6, 6), np.uint8)
+    >>> dataset = load_dataset(images, labels={"coarse": ["owl", "tit"] * 4})
+    >>> from falcon_svc.encoder import EncoderRun, notes_of, open_encoder
+    >>> notes_of(open_encoder(dataset, EncoderRun()), dataset)
+    ()
     """
     return encoder.notes(dataset) if isinstance(encoder, Telling) else ()
 

@@ -30,6 +30,15 @@ def open_engine(settings: Settings, stand_by: StandBy | None = None) -> Engine:
     ------
     MissingExtraError
         It is Ray, and Ray is not installed.
+
+    Examples
+    --------
+    >>> from falcon_svc.engines import open_engine
+    >>> from falcon_svc.settings import Settings
+    >>> engine = open_engine(Settings(slots=2))
+    >>> type(engine).__name__
+    'LocalEngine'
+    >>> engine.close()
     """
     if settings.engine == "ray":
         return RayEngine(settings)

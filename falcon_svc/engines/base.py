@@ -31,6 +31,12 @@ class Task:
         What it is: two tasks are the same if these are. Attempts count from 1.
     device
         ``cuda`` needs a GPU, ``auto`` takes one if it can, ``cpu`` never sees one.
+
+    Examples
+    --------
+    >>> from falcon_svc.engines import Task
+    >>> Task("job", "job_01", 1, device="cuda") == Task("job", "job_01", 1)
+    True
     """
 
     kind: str
@@ -54,6 +60,12 @@ class Ended:
         Whether it did: a cluster may have had no room for it in time.
     out_of_memory
         Whether the kernel killed it for lack of memory.
+
+    Examples
+    --------
+    >>> from falcon_svc.engines import Ended, Task
+    >>> Ended(Task("job", "job_01", 1), exit_code=-9, out_of_memory=True).began
+    True
     """
 
     task: Task

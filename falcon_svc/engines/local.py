@@ -42,6 +42,15 @@ class LocalEngine:
         What children without a GPU are copies of, once it is ready.
     patient
         Whether tasks wait while that loads: those that would have to load as much.
+
+    Examples
+    --------
+    >>> from falcon_svc.engines import LocalEngine
+    >>> from falcon_svc.settings import Settings
+    >>> engine = LocalEngine(Settings(slots=2))
+    >>> engine.tasks, engine.ended()
+    (frozenset(), [])
+    >>> engine.close()
     """
 
     def __init__(

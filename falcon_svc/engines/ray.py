@@ -59,6 +59,13 @@ class RayEngine:
     ------
     MissingExtraError
         Ray is not installed.
+
+    Examples
+    --------
+    With a cluster at that address::
+
+        engine = RayEngine(Settings(engine="ray", ray_address="http://head:8265"))
+        engine.start(Task("job", "job_01", 1, device="cuda"))
     """
 
     def __init__(

@@ -84,6 +84,14 @@ class StandBy:
     ----------
     loads
         Module that it imports: this loads all that is needed, and has the process's id as `SERVER`.
+
+    Examples
+    --------
+    A process that loads torch once, and is copied for each attempt::
+
+        stand_by = StandBy()
+        stand_by.start()
+        engine = open_engine(Settings(), stand_by)
     """
 
     def __init__(self, loads: str = WARM) -> None:

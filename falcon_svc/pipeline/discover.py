@@ -8,6 +8,7 @@ it to the same result.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def discover_to(
     resume: bool = False,
     progress: Progress | None = None,
     inherit: Inherit | None = None,
+    began: float | None = None,
 ) -> Discovery:
     """Run a discovery and write its result directory, whole or not at all.
 
@@ -56,12 +58,16 @@ def discover_to(
     inherit
         Lets the result's review go on from that of an earlier one, such as
         `falcon_svc.triage.continuing.Heir`.
+    began
+        Moment in monotonic seconds since when the user has waited, which the report tells; None =
+        this call.
 
     Raises
     ------
     InputError, ConfigError, StorageError, DeviceError, DivergedError
         One sentence each; `directory` is as it was.
     """
+    began = time.monotonic() if began is None else began
     check_replaceable(directory)
     work_dir = directory.parent / f".{directory.name}.work"
     if not resume:
@@ -71,7 +77,7 @@ def discover_to(
     inherited = None if inherit is None else inherit(run.discovery, run.features, run.inputs)
     progress.stage("report", 1)
     ancestry = None if inherited is None else inherited.ancestry
-    page = render_report(run.discovery, dataset, run.features, ancestry=ancestry)
+    page = render_report(run.discovery, dataset, run.features, ancestry=ancestry, began=began)
     progress.stage("write", len(dataset))
     kept: dict[str, FileContent] = {**run.model_files(), FEATURES: features_file(run.features)}
     if config.keep_samples:

@@ -7,6 +7,7 @@ Files: `model.safetensors` (tensors) and `model.json` (all else), which
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from dataclasses import dataclass, field
 
 import safetensors.torch
@@ -18,6 +19,7 @@ from falcon_svc.discovery.training.feature_space import FeatureSpace
 from falcon_svc.result.model_reading import reading_record, reading_tensors
 from falcon_svc.result.predictor import FORMAT_VERSION, RECORD, TENSORS
 from falcon_svc.result.reach import Reach
+from falcon_svc.result.surety import Surety
 from falcon_svc.types import BoolArray, Reading
 
 
@@ -37,8 +39,9 @@ class DiscoveryModel:
         The encoder spec that made the features; new samples must come from the same.
     reading
         How the data set was read: names and scaling of columns, the recipe on counts.
-    reach
-        How far the fine classes reach; None = not measured.
+    reach, surety
+        How far the fine classes reach, and how precise the model is from which confidence on;
+        None = not measured.
     text_encoder
         The spec (digest included) of the encoder that made vectors of texts; None where the
         samples were none.
@@ -52,6 +55,7 @@ class DiscoveryModel:
     encoder: str
     reading: Reading = field(default_factory=Reading)
     reach: Reach | None = None
+    surety: Surety | None = None
     text_encoder: str | None = None
 
     @property
@@ -67,7 +71,8 @@ class DiscoveryModel:
         }
         tensors |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
         tensors |= {f"relation.{i}": torch.from_numpy(r) for i, r in enumerate(self.relations)}
-        numbers = reading_tensors(self.reading) | (self.reach.tensors() if self.reach else {})
+        measured = [one.tensors() for one in (self.reach, self.surety) if one]
+        numbers = reading_tensors(self.reading) | dict(ChainMap(*measured))
         tensors |= {name: torch.from_numpy(values.copy()) for name, values in numbers.items()}
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         record = {

@@ -13,6 +13,7 @@ from falcon_svc.data.far_rows import far_note
 from falcon_svc.data.vector_notes import LONG_ROWS
 from falcon_svc.discovery.counts.bounds import CountBounds
 from falcon_svc.discovery.counts.choice import Counts
+from falcon_svc.discovery.training.prediction import predict
 from falcon_svc.discovery.training.trained_head import TrainedHead
 from falcon_svc.encoder import Encoder, notes_of
 from falcon_svc.neighbors.notes import recall_notes
@@ -23,8 +24,12 @@ from falcon_svc.pipeline.size_notes import size_notes
 from falcon_svc.result.reach import Reach
 from falcon_svc.result.record import CountEstimate, Discovery, SourceRelation
 from falcon_svc.result.samples import samples_note
+from falcon_svc.result.surety import Surety, curve
 from falcon_svc.types import CoarseDataset, FloatArray, LabelSource, Note
 from solver import proof_bytes
+
+MEASURED = 20_000
+"""Most own samples that the model's precision is measured on."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,7 @@ def _model(found: Found) -> DiscoveryModel:
         encoder=found.config.encoder.name,
         reading=dataset.reading,
         reach=_reach(found),
+        surety=_surety(found),
         text_encoder=encoder.spec if dataset.kind == "texts" else None,
     )
 
@@ -150,3 +156,15 @@ def _reach(found: Found) -> Reach:
         return Reach.of(vectors, fine)
     kept = np.delete(np.arange(len(fine)), found.apart)
     return Reach.of(vectors[kept], fine[kept])
+
+
+def _surety(found: Found) -> Surety:
+    """Return how precise the head is on own samples, as they are and as if they had no label."""
+    given, inputs = found.answer.assignments, found.spaced.inputs
+    rows = np.linspace(0, len(inputs) - 1, min(len(inputs), MEASURED)).astype(np.int64)
+    alone = predict(found.taught.head.teacher, np.asarray(inputs[rows], np.float32))
+    own = rows[found.dataset.coarse.labels[rows] >= 0]
+    return Surety(
+        labelled=curve(given.confidence[own], np.ones(len(own), np.bool_)),
+        unlabelled=curve(alone.confidence, alone.fine == given.fine[rows]),
+    )

@@ -19,6 +19,7 @@ from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, notes_of, open
 from falcon_svc.errors import ConfigError
 from falcon_svc.result.files import read_settings
 from falcon_svc.result.predictor import Predictions, Predictor
+from falcon_svc.result.surety import ANY, Demand
 from falcon_svc.types import CoarseDataset, FloatArray, Note
 
 
@@ -53,6 +54,7 @@ def predict_samples(
     labels: Mapping[str, ArrayLike] | None = None,
     config: DataConfig | None = None,
     model: Predictor | None = None,
+    demand: Demand = ANY,
 ) -> Predicted:
     """Assign fine classes of a result to new samples.
 
@@ -70,6 +72,8 @@ def predict_samples(
         How to read instead of as the result's data set was.
     model
         The result's, if it is loaded already.
+    demand
+        How sure a prediction has to be not to be marked as abstained.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def predict_samples(
     dataset = load_new_samples(data, remembered, model.reading, given, labels=labels)
     vectors, notes = _vectors(directory, dataset, settings["encoder"], model.text_encoder)
     names = labels_by_source(dataset)
-    found = model.predict(vectors, names)
+    found = model.predict(vectors, names, demand=demand)
     told = (*dataset.reading.notes, *notes, *found.notes)
     return Predicted(dataset, names, model, found, told)
 

@@ -31,6 +31,7 @@ def render_report(
     features: FloatArray,
     *,
     ancestry: Ancestry | None = None,
+    began: float | None = None,
 ) -> str:
     """Return the page.
 
@@ -44,11 +45,24 @@ def render_report(
         The exemplars of a data set without images and texts.
     ancestry : Ancestry, optional
         What became of the classes of an earlier review.
+    began : float
+        Moment in monotonic seconds, >= 0, since when the user has waited; None = it is not known,
+        and no time but that of the stages is told.
 
     Returns
     -------
     str
         HTML that needs no other file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import falcon_svc as falcon
+    >>> from falcon_svc.data import load_dataset
+    >>> from falcon_svc.report import render_report
+    >>> found, dataset = falcon.read_result("birds").discovery, load_dataset("birds.npz")
+    >>> render_report(found, dataset, np.load("birds/features.npy")).startswith("<!doctype html>")
+    True
     """
     evidence = collect_evidence(discovery)
     return render(
@@ -64,6 +78,7 @@ def render_report(
         ancestry=None if ancestry is None else sections.ancestry(ancestry),
         **_classes(discovery, evidence, Exemplars.of(dataset, features, discovery.n_fine)),
         **_pictures(discovery),
+        headline=sections.headline(discovery, began),  # the last: it looks at the clock
     )
 
 
@@ -72,7 +87,6 @@ def _classes(
 ) -> dict[str, object]:
     """What is said of classes and labels."""
     return {
-        "headline": sections.headline(discovery),
         "first_looks": sections.first_looks(discovery, evidence),
         "groups": class_groups(discovery, evidence, exemplars),
         "doubts": sections.label_doubts(discovery, exemplars),

@@ -6,6 +6,7 @@ Place: composed by `page`, drawn by the templates, which hold the words.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,8 +48,11 @@ class Headline:
         Median over samples.
     gap, proven
         The largest of all relations, and whether it is only rounding.
-    seconds
-        All stages together.
+    computing_s
+        Seconds of all stages together.
+    waited_s
+        Seconds since the program or the call began, until the page was made: libraries loaded and
+        data read, too; None = it is not known when that was.
     """
 
     n_repeatable: int
@@ -60,11 +64,12 @@ class Headline:
     confidence: float
     gap: float
     proven: bool
-    seconds: float
+    computing_s: float
+    waited_s: float | None
 
 
-def headline(discovery: Discovery) -> Headline:
-    """Return the answer in figures."""
+def headline(discovery: Discovery, began: float | None) -> Headline:
+    """Return the answer in figures; `began` is a moment in monotonic seconds."""
     gap = max(relation.gap for relation in discovery.relations)
     known = [c.stability for c in discovery.classes if c.stability is not None]
     return Headline(
@@ -77,7 +82,8 @@ def headline(discovery: Discovery) -> Headline:
         confidence=float(np.median(discovery.assignments.confidence)),
         gap=gap,
         proven=gap <= PROVEN,
-        seconds=sum(stage.seconds for stage in discovery.stages),
+        computing_s=sum(stage.seconds for stage in discovery.stages),
+        waited_s=None if began is None else time.monotonic() - began,
     )
 
 

@@ -168,14 +168,15 @@ def read_features(directory: Path) -> FloatArray:
     StorageError
         The file is not as it was written.
     """
-    path = intact_path(directory, FEATURES)
+    document = _read_document(directory)
+    path = _intact_path(directory, FEATURES, document)
     if path is None:
         raise InputError(
             f"Triage needs the features of the discovery in {directory / FEATURES}, but this "
             "result was written without them; run falcon discover again."
         )
     features: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
-    if features.ndim != 2 or len(features) != _read_document(directory)["n_samples"]:
+    if features.ndim != 2 or len(features) != document["n_samples"]:
         raise _damaged(directory, FEATURES)
     return features
 
@@ -188,7 +189,11 @@ def intact_path(directory: Path, name: str) -> Path | None:
     InputError, StorageError
         As `read_discovery`; also where the file is not as it was written.
     """
-    listed: dict[str, str] = _read_document(directory).get("files", {})
+    return _intact_path(directory, name, _read_document(directory))
+
+
+def _intact_path(directory: Path, name: str, document: dict[str, Any]) -> Path | None:
+    listed: dict[str, str] = document.get("files", {})
     if name not in listed:
         return None
     path = directory / name

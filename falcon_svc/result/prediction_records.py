@@ -10,7 +10,7 @@ from falcon_svc.result.predictor import Predictions, Predictor
 
 
 def records(
-    model: Predictor, found: Predictions, least: float, ids: Sequence[str] | None = None
+    model: Predictor, found: Predictions, ids: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Return one JSON-ready record per sample.
 
@@ -18,8 +18,6 @@ def records(
     ----------
     model, found
         What predicted, and what it found.
-    least
-        Confidence in [0, 1] under which `abstained` is true.
     ids
         The N samples' ids; None = they have none.
 
@@ -37,7 +35,7 @@ def records(
         "confidence": found.confidence.tolist(),
         "coarse": [names[k] for k in found.coarse.tolist()],
         "coarse_confidence": found.coarse_confidence.tolist(),
-        "abstained": found.abstained(least).tolist(),
+        "abstained": found.abstained.tolist(),
         "label_unknown": found.label_unknown.tolist(),
         "distance": [None if math.isnan(value) else value for value in found.distance.tolist()],
     }

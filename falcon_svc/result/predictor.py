@@ -23,6 +23,7 @@ from falcon_svc.result.given_labels import GivenLabels, Labels
 from falcon_svc.result.model_reading import arranged, stored_reading
 from falcon_svc.result.reach import UNLIKE, Reach
 from falcon_svc.result.record import Assignments
+from falcon_svc.result.surety import ANY, Demand, Surety, abstains
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource, Note, Reading, Scaling
 
 FORMAT_VERSION = 1
@@ -45,6 +46,8 @@ class Predictions(Assignments):
         (N,) float32, see `Reach.distance`; NaN in models that were made without it.
     label_unknown
         (N,) whether a label was given that the model does not know.
+    abstained
+        (N,) whether the prediction is less sure than was demanded, and to be left out.
     notes
         What to know before trusting this: unknown labels, columns left out, samples far off.
     """
@@ -53,11 +56,8 @@ class Predictions(Assignments):
     coarse_confidence: FloatArray
     distance: FloatArray
     label_unknown: BoolArray
+    abstained: BoolArray
     notes: tuple[Note, ...] = ()
-
-    def abstained(self, least: float) -> BoolArray:
-        """(N,) whether the confidence lies under `least` in [0, 1]."""
-        return np.asarray(self.confidence < least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,12 +159,18 @@ class Predictor:
         """How far the fine classes reach; None in models that were made without."""
         return Reach.stored(self.tensors)
 
+    @cached_property
+    def surety(self) -> Surety | None:
+        """How precise the model is from which confidence on; None in models made without."""
+        return Surety.stored(self.tensors)
+
     def predict(
         self,
         vectors: FloatArray,
         coarse: Labels | Mapping[str, Labels] | None = None,
         *,
         columns: Sequence[str] | None = None,
+        demand: Demand = ANY,
     ) -> Predictions:
         """Assign every sample its most probable fine class.
 
@@ -181,12 +187,14 @@ class Predictor:
             Names of the vectors' columns, in any order and with others among them: the features
             are taken by name, and counts of genes go through the model's recipe. None = `vectors`
             has the model's D columns in its order.
+        demand
+            How sure a prediction has to be not to be marked as `abstained`.
 
         Raises
         ------
         InputError
             A feature is missing; other dimensions than the model's, numbers that are not finite,
-            an unknown label source.
+            an unknown label source; a precision of a model that does not know its own.
         """
         taken, told = arranged(self.reading, self.n_dims, vectors, columns)
         rows = self._checked(taken)
@@ -203,7 +211,10 @@ class Predictor:
             found.coarse_confidence[piece] = np.minimum(parents.max(axis=1), 1.0)
             if self.reach is not None:
                 found.distance[piece] = self.reach.distance(self._scaled(rows[piece]))
-        return replace(found, notes=(*told, *labels.notes, *_far_off(found.distance)))
+        labelled = np.any([source.labels >= 0 for source in labels.sources], axis=0)
+        abstained, promised = abstains(self.surety, demand, found.confidence, labelled)
+        notes = (*told, *labels.notes, *_far_off(found.distance), *promised)
+        return replace(found, abstained=abstained, notes=notes)
 
     def probabilities(
         self, vectors: FloatArray, coarse: Labels | Mapping[str, Labels] | None = None
@@ -298,6 +309,7 @@ def _empty(n: int, unknown: BoolArray) -> Predictions:
         coarse_confidence=np.empty(n, np.float32),
         distance=np.full(n, np.nan, np.float32),
         label_unknown=unknown,
+        abstained=np.zeros(n, np.bool_),
     )
 
 

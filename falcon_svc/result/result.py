@@ -25,6 +25,7 @@ from falcon_svc.result.notebook import page_of
 from falcon_svc.result.plots import Axes, draw_graph, draw_map, draw_sizes
 from falcon_svc.result.predictor import Predictions, Predictor
 from falcon_svc.result.record import CountEstimate, Discovery, FineClass
+from falcon_svc.result.surety import Demand
 from falcon_svc.result.table import assignments_table
 from falcon_svc.types import FloatArray, IntArray, Note
 
@@ -130,6 +131,8 @@ class Result:
         coarse: Labels | Mapping[str, Labels] | None = None,
         *,
         columns: Sequence[str] | None = None,
+        least_confidence: float = 0.0,
+        precision: float | None = None,
     ) -> Predictions:
         """Return the fine classes of new vectors.
 
@@ -142,13 +145,17 @@ class Result:
             unknown.
         columns
             (D,) names of the vectors' columns in any order; None = they are in the discovery's.
+        least_confidence, precision
+            As in `falcon_svc.predict`: in [0, 1], and in (0, 1) or None.
 
         Returns
         -------
         Predictions
-            (N,) fine class, confidence, margin, runner-up, coarse class and distance.
+            (N,) fine class, confidence, margin, runner-up, coarse class, distance, abstained.
         """
-        return self.predictor.predict(np.asarray(unmasked(vectors)), coarse, columns=columns)
+        demand = Demand(least_confidence, precision)
+        rows = np.asarray(unmasked(vectors))
+        return self.predictor.predict(rows, coarse, columns=columns, demand=demand)
 
     def to_arrow(self) -> pa.Table:
         """Return a row per sample: id, coarse labels, fine class, confidence, margin.

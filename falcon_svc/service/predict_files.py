@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
@@ -23,6 +23,7 @@ from typing import Any
 from falcon_svc.durable.files import storage_errors
 from falcon_svc.errors import InputError
 from falcon_svc.result.given_labels import Labels
+from falcon_svc.result.surety import ANY, Demand
 from falcon_svc.service import datasets, predictions, results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -48,8 +49,8 @@ class Asked:
         N texts, and their coarse labels as `Predictor.predict` takes them.
     options
         Reading options for this file.
-    least
-        Confidence in [0, 1] under which `abstained` is true.
+    demand
+        How sure a prediction has to be not to be marked as abstained.
     """
 
     file: datasets.Upload | None = None
@@ -57,7 +58,7 @@ class Asked:
     texts: list[str] = field(default_factory=list)
     coarse: Labels | Mapping[str, Labels] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    least: float = 0.0
+    demand: Demand = ANY
 
 
 def predict(context: Context, caller: Caller, job_id: str, asked: Asked) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def predict(context: Context, caller: Caller, job_id: str, asked: Asked) -> dict
             "texts": asked.texts,
             "labels": _columns(asked.coarse, first),
             "options": dict(asked.options),
-            "least_confidence": asked.least,
+            "demand": asdict(asked.demand),
             "seconds": min(int(ANSWER_S), context.settings.check_cpu_s),
         }
         return _answer(context, document)

@@ -17,6 +17,7 @@ from falcon_svc.errors import InputError
 from falcon_svc.result.given_labels import Labels
 from falcon_svc.result.prediction_records import records
 from falcon_svc.result.predictor import Predictor
+from falcon_svc.result.surety import ANY, Demand
 from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -31,25 +32,23 @@ class Wish:
 
     Parameters
     ----------
-    vectors, coarse, columns
+    vectors, coarse, columns, demand
         As there.
-    least
-        Confidence in [0, 1] under which `abstained` is true.
     """
 
     vectors: FloatArray
     coarse: Labels | Mapping[str, Labels] | None = None
     columns: list[str] | None = None
-    least: float = 0.0
+    demand: Demand = ANY
 
 
 def predict(context: Context, caller: Caller, job_id: str, wish: Wish) -> dict[str, Any]:
     """Return one record per vector by the model of a job, and notes, as the API gives them."""
     _, directory = results.directory(context, caller, job_id)
     model = model_of(directory)
-    found = model.predict(wish.vectors, wish.coarse, columns=wish.columns)
+    found = model.predict(wish.vectors, wish.coarse, columns=wish.columns, demand=wish.demand)
     notes = [{"code": note.code, "text": note.text} for note in found.notes]
-    return {"predictions": records(model, found, wish.least), "notes": notes}
+    return {"predictions": records(model, found), "notes": notes}
 
 
 def model_of(directory: Path) -> Predictor:

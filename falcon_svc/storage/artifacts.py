@@ -36,6 +36,16 @@ class ArtifactStore:
         URL of fsspec, or the path of a folder.
     cache
         Folder for local copies of what lies elsewhere.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from falcon_svc.storage import ArtifactStore
+    >>> store = ArtifactStore("store", Path("cache"))
+    >>> _ = Path("birds.csv").write_text("a,coarse")
+    >>> store.put_file(Path("birds.csv"), "datasets/ds_01/data.csv")
+    >>> Path("birds.csv").exists(), Path("store/datasets/ds_01/data.csv").exists()
+    (False, True)
     """
 
     def __init__(self, url: str, cache: Path) -> None:

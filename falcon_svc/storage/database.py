@@ -44,6 +44,15 @@ class Database:
     ----------
     url
         SQLAlchemy URL of SQLite or Postgres.
+
+    Examples
+    --------
+    >>> from falcon_svc.storage import Database
+    >>> database = Database("sqlite:///falcon.db")
+    >>> database.migrate()
+    >>> database.file.name, database.is_sqlite
+    ('falcon.db', True)
+    >>> database.close()
     """
 
     def __init__(self, url: str) -> None:
@@ -210,6 +219,14 @@ def is_full(error: DatabaseError) -> bool:
     -------
     bool
         True for SQLite's and Postgres' codes of a full disk.
+
+    Examples
+    --------
+    >>> from sqlite3 import OperationalError
+    >>> from sqlalchemy.exc import DatabaseError
+    >>> from falcon_svc.storage import is_full
+    >>> is_full(DatabaseError("INSERT", {}, OperationalError("syntax error")))
+    False
     """
     names = (getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate"))
     return any(name in FULL for name in names)

@@ -6,13 +6,14 @@ Place: beside `states`. What a kind takes is said by `falcon_svc.service.kinds`,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from falcon_svc.storage.tables import Job
 
-DISCOVERY, CLASSIFIER, ADVICE = "discovery", "classifier", "advice"
-KINDS = (DISCOVERY, CLASSIFIER, ADVICE)
+Kind = Literal["discovery", "classifier", "advice"]
+KINDS: tuple[str, ...] = get_args(Kind)
+DISCOVERY, CLASSIFIER, ADVICE = KINDS
 
 
 def device_of(job: Job) -> str:

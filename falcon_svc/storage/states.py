@@ -8,8 +8,15 @@ succeeded, failed, canceled -> expired
 
 from __future__ import annotations
 
-QUEUED, PREPARING, RUNNING, CANCELING = "queued", "preparing", "running", "canceling"
-SUCCEEDED, FAILED, CANCELED, EXPIRED = "succeeded", "failed", "canceled", "expired"
+from typing import Literal, get_args
+
+State = Literal[
+    "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
+]
+"""The one list of them: the API's types, the client's and the record's constants are of it."""
+
+STATES: tuple[str, ...] = get_args(State)
+QUEUED, PREPARING, RUNNING, CANCELING, SUCCEEDED, FAILED, CANCELED, EXPIRED = STATES
 
 ACTIVE = (PREPARING, RUNNING, CANCELING)
 """An attempt is, or may be, at work."""
@@ -17,7 +24,6 @@ ACTIVE = (PREPARING, RUNNING, CANCELING)
 OPEN = (QUEUED, *ACTIVE)
 FINISHED = (SUCCEEDED, FAILED, CANCELED)
 TERMINAL = (*FINISHED, EXPIRED)
-STATES = (*OPEN, *TERMINAL)
 
 VALIDATING, READY, INVALID = "validating", "ready", "invalid"
 """Of a data set: it is checked once, jobs on it wait for that."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_svc.encoder_files import resolve
 from falcon_svc.errors import FalconError
+from falcon_svc.setting_tables import SECTIONS, merged
 from falcon_svc.worker.failures import OUT_OF_MEMORY, with_smaller_batches
 from falcon_svc.worker.kinds import Made, Order
 
@@ -24,7 +25,7 @@ def make(order: Order) -> Made:
     from falcon_svc.data import load_dataset
     from falcon_svc.pipeline.discover import discover_to
 
-    tables = resolve(merged(order.config, order.options), order.settings)
+    tables = resolve(merged({"data": order.options}, order.config, SECTIONS), order.settings)
     config = with_smaller_batches(make_config(tables), order.earlier.count(OUT_OF_MEMORY))
     data = load_dataset(order.data, config.reading)
     result = order.begin() / "result"
@@ -33,11 +34,6 @@ def make(order: Order) -> Made:
     )
     model = pack_model(result)
     return Made(result, "discovery.json", _summary(found), _measured(found), (model,))
-
-
-def merged(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return a job's configuration with its data set's reading options underneath."""
-    return {**config, "data": {**options, **config.get("data", {})}}
 
 
 def finished(result: Path) -> Discovery | None:

@@ -6,7 +6,7 @@ Place: started by the API for one request (`falcon_svc.service.predict_files`), 
 Like the check of an upload it sees the program, the file and the model, writes nothing, and has no
 network; it never opens the database. The request: ``result`` and ``file``, or ``texts``; ``labels``
 (source -> names) beside texts; ``name``, what the client calls the file; ``options``;
-``least_confidence``; ``seconds`` of processor time.
+``demand``, how sure a class has to be; ``seconds`` of processor time.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def _predicted(asked: Document) -> Document:
     from falcon_svc.pipeline.prediction import predict_samples
     from falcon_svc.result.files import read_settings
     from falcon_svc.result.prediction_records import records
+    from falcon_svc.result.surety import Demand
 
     result, options = Path(asked["result"]), asked["options"]
     remembered = read_settings(result).get("data", {})
@@ -52,10 +53,11 @@ def _predicted(asked: Document) -> Document:
         labels=asked["labels"],
         # This process is the probe of what may crash.
         config=DataConfig.model_validate({**remembered, **options, "probe_hdf5": False}),
+        demand=Demand(**asked["demand"]),
     )
     ids = new.dataset.ids if asked["file"] else None
     return {
-        "predictions": records(new.model, new.found, asked["least_confidence"], ids),
+        "predictions": records(new.model, new.found, ids),
         "notes": [{"code": note.code, "text": note.text} for note in new.notes],
     }
 

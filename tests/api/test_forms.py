@@ -58,6 +58,8 @@ def test_pairs_of_surrogates_are_letters():
         ("application/json;q=0, */*", "text/csv"),
         ("TEXT/CSV ; Q=1", "text/csv"),
         ("text/csv;q=x, application/json;q=0.01", "application/json"),
+        ("text/csv;q=nan, application/json;q=0.01", "application/json"),
+        ("text/csv;q=1e9, application/json;q=0.01", "application/json"),
     ],
 )
 def test_the_best_offer_is_taken(accept, best):

@@ -14,6 +14,7 @@ import pytest
 
 from falcon_svc.metrics.clustering import accuracy_score
 from falcon_svc.result.predictor import Predictor
+from falcon_svc.result.surety import Demand
 from tests.api.conftest import QUICK
 from tests.api.running import cheap, planted
 
@@ -144,6 +145,10 @@ def test_predictions_are_those_of_the_model(falcon, job, model_dir, labelled):
     assert [row["fine"] for row in rows] == here.fine.tolist()
     np.testing.assert_allclose([row["confidence"] for row in rows], here.confidence, atol=1e-5)
     assert all(row["abstained"] == (row["confidence"] < 0.5) for row in rows)
+    sure = falcon.predict(job["id"], x.tolist(), names, precision=0.98)
+    expected = Predictor.load(model_dir).predict(x, names, demand=Demand(precision=0.98))
+    assert [row["abstained"] for row in sure["predictions"]] == expected.abstained.tolist()
+    assert [note["code"] for note in sure["notes"]] == ["estimated_precision"]
     known = [i for i in range(60) if labelled and names[i] is not None]
     assert all(rows[i]["coarse"] == names[i] for i in known)
 

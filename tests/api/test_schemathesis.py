@@ -14,7 +14,15 @@ from tests.api.generated import prepare, schemathesis
 from tests.api.running import Running
 from tests.api.test_access import make_key
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(900)]
+PHASES = "examples,coverage,fuzzing"
+SHORT, LONG = "4", "12"
+"""Random requests of each kind; those of the other phases are the same in both forms."""
+
+short_and_long = pytest.mark.parametrize(
+    "examples",
+    [pytest.param(SHORT, marks=pytest.mark.slow), pytest.param(LONG, marks=pytest.mark.long)],
+)
 ANY = {"keys_required": "true", "rate_per_s": 10_000, "wrong_keys": 100_000, "most_wait_s": 0.1}
 
 
@@ -36,19 +44,19 @@ def config(guarded, tmp_path_factory):
     return folder
 
 
-def test_generated_requests_are_answered_as_documented(config):
+@short_and_long
+def test_generated_requests_are_answered_as_documented(config, examples):
     """Deleting comes later, as it would delete what the others look at."""
-    phases = "examples,coverage,fuzzing"
-    found = schemathesis(config, "--phases", phases, "--exclude-method", "DELETE")
+    of = ("--phases", PHASES, "--max-examples", examples)
+    found = schemathesis(config, *of, "--exclude-method", "DELETE")
     assert "Tested: 63" in found
 
 
-def test_chains_of_requests_are_answered_as_documented(config):
-    schemathesis(config, "--phases", "examples,coverage,fuzzing", "--include-method", "DELETE")
-    schemathesis(config, "--phases", "stateful")
-
-
-def test_the_service_lives_on(guarded, config):
+@short_and_long
+def test_chains_of_requests_are_answered_as_documented(guarded, config, examples):
+    of = ("--max-examples", examples)
+    schemathesis(config, "--phases", PHASES, *of, "--include-method", "DELETE")
+    schemathesis(config, "--phases", "stateful", *of)
     assert guarded.http.get("/health/ready").status_code == 200
     log = guarded.log.read_text()
     assert "Traceback" not in log, log[-3000:]

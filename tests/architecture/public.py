@@ -28,6 +28,11 @@ class Public:
     owner: type | None = None
 
     @property
+    def room(self) -> str:
+        """The package below the top one, such as ``data``; of the top one's own names the name."""
+        return self.name.split(".")[1]
+
+    @property
     def function(self) -> Callable[..., Any] | None:
         """What is called: the function, method or property; None of a class."""
         return None if inspect.isclass(self.object) else _function(self.object)
@@ -62,7 +67,7 @@ def everything() -> tuple[Public, ...]:
             thing = getattr(package, name)
             if _is_ours(thing) and thing not in found:
                 found[thing] = Public(f"{door}.{name}", thing)
-    return tuple(part for one in found.values() for part in (one, *_methods(one)))
+    return tuple(part for one in found.values() for part in (one, *_methods(one, set(found))))
 
 
 def is_protocol(thing: Any) -> bool:
@@ -74,18 +79,26 @@ def _is_ours(thing: Any) -> bool:
     return callable_ and thing.__module__.split(".")[0] in ("falcon_svc", "solver")
 
 
-def _methods(public: Public) -> Iterator[Public]:
-    """Yield public methods, less those that keep what a base class or a protocol promises."""
-    for name, thing in vars(public.object).items() if inspect.isclass(public.object) else ():
+def _methods(public: Public, doors: set[Any]) -> Iterator[Public]:
+    """Yield public methods, less those that keep what a base class or a protocol promises.
+
+    Those of bases that are at no door are found here alone.
+    """
+    for name, thing in _own(public.object, doors).items() if inspect.isclass(public.object) else ():
         is_method = not name.startswith("_") and inspect.isfunction(_function(thing))
-        if is_method and not _is_promised(public.object, name):
+        if is_method and not _is_promised(public.object, name, thing):
             yield Public(f"{public.name}.{name}", thing, public.object)
 
 
-def _is_promised(owner: type, name: str) -> bool:
+def _own(owner: type, doors: set[Any]) -> dict[str, Any]:
+    hidden = [base for base in owner.__mro__[1:] if _is_ours(base) and base not in doors]
+    return {name: thing for one in (*reversed(hidden), owner) for name, thing in vars(one).items()}
+
+
+def _is_promised(owner: type, name: str, own: Any) -> bool:
     kept = [one for one in PROTOCOLS if one is not owner and _keeps(owner, one)]
     above = [vars(base).get(name) for base in (*owner.__mro__[1:], *kept)]
-    return any(thing.__doc__ for thing in above if thing is not None)
+    return any(thing.__doc__ for thing in above if thing is not None and thing is not own)
 
 
 def _keeps(owner: type, protocol: type) -> bool:

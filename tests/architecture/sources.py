@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,11 @@ class Module:
 
     path: Path
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax; parsed when it is asked for, as most tests ask for few files' or for none."""
+        return ast.parse(self.text)
 
     @property
     def name(self) -> str:
@@ -44,7 +48,7 @@ class Module:
 def modules() -> tuple[Module, ...]:
     """Every Python file of falcon_svc, solver and benchmarks."""
     paths = sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.py"))
-    return tuple(_module(path) for path in paths)
+    return tuple(Module(path, path.read_text("utf-8")) for path in paths)
 
 
 def within(*packages: str) -> list[Module]:
@@ -54,11 +58,6 @@ def within(*packages: str) -> list[Module]:
 
 def is_part(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
-
-
-def _module(path: Path) -> Module:
-    text = path.read_text("utf-8")
-    return Module(path, text, ast.parse(text))
 
 
 def _imported(node: ast.AST, folder: list[str]) -> Iterator[str]:

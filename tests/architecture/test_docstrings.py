@@ -9,6 +9,7 @@ import ast
 import inspect
 import re
 import textwrap
+from collections.abc import Iterator
 
 import pytest
 from numpydoc.docscrape import FunctionDoc
@@ -22,21 +23,6 @@ NOT_CHECKED = {
     "SA01": "the site's search and links lead to what is near",
     "PR04": "types stand in the signature: mypy checks them there, a copy would age",
 }
-NO_EXAMPLE = {
-    "client": "needs a service; docs/client.md has examples, which a test runs",
-    "encoder": "needs files of images or texts; docs/encoders.md has commands",
-    "engines": "starts processes or a cluster",
-    "joint": "trains a network on images",
-    "report": "takes a whole discovery; `falcon discover` writes it",
-    "storage": "needs a database",
-    "triage": "needs a result under review; docs/exports.md has commands",
-}
-"""Room -> why the examples of its names are not in docstrings."""
-
-ONE_REQUEST = {"PR01", "RT01", "YD01"}
-"""Not checked in methods of the client: each is one request of docs/api.md, and what goes in and
-comes back is typed; what is more than an id or a document is explained all the same."""
-
 EXCEPTIONS: dict[str, set[str]] = {}
 """Name -> checks that it fails. It stays empty."""
 
@@ -46,13 +32,17 @@ NUMBER = re.compile(r"(int|float)( \| None)?")
 RANGE = re.compile(r"\d|[<>]|units of")
 OF_PYTHON = {"AttributeError", "NotImplementedError", "StopIteration"}
 
-every_public = pytest.mark.parametrize("public", everything(), ids=lambda one: one.name)
+ROOMS = sorted({one.room for one in everything()})
+every_room = pytest.mark.parametrize("room", ROOMS)
+
+
+def public_of(room: str) -> list[Public]:
+    return [one for one in everything() if one.room == room]
 
 
 def example_is_due(public: Public) -> bool:
     """Of names of doors; not of errors, protocols and settings."""
-    room = public.name.split(".")[1]
-    if public.owner or room in NO_EXAMPLE:
+    if public.owner:
         return False
     kinds = (BaseException, BaseModel)
     plain = not inspect.isclass(public.object) or not issubclass(public.object, kinds)
@@ -65,8 +55,6 @@ def not_due(public: Public) -> set[str]:
         skipped.add("EX01")
     if not public.says_its_own_parameters:
         skipped |= {"PR01", "PR02"}
-    if public.owner and public.name.startswith("falcon_svc.client."):
-        skipped |= ONE_REQUEST
     return skipped
 
 
@@ -80,53 +68,63 @@ def described(public: Public) -> dict[str, str]:
     }
 
 
-@every_public
-def test_numpydoc_finds_nothing_wrong(public):
+@every_room
+def test_numpydoc_finds_nothing_wrong(room):
+    wrong = {one.name: found for one in public_of(room) if (found := numpydoc_finds(one))}
+    assert wrong == {}
+
+
+def numpydoc_finds(public: Public) -> dict[str, str]:
     found = dict(validate(public.name)["errors"])
     skipped = not_due(public) | EXCEPTIONS.get(public.name, set())
-    assert {code: text for code, text in found.items() if code not in skipped} == {}
+    return {code: text for code, text in found.items() if code not in skipped}
 
 
-@every_public
-def test_parameters_have_types_and_arrays_have_shapes(public):
-    if not public.says_its_own_parameters:
-        return
-    known = described(public)
-    for name, parameter in inspect.signature(public.function or public.object).parameters.items():
-        if name in ("self", "cls"):
-            continue
-        assert parameter.annotation is not parameter.empty, name
-        if name in known and ARRAYS.search(str(parameter.annotation)):
-            assert SHAPE.search(known[name]), f"{name}: {known[name]}"
+def parameters(public: Public) -> Iterator[tuple[str, inspect.Parameter]]:
+    if public.says_its_own_parameters:
+        taken = inspect.signature(public.function or public.object).parameters
+        yield from ((name, one) for name, one in taken.items() if name not in ("self", "cls"))
 
 
-@every_public
-def test_numbers_have_ranges_or_units(public):
+@every_room
+def test_parameters_have_types_and_arrays_have_shapes(room):
+    for public in public_of(room):
+        known = described(public)
+        for name, parameter in parameters(public):
+            assert parameter.annotation is not parameter.empty, f"{public.name}: {name}"
+            if name in known and ARRAYS.search(str(parameter.annotation)):
+                assert SHAPE.search(known[name]), f"{public.name}: {name}: {known[name]}"
+
+
+@every_room
+def test_numbers_have_ranges_or_units(room):
     """``>= 0``, ``in [0, 1]``, ``in units of the affinity``: said in words or by the default."""
-    if not public.says_its_own_parameters or is_protocol(public.object):
-        return
-    known = described(public)
-    for name, parameter in inspect.signature(public.function or public.object).parameters.items():
-        annotation = str(getattr(parameter.annotation, "__forward_arg__", parameter.annotation))
-        if name in known and NUMBER.fullmatch(annotation):
-            assert RANGE.search(known[name]), f"{name}: {known[name]}"
+    for public in (one for one in public_of(room) if not is_protocol(one.object)):
+        known = described(public)
+        for name, parameter in parameters(public):
+            annotation = parameter.annotation
+            annotation = str(getattr(annotation, "__forward_arg__", annotation))
+            if name in known and NUMBER.fullmatch(annotation):
+                assert RANGE.search(known[name]), f"{public.name}: {name}: {known[name]}"
 
 
-@every_public
-def test_what_raises_says_so(public):
-    if public.function:
+@every_room
+def test_what_raises_says_so(room):
+    for public in (one for one in public_of(room) if one.function):
         tree = ast.parse(textwrap.dedent(inspect.getsource(public.function)))
         raised = {_name(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
         if raised - OF_PYTHON - {""}:
-            assert FunctionDoc(public.function)["Raises"], raised
+            assert FunctionDoc(public.function)["Raises"], (public.name, raised)
 
 
-@every_public
-def test_settings_describe_themselves(public):
-    if inspect.isclass(public.object) and issubclass(public.object, BaseModel):
-        for name, field in public.object.model_fields.items():
-            section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-            assert field.description or section, name
+@every_room
+def test_settings_describe_themselves(room):
+    for public in public_of(room):
+        if inspect.isclass(public.object) and issubclass(public.object, BaseModel):
+            for name, field in public.object.model_fields.items():
+                kind = field.annotation
+                section = isinstance(kind, type) and issubclass(kind, BaseModel)
+                assert field.description or section, f"{public.name}: {name}"
 
 
 def test_exceptions_are_none_and_checks_exist():

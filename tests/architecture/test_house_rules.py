@@ -21,7 +21,7 @@ FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve",
 READER_OF_USERS_WEIGHTS = "falcon_svc.encoder.backbones.weight_files"
 MAX_LINES = 400
 
-every_module = pytest.mark.parametrize("module", modules(), ids=lambda m: m.name)
+every_package = pytest.mark.parametrize("package", sorted({m.package for m in modules()}))
 
 
 def identifiers(tree: ast.AST) -> set[str]:
@@ -44,17 +44,33 @@ def test_training_and_selection_never_see_the_truth():
         assert not any(word in module.text for word in TRUTH), module.name
 
 
-@every_module
-def test_no_code_is_loaded_from_data(module):
-    roots = {name.split(".")[0] for name in module.imports()}
-    assert not roots & FORBIDDEN_MODULES
-    for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+@every_package
+def test_no_code_is_loaded_from_data(package):
+    for module, call in _calls(package):
         called = ast.unparse(call.func)
-        assert called not in FORBIDDEN_CALLS | {"torch.jit.load", "torch.hub.load"}
-        assert called != "torch.load" or _reads_tensors_only(module, call)
+        assert called not in FORBIDDEN_CALLS | {"torch.jit.load", "torch.hub.load"}, module.name
+        assert called != "torch.load" or _reads_tensors_only(module, call), module.name
         for keyword in call.keywords:
             allowed = keyword.arg == "allow_pickle" and ast.unparse(keyword.value) == "False"
-            assert keyword.arg != "allow_pickle" or allowed
+            assert keyword.arg != "allow_pickle" or allowed, module.name
+
+
+@every_package
+def test_no_module_that_unpickles_is_imported(package):
+    for module in _of(package):
+        roots = {name.split(".")[0] for name in module.imports()}
+        assert not roots & FORBIDDEN_MODULES, module.name
+
+
+def _of(package):
+    return [module for module in modules() if module.package == package]
+
+
+def _calls(package):
+    for module in _of(package):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call):
+                yield module, node
 
 
 def _reads_tensors_only(module, call):
@@ -76,18 +92,18 @@ def _roots(names):
     return {name.rpartition(".")[0] for name in names}
 
 
-@every_module
-def test_numpy_files_are_read_with_pickles_off(module):
-    for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+@every_package
+def test_numpy_files_are_read_with_pickles_off(package):
+    for module, call in _calls(package):
         if ast.unparse(call.func) == "np.load":
-            assert "allow_pickle" in {keyword.arg for keyword in call.keywords}
+            assert "allow_pickle" in {keyword.arg for keyword in call.keywords}, module.name
 
 
-@every_module
-def test_a_file_says_what_it_is_for_and_is_short(module):
-    if module.text.strip():
-        assert ast.get_docstring(module.tree)
-    assert module.text.count("\n") <= MAX_LINES
+@every_package
+def test_a_file_says_what_it_is_for_and_is_short(package):
+    for module in _of(package):
+        assert ast.get_docstring(module.tree) or not module.text.strip(), module.name
+        assert module.text.count("\n") <= MAX_LINES, module.name
 
 
 def test_top_level_is_as_agreed():

@@ -14,6 +14,7 @@ OPEN_TO_ALL = {
     "falcon_svc",
     "falcon_svc.types",
     "falcon_svc.columns",
+    "falcon_svc.setting_tables",
     "falcon_svc.count_recipe",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
@@ -64,7 +65,7 @@ BELOW = {
     ),
     "client": (),
     "api": (
-        *("config", "data.config", "review", "service", "settings", "storage"),
+        *("config", "data.config", "result.surety", "review", "service", "settings", "storage"),
         "supervised.config",
     ),
     "keywords": ("config",),

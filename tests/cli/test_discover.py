@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
+import pytest
 
+from falcon_svc.cli import runs, summary
+from falcon_svc.pipeline import discover as pipeline
+from falcon_svc.report import sections
+from falcon_svc.result.files import write_discovery
 from falcon_svc.result.predictor import Predictor
 from tests.cli.conftest import falcon
 
@@ -45,6 +52,27 @@ def test_json_has_its_documented_keys_and_adds_up(requests, tmp_path):
     assert sum(record["n_fine"] for record in done.json["coarse"]) == done.json["n_fine"] == 9
     assert sum(sum(record["sizes"]) for record in done.json["coarse"]) == 180
     assert [record["name"] for record in done.json["coarse"]] == ["banking", "travel", "work"]
+
+
+def test_the_time_that_is_printed_holds_loading_and_writing(requests, tmp_path, monkeypatch):
+    """By a clock of our own: 70 s went by before the command began, and 500 s go into writing."""
+    now = {"s": time.monotonic() + 70}
+
+    def write(*arguments, **given):
+        now["s"] += 500
+        return write_discovery(*arguments, **given)
+
+    clock = SimpleNamespace(monotonic=lambda: now["s"])
+    monkeypatch.setattr(pipeline, "write_discovery", write)
+    monkeypatch.setattr(summary, "time", clock)
+    monkeypatch.setattr(sections, "time", clock)
+    began = time.monotonic()
+    monkeypatch.setattr(summary, "BEGAN", began)
+    monkeypatch.setattr(runs, "BEGAN", began)
+    done = falcon("discover", requests, "--out", tmp_path / "a", "--n-fine", 9, "--json")
+    assert done.json["wall_seconds"] == pytest.approx(570, abs=1)
+    page = (tmp_path / "a" / "report.html").read_text("utf-8")
+    assert "<dt>time until this page</dt><dd>70 s</dd>" in page
 
 
 def test_progress_goes_to_stderr_and_the_table_to_stdout(requests, tmp_path):

@@ -136,6 +136,27 @@ def test_far_off_samples_are_told(asked):
     assert found[0]["distance"] > 1000 and "1 samples lie more than 2 times as far" in said
 
 
+def test_a_wanted_precision_leaves_out_what_is_unsure_and_says_on_what_it_rests(
+    asked, named, tmp_path
+):
+    levels, precision = Predictor.load(named).surety.unlabelled
+    wanted = float(precision[len(levels) // 2])
+    new = table(coarse=None, coarse_diet=None)
+    rows, said = asked(new, ".parquet", "--precision", wanted)
+    least = levels[np.flatnonzero(precision >= wanted)[-1]]
+    silent = [row["abstained"] for row in rows]
+    assert silent == [row["confidence"] < least for row in rows] and 0 < sum(silent) < N
+    assert "estimated on the discovery's own assignments" in said
+    rows, _ = asked(new, ".parquet", "--least-confidence", levels[0])
+    assert [row["abstained"] for row in rows] == [row["confidence"] < levels[0] for row in rows]
+    pq.write_table(new, tmp_path / "n.parquet")
+    command = ("predict", named, tmp_path / "n.parquet", "--add-to", tmp_path / "b.parquet")
+    assert f"{sum(silent)} of them not sure enough" in falcon(*command, "--precision", wanted).out
+    assert pq.read_table(tmp_path / "b.parquet")["falcon_abstained"].to_pylist() == silent
+    command = (*command[:-1], tmp_path / "c.parquet")
+    assert "Expected a precision above 0 and below 1" in falcon(*command, "--precision", 1).err
+
+
 def test_labels_are_read_from_where_a_flag_says_and_it_must_be_there(asked, named, tmp_path):
     new = table(kind=COARSE, coarse=["sea"] * N)
     rows, _ = asked(new, ".csv", "--coarse-column", "kind")
@@ -153,7 +174,7 @@ def test_the_service_and_the_predictor_answer_the_same(asked, named):
     wide = np.column_stack([X[:6, order], np.zeros(6)])
     columns = [*(NAMES[k] for k in order), "price"]
     found = model.predict(wide, labels, columns=columns)
-    answer = records(model, found, 0.0)
+    answer = records(model, found)
     for key in ("fine", "fine_name", "label_unknown"):
         assert [row[key] for row in answer] == [row[key] for row in rows], key
     for key in ("confidence", "distance"):

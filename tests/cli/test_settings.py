@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import logging
 
-from falcon_svc.cli.settings import Flags, discovery_config, flag_tables, merged
+from falcon_svc.cli.settings import Flags, discovery_config, flag_tables
 from falcon_svc.cli.show import LineProgress, Pace, shown_progress
 from falcon_svc.progress import TAKEN_OVER, THOUSANDTHS, Silent
+from falcon_svc.setting_tables import SECTIONS, merged, put
 
 
 def test_merging_goes_key_by_key_and_changes_nothing():
     below = {"a": {"x": 1, "y": 2}, "b": 3}
     assert merged(below, {"a": {"y": 5}, "c": 4}) == {"a": {"x": 1, "y": 5}, "b": 3, "c": 4}
     assert below == {"a": {"x": 1, "y": 2}, "b": 3}
+
+
+def test_merging_down_to_sections_replaces_a_setting_that_is_a_mapping():
+    below = {"a": {"m": {"owl": 1}, "y": 2}, "b": 3}
+    assert merged(below, {"a": {"m": {"tit": 2}}}, SECTIONS)["a"] == {"m": {"tit": 2}, "y": 2}
+    assert merged(below, {"a": {"m": {"tit": 2}}})["a"]["m"] == {"owl": 1, "tit": 2}
+    tables = {}
+    put(tables, ("a", "m", "owl"), 1)
+    put(tables, ("a", "y"), 2)
+    assert tables == {"a": {"m": {"owl": 1}, "y": 2}}
 
 
 def test_no_flags_are_no_tables():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import get_args
 
 import pytest
 
-from falcon_svc.client import Falcon, ServiceError
+from falcon_svc.client import Falcon, ServiceError, documents, working
 from falcon_svc.client.transport import LONGEST_PAUSE_S, TRIES, Transport
+from falcon_svc.storage import kinds, states
 from tests.api.running import free_port
 
 OK = (200, {}, b'{"id": "job_1"}')
@@ -174,3 +176,10 @@ def test_a_download_that_breaks_off_leaves_the_old_file(serve, tmp_path):
         falcon.download("job_1", "report", tmp_path / "f")
     assert broken.value.code == "unreachable"
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
+
+
+def test_the_client_and_the_record_know_the_same_states_and_kinds():
+    assert get_args(documents.State) == states.STATES
+    assert get_args(documents.JobKind) == kinds.KINDS
+    assert working.TERMINAL == states.TERMINAL
+    assert set(states.OPEN) | set(states.TERMINAL) == set(states.STATES)

@@ -17,12 +17,18 @@ from falcon_svc.types import CoarseDataset
 from tests.data.planted_arrays import plant_arrays
 from tests.data.planted_tables import Planted, plant
 
-SHORT, LONG = 100, 2_000
-SHORT_ARRAYS, LONG_ARRAYS = 40, 600
+SHORT, SLOW, LONG = 100, 400, 2_000
+SHORT_ARRAYS, SLOW_ARRAYS, LONG_ARRAYS = 40, 120, 600
 DISCOVERED, N_FINE = 5, 6
 
 
 Plant = Callable[[int, Path], Planted]
+
+
+def slow_and_long(slow: int, long: int) -> pytest.MarkDecorator:
+    marks = ((slow, pytest.mark.slow), (long, pytest.mark.long))
+    counts = [pytest.param(count, marks=mark) for count, mark in marks]
+    return pytest.mark.parametrize("count", counts)
 
 
 def outcome(planted: Planted) -> CoarseDataset | InputError:
@@ -80,17 +86,17 @@ def test_random_arrays_are_read_as_written(tmp_path: Path) -> None:
     assert found.count("equal") > SHORT_ARRAYS / 2 and "refused" in found
 
 
-@pytest.mark.slow
-def test_two_thousand_random_tables_are_read_as_written(tmp_path: Path) -> None:
-    found = verdicts(plant, SHORT, LONG, tmp_path)
-    assert found.count("equal") > LONG / 2
+@slow_and_long(SLOW, LONG)
+def test_many_random_tables_are_read_as_written(tmp_path: Path, count: int) -> None:
+    found = verdicts(plant, SHORT, count, tmp_path)
+    assert found.count("equal") > count / 2
 
 
-@pytest.mark.slow
-def test_six_hundred_random_arrays_are_read_as_written(tmp_path: Path) -> None:
+@slow_and_long(SLOW_ARRAYS, LONG_ARRAYS)
+def test_many_random_arrays_are_read_as_written(tmp_path: Path, count: int) -> None:
     pytest.importorskip("anndata")
-    found = verdicts(plant_arrays, SHORT_ARRAYS, LONG_ARRAYS, tmp_path)
-    assert found.count("equal") > LONG_ARRAYS / 2
+    found = verdicts(plant_arrays, SHORT_ARRAYS, count, tmp_path)
+    assert found.count("equal") > count / 2
 
 
 @pytest.mark.slow

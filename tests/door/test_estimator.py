@@ -42,6 +42,18 @@ def test_predictions_stay_inside_the_coarse_label_and_sum_to_one(found):
     np.testing.assert_allclose(prob.sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_where_a_wanted_precision_is_not_reached_there_is_no_class(found):
+    levels, precision = found.predictor_.surety.unlabelled
+    middle = len(levels) // 2
+    wanted = float(precision[middle])
+    sure, all_ = found.predict(X, precision=wanted), found.predict(X)
+    confident = found.predict_proba(X).max(axis=1)
+    least = levels[np.flatnonzero(precision >= wanted)[-1]]
+    assert np.array_equal(sure == -1, confident < least)
+    assert 0.2 < (sure == -1).mean() < 0.8
+    assert np.array_equal(sure[sure >= 0], all_[sure >= 0])
+
+
 def test_it_equals_the_pipeline(found):
     assert np.array_equal(falcon.discover(X, COARSE, n_fine=4).labels, found.labels_)
 

@@ -81,7 +81,7 @@ def test_what_no_node_has_room_for_waits_and_can_be_stopped(ray_settings, cluste
     assert not bench.reports(task)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_found_no_room_in_time_has_not_begun(ray_settings):
     bench = bench_of(ray_settings, ray_gpus=1)
     engine, task = bench.open(), new_task("sleep", device="cuda")
@@ -91,7 +91,7 @@ def test_what_found_no_room_in_time_has_not_begun(ray_settings):
     assert engine.is_gone(task)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_lost_node_takes_its_tasks_along_and_the_next_has_room(ray_settings, cluster):
     """A task waits for a node that can take it, however long, and ends with that node."""
     bench = bench_of(ray_settings, ray_cpus=3)

@@ -17,7 +17,7 @@ from tests.engines.conftest import alive
 from tests.faults.history import check_history, check_nothing_left, open_record
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
-FULL = pytest.mark.slow
+FULL = pytest.mark.long
 WORKER = "falcon_svc.worker.main"
 QUICK = {"counts": {"n_fine": 6}, "train": {"epochs": 2}}
 LAST = 600

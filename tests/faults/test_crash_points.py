@@ -12,7 +12,7 @@ from tests.faults.history import check_history, check_nothing_left, worker_of
 from tests.faults.jobs import LONG, TRAIN, add_dataset, events_of, job_of, submit, until_ended
 
 pytestmark = pytest.mark.faults
-FULL = pytest.mark.slow
+FULL = pytest.mark.long
 
 EVERY = [
     Fault("falcon_svc.checkpoint:CheckpointStore.save", process=WORKER),

@@ -20,7 +20,7 @@ from tests.faults.test_storage import doctor
 from tests.storage.records import add_job
 
 pytestmark = pytest.mark.faults
-FULL = pytest.mark.slow
+FULL = pytest.mark.long
 SLOW = {"counts": {"n_fine": 6}, "train": {"epochs": 300}}
 ROOT = Path(__file__).parents[2]
 

@@ -50,7 +50,7 @@ def test_a_release_that_is_too_old_refuses_the_database(tmp_path):
     assert "newer release" in line
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_of_its_own_hands_over_to_the_next(start):
     """`falcon worker` on SIGTERM, while the API goes on."""
     from tests.faults.test_freezes import command_of

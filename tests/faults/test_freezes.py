@@ -23,7 +23,7 @@ from tests.faults.history import (
 from tests.faults.jobs import add_dataset, events_of, job_of, submit, until_ended, until_stage
 
 pytestmark = pytest.mark.faults
-FULL = pytest.mark.slow
+FULL = pytest.mark.long
 LEASE_S = 5  # of the services of these tests
 FREEZE = Fault("falcon_svc.checkpoint:CheckpointStore.save", do="freeze", call=2, process=WORKER)
 GONE = 3

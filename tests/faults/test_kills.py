@@ -20,7 +20,7 @@ from tests.faults.history import check_history, check_nothing_left, supervisor_o
 from tests.faults.jobs import TRAIN, add_dataset, job_of, submit, until_ended, until_stage
 
 pytestmark = pytest.mark.faults
-FULL = pytest.mark.slow
+FULL = pytest.mark.long
 
 
 @FULL

@@ -19,7 +19,7 @@ from tests.faults.history import check_history, check_nothing_left
 from tests.faults.jobs import TRAIN, add_dataset, job_of, submit, until_ended
 
 pytestmark = pytest.mark.faults
-FULL = pytest.mark.slow
+FULL = pytest.mark.long
 MUCH = 16 * 2**20
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,6 +40,16 @@ def page_of(discovery) -> str:
     """The words of a discovery's page."""
     dataset, x, _ = pretend_blobs()
     return Page(render_report(discovery, dataset, x)).text
+
+
+def test_the_time_is_what_the_user_has_waited(discovery, monkeypatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: 1_000.0)
+    monkeypatch.setattr(sections, "time", clock)
+    dataset, x, _ = pretend_blobs()
+    told = Page(render_report(discovery, dataset, x, began=959.0)).text
+    assert "time until this page41 s" in told and "of it computing23 s" in told
+    alone = page_of(discovery)
+    assert "time until" not in alone and "computing23 s" in alone
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from falcon_svc.errors import InputError
 from falcon_svc.pipeline.model import DiscoveryModel
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.record import Assignments
+from falcon_svc.result.surety import Demand, Surety
 from falcon_svc.service.predictions import records
 from falcon_svc.types import LabelSource
 
@@ -62,7 +63,7 @@ def test_predictions_are_those_of_the_formula(model, coarse):
     allowed = np.array([[name in (None, NAMES[k]) for k in PARENT] for name in names])
     prob = expected_probabilities(model, vectors.astype("f8"), allowed)
     parents = prob @ np.eye(C)[PARENT]
-    found = records(model, model.predict(vectors, coarse), 0.5)
+    found = records(model, model.predict(vectors, coarse, demand=Demand(0.5)))
     assert [row["fine"] for row in found] == prob.argmax(axis=1).tolist()
     assert [row["coarse"] for row in found] == [NAMES[k] for k in parents.argmax(axis=1)]
     confidence = [row["confidence"] for row in found]
@@ -77,7 +78,7 @@ def test_a_class_of_two_coarse_classes_is_reported_under_the_label_that_was_give
     model.tensors["relation.0"] = np.tile(np.array([1, 1, 0], np.uint8), (F, 1))
     model.tensors["relation.0"][0] = [0, 0, 1]
     vectors = np.random.default_rng(1).standard_normal((3, D)).astype("f4")
-    found = records(model, model.predict(vectors, ["ant", "bee", "cat"]), 0.0)
+    found = records(model, model.predict(vectors, ["ant", "bee", "cat"]))
     assert [row["coarse"] for row in found] == ["ant", "bee", "cat"]
 
 
@@ -126,3 +127,12 @@ def test_the_head_in_numpy_is_the_head_in_torch_with_two_label_sources(kind):
 def test_a_label_source_that_the_model_lacks_is_refused(model):
     with pytest.raises(InputError, match="label sources of the discovery"):
         model.predict(np.ones((1, D), np.float32), {"colour": ["red"]})
+
+
+def test_a_wanted_precision_counts_by_whether_a_known_label_is_given(model):
+    easy, hard = np.array([[0.1], [0.99]], "f4"), np.array([[1.1], [0.99]], "f4")
+    model.tensors.update(Surety(easy, hard).tensors())
+    vectors = np.random.default_rng(1).standard_normal((3, D)).astype("f4")
+    found = model.predict(vectors, ["ant", None, "elk"], demand=Demand(precision=0.9))
+    assert found.abstained.tolist() == [False, True, True]  # no class of elks is known
+    assert found.notes[-1].code == "estimated_precision"

@@ -20,7 +20,14 @@ from falcon_svc.durable import atomic_directory
 from falcon_svc.durable.atomic_directory import check_replaceable
 from falcon_svc.durable.swap import exchange
 from falcon_svc.errors import InputError, StorageError
-from falcon_svc.result.files import read_discovery, write_discovery
+from falcon_svc.result import files
+from falcon_svc.result.files import (
+    FEATURES,
+    features_file,
+    read_discovery,
+    read_features,
+    write_discovery,
+)
 from falcon_svc.result.graph import graph_cytoscape, graph_graphml, graph_node_link
 from falcon_svc.result.table import assignments_parquet, read_assignments
 from falcon_svc.types import LabelSource
@@ -349,3 +356,13 @@ def test_run_file_has_one_line_per_epoch(tmp_path: Path, discovery) -> None:
     write(tmp_path / "out", discovery)
     lines = (tmp_path / "out" / "run.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == list(discovery.history)
+
+
+def test_features_are_read_with_one_look_at_the_document(tmp_path, discovery, monkeypatch):
+    x = np.arange(2.0 * discovery.n_samples, dtype=np.float32).reshape(-1, 2)
+    kept = {**MODEL, FEATURES: features_file(x)}
+    write_discovery(tmp_path / "out", discovery, model_files=kept, report_html="<p>")
+    read, looks = files._read_document, []
+    monkeypatch.setattr(files, "_read_document", lambda at: looks.append(at) or read(at))
+    assert np.array_equal(read_features(tmp_path / "out"), x)
+    assert looks == [tmp_path / "out"]

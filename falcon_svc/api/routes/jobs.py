@@ -26,13 +26,14 @@ from falcon_svc.api.dependencies import (
 from falcon_svc.api.documents import ETAG, GATED, LOCATION, Responses, refused
 from falcon_svc.api.examples import BATCH_ID, DATASET_ID, JOB_EVENT
 from falcon_svc.api.feed import Feed
-from falcon_svc.api.schemas import JobIn, JobOut, Kind, Page, State
+from falcon_svc.api.schemas import JobIn, JobOut, Page
 from falcon_svc.api.strict_route import StrictRoute
 from falcon_svc.service import jobs
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.times import rfc3339
-from falcon_svc.storage.states import TERMINAL
+from falcon_svc.storage.kinds import Kind
+from falcon_svc.storage.states import TERMINAL, State
 from falcon_svc.storage.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute, responses=GATED)

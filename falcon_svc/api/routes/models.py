@@ -9,30 +9,26 @@ import anyio.to_thread
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic_core import to_json
 
-from falcon_svc.api.dependencies import Ctx, JobId, Reader
+from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, refused
 from falcon_svc.api.forms import json_object
-from falcon_svc.api.result_schemas import PredictIn, PredictOut, PredictTextsIn
+from falcon_svc.api.result_schemas import LEAST, PRECISION, PredictIn, PredictOut, PredictTextsIn
 from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.api.vectors import NPY, body_of, read_json
+from falcon_svc.result.surety import Demand
 from falcon_svc.service import predict_files, predictions, results, uploads
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 
 router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute, responses=GATED)
-Least = Annotated[
-    float,
-    Query(
-        ge=0,
-        le=1,
-        description="Confidence below which `abstained` is true, for an npy body.",
-        examples=[0.5],
-    ),
+OF_NPY = " For an npy body."
+Least = Annotated[float, Query(ge=0, le=1, description=LEAST + OF_NPY, examples=[0.5])]
+Precision = Annotated[
+    float | Left, Query(gt=0, lt=1, description=PRECISION + OF_NPY, examples=[0.95])
 ]
-LeastOfForm = Annotated[
-    float, Form(ge=0, le=1, description="Confidence below which `abstained` is true.")
-]
+LeastOfForm = Annotated[float, Form(ge=0, le=1, description=LEAST)]
+PrecisionOfForm = Annotated[float | Left, Form(gt=0, lt=1, description=PRECISION)]
 BUSY = refused(404, 409, 410, 413, 503, 507)
 
 
@@ -44,27 +40,33 @@ BUSY = refused(404, 409, 410, 413, 503, 507)
     openapi_extra=body_of("PredictIn"),
 )
 async def predict(
-    context: Ctx, caller: Reader, request: Request, job_id: JobId, least_confidence: Least = 0.0
+    context: Ctx,
+    caller: Reader,
+    request: Request,
+    job_id: JobId,
+    least_confidence: Least = 0.0,
+    precision: Precision = None,
 ) -> Response:
     """Assign vectors, as JSON with or without coarse labels, or as the bytes of a npy file."""
     is_npy = check_media_type(request, JSON, NPY) == NPY
     body = await request.body()
-    asked = (body, least_confidence) if is_npy else read_json(PredictIn, body)
+    demand = Demand(least_confidence, precision)
+    asked = (body, demand) if is_npy else read_json(PredictIn, body)
     return await anyio.to_thread.run_sync(_predict, context, caller, job_id, asked)
 
 
 def _predict(
-    context: Context, caller: Caller, job_id: str, asked: PredictIn | tuple[bytes, float]
+    context: Context, caller: Caller, job_id: str, asked: PredictIn | tuple[bytes, Demand]
 ) -> Response:
     if isinstance(asked, PredictIn):
         wish = predictions.Wish(
             predictions.as_vectors(asked.vectors),
             asked.coarse,
             asked.columns,
-            asked.least_confidence,
+            asked.demand,
         )
     else:
-        wish = predictions.Wish(predictions.read_vectors(io.BytesIO(asked[0])), least=asked[1])
+        wish = predictions.Wish(predictions.read_vectors(io.BytesIO(asked[0])), demand=asked[1])
     found = predictions.predict(context, caller, job_id, wish)
     return Response(to_json(found), media_type=JSON)
 
@@ -75,7 +77,7 @@ def _predict(
 )  # fmt: skip
 def predict_texts(context: Ctx, caller: Reader, job_id: JobId, body: PredictTextsIn) -> Response:
     """Assign texts, for a job whose samples were texts."""
-    asked = predict_files.Asked(texts=body.texts, coarse=body.coarse, least=body.least_confidence)
+    asked = predict_files.Asked(texts=body.texts, coarse=body.coarse, demand=body.demand)
     return _answered(context, caller, job_id, asked)
 
 
@@ -91,6 +93,7 @@ def predict_file(
     labels: LabelFile = None,
     options: Options = "{}",
     least_confidence: LeastOfForm = 0.0,
+    precision: PrecisionOfForm = None,
 ) -> Response:
     """Assign the samples of a file, read as the job's data set was: any format, labels or none."""
     given = json_object("options", options)
@@ -100,7 +103,8 @@ def predict_file(
     try:
         if labels is not None:
             beside = uploads.stage(context, labels.file, labels.filename or "")
-        asked = predict_files.Asked(whole, beside, options=given, least=least_confidence)
+        demand = Demand(least_confidence, precision)
+        asked = predict_files.Asked(whole, beside, options=given, demand=demand)
         return _answered(context, caller, job_id, asked)
     finally:
         whole.discard()

@@ -68,6 +68,13 @@ def open_text(argument: str, dataset: CoarseDataset, run: EncoderRun) -> TextEnc
         No such model, one that holds pickles, or files that are not what they should be.
     MissingExtraError
         What runs it is not installed.
+
+    Examples
+    --------
+    A model of your own, on the texts of `dataset`::
+
+        encoder = open_text("/models/minilm", dataset, EncoderRun())
+        encoder.spec, encoder.dim
     """
     from falcon_svc.encoder.text.models import find_model
 
@@ -83,6 +90,13 @@ class TextEncoder:
         What makes vectors.
     max_tokens
         Tokens of a text that are read, >= 1, at most the model's own limit; None = that.
+
+    Examples
+    --------
+    With the model of the extra ``text``::
+
+        encoder = open_text("", dataset, EncoderRun())
+        vectors = encode(encoder, dataset, EncoderRun()).vectors
     """
 
     def __init__(self, model: TextModel, max_tokens: int | None = None) -> None:

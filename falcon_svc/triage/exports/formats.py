@@ -151,6 +151,14 @@ def export(
     ------
     ConfigError, InputError, StorageError
         One sentence each; nothing was written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from falcon_svc.triage.exports import export
+    >>> from falcon_svc.triage.session import Session
+    >>> export(Session(Path("birds")), "csv", Path("birds.csv")).read_text()[:4]
+    '"id"'
     """
     if to not in FORMATS:
         raise ConfigError(f"Expected a format among {', '.join(FORMATS)}, found {to!r}.")
