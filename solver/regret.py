@@ -3,9 +3,9 @@
 For a flow, forcing row i from column a to column k opens one path problem: the forced move
 costs `profit[i, a] - profit[i, k]` and the cheapest way to restore balance is the shortest path
 from k back to a in the exchange graph, the sink included. All pairs of C + 1 nodes by
-Floyd-Warshall, so all regrets together cost O(C^3 + F C) at most. With other constraints, the reduced
-costs of the certificate's prices give a lower bound. Source: sensitivity analysis of min-cost
-flows, Ahuja, Magnanti and Orlin, Network Flows, section 9.11.
+Floyd-Warshall, so all regrets together cost O(C^3 + F C) at most. With other constraints, the
+reduced costs of the certificate's prices give a lower bound. Source: sensitivity analysis of
+min-cost flows, Ahuja, Magnanti and Orlin, Network Flows, section 9.11.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from solver import (
     solve,
     verify,
 )
+from solver.regret import _shortest
 from tests.solver.brute import best_value
 from tests.solver.random_problems import FLOW_KINDS, random_problem
 
