@@ -23,7 +23,8 @@ a scheduler's slice."""
 N_WORKERS = torch.get_num_threads()
 """As many as torch takes when it is loaded: `OMP_NUM_THREADS`, or one per core."""
 
-Item, Answer = TypeVar("Item"), TypeVar("Answer")
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 def in_threads(work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:

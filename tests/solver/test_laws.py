@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import shortest_path
 
 from solver import (
     CannotLink,
@@ -26,6 +27,7 @@ from solver import (
     solve,
     verify,
 )
+from solver.regret import _shortest
 from tests.solver.brute import best_value
 from tests.solver.random_problems import FLOW_KINDS, random_problem
 
@@ -269,3 +271,12 @@ def test_infeasible_problems_say_so():
         solution = solve(problem)
         assert (solution.status, solution.objective) == ("infeasible", -np.inf)
         assert not solution.relation.any()
+
+
+@pytest.mark.parametrize("spread", [1, 100, 1_000])
+def test_shortest_paths_are_scipys(spread):
+    moves = 1_000.0 - np.random.default_rng(0).integers(0, spread, (40, 40))
+    moves[-1], moves[:, -1] = 600.0, 500.0
+    moves[3, 5:9] = np.inf
+    want = shortest_path(np.where(np.eye(40, dtype=bool), 0, moves), method="FW")
+    np.testing.assert_array_equal(_shortest(moves), want)

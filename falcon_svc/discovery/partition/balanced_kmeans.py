@@ -132,9 +132,10 @@ def balanced_assignment(distance: Double, sizes: IntArray) -> Double:
     nearest = distance.min(axis=1)
     temperature = TEMPERATURE_SHARE * _medians(np.where(real, nearest, np.inf), sizes) + TINY
     kernel = np.exp((nearest[:, None] - distance) / temperature[:, None, None]) * real[:, None]
-    column, even = np.ones((n_sets, 1, k)), (sizes / k)[:, None, None]
+    column: Double = np.ones((n_sets, 1, k))
+    even = (sizes / k)[:, None, None]
     for _ in range(N_SCALINGS):
-        row = 1 / (column @ kernel + TINY)  # (B, 1, n)
+        row: Double = 1 / (column @ kernel + TINY)  # (B, 1, n)
         column = even / (row @ kernel.transpose(0, 2, 1) + TINY)
     return np.asarray(row * kernel * column.transpose(0, 2, 1))
 

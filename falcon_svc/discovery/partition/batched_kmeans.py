@@ -198,12 +198,12 @@ def _seeds(batch: Batch, n_starts: int, random: np.random.Generator) -> FloatArr
     return rows[sets[:, :, None], np.stack(chosen, axis=2)]
 
 
-def _drawn(closest: FloatArray, share: FloatArray, sizes: IntArray) -> IntArray:
+def _drawn(closest: FloatArray, share: Double, sizes: IntArray) -> IntArray:
     """Rows (B, S, T) at the given shares of the cumulated squared distances (B, S, n)."""
     cumulated = np.cumsum(closest, axis=2, dtype=np.float64)
     wanted = share * cumulated[:, :, -1:]  # (B, S, T)
     place = (cumulated[:, :, None] <= wanted[..., None]).sum(axis=3)
-    return np.minimum(place, sizes[:, None, None] - 1)
+    return np.asarray(np.minimum(place, sizes[:, None, None] - 1), np.int64)
 
 
 def _distances(
