@@ -6,17 +6,20 @@ together, and those of a file. Long ones come first, so that no process is left 
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
 LONG_FIRST = ("long", "slow", "shared")
-OF_PYTEST = "tmp_path_factory"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before all others: xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(_home(item)))
     items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG_FIRST)))
+    return (yield)
 
 
 def _home(item: pytest.Item) -> str:
