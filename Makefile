@@ -38,11 +38,11 @@ serve: $(VENV)/.installed
 	$(BIN)/falcon serve
 
 test: $(VENV)/.installed-dev
-	$(TEST_ENV) $(BIN)/python -m pytest -n logical --dist loadgroup
+	$(TEST_ENV) $(BIN)/python -m pytest -n logical --dist loadfile
 
 # The long forms of what .ci/run tries in short, and all faults: once a week; an hour.
 long: $(VENV)/.installed-dev
-	$(TEST_ENV) $(BIN)/python -m pytest -m 'long and not gpu' -n logical --dist loadgroup
+	$(TEST_ENV) $(BIN)/python -m pytest -m 'long and not gpu' -n logical --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -65,7 +65,7 @@ lowest: $(VENV)/.installed-dev
 	$(BIN)/uv venv --quiet --clear --python 3.11 $(VENV)-lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 	  $(if $(TORCH_INDEX),--torch-backend cpu) --editable '.[cpu]' --group dev
-	$(TEST_ENV) $(VENV)-lowest/bin/python -m pytest -n logical --dist loadgroup -W default
+	$(TEST_ENV) $(VENV)-lowest/bin/python -m pytest -n logical --dist loadfile -W default
 
 # Clients that others generate from /v1/openapi.json, compiled and driven; needs node, npm and PyPI.
 clients: $(VENV)/.installed-dev

@@ -1,28 +1,22 @@
-"""Which tests run in one process, and which first, where several processes run them (`-n`).
+"""How all tests run: whatever the machine's load, and which first, where several
+processes run them (`-n 2 --dist loadfile`).
 
-What many tests need is made once per process: so tests that share a fixture of their folder stay
-together, and those of a file. Long ones come first, so that no process is left with one at the end.
+Long ones, so that no process is left alone with one at the end. The tests of a file stay in one
+process, so that what they share is made once. Groups of xdist would join files, but xdist 3.8 sets
+them by an attribute that pytest 9 no longer reads.
 """
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test depends on how busy the machine is.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 LONG_FIRST = ("long", "slow", "shared")
-OF_PYTEST = "tmp_path_factory"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_home(item)))
     items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG_FIRST)))
-
-
-def _home(item: pytest.Item) -> str:
-    """The folder whose fixtures the test shares with other files, else its file."""
-    known = getattr(item, "_fixtureinfo", None)
-    for fixtures in known.name2fixturedefs.values() if known else ():
-        if fixtures[-1].scope == "session" and fixtures[-1].baseid.startswith("tests/"):
-            return fixtures[-1].baseid
-    return item.nodeid.partition("::")[0]

@@ -61,14 +61,8 @@ def done(calm, calm_dataset):
     return job_id
 
 
-SHARED = ("calm", "killed")
-"""Fixtures that are worth making once: with `-n`, who uses one runs in one process."""
-
-
 def pytest_collection_modifyitems(items):
     """Several processes after one another take their time where others want the cores, too."""
     for item in items:
         if item.get_closest_marker("faults"):
             item.add_marker(pytest.mark.timeout(900))
-            shared = [name for name in SHARED if name in item.fixturenames]
-            item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.nodeid))
