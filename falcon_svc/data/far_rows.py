@@ -84,9 +84,11 @@ def _median(vectors: FloatArray, rows: IntArray) -> Float:
 
 
 def _distance(vectors: FloatArray, centre: Float) -> Float:
-    """(N,) distances of the rows to a point."""
-    parts = [np.linalg.norm(block - centre, axis=1) for block in blocks(vectors)]
-    return np.concatenate(parts)
+    """(N,) distances of the rows to a point; float32 inside, which is exact enough for a factor."""
+    point = centre.astype(np.float32)
+    apart = (block - point for block in blocks(vectors))
+    squares = [np.einsum("nd,nd->n", rows, rows) for rows in apart]
+    return np.sqrt(np.concatenate(squares), dtype=np.float64)
 
 
 def _alone(rows: FloatArray, radius: float) -> NDArray[np.bool_]:

@@ -236,6 +236,10 @@ def other_columns(rng: Rng, n: int, comma: bool) -> list[Column]:
     splits = [str(v) for v in rng.choice(["train", "test"], n)]
     numbers = [int(v) for v in rng.integers(1000, 9999, n)]
     rows = [int(v) for v in rng.permutation(n)]
+    bins = [f"({v % 3}.5, {v % 3 + 1}.5]" for v in rows]
+    places = [f"(52.{v}, 13.{v})" for v in rows]
+    shares = [v / 1e4 for v in numbers]
+    seconds = [1_700_000_000 + 977 * v for v in numbers]
     choices = [
         Column("taken on", list(days), [d.isoformat() for d in days]),
         Column("remark", notes, notes),
@@ -245,9 +249,17 @@ def other_columns(rng: Rng, n: int, comma: bool) -> list[Column]:
         Column("Unnamed: 0", list(rows), [str(v) for v in rows]),
         Column("serial", list(rows), [str(v) for v in rows]),
         Column("fine", splits, splits),
+        Column("bin", bins, bins),
+        Column("location", places, places),
+        Column("timestamp", list(seconds), [str(v) for v in seconds]),
+        Column("confidence", list(shares), [_decimal(v, comma) for v in shares]),
         Column("cluster", [v % 3 for v in numbers], [str(v % 3) for v in numbers]),
     ]
     return [column for column in choices if rng.random() < 0.25]
+
+
+def _decimal(value: float, comma: bool) -> str:
+    return repr(value).replace(".", ",") if comma else repr(value)
 
 
 def spoil(

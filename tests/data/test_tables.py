@@ -78,7 +78,7 @@ BAD_CSV = {
     "no numbers": (["coarse,a", "x,p", "y,q"], "no_such_column"),
     "same name": (["coarse,a,a", "x,1,2", "y,1,2"], "duplicate_column"),
     "no name": (["coarse,a,", "x,1,2", "y,1,2"], "duplicate_column"),
-    "only a header": (["coarse,a,b"], "no_such_column"),
+    "only a header": (["coarse,a,b"], "no_data"),
     "hole": (["coarse,a,b", "x,1,2", "y,,4"], "non_finite"),
     "nan": (["coarse,a,b", "x,1,2", "y,nan,4"], "non_finite"),
     "overflow": (["coarse,a,b", "x,1,2", "y,1e300,4"], "non_finite"),
