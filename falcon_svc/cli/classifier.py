@@ -69,8 +69,8 @@ Texts = Annotated[
     typer.Option(
         "--texts",
         metavar="FILE.npz|text[:DIR]",
-        help="For the loss hccf: a file with the arrays names and embeddings, or a text encoder "
-        "that embeds the class names.",
+        help="File with the arrays names and embeddings, or a text encoder that embeds the class "
+        "names; with the loss hccf.",
     ),
 ]
 TestShare = Annotated[

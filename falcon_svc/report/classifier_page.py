@@ -81,7 +81,7 @@ def render_metrics_report(
     figures
         All that were measured, by name.
     n_samples
-        They were measured on.
+        How many they were measured on, >= 1.
     classes
         Top-level classes.
     drawn

@@ -86,15 +86,15 @@ class ClassifierConfig(LabelsConfig):
     texts: dict[str, Embedding] | None = Field(
         None,
         min_length=1,
-        description="For the loss hccf: class name -> its text embedding, all of one length, at "
-        "most 250,000 numbers in all.",
+        description="Class name -> its text embedding, all of one length, at most 250,000 numbers "
+        "in all; with the loss hccf.",
         examples=[{"owls": [0.1, 0.7], "barn owl": [0.2, 0.6]}],
     )
     text_encoder: str | None = Field(
         None,
         max_length=200,
-        description="For the loss hccf, in place of texts: the encoder that embeds the class "
-        "names, text or text:NAME of the service's encoder files.",
+        description="Encoder that embeds the class names in place of texts: text, or text:NAME of "
+        "the service's encoder files; with the loss hccf.",
         examples=["text"],
     )
     hidden: Units = Field(0, description="Units of a hidden layer; 0 = a linear head.")
