@@ -56,7 +56,7 @@ def _taken(scratch: Path, result: Path, folder: Path, *, dark: bool) -> None:
         for name, (place, there) in VIEWS.items():
             browser.go(place, place.split("/")[2])
             browser.until(there)
-            browser.until("document.fonts.ready && true")
+            browser.js("document.getElementById('status').replaceChildren()")
             data = browser.cdp("Page.captureScreenshot", format="png")["data"]
             picture = Image.open(io.BytesIO(b64decode(data))).convert("RGB")
             ending = "-dark" if dark else ""

@@ -135,7 +135,7 @@ class LiftOut(BaseModel):
     n: int = Field(description="Samples of the class with the value.")
     n_beside: int = Field(description="Samples of its coarse classes with the value.")
     share: float = Field(description="Share of the class's samples with the value.")
-    lift: float = Field(description="That share over the same share of its coarse classes.")
+    lift: float = Field(description="The share over that of the value in its coarse classes.")
 
 
 class LabelCount(BaseModel):
