@@ -26,7 +26,7 @@ def probabilities(log_prob: Tensor) -> Tensor:
     Parameters
     ----------
     log_prob
-        Log-probabilities <= 0, any shape.
+        (..., F) log-probabilities <= 0.
 
     Returns
     -------

@@ -245,7 +245,12 @@ class Structure:
         return bits
 
     def require_tree(self, purpose: str) -> None:
-        """Refuse a class with several parents; `purpose` begins the sentence.
+        """Refuse a class with several parents.
+
+        Parameters
+        ----------
+        purpose
+            What needs a tree; it begins the sentence.
 
         Raises
         ------
@@ -260,7 +265,18 @@ class Structure:
             )
 
     def path(self, node: int) -> IntArray:
-        """Return the nodes from the root down to `node`, along `parents`."""
+        """Return the nodes from the root down to one node, along `parents`.
+
+        Parameters
+        ----------
+        node
+            Number of the node, in ``[0, n_nodes)``.
+
+        Returns
+        -------
+        ndarray
+            (depth + 1,) int64, the root first.
+        """
         return self.ancestor_at[node, : self.depths[node] + 1]
 
     def lca(self, a: ArrayLike, b: ArrayLike) -> IntArray:
@@ -269,7 +285,12 @@ class Structure:
         Parameters
         ----------
         a, b
-            Node numbers of any shapes that broadcast.
+            (...,) node numbers in ``[0, n_nodes)``, of shapes that broadcast.
+
+        Returns
+        -------
+        ndarray
+            (...,) int64 node numbers.
 
         Raises
         ------

@@ -82,7 +82,29 @@ def evaluate(discovery: Discovery, truth: EvalLabels) -> dict[str, Any]:
 
 
 def truth_notes(discovery: Discovery, truth: EvalLabels) -> tuple[Note, ...]:
-    """Return the notes on how a truth was read, and on row numbers that do not end alike."""
+    """Return the notes on how a truth was read, and on row numbers that do not end alike.
+
+    Parameters
+    ----------
+    discovery
+        The result.
+    truth
+        Fine labels that it is to be compared with.
+
+    Returns
+    -------
+    tuple of Note
+        Those of the reading first.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import falcon_svc as falcon
+    >>> from falcon_svc.data import load_truth
+    >>> from falcon_svc.metrics import truth_notes
+    >>> truth_notes(falcon.read_result("birds").discovery, load_truth(Path("birds.npz")))
+    ()
+    """
     numbers = truth.id_column is None and all(one.isdigit() for one in (*discovery.ids, *truth.ids))
     last = [max(map(int, ids)) if numbers else 0 for ids in (discovery.ids, truth.ids)]
     if last[0] == last[1]:

@@ -53,6 +53,14 @@ def render_advice_report(advice: Advice, text: str) -> str:
     -------
     str
         HTML that needs no other file.
+
+    Examples
+    --------
+    With what `falcon_svc.hierarchy.advise` found::
+
+        from falcon_svc.report import render_advice_report
+
+        page = render_advice_report(advice, "Finer labels help.")
     """
     own = [one for one in advice.comparisons if one.labels == advice.labels]
     last = max((one for one in own if one.hidden == advice.hidden), key=lambda one: one.share)

@@ -53,6 +53,14 @@ def render_classifier_report(
     -------
     str
         HTML that needs no other file.
+
+    Examples
+    --------
+    With the card of a trained model and its losses::
+
+        from falcon_svc.report import render_classifier_report
+
+        page = render_classifier_report(card, [1.2, 0.7, 0.5], None)
     """
     figures = card["metrics"].get("held_out", {})
     settings = {name: card[name] for name in ("data_set", "trained_on", "training") if name in card}
@@ -81,7 +89,7 @@ def render_metrics_report(
     figures
         All that were measured, by name.
     n_samples
-        How many they were measured on, >= 1.
+        Number of samples measured, >= 1.
     classes
         Top-level classes.
     drawn
@@ -91,6 +99,13 @@ def render_metrics_report(
     -------
     str
         HTML that needs no other file.
+
+    Examples
+    --------
+    >>> from falcon_svc.report import render_metrics_report
+    >>> page = render_metrics_report({"hierarchical_f": 0.9}, n_samples=20, classes=())
+    >>> page.startswith("<!doctype html>")
+    True
     """
     measured = _measured(figures, drawn, classes)
     return render("measured.html", policy=POLICY, n_samples=n_samples, **measured)
