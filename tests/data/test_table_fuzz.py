@@ -81,12 +81,14 @@ def test_random_arrays_are_read_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # two minutes on two free cores
 def test_two_thousand_random_tables_are_read_as_written(tmp_path: Path) -> None:
     found = verdicts(plant, SHORT, LONG, tmp_path)
     assert found.count("equal") > LONG / 2
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # two minutes on two free cores
 def test_six_hundred_random_arrays_are_read_as_written(tmp_path: Path) -> None:
     pytest.importorskip("anndata")
     found = verdicts(plant_arrays, SHORT_ARRAYS, LONG_ARRAYS, tmp_path)
