@@ -33,7 +33,7 @@ def evaluate(
     """Print how well the result in DIR agrees with fine truth, as JSON."""
     from falcon_svc.data import load_truth
     from falcon_svc.metrics import evaluate as figures_of
-    from falcon_svc.metrics import truth_notes
+    from falcon_svc.metrics.evaluation import truth_notes
     from falcon_svc.result.files import read_discovery
 
     labels = load_truth(truth, _config(directory, fine_column, id_column))

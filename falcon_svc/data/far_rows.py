@@ -88,7 +88,7 @@ def _distance(vectors: FloatArray, centre: Float) -> Float:
     point = centre.astype(np.float32)
     apart = (block - point for block in blocks(vectors))
     squares = [np.einsum("nd,nd->n", rows, rows) for rows in apart]
-    return np.sqrt(np.concatenate(squares), dtype=np.float64)
+    return np.asarray(np.sqrt(np.concatenate(squares)), np.float64)
 
 
 def _alone(rows: FloatArray, radius: float) -> NDArray[np.bool_]:

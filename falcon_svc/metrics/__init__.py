@@ -9,7 +9,7 @@ from falcon_svc.metrics.clustering import (
     match_classes,
     normalized_mutual_info_score,
 )
-from falcon_svc.metrics.evaluation import evaluate, truth_notes
+from falcon_svc.metrics.evaluation import evaluate
 from falcon_svc.metrics.neighbors import neighbor_purity_score
 from falcon_svc.metrics.relation import (
     GED_CAVEAT,
@@ -36,5 +36,4 @@ __all__ = [
     "normalized_mutual_info_score",
     "path_accuracy_score",
     "relation_edge_accuracy_score",
-    "truth_notes",
 ]

@@ -86,12 +86,14 @@ def test_random_arrays_are_read_as_written(tmp_path: Path) -> None:
     assert found.count("equal") > SHORT_ARRAYS / 2 and "refused" in found
 
 
+@pytest.mark.timeout(1_800)
 @slow_and_long(SLOW, LONG)
 def test_many_random_tables_are_read_as_written(tmp_path: Path, count: int) -> None:
     found = verdicts(plant, SHORT, count, tmp_path)
     assert found.count("equal") > count / 2
 
 
+@pytest.mark.timeout(1_800)
 @slow_and_long(SLOW_ARRAYS, LONG_ARRAYS)
 def test_many_random_arrays_are_read_as_written(tmp_path: Path, count: int) -> None:
     pytest.importorskip("anndata")
