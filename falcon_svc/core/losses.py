@@ -26,12 +26,12 @@ def probabilities(log_prob: Tensor) -> Tensor:
     Parameters
     ----------
     log_prob
-        (..., F) log-probabilities <= 0.
+        (B, F) log-probabilities <= 0.
 
     Returns
     -------
     Tensor
-        Same shape, in (0, 1]; where the floor took effect it has no gradient.
+        (B, F) in (0, 1]; where the floor took effect it has no gradient.
 
     Examples
     --------

@@ -45,7 +45,8 @@ class Sides:
 
     def sizes(self) -> tuple[Float, Float]:
         """Return the rows (S,) of either side."""
-        return tuple(np.array([len(x) for x in side], np.float64) for side in (self.a, self.b))  # type: ignore[return-value]
+        a, b = ([len(rows) for rows in side] for side in (self.a, self.b))
+        return np.array(a, np.float64), np.array(b, np.float64)
 
 
 def members_mask(members: list[IntArray], n_rows: int) -> Float:
