@@ -21,7 +21,7 @@ from tests.review.chromium import Browser
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 WIDTH, HEIGHT, QUALITY = 1440, 950, 80
 VIEWS = {
-    "overview": ("#/local/overview", "document.querySelector('.map').dataset.frames > 1"),
+    "overview": ("#/local/overview", "document.querySelector('.map').dataset.frames > 0"),
     "class": ("#/local/class/c4", "document.querySelectorAll('.tile').length > 20"),
     "queue": ("#/local/queue", "document.querySelector('article.question')"),
     "changes": ("#/local/changes", "document.querySelectorAll('.log li').length > 1"),
