@@ -48,7 +48,7 @@ def test_the_best_total_weighs_prior_and_stability():
     def best(scores):
         return whole.best(StabilityCurve(whole.totals, np.array(scores, np.float32), 0.01))
 
-    assert best([0.50, 0.51]) == 10  # two thirds of a standard error
+    assert best([0.48, 0.51]) == 10  # three quarters of an error
     assert best([0.40, 0.51]) == 20
 
 

@@ -190,13 +190,16 @@ def shift_features(by_shift: Float, curve: StabilityCurve) -> dict[str, Float]:
         "square": -(SHIFTS**2) / 2,
         "linear": SHIFTS,
         "stability": score / max(best, LEAST_BEST),
-        "stability_drop": stability_drop(score, curve),
+        "stability_drop": stability_drop(score, curve, LEAST_ERROR),
     }
 
 
-def stability_drop(scores: Float, curve: StabilityCurve) -> Float:
-    """Return how many standard errors scores are below the best of the curve, as <= 0."""
-    drop = (scores - curve.scores.max()) / (curve.error + LEAST_ERROR)
+def stability_drop(scores: Float, curve: StabilityCurve, least_error: float) -> Float:
+    """Return how many standard errors scores are below the best of the curve, as <= 0.
+
+    `least_error` is added to the error that the repeats tell.
+    """
+    drop = (scores - curve.scores.max()) / (curve.error + least_error)
     return np.asarray(np.clip(drop, -LARGEST_DROP, 0.0), np.float64)
 
 

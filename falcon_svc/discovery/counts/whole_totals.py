@@ -9,7 +9,8 @@ make all shares whole. Which one: three things add up in the log.
 - Stability of equal parts. Halves of the data are cut into equal parts, Ward's clusters made
   equally large (`rebalanced`), and label all rows by the nearest mean; the score is the adjusted
   Rand index of the two labellings, less that of Gaussian noise of the same covariance. As in the
-  posterior it counts by the standard errors it is below the best, with the weight fitted there.
+  posterior it counts by the errors (`LEAST_ERROR` and the standard error) it is below the best,
+  with the weight that was fitted there.
 
 At one common height, as in `total_stability`, sizes are free, and the curve over totals is flat
 where this one has its peak at the truth. Ours; figures: docs/decisions/0004-number-of-classes.md.
@@ -44,6 +45,9 @@ from falcon_svc.discovery.partition.views import soft_rows
 from falcon_svc.discovery.pieces import Arrays, Pieces, Told
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
+LEAST_ERROR = 0.03
+"""Differences this small between totals say little, however well the repeats agree."""
+
 Float = NDArray[np.float64]
 
 
@@ -68,7 +72,7 @@ class WholeTotals:
     def best(self, curve: StabilityCurve) -> int:
         """Return the total that the prior and the stability of equal parts speak for."""
         weight = split_model().shift["stability_drop"]
-        drop = stability_drop(np.asarray(curve.scores, np.float64), curve)
+        drop = stability_drop(np.asarray(curve.scores, np.float64), curve, LEAST_ERROR)
         return int(self.totals[np.argmax(self.log_prior + weight * drop)])
 
 
