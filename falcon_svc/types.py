@@ -333,6 +333,8 @@ class EvalLabels:
         Where the ids come from; None = they are row numbers, counted from 0.
     notes
         How the truth was understood, where that was not plain.
+    n_rows
+        Rows of the file, those without truth too; None = N.
     """
 
     ids: tuple[str, ...]
@@ -340,6 +342,7 @@ class EvalLabels:
     names: tuple[str, ...]
     id_column: str | None = None
     notes: tuple[Note, ...] = ()
+    n_rows: int | None = None
 
     def aligned_to(self, ids: Sequence[str]) -> IntArray:
         """Return fine truth in the order of `ids`; KeyError names the first id without truth."""

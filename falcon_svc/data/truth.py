@@ -47,7 +47,8 @@ def truth(source: Source, config: DataConfig) -> EvalLabels:
             code="no_data",
         )
     kept = tuple(ids.values[i] for i in known)
-    return EvalLabels(kept, codes[known], names, id_column(source, config), notes)
+    named = id_column(source, config)
+    return EvalLabels(kept, codes[known], names, named, notes, n_rows=len(values))
 
 
 def _coarse(source: Source, fine: str, config: DataConfig) -> Encoded | None:

@@ -101,12 +101,14 @@ def truth_notes(discovery: Discovery, truth: EvalLabels) -> tuple[Note, ...]:
     >>> from pathlib import Path
     >>> import falcon_svc as falcon
     >>> from falcon_svc.data import load_truth
-    >>> from falcon_svc.metrics import truth_notes
+    >>> from falcon_svc.metrics.evaluation import truth_notes
     >>> truth_notes(falcon.read_result("birds").discovery, load_truth(Path("birds.npz")))
     ()
     """
     numbers = truth.id_column is None and all(one.isdigit() for one in (*discovery.ids, *truth.ids))
     last = [max(map(int, ids)) if numbers else 0 for ids in (discovery.ids, truth.ids)]
+    if numbers and truth.n_rows is not None:
+        last[1] = truth.n_rows - 1
     if last[0] == last[1]:
         return truth.notes
     text = "Neither the result nor the truth has ids, so their rows are matched by number; but the "

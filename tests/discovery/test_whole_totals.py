@@ -13,6 +13,7 @@ from falcon_svc.discovery.counts.whole_totals import WholeTotals, even_stability
 from falcon_svc.discovery.partition.balanced_kmeans import rebalanced
 from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.discovery.structure import StructureWork, find_structure
+from falcon_svc.progress import THOUSANDTHS
 from tests.discovery.test_structure_laws import planted
 
 
@@ -97,7 +98,10 @@ def test_nothing_given_finds_the_total_of_equal_classes_and_resumes_to_the_same_
         def keep(self, piece, arrays):
             kept[piece] = arrays
 
-    first = find_structure(x, source, bounds, seed=0, pieces=Pieces(kept=Shelf()))
+    told = list[int]()
+    pieces = Pieces(lambda done, _: told.append(done), Shelf())
+    first = find_structure(x, source, bounds, seed=0, pieces=pieces)
+    assert told == sorted(set(told)) and told[-1] == THOUSANDTHS
     assert first.counts.n_fine.tolist() == [5] * 8
     assert [name for name in kept if name.startswith("even-")]
     for name in [name for name in kept if name not in ("evidence-0", "even-0")]:

@@ -85,8 +85,8 @@ def space_measures(rows: FloatArray, a: Float, b: Float) -> SpaceMeasures:
     square = (x**2).sum(axis=1)
     size_a, size_b = a.sum(axis=1), b.sum(axis=1)
     mean_a, mean_b = a @ x / size_a[:, None], b @ x / size_b[:, None]
-    scatter_a = a @ square / size_a - (mean_a**2).sum(axis=1)
-    scatter_b = b @ square / size_b - (mean_b**2).sum(axis=1)
+    scatter_a = _scatter(a @ square / size_a, mean_a)
+    scatter_b = _scatter(b @ square / size_b, mean_b)
     axis = mean_a - mean_b
     length = np.sqrt((axis**2).sum(axis=1))
     there = length >= TINY
@@ -99,6 +99,11 @@ def space_measures(rows: FloatArray, a: Float, b: Float) -> SpaceMeasures:
         within=(size_a * scatter_a + size_b * scatter_b) / (size_a + size_b),
         places=places,
     )
+
+
+def _scatter(mean_square: Float, mean: Float) -> Float:
+    """Mean squared distance (S,) from the mean; rounding must not make it negative."""
+    return np.asarray(np.maximum(mean_square - (mean**2).sum(axis=1), 0))
 
 
 def _deviation(places: Float, side: Float, size: Float) -> Float:
