@@ -14,6 +14,7 @@ from falcon_svc.discovery.partition.balanced_kmeans import rebalanced
 from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.discovery.structure import StructureWork, find_structure
 from falcon_svc.progress import THOUSANDTHS
+from falcon_svc.types import LabelSource
 from tests.discovery.test_structure_laws import planted
 
 
@@ -108,6 +109,15 @@ def test_nothing_given_finds_the_total_of_equal_classes_and_resumes_to_the_same_
         del kept[name]
     again = find_structure(x, source, bounds, seed=0, pieces=Pieces(kept=Shelf()))
     np.testing.assert_array_equal(first.fine, again.fine)
+
+
+def test_noise_in_coarse_classes_of_one_size_stays_whole():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 60).astype(np.int64)
+    x = (rng.standard_normal((600, 16)) + 4 * np.eye(16)[labels]).astype(np.float32)
+    source = LabelSource("coarse", labels, tuple("abcdefghij"))
+    found = find_structure(x, source, count_bounds(CountConfig(), source), seed=0)
+    assert found.counts.n_fine.tolist() == [1] * 10
 
 
 def test_more_coarse_classes_than_are_looked_at_are_judged_by_some(monkeypatch):

@@ -136,6 +136,8 @@ def _estimated(
 ) -> tuple[int, bool]:
     """The likely total, or one near it that makes sizes look equal; and whether they do."""
     likely_total = _likely_total(bounds, found)
+    if likely_total == _least(bounds):  # nothing says that anything is split, sizes least of all
+        return likely_total, False
     every = np.arange(_least(bounds), max(int(found.mean_totals()[-1]), likely_total) + 2)
     below = found.total_probability(every)
     likely = (below >= SEARCHED[0]) & (below <= SEARCHED[1]) & (every <= bounds.high.sum())
