@@ -111,7 +111,7 @@ def case_of(name: str, family: str) -> Case:
     data = SetName.parse(name).load()
     raw, source, truth = _judged(data)
     rows = sample_for_evidence(source, seed=0)
-    part = LabelSource(source.name, source.labels[rows], source.names)
+    part = source.at(rows)
     trees = split_trees(raw[rows], part)
     curve = stability_curve(reduced(raw[rows], part), part, seed=0)
     found = [pair for group in trees for tree in group for pair in decisions(tree, truth[rows])]

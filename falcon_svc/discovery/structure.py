@@ -178,7 +178,7 @@ class StructureWork:
     def _even_stability(self, whole: WholeTotals) -> StabilityCurve:
         """Return how stable equal parts are at each whole total."""
         rows = sample_for_evidence(self.source, seed=self.seed)
-        part = LabelSource(self.source.name, self.source.labels[rows], self.source.names)
+        part = self.source.at(rows)
         self._plan(BALANCED | {"consensus": 1}, even=N_REPEATS * len(rows) * len(whole.totals))
         inside = reduced(np.asarray(self.raw[rows]), part)
         return even_stability(inside, part, whole, seed=self.seed, pieces=self.pieces)

@@ -128,7 +128,7 @@ def count_posterior(
     """
     pieces = pieces or Pieces()
     rows = sample_for_evidence(source, seed=seed)
-    part = LabelSource(source.name, source.labels[rows], source.names)
+    part = source.at(rows)
     vectors = np.asarray(raw[rows])
     least = int(np.ceil(least_samples * len(rows) / len(raw)))
     model = split_model()

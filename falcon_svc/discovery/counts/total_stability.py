@@ -16,6 +16,7 @@ common height, which needs no counts, is ours (docs/decisions/0004-number-of-cla
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,8 @@ N_TOTALS = 16
 ROWS_PER_FINE_CLASS = 8  # the largest candidate leaves this many samples per fine class
 MOST_PER_COARSE = 40
 MOST_COARSE = 300
+
+Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -77,29 +80,56 @@ def stability_curve(
     rng = np.random.default_rng(seed)
     times = max(1.0, source.n_coarse / MOST_COARSE)
     inside, source, _ = some_classes(inside, source, rng)
-    groups = source.rows_by_class()
-    sizes = np.array([len(rows) for rows in groups])
+    sizes = np.bincount(source.labels)
     totals = candidate_totals(sizes)
+
+    def agreement(view: FloatArray, half: BoolArray) -> Float:
+        return np.asarray(_agreement(view, source, half, totals) @ sizes, np.float64)
+
+    in_all = (totals * times).round().astype(np.int64)
+    n_rows = len(inside)
+    return excess_curve(inside, source, in_all, agreement, "stability", n_rows, rng, pieces)
+
+
+def excess_curve(
+    inside: FloatArray,
+    source: LabelSource,
+    totals: IntArray,
+    agreement: Callable[[FloatArray, BoolArray], Float],
+    kind: str,
+    n_rows: int,
+    rng: np.random.Generator,
+    pieces: Pieces,
+) -> StabilityCurve:
+    """Return by how much the agreement of halves exceeds that of their Gaussian twins.
+
+    Parameters
+    ----------
+    inside, source
+        (n, D) features centred inside each coarse class, and the labels of all rows.
+    totals
+        (T,) what the curve is over.
+    agreement
+        Agreement (T,) of the two halves of a view (n, D), summed over rows.
+    kind, n_rows
+        Kind of the `pieces` that the repeats are, and the rows that one goes through.
+    rng
+        Draws halves and noise.
+    """
+    groups = source.rows_by_class()
     excess = np.zeros((N_REPEATS, len(totals)))
     for repeat in range(N_REPEATS):
-        half = halves(source.labels, rng)
-        noise = gaussian_twin(inside, groups, rng)
+        half, noise = halves(source.labels, rng), gaussian_twin(inside, groups, rng)
 
         def measure(on_rows: Told, noise: FloatArray = noise, half: BoolArray = half) -> Arrays:
-            real = _agreement(soft_rows(inside), source, half, totals) @ sizes
-            on_rows(len(inside) // 2)
-            chance = _agreement(soft_rows(noise), source, half, totals) @ sizes
-            return {"excess": (real - chance) / sizes.sum()}
+            real = agreement(soft_rows(inside), half)
+            on_rows(n_rows // 2)
+            return {"excess": (real - agreement(soft_rows(noise), half)) / len(inside)}
 
-        excess[repeat] = pieces.made("stability", repeat, len(inside), measure)["excess"]
-    in_all = (totals * times).round().astype(np.int64)
-    return StabilityCurve(in_all, np.asarray(excess.mean(axis=0), np.float32), pooled_error(excess))
-
-
-def pooled_error(excess: NDArray[np.float64]) -> float:
-    """Return the standard error of a mean over repeats (R, T), pooled over the candidates."""
-    spread = excess.std(axis=0, ddof=1) / np.sqrt(len(excess))
-    return float(np.sqrt((spread**2).mean()))
+        excess[repeat] = pieces.made(kind, repeat, n_rows, measure)["excess"]
+    spread = excess.std(axis=0, ddof=1) / np.sqrt(N_REPEATS)
+    error = float(np.sqrt((spread**2).mean()))  # pooled over the totals
+    return StabilityCurve(totals, np.asarray(excess.mean(axis=0), np.float32), error)
 
 
 def some_classes(
@@ -189,7 +219,7 @@ class HalfTrees:
     """Ward's trees of one half's smoothed rows."""
 
     def __init__(self, view: FloatArray, source: LabelSource, rows: IntArray) -> None:
-        part = LabelSource(source.name, source.labels[rows], source.names)
+        part = source.at(rows)
         space = View(view[rows], view[rows], "kept").space(part, N_STEPS)
         self.spaces = [space[own] for own in part.rows_by_class()]
         self.trees = [ward_tree(space) for space in self.spaces]

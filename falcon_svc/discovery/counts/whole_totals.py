@@ -30,19 +30,15 @@ from falcon_svc.discovery.counts.size_prior import (
 )
 from falcon_svc.discovery.counts.split_model import split_model
 from falcon_svc.discovery.counts.total_stability import (
-    N_REPEATS,
     HalfTrees,
     StabilityCurve,
     adjusted_rand_by_class,
-    gaussian_twin,
-    halves,
-    pooled_error,
+    excess_curve,
     some_classes,
 )
 from falcon_svc.discovery.partition.balanced_kmeans import rebalanced
 from falcon_svc.discovery.partition.shared_metric import class_means
-from falcon_svc.discovery.partition.views import soft_rows
-from falcon_svc.discovery.pieces import Arrays, Pieces, Told
+from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
 
 LEAST_ERROR = 0.03
@@ -123,32 +119,23 @@ def even_stability(
     """
     rng = np.random.default_rng(seed)
     inside, source, kept = some_classes(inside, source, rng)
-    groups, counts = source.rows_by_class(), whole.counts[:, kept]
-    excess = np.zeros((N_REPEATS, len(whole.totals)))
-    for repeat in range(N_REPEATS):
-        half, noise = halves(source.labels, rng), gaussian_twin(inside, groups, rng)
+    counts, n_rows = whole.counts[:, kept], len(inside) * len(whole.totals)
 
-        def measure(on_rows: Told, half: BoolArray = half, noise: FloatArray = noise) -> Arrays:
-            real = _agreement(soft_rows(inside), source, half, counts)
-            on_rows(len(inside) * len(whole.totals) // 2)
-            return {"excess": real - _agreement(soft_rows(noise), source, half, counts)}
+    def agreement(view: FloatArray, half: BoolArray) -> Float:
+        return _agreement(view, source, half, counts)
 
-        n_rows = len(inside) * len(whole.totals)
-        excess[repeat] = pieces.made("even", repeat, n_rows, measure)["excess"]
-    return StabilityCurve(
-        whole.totals, excess.mean(axis=0).astype(np.float32), pooled_error(excess)
-    )
+    return excess_curve(inside, source, whole.totals, agreement, "even", n_rows, rng, pieces)
 
 
 def _agreement(view: FloatArray, source: LabelSource, half: BoolArray, counts: IntArray) -> Float:
-    """Mean over rows of the adjusted Rand index of both halves' labellings, per total (T,)."""
+    """Sum over rows of the adjusted Rand index of both halves' labellings, per total (T,)."""
     fits = [HalfTrees(view, source, rows) for rows in map(np.flatnonzero, (half, ~half))]
     sizes = np.bincount(source.labels, minlength=source.n_coarse)
     found = np.zeros(len(counts))
     for t, parts in enumerate(counts):
         one, two = (_equal_parts(fit, parts, view, source) for fit in fits)
         index = adjusted_rand_by_class(one, two, source) * (parts > 1)
-        found[t] = index @ sizes / sizes.sum()
+        found[t] = index @ sizes
     return found
 
 
