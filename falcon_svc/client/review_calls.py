@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from falcon_svc.client.asking import Document
 from falcon_svc.client.transport import Transport
-
-Document = dict[str, Any]
 
 
 class ReviewCalls:
