@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from falcon_svc.client.review_calls import Document, ReviewCalls
+from falcon_svc.client.asking import Document
+from falcon_svc.client.review_calls import ReviewCalls
 
 
 class Looking(ReviewCalls):

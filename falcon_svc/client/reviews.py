@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import httpx
 
+from falcon_svc.client.asking import Document
 from falcon_svc.client.looking import Looking
-from falcon_svc.client.review_calls import Document
 from falcon_svc.client.transport import checked, save, unreachable
 
 
