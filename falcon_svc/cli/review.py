@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import secrets
-import socket
 import threading
 import webbrowser
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from falcon_svc.cli import options
+from falcon_svc.cli.listening import listen
 
 if TYPE_CHECKING:
     from falcon_svc.review.content import Content
@@ -47,15 +47,15 @@ def review(
     from falcon_svc.api.local_review import create_review_app
     from falcon_svc.review.desk import Desk
 
-    desk = Desk(directory, content=lambda session: _content(data, session))
-    desk.warm()
-    token = secrets.token_urlsafe(24)
-    app = create_review_app(desk, author=author or user_name(), token=token)
-    server = uvicorn.Server(
-        uvicorn.Config(app, access_log=False, log_level="warning", server_header=False,
-                       timeout_graceful_shutdown=1)
-    )  # fmt: skip
-    with socket.create_server(("127.0.0.1", port)) as place:
+    with listen("127.0.0.1", port) as place:
+        desk = Desk(directory, content=lambda session: _content(data, session))
+        desk.warm()
+        token = secrets.token_urlsafe(24)
+        app = create_review_app(desk, author=author or user_name(), token=token)
+        server = uvicorn.Server(
+            uvicorn.Config(app, access_log=False, log_level="warning", server_header=False,
+                           timeout_graceful_shutdown=1)
+        )  # fmt: skip
         address = f"http://127.0.0.1:{place.getsockname()[1]}/?token={token}"
         print(f"{address} shows {directory}; Ctrl-C ends it", flush=True)
         if not no_open:

@@ -6,13 +6,13 @@ import importlib.util
 import os
 import platform
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from falcon_svc.cli.listening import listen
 from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ Days = Annotated[
     typer.Option("--days", min=0, help="Days until the key expires; without it, never."),
 ]
 GRACE_S = 5
-BACKLOG = 512
 SWITCH_S = 0.0005
 MOST_FILES = 65_536
 NEEDED = ("fcntl", "resource")
@@ -74,7 +73,7 @@ def serve(
     from falcon_svc.service.operations.supervise import Companion, take_lock
     from falcon_svc.service.operations.vitals import Vitals
 
-    place = _bind(settings)
+    place = listen(settings.host, settings.port)
     prepare(settings)
     vitals = Vitals()
     companion = None if no_worker else Companion(settings, environment, vitals)
@@ -105,30 +104,6 @@ def serve(
         if companion is not None:
             companion.stop()
     vitals.check()
-
-
-def _bind(settings: Settings) -> socket.socket:
-    """Take the port before anything is started.
-
-    Raises
-    ------
-    ConfigError
-        Another program has it, or it is not this machine's to take.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        place = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-        # Connections inherit it; asyncio does not see that a socket made by others is TCP's, and an
-        # answer in two pieces would wait 40 ms for the acknowledgement of the first.
-        place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return place
-    except OSError as error:
-        raise ConfigError(
-            f"Expected to listen on {settings.host}, port {settings.port}, found that this cannot "
-            f"be done ({error.strerror or error}); stop the program that has the port, or name "
-            "another with --port (0 takes any that is free).",
-            code="port_taken",
-        ) from error
 
 
 def _prepare_process() -> None:
