@@ -384,8 +384,8 @@ class Desk:
     def _at(self, revision: str) -> tuple[Review, Placement]:
         """Return the review as it was after a revision, with the re-solve then in force."""
         log = self.session.log
-        review, placement, _ = self.session.at(len(log.revisions) - len(log.since(revision)))
-        return review, placement
+        then = self.session.at(len(log.revisions) - len(log.since(revision)))
+        return then.review, then.placement
 
 
 __all__ = ["ROOT", "Desk", "Look"]

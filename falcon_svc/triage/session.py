@@ -18,7 +18,6 @@ import numpy as np
 from falcon_svc.discovery.partition.shared_metric import centred
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.progress import Progress
-from falcon_svc.result.ancestry import Ancestry
 from falcon_svc.result.files import REVIEW, read_discovery, read_features
 from falcon_svc.result.predictor import Predictor
 from falcon_svc.result.record import Discovery, FineClass
@@ -26,11 +25,11 @@ from falcon_svc.result.samples import read_about
 from falcon_svc.triage.corrections import Continued, Correction, Redo, Resolved, Undo
 from falcon_svc.triage.diff import Diff, compare
 from falcon_svc.triage.edits import apply
+from falcon_svc.triage.folding import Folded, Folds
 from falcon_svc.triage.head import EPOCHS
 from falcon_svc.triage.resolve import Resolution, resolve
 from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_force
-from falcon_svc.triage.solutions import Placement, load_placement, save_placement
-from falcon_svc.triage.starts import load_start
+from falcon_svc.triage.solutions import Placement, save_placement
 from falcon_svc.triage.state import Review
 from falcon_svc.triage.words import sentence_of, stability_verdict
 from falcon_svc.types import AboutColumn, FloatArray, IntArray, LabelSource
@@ -82,6 +81,7 @@ class Session:
         self.folder = self.directory / REVIEW if folder is None else Path(folder)
         self.discovery: Discovery = read_discovery(self.directory)
         self.log = RevisionLog(self.folder / REVISIONS)
+        self._folds = Folds(self.discovery, self.folder / SOLUTIONS)
         self._neighbors: tuple[IntArray, IntArray] | None = None
         self._fold()
 
@@ -104,11 +104,6 @@ class Session:
     def about(self) -> tuple[AboutColumn, ...]:
         """Columns about the samples that the result keeps, no features and no labels."""
         return read_about(self.directory)
-
-    @cached_property
-    def _first(self) -> tuple[Review, Placement]:
-        """The result as it came: what every fold begins with."""
-        return Review.of(self.discovery), first_placement(self.discovery)
 
     @property
     def placement(self) -> Placement:
@@ -302,49 +297,14 @@ class Session:
             if not isinstance(correction, STEPS):
                 apply(self.review, correction)
 
-    def at(self, count: int) -> tuple[Review, Placement, Ancestry | None]:
-        """Return the review after the first `count` revisions.
-
-        Returns
-        -------
-        Review
-        Placement
-            Of the last re-solve then in force, or the result's own.
-        Ancestry or None
-            Where it goes on from an earlier review.
-        """
-        review, placement = self._first[0].copy(), self._first[1]
-        folder, n_samples, ancestry = self.folder / SOLUTIONS, len(review.ids), None
-        for revision in in_force(self.log.revisions[:count]):
-            match revision.correction:
-                case Resolved(solution=digest):
-                    placement = load_placement(folder, digest, n_samples=n_samples)
-                    review = placement.taken_by(review)
-                case Continued(solution=digest):
-                    start = load_start(folder, digest, n_samples=n_samples)
-                    review, placement = start.taken_by(review), start.placement
-                    ancestry = start.ancestry
-                case wish:
-                    apply(review, wish)
-        return review, placement, ancestry
+    def at(self, count: int) -> Folded:
+        """Return the review after the first `count` revisions."""
+        return self._folds.after(in_force(self.log.revisions[:count]))
 
     def _fold(self) -> None:
         """Build the state again from the result and all corrections in force."""
-        self.review, self._placement, self.ancestry = self.at(len(self.log.revisions))
-
-
-def first_placement(discovery: Discovery) -> Placement:
-    """Return the placement of a result that was not solved again."""
-    found = discovery.assignments
-    review = Review.of(discovery)
-    return Placement(
-        fine=found.fine,
-        runner_up=found.runner_up,
-        confidence=found.confidence,
-        rival=np.where(found.runner_up >= 0, found.confidence - found.margin, 0.0),
-        classes=tuple(review.classes.values()),
-        next_number=review.next_number,
-    )
+        now = self.at(len(self.log.revisions))
+        self.review, self._placement, self.ancestry = now.review, now.placement, now.ancestry
 
 
 def near_rows(inputs: FloatArray, review: Review, *, seed: int = 0) -> IntArray:
