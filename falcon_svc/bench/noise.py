@@ -152,8 +152,8 @@ def measured(data: BenchSet, kind: str, rate: float, *, seed: int, discoveries: 
     clean = before.labels == after.labels
     return replace(
         row,
-        acc_believed=_accuracy(noisy, "none", clean, seed),
-        acc_judged=_accuracy(noisy, "auto", clean, seed),
+        acc_believed=_accuracy(noisy, "none", data.n_fine, clean, seed),
+        acc_judged=_accuracy(noisy, "auto", data.n_fine, clean, seed),
     )
 
 
@@ -173,8 +173,11 @@ def _hits(
     )
 
 
-def _accuracy(data: BenchSet, coarse_noise: str, clean: BoolArray, seed: int) -> float:
-    settings = {"counts": {"n_fine": data.n_fine}, "labels": {"coarse_noise": coarse_noise}}
+def _accuracy(
+    data: BenchSet, coarse_noise: str, n_fine: int, clean: BoolArray, seed: int
+) -> float:
+    """ACC over the clean rows; `n_fine` is the true total, which moved labels hide."""
+    settings = {"counts": {"n_fine": n_fine}, "labels": {"coarse_noise": coarse_noise}}
     config = make_config({**settings, "seed": seed, "encoder": {"name": "none"}})
     found = discover(data.dataset, config).discovery.assignments.fine
     rows = data.judged[clean[data.judged]]

@@ -65,3 +65,17 @@ def test_discoveries_of_noisy_labels_are_scored(path):
 def test_unknown_kinds_are_refused(path):
     with pytest.raises(ConfigError, match="Expected kinds among uniform, near"):
         noise.run([str(path)], kinds=("odd",))
+
+
+def test_discoveries_of_noisy_labels_are_given_the_true_total(path, monkeypatch):
+    data = SetName.parse(str(path)).load()
+    totals = []
+
+    def told(dataset, config):
+        totals.append(config.counts.n_fine)
+        return discover(dataset, config)
+
+    discover = noise.discover
+    monkeypatch.setattr(noise, "discover", told)
+    noise.measured(data, "uniform", 0.2, seed=0, discoveries=True)
+    assert totals == [data.n_fine] * 2
