@@ -25,7 +25,7 @@ from falcon_svc.result.reach import Reach
 from falcon_svc.result.record import CountEstimate, Discovery, SourceRelation
 from falcon_svc.result.samples import samples_note
 from falcon_svc.result.surety import Surety, curve
-from falcon_svc.types import CoarseDataset, FloatArray, LabelSource, Note
+from falcon_svc.types import BoolArray, CoarseDataset, FloatArray, LabelSource, Note
 from solver import proof_bytes
 
 MEASURED = 20_000
@@ -66,7 +66,7 @@ def _discovery(found: Found) -> Discovery:
         assignments=answer.assignments,
         classes=answer.classes,
         relations=_relations(head, dataset.sources),
-        counts=_count_records(found.structure.counts, found.bounds),
+        counts=_count_records(found.structure.counts, found.bounds, head.relations[0]),
         total=found.structure.counts.total,
         map_rows=found.layout.rows,
         map_xy=found.layout.xy,
@@ -119,13 +119,22 @@ def _relations(head: TrainedHead, sources: tuple[LabelSource, ...]) -> tuple[Sou
     )
 
 
-def _count_records(counts: Counts, bounds: CountBounds) -> tuple[CountEstimate, ...]:
+def _count_records(
+    counts: Counts, bounds: CountBounds, relation: BoolArray
+) -> tuple[CountEstimate, ...]:
+    """The counts of the relation, which training may have moved off those it began with."""
     found = "allocated" if counts.total is None else "estimated"
-    columns = zip(counts.n_fine, counts.low, counts.high, counts.whole, strict=True)
-    fixed = bounds.low == bounds.high
+    used = relation.sum(axis=0)
+    columns = zip(
+        used, counts.low, counts.high, counts.whole, bounds.low == bounds.high, strict=True
+    )
     return tuple(
-        CountEstimate(q, int(n), int(low), int(high), "given" if fixed[q] else found, _known(whole))
-        for q, (n, low, high, whole) in enumerate(columns)
+        CountEstimate(
+            *(q, int(n), int(min(low, n)), int(max(high, n))),
+            origin="given" if fixed else found,
+            whole=_known(whole),
+        )
+        for q, (n, low, high, whole, fixed) in enumerate(columns)
     )
 
 

@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from falcon_svc.discovery.counts.bounds import count_bounds
+from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.errors import DeviceError
 from falcon_svc.pipeline import sample
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.layout import LEAST_POINTS, MAX_POINTS, draw_map
+from falcon_svc.pipeline.outcome import _count_records
 from falcon_svc.pipeline.record import Recorder, peak_rss_bytes, versions
 from falcon_svc.pipeline.sample import structure_rows
 from falcon_svc.progress import Silent
@@ -130,3 +132,11 @@ def test_versions_name_what_results_depend_on():
     found = versions()
     assert {"python", "falcon-svc", "torch", "numpy", "ortools"} <= set(found)
     assert json.loads(json.dumps(found)) == found
+
+
+def test_intervals_hold_the_counts_that_training_ended_with():
+    began = Counts(np.array([2, 2]), np.array([2, 2]), np.array([2, 3]), np.full(2, 0.1), 0.1, True)
+    relation = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.bool_)
+    bounds = count_bounds(CountConfig(n_fine=4), source_of([20, 20]))
+    found = _count_records(began, bounds, relation)
+    assert [(c.n_fine, c.low, c.high) for c in found] == [(3, 2, 3), (1, 1, 3)]
