@@ -8,7 +8,7 @@ import { row, tile } from "./samples.js";
 
 const ORDERS = [["central", "Typical"], ["diverse", "Diverse"], ["border", "Border"], ["suspect", "Suspects"], ["all", "All"]];
 const PAGE = 60;
-const AT_ONCE = 12;
+const AT_ONCE = 6;
 const VERDICTS = { repeatable: "came back in other views of the data", fair: "came back for the most part", shaky: "came back only in part", artefact: "did not come back: it may be an artefact of its run", unknown: "was made by a correction, or was not measured" };
 
 export class Gallery {

@@ -1,4 +1,6 @@
 // The map: WebGL2 points, or a 2-D canvas where there is none. The lasso is resolved on the server.
+// Points are drawn in slices of a random order, as many to a frame as the machine draws in time, so
+// that a moving map never waits for its last point: what is shown meanwhile is a sample of all.
 
 import { isDark, shadeRgb } from "./colour.js";
 import { h } from "./dom.js";
@@ -22,14 +24,17 @@ void main() {
   colour = vec4(ink.rgb * ink.a, ink.a) * smoothstep(1.0, 0.7, r);
 }`;
 
+const [LEAST_SLICE, FIRST_SLICE] = [2000, 10000];  // points
+const [QUICK_MS, SLOW_MS, IDLE_MS] = [24, 36, 1000];
+
 export class PointMap {
   /** `choose(polygon, all)` gets a lasso in map coordinates; `point(number)` a clicked class. */
   constructor({ choose, point }) {
-    Object.assign(this, { choose, point, open: -1, zoom: 1, centre: [0, 0], path: null });
+    Object.assign(this, { choose, point, open: -1, zoom: 1, centre: [0, 0], path: null, slice: FIRST_SLICE, next: 0 });
     this.canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": "Map of all samples. Drag draws a lasso, the wheel zooms, Space and drag or the arrow keys move the view, plus and minus zoom." });
     this.over = h("canvas.over", { "aria-hidden": "true" });
     this.node = h("div.map", {}, this.canvas, this.over);
-    this.gl = new URLSearchParams(location.search).has("nowebgl") ? null : this.canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
+    this.gl = new URLSearchParams(location.search).has("nowebgl") ? null : this.canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true });
     this.node.dataset.drawn = this.gl ? "webgl2" : "2d";
     if (!this.gl) this.flat = this.canvas.getContext("2d");
     this.#hear();
@@ -80,8 +85,13 @@ export class PointMap {
   #upload() {
     const gl = this.gl;
     if (!this.program) this.#compile();
-    const at = new Float32Array(2 * this.n);
-    for (let i = 0; i < this.n; i += 1) { at[2 * i] = this.x[i]; at[2 * i + 1] = this.y[i]; }
+    const [order, at, number] = [shuffled(this.n), new Float32Array(2 * this.n), new Float32Array(this.n)];
+    for (let i = 0; i < this.n; i += 1) {
+      const row = order[i];
+      at[2 * i] = this.x[row];
+      at[2 * i + 1] = this.y[row];
+      number[i] = this.number[row];
+    }
     const fill = (buffer, data, name, size) => {
       gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
       gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
@@ -90,7 +100,7 @@ export class PointMap {
       gl.vertexAttribPointer(place, size, gl.FLOAT, false, 0, 0);
     };
     fill(this.places ??= gl.createBuffer(), at, "at", 2);
-    fill(this.numbers ??= gl.createBuffer(), Float32Array.from(this.number), "number", 1);
+    fill(this.numbers ??= gl.createBuffer(), number, "number", 1);
   }
 
   #compile() {
@@ -104,42 +114,68 @@ export class PointMap {
     this.uniform = Object.fromEntries(["view", "size", "open"].map((name) => [name, gl.getUniformLocation(program, name)]));
   }
 
+  /** Draw all again, from the next frame on. */
+  draw() { this.next = 0; this.#ask(); }
+
   /** Ask for a frame; several asks make one. */
-  draw() {
+  #ask() {
     if (this.waiting) return;
     this.waiting = true;
-    requestAnimationFrame(() => { this.waiting = false; this.#frame(); });
+    requestAnimationFrame((now) => { this.waiting = false; this.#frame(now); });
   }
 
-  #frame() {
+  /** Make slices larger while frames come quickly, and smaller when they do not. */
+  #pace(now) {
+    const took = now - (this.last ?? now - QUICK_MS);
+    this.last = now;
+    if (took > IDLE_MS) return;  // the map stood still in between
+    if (took > SLOW_MS) this.slice = Math.max(LEAST_SLICE, Math.round(this.slice / 2));
+    else if (took < QUICK_MS) this.slice = Math.min(Math.max(this.n, LEAST_SLICE), Math.ceil(this.slice * 1.3));
+  }
+
+  #frame(now) {
     const ratio = Math.min(devicePixelRatio || 1, 2);
     const [w, height] = [Math.round(this.node.clientWidth * ratio), Math.round(this.node.clientHeight * ratio)];
     if (!w || !this.x || !this.texels) return;
-    for (const one of [this.canvas, this.over]) if (one.width !== w || one.height !== height) Object.assign(one, { width: w, height });
+    for (const one of [this.canvas, this.over]) {
+      if (one.width === w && one.height === height) continue;
+      Object.assign(one, { width: w, height });
+      this.next = 0;
+    }
     const scale = Math.min(w / this.span[0], height / this.span[1]) * this.zoom;
     this.scale = scale / ratio;
     const size = Math.max(2.5, Math.min(9, 260 / Math.sqrt(this.n) * Math.sqrt(this.zoom))) * ratio;
-    if (this.gl) this.#shine(w, height, scale, size);
-    else this.#paint(w, height, scale, size);
     this.#outline(ratio);
+    if (this.gl) this.#shine(now, w, height, scale, size);
+    else this.#paint(w, height, scale, size);
     this.node.dataset.frames = Number(this.node.dataset.frames || 0) + 1;
   }
 
-  #shine(w, height, scale, size) {
+  #shine(now, w, height, scale, size) {
     const gl = this.gl;
+    const count = Math.min(this.slice, this.n - this.next);
+    if (!count) { this.last = undefined; return; }
+    this.#pace(now);
     gl.viewport(0, 0, w, height);
     gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
+    if (!this.next) gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.BLEND);
+    gl.enable(gl.DEPTH_TEST);  // the open class lies on top, whichever slice it comes in
+    gl.depthFunc(gl.LEQUAL);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.useProgram(this.program);
     gl.uniform4f(this.uniform.view, this.centre[0], this.centre[1], 2 * scale / w, 2 * scale / height);
     gl.uniform1f(this.uniform.size, size);
     gl.uniform1f(this.uniform.open, this.open);
-    gl.drawArrays(gl.POINTS, 0, this.n);
+    gl.drawArrays(gl.POINTS, this.next, count);
+    this.next += count;
+    this.node.dataset.whole = String(this.next >= this.n);
+    if (this.next < this.n) this.#ask();
   }
 
   #paint(w, height, scale, size) {
+    if (this.next) return;
+    this.next = this.n;
     const flat = this.flat;
     flat.clearRect(0, 0, w, height);
     for (const wanted of this.open < 0 ? [null] : [false, true]) {
@@ -187,12 +223,12 @@ export class PointMap {
     this.canvas.addEventListener("pointermove", (event) => {
       const now = at(event);
       if (this.panning) { this.#shift(now[0] - this.panning[0], now[1] - this.panning[1]); this.panning = now; }
-      else if (this.path) { this.path.push(now); this.draw(); }
+      else if (this.path) { this.path.push(now); this.#ask(); }
     });
     this.canvas.addEventListener("pointerup", (event) => {
       const path = this.path;
       Object.assign(this, { path: null, panning: null });
-      this.draw();
+      this.#ask();
       if (!path) return;
       const drawn = path.some(([x, y]) => Math.hypot(x - from[0], y - from[1]) > 6);
       if (!drawn) this.#click(this.place(from));
@@ -232,6 +268,18 @@ export class PointMap {
     }
     if (best >= 0) this.point(this.number[best]);
   }
+}
+
+/** The numbers below n in an order that is random and always the same. */
+function shuffled(n) {
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  let state = 1;
+  for (let i = n - 1; i > 0; i -= 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const j = Math.floor((state / 4294967296) * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
 }
 
 /** At most 500 corners of a path. */
