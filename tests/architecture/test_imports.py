@@ -16,6 +16,7 @@ OPEN_TO_ALL = {
     "falcon_svc.columns",
     "falcon_svc.setting_tables",
     "falcon_svc.count_recipe",
+    "falcon_svc.encoder_names",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",
