@@ -37,8 +37,9 @@ demo-text: $(VENV)/.installed-text
 serve: $(VENV)/.installed
 	$(BIN)/falcon serve
 
+# MARKS takes other tests than the fast ones, as .ci/run does: make test MARKS='slow and not long'.
 test: $(VENV)/.installed-dev
-	$(TEST_ENV) $(BIN)/python -m pytest -n logical --dist loadfile
+	$(TEST_ENV) $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder $(if $(MARKS),-m '$(MARKS)')
 
 # The long forms of what .ci/run tries in short, and all faults: once a week; an hour.
 long: $(VENV)/.installed-dev

@@ -20,7 +20,8 @@ from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.labels.config import LabelConfig
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_config import RelationConfig
-from falcon_svc.encoder.config import TEXT, EncoderConfig
+from falcon_svc.encoder.config import EncoderConfig
+from falcon_svc.encoder_names import TEXT
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.wrong_fields import wrong_fields

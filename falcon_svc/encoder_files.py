@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from falcon_svc.encoder_names import ENCODERS, all_forms
 from falcon_svc.errors import ConfigError
 from falcon_svc.settings import Settings
 
-PATTERNS = {"onnx:": "*.onnx", "moco:continue=": "*.safetensors", "text:": "*/tokenizer.json"}
+PATTERNS = {before: file for one in ENCODERS.values() for before, file in one.files.items()}
 """What stands before a file's name, and which files may follow it."""
-PLAIN = ("none", "pixels", "moco", "text")
+PLAIN = tuple(form for form in all_forms() if ":" not in form)
 """Encoders without a file."""
 
 

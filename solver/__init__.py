@@ -5,19 +5,11 @@ solved), `program` (the same in whole numbers), `exchange` (the flow), `relaxati
 proof), `cp_sat` (the solver of record), `solve`.
 """
 
-from .constraints import (
-    Constraint,
-    Constraints,
-    Forbid,
-    Pin,
-    SizeBounds,
-    SizeTarget,
-    StayClose,
-    UnusedAllowed,
-)
+from .constraints import KINDS, Constraint, Constraints
 from .documents import from_documents, to_documents
 from .errors import ProblemError
 from .explain import Explanation, explain_infeasible
+from .flow_constraints import Forbid, Pin, SizeBounds, SizeTarget, StayClose, UnusedAllowed
 from .min_cut import Cut
 from .problem import RelationProblem
 from .proof_file import proof_bytes, read_proof, verify_file
@@ -34,6 +26,7 @@ from .solve import solve
 from .verify import Verification, verify
 
 __all__ = [
+    "KINDS",
     "CannotLink",
     "Constraint",
     "Constraints",

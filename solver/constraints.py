@@ -2,20 +2,26 @@
 
 Place: imported by `problem`, turned into column bounds, profits and linear rows by `program`
 and `rows`. Every constraint carries an id of the user's choice, so that an explanation of a
-conflict can name it. The wishes here keep the min-cost-flow structure, but for one cap (proofs:
-docs/relation-step.md); those of `side_constraints` do not and are solved by CP-SAT.
+conflict can name it. The wishes of `flow_constraints` keep the min-cost-flow structure; those of
+`side_constraints` do not and are solved by CP-SAT. A constraint says itself what it is called in
+documents, whether a problem has room for it, what it means in words, and whether a relation keeps
+it: judged by its words, not by the rows that the methods solve.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ProblemError
+
+KINDS: dict[str, type[Constraint]] = {}
+"""Kind of a document -> the constraint's class; every class puts itself there."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,15 @@ class Constraint:
     """
 
     id: str
+    kind: ClassVar[str]
+    """What it is called in documents: the class in snake case."""
+    once: ClassVar[bool] = False
+    """Whether a second one (of the same coarse class, where it names one) has no meaning."""
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        cls.kind = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        KINDS[cls.kind] = cls
 
     def __post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
@@ -44,6 +59,50 @@ class Constraint:
             )
         self._check()
 
+    def check_fits(self, n_fine: int, n_coarse: int) -> None:
+        """Check that the problem has the classes that are named: `fine`, `other`, `coarse`.
+
+        Parameters
+        ----------
+        n_fine : int
+            F, >= 1.
+        n_coarse : int
+            C, >= 1.
+
+        Raises
+        ------
+        ProblemError
+            A class, or an array's shape, is none of the problem's.
+        """
+        for name, size in (("fine", n_fine), ("other", n_fine), ("coarse", n_coarse)):
+            for number in np.atleast_1d(getattr(self, name, ())).tolist():
+                self._demand_number(name, number, size)
+
+    def words(self) -> str:
+        """Return what is asked, in words.
+
+        Returns
+        -------
+        str
+            A clause without a full stop, such as "fine 4 hangs on coarse 1".
+        """
+        return type(self).__name__
+
+    def holds(self, relation: NDArray[np.bool_]) -> bool:
+        """Return whether a relation keeps it.
+
+        Parameters
+        ----------
+        relation : bool (F, C)
+            Rows are fine classes.
+
+        Returns
+        -------
+        bool
+            True also of a wish that has a price and no limit.
+        """
+        return True
+
     def _check(self) -> None:
         """Check the fields that need no knowledge of the problem."""
 
@@ -51,201 +110,19 @@ class Constraint:
         if not holds:
             raise ProblemError(f"{type(self).__name__} {self.id!r}: expected {wish}; mend {self}.")
 
+    def _demand_number(self, name: str, value: int, size: int) -> None:
+        if not 0 <= value < size:
+            raise ProblemError(
+                f"{type(self).__name__} {self.id!r}: expected {name} in 0..{size - 1}, found "
+                f"{value}; use the row and column numbers of the affinity."
+            )
 
-@dataclass(frozen=True)
-class Pin(Constraint):
-    """Fine class `fine` hangs on coarse class `coarse`. Stays a flow.
-
-    Parameters
-    ----------
-    id : str
-        Unique within the problem.
-    fine : int
-        Fine class in [0, F).
-    coarse : int
-        Coarse class in [0, C).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solver import Constraints, Pin, RelationProblem, solve
-    >>> affinity = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]])
-    >>> pinned = Constraints((Pin("reviewer-7", 1, 1),))
-    >>> solve(RelationProblem(affinity, constraints=pinned)).relation.argmax(1).tolist()
-    [0, 1, 1]
-    """
-
-    fine: int
-    coarse: int
-
-
-@dataclass(frozen=True)
-class Forbid(Constraint):
-    """Fine class `fine` never hangs on coarse class `coarse`. Stays a flow.
-
-    Parameters
-    ----------
-    id : str
-        Unique within the problem.
-    fine : int
-        Fine class in [0, F).
-    coarse : int
-        Coarse class in [0, C).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solver import Constraints, Forbid, RelationProblem, solve
-    >>> affinity = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.7]])
-    >>> never = Constraints((Forbid("no-bird", 0, 0),))
-    >>> solve(RelationProblem(affinity, constraints=never)).relation.argmax(1).tolist()
-    [1, 0, 1]
-    """
-
-    fine: int
-    coarse: int
-
-
-@dataclass(frozen=True)
-class SizeBounds(Constraint):
-    """`at_least <= n_coarse <= at_most`, in place of the default `1 <= n_coarse`. Stays a flow.
-
-    Parameters
-    ----------
-    id : str
-        Unique within the problem.
-    coarse : int
-        Coarse class in [0, C).
-    at_least : int
-        Fewest fine classes that hang there, >= 0.
-    at_most : int or None
-        Most fine classes that hang there, >= 0; None = no cap.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solver import Constraints, RelationProblem, SizeBounds, solve
-    >>> affinity = np.array([[0.9, 0.1]] * 4)
-    >>> two = Constraints((SizeBounds("bird", 0, at_most=2),))
-    >>> solve(RelationProblem(affinity, constraints=two)).relation.sum(0).tolist()
-    [2, 2]
-    """
-
-    coarse: int
-    at_least: int = 1
-    at_most: int | None = None
-
-    def _check(self) -> None:
-        self._demand(self.at_least >= 0, "at_least >= 0")
-        self._demand(self.at_most is None or self.at_most >= self.at_least, "at_most >= at_least")
-
-
-@dataclass(frozen=True)
-class SizeTarget(Constraint):
-    """Pay `weight * (n_coarse - target)**2` instead of the balance term. Stays a flow.
-
-    Parameters
-    ----------
-    id : str
-        Unique within the problem.
-    coarse : int
-        Coarse class in [0, C).
-    target : float
-        The number of fine classes that costs nothing, >= 0; need not be whole.
-    weight : float
-        Price per squared class count, >= 0, in units of the affinity.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solver import Constraints, RelationProblem, SizeTarget, solve
-    >>> affinity = np.array([[0.6, 0.4]] * 4)
-    >>> about_one = Constraints((SizeTarget("bird", 0, target=1.0, weight=1.0),))
-    >>> solve(RelationProblem(affinity, constraints=about_one)).relation.sum(0).tolist()
-    [1, 3]
-    """
-
-    coarse: int
-    target: float
-    weight: float
-
-    def _check(self) -> None:
-        self._demand(np.isfinite(self.weight) and self.weight >= 0, "a finite weight >= 0")
-        self._demand(np.isfinite(self.target) and self.target >= 0, "a finite target >= 0")
-
-
-@dataclass(frozen=True)
-class UnusedAllowed(Constraint):
-    """A fine class may stay without a parent; each used one costs `price`. Stays a flow.
-
-    Parameters
-    ----------
-    id : str
-        Unique within the problem.
-    price : float
-        Cost of each fine class that is used, >= 0, in units of the affinity.
-    at_most : int or None
-        Most fine classes that may stay unused, >= 0; None = no cap.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solver import Constraints, RelationProblem, UnusedAllowed, solve
-    >>> affinity = np.array([[0.9, 0.1], [0.1, 0.7], [0.05, 0.05]])
-    >>> spare = Constraints((UnusedAllowed("spare", price=0.2),))
-    >>> solve(RelationProblem(affinity, constraints=spare)).relation.any(1).tolist()
-    [True, True, False]
-    """
-
-    price: float = 0.0
-    at_most: int | None = None
-
-    def _check(self) -> None:
-        self._demand(bool(np.isfinite(self.price)), "a finite price")
-        self._demand(self.at_most is None or self.at_most >= 0, "at_most >= 0")
-
-
-@dataclass(frozen=True, eq=False)
-class StayClose(Constraint):
-    """Keep each fine class at its previous parent: a price per changed row and a hard cap.
-
-    A row has changed if its previous parent is not among its parents. The price keeps the flow; the
-    cap `at_most` is a budget row and needs CP-SAT.
-
-    Parameters
-    ----------
-    id : str
-        Unique within the problem.
-    previous : int (F,)
-        Coarse class of each fine class before, in [0, C); -1 where there was none.
-    price : float
-        Cost of each changed row, >= 0, in units of the affinity.
-    at_most : int or None
-        Most rows that may change, >= 0; None = no cap.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solver import Constraints, RelationProblem, StayClose, solve
-    >>> affinity = np.array([[0.9, 0.1], [0.6, 0.4], [0.1, 0.7]])
-    >>> calm = Constraints((StayClose("before", previous=[0, 1, 1], price=0.5),))
-    >>> solve(RelationProblem(affinity, constraints=calm)).relation.argmax(1).tolist()
-    [0, 1, 1]
-    """
-
-    previous: ArrayLike
-    price: float = 0.0
-    at_most: int | None = None
-
-    def _check(self) -> None:
-        object.__setattr__(self, "previous", frozen(self.previous, np.int64))
-        self._demand(bool(np.isfinite(self.price)) and self.price >= 0, "a finite price >= 0")
-        self._demand(self.at_most is None or self.at_most >= 0, "at_most >= 0")
-
-    @property
-    def parents(self) -> NDArray[np.int64]:
-        """Previous parents, int64 (F,), -1 where there is none."""
-        return np.asarray(self.previous, dtype=np.int64)
+    def _demand_shape(self, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+        if found != wanted:
+            raise ProblemError(
+                f"{type(self).__name__} {self.id!r}: expected {name} of shape {wanted}, found "
+                f"{found}; match the affinity's rows and columns."
+            )
 
 
 Kind = TypeVar("Kind", bound=Constraint)
@@ -312,6 +189,16 @@ class Constraints:
             yield type(item).__name__.encode()
             for field in fields(item):
                 yield _canonical(getattr(item, field.name))
+
+
+def within(value: int, least: int, most: int | None) -> bool:
+    """Return whether a number lies in a range; None = no upper end."""
+    return least <= value and (most is None or value <= most)
+
+
+def span(least: int, most: int | None) -> str:
+    """Return a range in words; None = no upper end."""
+    return f"at least {least}" if most is None else f"{least} to {most}"
 
 
 def frozen(values: ArrayLike, dtype: type) -> NDArray[np.generic]:

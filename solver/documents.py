@@ -6,42 +6,16 @@ constraint's own fields; arrays are lists.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 
-from .constraints import (
-    Constraint,
-    Constraints,
-    Forbid,
-    Pin,
-    SizeBounds,
-    SizeTarget,
-    StayClose,
-    UnusedAllowed,
-)
+from .constraints import KINDS, Constraint, Constraints
 from .errors import ProblemError
-from .side_constraints import (
-    CannotLink,
-    ExtraParents,
-    GroupBounds,
-    MassCapacity,
-    MustLink,
-    SourceTie,
-)
 
 Document = dict[str, Any]
-_ALL = (
-    *(Pin, Forbid, SizeBounds, SizeTarget, MustLink, CannotLink, GroupBounds, UnusedAllowed),
-    *(ExtraParents, StayClose, MassCapacity, SourceTie),
-)
-KINDS: dict[str, type[Constraint]] = {
-    re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in _ALL
-}
-"""``kind`` of a document -> the constraint's class."""
 
 
 def to_documents(constraints: Iterable[Constraint]) -> list[Document]:
@@ -62,12 +36,8 @@ def to_documents(constraints: Iterable[Constraint]) -> list[Document]:
     >>> to_documents([Pin("reviewer-7", 4, 1)])
     [{'kind': 'pin', 'id': 'reviewer-7', 'fine': 4, 'coarse': 1}]
     """
-    names = {kind: name for name, kind in KINDS.items()}
     return [
-        {
-            "kind": names[type(item)],
-            **{f.name: _listed(getattr(item, f.name)) for f in fields(item)},
-        }
+        {"kind": item.kind, **{f.name: _listed(getattr(item, f.name)) for f in fields(item)}}
         for item in constraints
     ]
 

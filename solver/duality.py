@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraints import Forbid, Pin, StayClose, UnusedAllowed
+from .flow_constraints import Forbid, Pin, StayClose, UnusedAllowed
 from .problem import RelationProblem
 from .rows import linear_rows
 from .side_constraints import ExtraParents, SourceTie

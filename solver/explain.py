@@ -14,22 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 from ortools.sat.python import cp_model
 
-from .constraints import Constraint, Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
+from .constraints import Constraint
 from .cp_sat import SEED
+from .flow_constraints import SizeBounds, UnusedAllowed
 from .min_cut import Cut, keeps_flow, minimum_cut
 from .problem import RelationProblem
 from .rows import LinearRow, wish_rows
-from .side_constraints import (
-    CannotLink,
-    ExtraParents,
-    GroupBounds,
-    MassCapacity,
-    MustLink,
-    SourceTie,
-)
+from .side_constraints import ExtraParents, SourceTie
 
 
 @dataclass(frozen=True)
@@ -218,49 +211,9 @@ def _sentence(problem: RelationProblem, core: list[Constraint], cut: Cut | None)
             "a child; ask for more fine classes or allow empty coarse classes with SizeBounds."
         )
     why = f": {cut.sentence(problem.n_coarse)}" if cut is not None else ""
-    parts = [f"{item.id} ({describe(item)})" for item in core]
+    parts = [f"{item.id} ({item.words()})" for item in core]
     if len(parts) == 1:
         whole = f"{parts[0]} cannot hold with {problem.n_fine} fine classes"
         return f"{whole}{why}; drop or loosen it."
     listed = ", ".join(parts[:-1]) + " and " + parts[-1]
     return f"{listed} cannot hold together{why}; drop or loosen one of them."
-
-
-def describe(item: Constraint) -> str:  # noqa: PLR0911 - one sentence per kind
-    """Return one constraint in words."""
-    match item:
-        case Pin():
-            return f"fine {item.fine} hangs on coarse {item.coarse}"
-        case Forbid():
-            return f"fine {item.fine} never hangs on coarse {item.coarse}"
-        case MustLink():
-            return f"fine {item.fine} and {item.other} have the same parent"
-        case CannotLink():
-            return f"fine {item.fine} and {item.other} have different parents"
-        case SizeBounds():
-            return f"coarse {item.coarse} has {_range(item.at_least, item.at_most)} fine classes"
-        case GroupBounds():
-            members = ", ".join(map(str, item.coarse))
-            held = _range(item.at_least, item.at_most)
-            return f"coarse {members} together have {held} fine classes"
-    return _describe_other(item)
-
-
-def _describe_other(item: Constraint) -> str:
-    match item:
-        case UnusedAllowed():
-            return f"at most {item.at_most} fine classes are unused"
-        case ExtraParents():
-            return f"at most {item.budget} parents beyond the first"
-        case StayClose():
-            return f"at most {item.at_most} fine classes leave their previous parent"
-        case MassCapacity():
-            caps = np.asarray(item.at_most)
-            return f"sample capacities of coarse {np.flatnonzero(caps >= 0).tolist()}"
-        case SourceTie():
-            return "parents in the second source are compatible"
-    return type(item).__name__
-
-
-def _range(least: int, most: int | None) -> str:
-    return f"at least {least}" if most is None else f"{least} to {most}"

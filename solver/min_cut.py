@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.graph.python import max_flow
 
-from .constraints import Constraint, Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
+from .constraints import Constraint
+from .flow_constraints import Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
 from .problem import RelationProblem
 from .program import Ints
 

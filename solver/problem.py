@@ -20,9 +20,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .constraints import Constraint, Constraints, SizeBounds, SizeTarget, StayClose, UnusedAllowed
+from .constraints import Constraints
 from .errors import ProblemError
-from .side_constraints import ExtraParents, GroupBounds, MassCapacity, SourceTie
+from .flow_constraints import SizeBounds, SizeTarget, StayClose, UnusedAllowed
+from .side_constraints import ExtraParents, SourceTie
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class RelationProblem:
                 f"balance: expected a finite number >= 0, found {self.balance}; mend the config."
             )
         for item in self.constraints:
-            _check_constraint(item, self.n_fine, self.n_coarse)
+            item.check_fits(self.n_fine, self.n_coarse)
         _check_single(self.constraints)
 
     @property
@@ -197,57 +198,11 @@ def _check_affinity(matrix: NDArray[np.float64]) -> None:
         )
 
 
-def _check_constraint(item: Constraint, n_fine: int, n_coarse: int) -> None:
-    for name in ("fine", "other"):
-        _check_index(item, name, n_fine)
-    if isinstance(item, GroupBounds):
-        for coarse in item.coarse:
-            _check_range(item, "coarse", coarse, n_coarse)
-    else:
-        _check_index(item, "coarse", n_coarse)
-    if isinstance(item, StayClose):
-        _check_shape(item, "previous", item.parents.shape, (n_fine,))
-        _check_range(item, "previous", int(item.parents.max()), n_coarse)
-        _check_range(item, "previous", int(item.parents.min()), n_coarse)
-    elif isinstance(item, MassCapacity):
-        _check_shape(item, "mass", np.shape(item.mass), (n_fine,))
-        _check_shape(item, "at_most", np.shape(item.at_most), (n_coarse,))
-    elif isinstance(item, SourceTie):
-        _check_shape(item, "affinity rows", item.matrix.shape[:1], (n_fine,))
-        _check_shape(item, "compatible", item.pairs.shape, (n_coarse, item.matrix.shape[-1]))
-
-
-def _check_index(item: Constraint, name: str, size: int) -> None:
-    value = getattr(item, name, None)
-    if value is not None:
-        _check_range(item, name, value, size)
-
-
-def _check_range(item: Constraint, name: str, value: int, size: int) -> None:
-    if name == "previous" and value == -1:
-        return
-    if not 0 <= value < size:
-        raise ProblemError(
-            f"{type(item).__name__} {item.id!r}: expected {name} in 0..{size - 1}, found {value}; "
-            "use the row and column numbers of the affinity."
-        )
-
-
-def _check_shape(
-    item: Constraint, name: str, found: tuple[int, ...], wanted: tuple[int, ...]
-) -> None:
-    if found != wanted:
-        raise ProblemError(
-            f"{type(item).__name__} {item.id!r}: expected {name} of shape {wanted}, found "
-            f"{found}; match the affinity's rows and columns."
-        )
-
-
 def _check_single(constraints: Constraints) -> None:
     """Refuse kinds given twice where a second one has no meaning of its own."""
     seen: set[tuple[str, int]] = set()
     for item in constraints:
-        if not isinstance(item, (UnusedAllowed, ExtraParents, StayClose, SizeBounds, SizeTarget)):
+        if not item.once:
             continue
         key = (type(item).__name__, getattr(item, "coarse", -1))
         if key in seen:

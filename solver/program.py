@@ -20,8 +20,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraints import Forbid, Pin, StayClose, UnusedAllowed
 from .errors import ProblemError
+from .flow_constraints import Forbid, Pin, StayClose, UnusedAllowed
 from .problem import RelationProblem
 from .rows import LinearRow, linear_rows
 from .side_constraints import CannotLink, ExtraParents, MustLink, SourceTie

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .constraints import Constraint, Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
+from .constraints import Constraint
+from .flow_constraints import Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
 from .problem import RelationProblem
 from .side_constraints import (
     CannotLink,

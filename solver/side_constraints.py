@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .constraints import Constraint, frozen
+from .constraints import Constraint, frozen, span, within
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,12 @@ class MustLink(Constraint):
     def _check(self) -> None:
         self._demand(self.fine != self.other, "two different fine classes")
 
+    def words(self) -> str:
+        return f"fine {self.fine} and {self.other} have the same parent"
+
+    def holds(self, relation: NDArray[np.bool_]) -> bool:
+        return bool((relation[self.fine] == relation[self.other]).all())
+
 
 @dataclass(frozen=True)
 class CannotLink(Constraint):
@@ -71,6 +77,12 @@ class CannotLink(Constraint):
 
     def _check(self) -> None:
         self._demand(self.fine != self.other, "two different fine classes")
+
+    def words(self) -> str:
+        return f"fine {self.fine} and {self.other} have different parents"
+
+    def holds(self, relation: NDArray[np.bool_]) -> bool:
+        return not (relation[self.fine] & relation[self.other]).any()
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,13 @@ class GroupBounds(Constraint):
         self._demand(self.at_least >= 0, "at_least >= 0")
         self._demand(self.at_most is None or self.at_most >= self.at_least, "at_most >= at_least")
 
+    def words(self) -> str:
+        held = span(self.at_least, self.at_most)
+        return f"coarse {', '.join(map(str, self.coarse))} together have {held} fine classes"
+
+    def holds(self, relation: NDArray[np.bool_]) -> bool:
+        return within(int(relation[:, list(self.coarse)].sum()), self.at_least, self.at_most)
+
 
 @dataclass(frozen=True)
 class ExtraParents(Constraint):
@@ -139,6 +158,8 @@ class ExtraParents(Constraint):
     [2, 1, 1]
     """
 
+    once = True
+
     budget: int
     per_class: int = 2
     price: float = 0.0
@@ -146,6 +167,13 @@ class ExtraParents(Constraint):
     def _check(self) -> None:
         self._demand(self.budget >= 0 and self.per_class >= 1, "budget >= 0 and per_class >= 1")
         self._demand(bool(np.isfinite(self.price)) and self.price >= 0, "a finite price >= 0")
+
+    def words(self) -> str:
+        return f"at most {self.budget} parents beyond the first"
+
+    def holds(self, relation: NDArray[np.bool_]) -> bool:
+        beyond = np.maximum(relation.sum(axis=1) - 1, 0)
+        return within(int(beyond.sum()), 0, self.budget)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +208,18 @@ class MassCapacity(Constraint):
         object.__setattr__(self, "mass", frozen(self.mass, np.int64))
         object.__setattr__(self, "at_most", frozen(self.at_most, np.int64))
         self._demand(bool((np.asarray(self.mass) >= 0).all()), "whole masses >= 0")
+
+    def check_fits(self, n_fine: int, n_coarse: int) -> None:
+        self._demand_shape("mass", np.shape(self.mass), (n_fine,))
+        self._demand_shape("at_most", np.shape(self.at_most), (n_coarse,))
+
+    def words(self) -> str:
+        capped = np.flatnonzero(np.asarray(self.at_most) >= 0)
+        return f"sample capacities of coarse {capped.tolist()}"
+
+    def holds(self, relation: NDArray[np.bool_]) -> bool:
+        loads, caps = np.asarray(self.mass) @ relation, np.asarray(self.at_most)
+        return bool(((caps < 0) | (loads <= caps)).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,3 +269,10 @@ class SourceTie(Constraint):
     def pairs(self) -> NDArray[np.bool_]:
         """Compatible pairs of parents, bool (C, C2)."""
         return np.asarray(self.compatible, dtype=np.bool_)
+
+    def check_fits(self, n_fine: int, n_coarse: int) -> None:
+        self._demand_shape("affinity rows", self.matrix.shape[:1], (n_fine,))
+        self._demand_shape("compatible", self.pairs.shape, (n_coarse, self.matrix.shape[-1]))
+
+    def words(self) -> str:
+        return "parents in the second source are compatible"

@@ -14,19 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraints import Constraint, Forbid, Pin, SizeBounds, StayClose, UnusedAllowed
 from .duality import priced_bound
+from .flow_constraints import UnusedAllowed
 from .problem import RelationProblem
 from .program import compile_program
 from .second_solver import second_opinion
-from .side_constraints import (
-    CannotLink,
-    ExtraParents,
-    GroupBounds,
-    MassCapacity,
-    MustLink,
-    SourceTie,
-)
+from .side_constraints import ExtraParents, SourceTie
 from .solution import Solution
 
 HIGHS_TOLERANCE = 1e-9  # of the largest sum; HiGHS works in floating point
@@ -112,7 +105,7 @@ def violations(
     for coarse in np.flatnonzero((sizes < lower) | (sizes > upper)).tolist():
         found.append(f"Coarse {coarse} holds {sizes[coarse]} fine classes, out of bounds.")
     for item in problem.constraints:
-        if not _holds(item, relation):
+        if not item.holds(relation):
             found.append(f"Constraint {item.id!r} does not hold.")
     for tie, other in zip(problem.constraints.of(SourceTie), tied, strict=True):
         found += violations(RelationProblem(tie.matrix), other)
@@ -129,37 +122,6 @@ def _shape_of_rows(problem: RelationProblem, relation: NDArray[np.bool_]) -> lis
     return [f"Fine {fine} has {parents[fine]} parents." for fine in wrong]
 
 
-def _holds(  # noqa: PLR0911 - one line per kind
-    item: Constraint, relation: NDArray[np.bool_]
-) -> bool:
-    sizes, parents = relation.sum(axis=0), relation.sum(axis=1)
-    match item:
-        case Pin():
-            return bool(relation[item.fine, item.coarse])
-        case Forbid():
-            return not relation[item.fine, item.coarse]
-        case MustLink():
-            return bool((relation[item.fine] == relation[item.other]).all())
-        case CannotLink():
-            return not (relation[item.fine] & relation[item.other]).any()
-        case SizeBounds():
-            return _within(int(sizes[item.coarse]), item.at_least, item.at_most)
-        case GroupBounds():
-            return _within(int(sizes[list(item.coarse)].sum()), item.at_least, item.at_most)
-        case UnusedAllowed():
-            return _within(int((parents == 0).sum()), 0, item.at_most)
-        case ExtraParents():
-            return _within(int(np.maximum(parents - 1, 0).sum()), 0, item.budget)
-        case StayClose():
-            known = np.flatnonzero(item.parents >= 0)
-            moved = len(known) - int(relation[known, item.parents[known]].sum())
-            return _within(moved, 0, item.at_most)
-        case MassCapacity():
-            loads, caps = np.asarray(item.mass) @ relation, np.asarray(item.at_most)
-            return bool(((caps < 0) | (loads <= caps)).all())
-    return True
-
-
 def magnitude(problem: RelationProblem) -> float:
     """Return the largest number that an objective is summed from, times their count."""
     weight, target = problem.column_costs()
@@ -172,10 +134,6 @@ def magnitude(problem: RelationProblem) -> float:
 
 def _float_error(problem: RelationProblem) -> float:
     return 1e-13 * magnitude(problem)
-
-
-def _within(value: int, least: int, most: int | None) -> bool:
-    return least <= value and (most is None or value <= most)
 
 
 def _objective_faults(problem: RelationProblem, solution: Solution) -> list[str]:

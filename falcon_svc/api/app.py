@@ -93,7 +93,7 @@ def create_app(
 async def _lifespan(settings: Settings, vitals: Vitals, busy: Busy) -> AsyncIterator[State]:
     context = await anyio.to_thread.run_sync(Context.make, settings)
     before = tempfile.tempdir
-    tempfile.tempdir = str(context.staging.own)  # forms are spooled to the disk that they end on
+    tempfile.tempdir = str(context.staging.own)  # not on the machine's own
     await anyio.to_thread.run_sync(context.devices.look)
     feed = Feed(context)
     tasks = [

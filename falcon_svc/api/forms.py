@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, Headers
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from falcon_svc.api.strict_json import loads
+from falcon_svc.service.datasets import Upload
 from falcon_svc.service.refusals import RequestError
+from falcon_svc.service.uploads import Arrival
 
 MOST_METADATA = 50
 QUALITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
@@ -54,29 +57,78 @@ def metadata_of(text: str) -> dict[str, str]:
 
 
 class _Parser(MultiPartParser):
-    """A parser that knows whether the closing boundary came."""
+    """A parser that writes files where they are looked for, and knows whether a form has ended."""
 
-    ended = False
+    def __init__(
+        self,
+        headers: Headers,
+        body: AsyncGenerator[bytes, None],
+        most: int,
+        new_file: Callable[[], Path],
+    ) -> None:
+        super().__init__(headers, body, max_files=most, max_fields=most)
+        self.ended = False
+        self._new_file = new_file
+        self._arrivals: list[Arrival] = []
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        file = self._current_part.file
+        if file is not None:  # not starlette's spool, which would be copied once more
+            file.file.close()
+            self._arrivals.append(Arrival(self._new_file()))
+            file.file = cast(BinaryIO, self._arrivals[-1])
 
     def on_end(self) -> None:
         self.ended = True
 
+    async def parse(self) -> FormData:
+        try:
+            return await super().parse()
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Delete what has come in, whole or not."""
+        for arrival in self._arrivals:
+            arrival.close()
+
+
+def arrived(file: UploadFile) -> Upload:
+    """Return a file of a form; it is deleted with the form, if it was not moved by then."""
+    return cast(Arrival, file.file).whole(file.filename or "")
+
 
 async def read_form(
-    headers: Headers, body: AsyncGenerator[bytes, None], known: set[str]
+    headers: Headers,
+    body: AsyncGenerator[bytes, None],
+    known: set[str],
+    new_file: Callable[[], Path],
 ) -> FormData:
     """Return a multipart form whose fields are among those known, each at most once.
+
+    Parameters
+    ----------
+    headers, body
+        Of the request.
+    known
+        Names of the fields.
+    new_file
+        Names a place for a file, where nothing is yet.
 
     Raises
     ------
     RequestError
         No form, cut off, another charset than UTF-8 (some take quadratic time to decode), other
         fields, or one twice.
+    StorageError
+        A file could not be written.
     """
     _, options = parse_options_header(headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() != b"utf-8":
         raise _broken("another charset")
-    parser = _Parser(headers, body, max_files=len(known), max_fields=len(known))
+    parser = _Parser(headers, body, len(known), new_file)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -85,7 +137,7 @@ async def read_form(
     wrong = next((n for n in names if n not in known or names.count(n) > 1), None)
     if parser.ended and wrong is None:
         return form
-    await form.close()
+    parser.discard()
     if wrong is None:
         raise RequestError(
             "Expected a form with its closing boundary, found its start only; send it whole.",

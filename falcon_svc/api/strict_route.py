@@ -36,7 +36,8 @@ class StrictRequest(Request):
         """Return the form: the fields that the route has, each at most once."""
         if self._form is None:
             known = {field.alias for field in self.scope["route"].dependant.body_params}
-            self._form = await read_form(self.headers, self.stream(), known)
+            place = self.state.context.staging.new_file
+            self._form = await read_form(self.headers, self.stream(), known, place)
         return self._form
 
 
@@ -53,13 +54,16 @@ class StrictRoute(APIRoute):
             _check_query(request, known)
             if media_type is not None:
                 check_media_type(request, media_type)
+            strictly = StrictRequest(request.scope, request.receive)
             try:
-                return await handler(StrictRequest(request.scope, request.receive))
+                return await handler(strictly)
             except Exception as error:
                 cause: BaseException | None = error
                 while cause is not None and not isinstance(cause, (FalconError, OSError)):
                     cause = cause.__cause__
                 raise cause or error from None
+            finally:
+                await strictly.close()  # files that nobody took are gone before the answer is there
 
         return strict
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from falcon_svc.encoder_names import all_forms
+
 
 class Device(StrEnum):
     """Where the head is trained."""
@@ -43,8 +45,7 @@ Encoder = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="Encoder: none, pixels, moco, timm:NAME@FILE, torchvision:NAME@FILE, "
-        "onnx:FILE, text[:DIR].",
+        help=f"Encoder: {', '.join(all_forms())}; docs/encoders.md.",
     ),
 ]
 AllowDownload = Annotated[

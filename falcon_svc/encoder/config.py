@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_svc.encoder.moco.config import MocoConfig
-
-TEXT = "text"
-"""The encoder whose samples are texts."""
+from falcon_svc.encoder_names import in_words
 
 Value = Annotated[float, Field(allow_inf_nan=False)]
 Channels = tuple[Value] | tuple[Value, Value, Value]
@@ -22,10 +20,7 @@ class EncoderConfig(BaseModel):
 
     name: str = Field(
         "auto",
-        description="Encoder: none (vectors as they are), pixels, moco (trained on the images), "
-        "moco:continue=DIR, timm:NAME[@FILE], torchvision:NAME[@FILE], onnx:FILE, text (sentence "
-        "embeddings), text:DIR, text:FILE; auto = none for vectors, pixels for images, text for "
-        "texts.",
+        description=f"Encoder: {in_words()}.",
     )
     allow_download: bool = Field(
         False,

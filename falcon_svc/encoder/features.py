@@ -1,65 +1,29 @@
 """The feature step: `CoarseDataset -> Features`, vectors as they are or through an encoder.
 
-An encoder is anything that satisfies `base.Encoder`. It is found by the part of its name before
-the colon, the rest is its argument; opening it may mean training it. Encoders that need torch are
-imported when they are opened.
+An encoder is anything that satisfies `base.Encoder`. It is found in the table of `encoder_names` by
+the part of its name before the colon, the rest is its argument; opening it may mean training it.
+Encoders are imported when they are opened: many need torch.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from falcon_svc.encoder.backbones.onnx import OnnxEncoder
 from falcon_svc.encoder.base import Encoder, EncoderRun, Telling
 from falcon_svc.encoder.cache import load_or_make
-from falcon_svc.encoder.config import TEXT
-from falcon_svc.encoder.pass_through import PASS_THROUGH, PassThrough
-from falcon_svc.encoder.pixels import PixelEncoder
+from falcon_svc.encoder.pass_through import PassThrough
+from falcon_svc.encoder_names import ENCODERS, for_samples
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.types import CoarseDataset, Features, FloatArray, Note
 
+ENCODER_ROOM = "falcon_svc.encoder"
 BLOCK_ROWS = 4_096
 ROUNDING = 1e-5
-Opener = Callable[[str, CoarseDataset, EncoderRun], Encoder]
-
-
-def _open_moco(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-    from falcon_svc.encoder.moco.encoder import open_moco
-
-    return open_moco(argument, dataset, run)
-
-
-def _open_text(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-    from falcon_svc.encoder.text import open_text
-
-    return open_text(argument, dataset, run)
-
-
-def _open_from(library: str) -> Opener:
-    def open_one(argument: str, dataset: CoarseDataset, run: EncoderRun) -> Encoder:
-        from falcon_svc.encoder.backbones.pretrained import open_pretrained
-
-        return open_pretrained(f"{library}:{argument}", run)
-
-    return open_one
-
-
-# By name; the first of each is what `auto` means.
-FOR_IMAGES: dict[str, Opener] = {
-    "pixels": PixelEncoder,
-    "moco": _open_moco,
-    "onnx": OnnxEncoder,
-    "timm": _open_from("timm"),
-    "torchvision": _open_from("torchvision"),
-}
-FOR_VECTORS: dict[str, Opener] = {PASS_THROUGH: PassThrough, "moco": _open_moco}
-FOR_TEXTS: dict[str, Opener] = {TEXT: _open_text}
-OPENERS = {"images": FOR_IMAGES, "vectors": FOR_VECTORS, "texts": FOR_TEXTS}
 
 
 def extract_features(dataset: CoarseDataset, run: EncoderRun | None = None) -> Features:
@@ -128,16 +92,19 @@ def open_encoder(dataset: CoarseDataset, run: EncoderRun) -> Encoder:
     >>> open_encoder(dataset, EncoderRun()).spec[:6]
     'pixels'
     """
-    what, kinds = dataset.kind, OPENERS[dataset.kind]
-    name = run.config.name
-    kind, _, argument = (next(iter(kinds)) if name == "auto" else name).partition(":")
-    if kind not in kinds:
+    known, name = for_samples(dataset.kind), run.config.name
+    kind, _, argument = (known[0] if name == "auto" else name).partition(":")
+    if kind not in known:
         raise ConfigError(
-            f"Expected an encoder for {what}, one of {', '.join(kinds)}, found {name!r}; "
+            f"Expected an encoder for {dataset.kind}, one of {', '.join(known)}, found {name!r}; "
             "choose one with --encoder.",
             code="bad_encoder",
         )
-    return kinds[kind](argument, dataset, run)
+    module, _, opener = ENCODERS[kind].opener.partition(":")
+    opened: Encoder = getattr(import_module(f"{ENCODER_ROOM}.{module}"), opener)(
+        argument, dataset, run
+    )
+    return opened
 
 
 def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Encoder:

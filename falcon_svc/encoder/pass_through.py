@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from falcon_svc.encoder.base import EncoderRun
+from falcon_svc.encoder_names import PASS_THROUGH
 from falcon_svc.progress import Progress
 from falcon_svc.types import CoarseDataset, FloatArray
-
-PASS_THROUGH = "none"
 
 
 class PassThrough:

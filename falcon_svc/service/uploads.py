@@ -1,8 +1,8 @@
 """Files on their way in: whole in one request, or in numbered parts over hours.
 
-Everything lands in the staging folder first and is moved into the store when it is whole. Parts
-are files `NNNNN`, written beside and renamed, so that a part is there whole or not at all; what
-lies in staging without a row, or a process, is swept.
+Everything is written into the staging folder, once, and moved into the store when it is whole.
+Parts are files `NNNNN`, written beside and renamed, so that a part is there whole or not at all;
+what lies in staging without a row, or a process, is swept.
 """
 
 from __future__ import annotations
@@ -28,24 +28,49 @@ MOST_PARTS = 10_000
 KEEP_S = 24 * 3600.0
 
 
-def stage(context: Context, stream: BinaryIO, name: str) -> datasets.Upload:
-    """Copy a stream into staging and return the file with its digest."""
-    path = context.staging.new_file()
-    try:
-        return _write(path, name, iter(lambda: stream.read(CHUNK_BYTES), b""))
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+class Arrival:
+    """A file on its way in: written once, where it is looked for, its digest taken on the way.
 
+    Parameters
+    ----------
+    path
+        Where it is to be, in staging; nothing is there yet.
+    """
 
-def _write(path: Path, name: str, pieces: Iterator[bytes]) -> datasets.Upload:
-    digest, size = sha256(), 0
-    with _storing(), path.open("xb") as file:
-        for piece in pieces:
-            digest.update(piece)
-            size += file.write(piece)
-        sync_file(file)
-    return datasets.Upload(path, name, size, digest.hexdigest())
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._digest, self._size_bytes = sha256(), 0
+
+    def write(self, piece: bytes) -> int:
+        """Add bytes."""
+        with _storing():
+            written = self._opened().write(piece)
+        self._digest.update(piece)
+        self._size_bytes += written
+        return written
+
+    def seek(self, offset: int) -> int:
+        """Stay where it ends: a parser of forms goes back to the start of what it has written."""
+        return offset
+
+    def whole(self, name: str) -> datasets.Upload:
+        """Return the file, durable, under the client's name for it."""
+        with _storing(), self._opened() as file:
+            sync_file(file)
+        return datasets.Upload(self._path, name, self._size_bytes, self._digest.hexdigest())
+
+    def close(self) -> None:
+        """Delete what was written, if it was not moved."""
+        if self._file is not None:
+            with suppress(OSError):  # what the disk has no room for is not wanted any more
+                self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._path.open("xb")
+        return self._file
 
 
 def begin(context: Context, caller: Caller, name: str, size_bytes: int) -> Upload:
@@ -154,8 +179,11 @@ def complete(
     if upload.dataset_id is not None:
         return datasets.get(context, caller, upload.dataset_id)
     folder = _folder(context, upload_id)
-    whole = _write(context.staging.new_file(), upload.name, _joined(folder))
+    arrival = Arrival(context.staging.new_file())
     try:
+        for piece in _joined(folder):
+            arrival.write(piece)
+        whole = arrival.whole(upload.name)
         _check_whole(whole, upload, _parts(folder), expected_sha256)
         made, _ = datasets.add(
             context,
@@ -167,7 +195,7 @@ def complete(
             announced=upload_id,
         )
     finally:
-        whole.discard()
+        arrival.close()
     shutil.rmtree(folder, ignore_errors=True)
     return made
 

@@ -11,13 +11,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError as AnyDatabaseError
@@ -26,6 +21,9 @@ from sqlalchemy.exc import OperationalError as DatabaseError
 from sqlalchemy.orm import Session
 
 from falcon_svc.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 __all__ = ["Conflict", "Database", "DatabaseError", "Session"]
 
@@ -124,6 +122,9 @@ class Database:
         ConfigError
             A newer release made them (code ``newer_database``).
         """
+        from alembic import command  # late: workers, who never migrate, start sooner without it
+        from alembic.util import CommandError
+
         try:
             with self._writing.connect() as connection:
                 if not self.is_sqlite:
@@ -165,6 +166,9 @@ class Database:
     @property
     def is_current(self) -> bool:
         """Whether the tables have this release's form."""
+        from alembic.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
         heads = ScriptDirectory(str(MIGRATIONS)).get_heads()
         with self.engine.connect() as connection:
             return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)
@@ -233,6 +237,8 @@ def is_full(error: DatabaseError) -> bool:
 
 
 def _alembic(connection: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

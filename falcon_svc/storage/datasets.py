@@ -14,6 +14,7 @@ from falcon_svc.storage.states import INVALID, OPEN, READY, VALIDATING
 from falcon_svc.storage.tables import Dataset, Job
 
 _HAS_FILE = Dataset.state != INVALID
+_TO_VALIDATE = select(Dataset).where(Dataset.state == VALIDATING).order_by(Dataset.id).limit(20)
 
 
 def folder_key(dataset_id: str) -> str:
@@ -101,8 +102,7 @@ class DatasetRepository:
 
     def to_validate(self) -> Sequence[Dataset]:
         """Return the data sets that are to be checked, oldest first."""
-        query = select(Dataset).where(Dataset.state == VALIDATING).order_by(Dataset.id).limit(20)
-        return self.session.scalars(query).all()
+        return self.session.scalars(_TO_VALIDATE).all()
 
     def validated(
         self,

@@ -40,6 +40,9 @@ LOST = ("worker_lost", "worker_killed")
 
 RELEASED = "released"
 AGAIN: dict[str, Any] = {"state": QUEUED, "stage": None, "eta_s": None, "error": None}
+_OPEN_ATTEMPTS = select(Job, Attempt).where(
+    Job.state.in_(ACTIVE), Attempt.job_id == Job.id, Attempt.number == Job.attempt
+)
 
 
 def results_key(job_id: str) -> str:
@@ -303,10 +306,7 @@ class JobRepository:
 
     def open_attempts(self) -> Sequence[tuple[Job, Attempt]]:
         """Return the jobs at work with their current attempts."""
-        query = select(Job, Attempt).where(
-            Job.state.in_(ACTIVE), Attempt.job_id == Job.id, Attempt.number == Job.attempt
-        )
-        return [(job, attempt) for job, attempt in self.session.execute(query)]
+        return [(job, attempt) for job, attempt in self.session.execute(_OPEN_ATTEMPTS)]
 
     def expire(self, *, most: int = 100) -> list[str]:
         """Let finished jobs whose time is over expire; return their ids."""

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from falcon_svc.storage.states import ACTIVE, QUEUED, READY
 from falcon_svc.storage.tables import Dataset, Job
+
+# Asked ten times a second where nothing is to be done: put together once.
+_NEXT_TENANT = select(func.min(Job.tenant)).where(
+    Job.state == QUEUED, Job.tenant > bindparam("tenant")
+)
 
 
 def next_ready(session: Session, *, cuda: bool) -> tuple[str, int] | None:
@@ -31,11 +36,14 @@ def next_ready(session: Session, *, cuda: bool) -> tuple[str, int] | None:
 
 def _in_turn(session: Session) -> list[str]:
     """Return the tenants with queued jobs, the one whose turn it is first."""
+    waiting = list(_waiting(session))
+    if len(waiting) < 2:
+        return waiting
     counts = select(Job.tenant, func.count()).where(Job.state.in_(ACTIVE)).group_by(Job.tenant)
     at_work = dict(session.execute(counts).all())
     started = {
         tenant: session.scalar(select(func.max(Job.preparing_at)).where(Job.tenant == tenant))
-        for tenant in _waiting(session)
+        for tenant in waiting
     }
     return sorted(started, key=lambda t: (at_work.get(t, 0), started[t] or 0.0, t))
 
@@ -44,7 +52,6 @@ def _waiting(session: Session) -> Iterator[str]:
     """Give the tenants that have queued jobs: one look into the index for each."""
     tenant: str | None = ""
     while tenant is not None:
-        later = (Job.state == QUEUED, Job.tenant > tenant)
-        tenant = session.scalar(select(func.min(Job.tenant)).where(*later))
+        tenant = session.scalar(_NEXT_TENANT, {"tenant": tenant})
         if tenant is not None:
             yield tenant

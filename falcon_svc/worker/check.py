@@ -7,7 +7,6 @@ which may be killed by what it reads; this process alone talks to the database.
 from __future__ import annotations
 
 import os
-import re
 import signal
 from dataclasses import asdict
 from functools import partial
@@ -22,12 +21,10 @@ from falcon_svc.worker.failures import NO_MEMORY
 from falcon_svc.worker.isolation import apart, confine_reader
 from falcon_svc.worker.limits import limit_reader, reading_s
 from falcon_svc.worker.stored_files import artifacts_of, local_file
+from falcon_svc.worker.telling import Outcome, for_client, told
 
 LISTED_ROWS = 100
-RAISE = re.compile(r",? or raise (max_\w+(?: or max_\w+)*)")
-"""What readers advise whoever may choose the limits."""
 PATIENCE = 20  # times the processor time that is allowed: the machine may be busy
-Outcome = dict[str, Any]
 KILLED = {
     "code": "unreadable",
     "detail": "Expected a file that can be read, found one that stops the process which reads it, "
@@ -99,24 +96,6 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
     error = None if found.ok else _row_errors(rows, found.n_errors)
     notes = [asdict(note) for note in found.notes]
     return {"summary": {**summary, "classes": classes, "notes": notes}, "error": error}
-
-
-def for_client(found: Outcome | None, stored: str, name: str) -> Outcome | None:
-    """Return what was found in words for its owner.
-
-    The file is called by the owner's name, not as it is stored; limits are not the owner's to
-    raise.
-    """
-    if found is None or not found.get("error"):
-        return found
-    detail = found["error"]["detail"].replace(stored, ascii(name)[1:-1])
-    detail = RAISE.sub(r" (\1 is this service's limit)", detail)
-    return {**found, "error": {**found["error"], "detail": detail}}
-
-
-def told(error: FalconError) -> Outcome:
-    """Return code and words of a refusal."""
-    return {"code": error.code, "detail": str(error)}
 
 
 def _row_errors(errors: list[Outcome], in_all: int) -> Outcome:

@@ -19,10 +19,10 @@ from typing import Any
 
 from falcon_svc.errors import FalconError
 from falcon_svc.settings import Settings
-from falcon_svc.worker.check import for_client, told
 from falcon_svc.worker.failures import NO_MEMORY
 from falcon_svc.worker.isolation import confine_reader
 from falcon_svc.worker.limits import limit_reader
+from falcon_svc.worker.telling import for_client, told
 
 Document = dict[str, Any]
 

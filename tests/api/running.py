@@ -19,7 +19,7 @@ import psutil
 
 from falcon_svc.client import Falcon
 
-READY_S = 60.0
+READY_S = 120.0
 
 
 class Running:
@@ -131,7 +131,7 @@ def cheap(service: Running, most_s: float = 1.0) -> Iterator[None]:
     assert spent() - before < most_s
 
 
-def wait_until(condition, seconds: float = 30.0, every: float = 0.05):
+def wait_until(condition, seconds: float = 60.0, every: float = 0.05):
     """Return what `condition` gives once it is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -28,8 +28,11 @@ ANY = {"keys_required": "true", "rate_per_s": 10_000, "wrong_keys": 100_000, "mo
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    """A service that asks for keys, and is seldom too busy to judge a request."""
-    running = Running(tmp_path_factory.mktemp("fuzzed") / "data", worker_nice=5, **ANY)
+    """A service that asks for keys, and is seldom too busy to judge a request.
+
+    The jobs that it is sent by the hundred run on what time nobody else wants.
+    """
+    running = Running(tmp_path_factory.mktemp("fuzzed") / "data", worker_nice=15, **ANY)
     yield running
     running.stop()
 

@@ -16,6 +16,7 @@ OPEN_TO_ALL = {
     "falcon_svc.columns",
     "falcon_svc.setting_tables",
     "falcon_svc.count_recipe",
+    "falcon_svc.encoder_names",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
     "falcon_svc.progress",
@@ -179,3 +180,11 @@ def test_validate_loads_no_torch(tmp_path):
         "assert run(['validate', str(demo_path())]) == 0"
     )
     assert "torch" not in modules_loaded_by(statement)
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [("worker.predict", {"sqlalchemy", "alembic", "fsspec"}), ("worker.main", {"alembic"})],
+)
+def test_a_process_of_one_request_or_job_loads_no_more_of_the_record_than_it_needs(module, absent):
+    assert not modules_loaded_by(f"import falcon_svc.{module}") & absent

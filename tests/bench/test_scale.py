@@ -62,9 +62,9 @@ def test_a_size_runs_in_its_own_process(tmp_path):
 
 @pytest.mark.slow
 def test_coarse_classes_grow_in_number_with_nothing_given(tmp_path):
-    table = scale.run([], tmp_path / "s.json", coarse=[12, 6])
+    table = scale.run([], tmp_path / "s.json", coarse=[4, 2])
     runs = json.loads((tmp_path / "s.json").read_text("utf-8"))["runs"]
-    assert [(run["n_samples"], run["n_coarse"]) for run in runs] == [(540, 6), (1_080, 12)]
+    assert [(run["n_samples"], run["n_coarse"]) for run in runs] == [(180, 2), (360, 4)]
     assert all(run["acc"] > 0.95 for run in runs)
     assert "over coarse classes" in table and "over samples" not in table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from pydantic import ValidationError
 
 from falcon_svc.data import DataConfig, load_dataset
 from falcon_svc.encoder import EncoderConfig, EncoderRun, extract_features
+from falcon_svc.encoder.features import ENCODER_ROOM
+from falcon_svc.encoder_files import PATTERNS, PLAIN
+from falcon_svc.encoder_names import ENCODERS, for_samples
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.types import CoarseDataset
 from tests.data.builders import image_files, write_npz, write_zip
@@ -172,3 +176,19 @@ def test_equal_settings_give_equal_bytes_from_memory_and_cache(tmp_path: Path) -
     assert not told.done
     assert isinstance(again.vectors, np.memmap)
     assert not again.vectors.flags.writeable
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_of_the_table_is_there_under_its_own_name(name: str) -> None:
+    one = ENCODERS[name]
+    module, _, opener = one.opener.partition(":")
+    assert callable(getattr(import_module(f"{ENCODER_ROOM}.{module}"), opener))
+    assert {form.partition(":")[0] for form in one.forms} == {name}
+    assert all(any(form.startswith(before) for form in one.forms) for before in one.files)
+
+
+def test_what_is_meant_without_a_name_and_what_a_service_offers() -> None:
+    first = [for_samples(kind)[0] for kind in ("vectors", "images", "texts")]
+    assert first == ["none", "pixels", "text"]
+    assert PLAIN == ("none", "pixels", "moco", "text")
+    assert set(PATTERNS) == {"moco:continue=", "onnx:", "text:"}

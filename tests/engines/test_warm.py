@@ -27,7 +27,7 @@ def stand_by():
     """A process that stands by and has loaded next to nothing."""
     made = StandBy(SERVER)
     made.start()
-    wait_until(made.is_ready, 30)
+    wait_until(made.is_ready)
     yield made
     made.close()
 
@@ -111,7 +111,7 @@ def test_one_that_died_is_followed_by_another(bench, engine, stand_by):
     os.kill(server, signal.SIGKILL)
     assert bench.end_of(engine, task).exit_code not in (0, None)  # and its copies with it
     wait_until(lambda: not stand_by.is_ready(), 10)
-    wait_until(stand_by.is_ready, 30)
+    wait_until(stand_by.is_ready)
     after = bench.at_work(engine, new_task("sleep"))
     assert psutil.Process(after["pid"]).ppid() not in (server, os.getpid())
 
@@ -139,7 +139,7 @@ def test_copies_die_with_a_supervisor_that_is_killed(bench, tmp_path):
     environment = {**bench.environment(), "PYTHONPATH": root}
     process = subprocess.Popen([sys.executable, str(script)], env=environment)
     path = tmp_path / "sleep_x-1.jsonl"
-    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), 30)
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"))
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 3
     process.kill()

@@ -5,7 +5,6 @@ What a test patches beforehand holds in the copy too; a kill there kills the cop
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import warnings
@@ -52,7 +51,9 @@ class Desk:
     def add_dataset(self, content: bytes | None = None) -> str:
         content = npz_bytes(200) if content is None else content
         with self.context() as context:
-            whole = uploads.stage(context, io.BytesIO(content), "planted.npz")
+            arrival = uploads.Arrival(context.staging.new_file())
+            arrival.write(content)
+            whole = arrival.whole("planted.npz")
             dataset, _ = datasets.add(context, CALLER, whole, {}, {}, key=None)
             with context.database.write() as session:
                 DatasetRepository(session).validated(

@@ -50,15 +50,15 @@ def _check_result(job, store) -> None:
     succeeded = job.state == "succeeded"
     assert job.result_key == (f"results/{job.id}/{job.attempt}" if succeeded else None)
     kept = [str(job.attempt)] if succeeded else []
-    wait_until(lambda: store.names(f"results/{job.id}") == kept, seconds=20)
+    wait_until(lambda: store.names(f"results/{job.id}") == kept)
     assert not succeeded or "discovery.json" in store.names(job.result_key)
 
 
 def check_nothing_left(running, *, workers: int = 0) -> None:
     """No worker process, work folder, staged file, file without a row, or lock that is held."""
-    wait_until(lambda: len(_workers(running)) == workers, seconds=20)
+    wait_until(lambda: len(_workers(running)) == workers)
     work = running.folder / "work"
-    wait_until(lambda: not work.is_dir() or not list(work.iterdir()), seconds=20)
+    wait_until(lambda: not work.is_dir() or not list(work.iterdir()))
     assert not [path for path in (running.folder / "staging").rglob("*") if path.is_file()]
     settings, database = open_record(running)
     store = ArtifactStore(settings.artifacts, settings.data_dir / "cache")

@@ -45,7 +45,7 @@ def test_a_killed_supervisor_is_followed_by_another(service, dataset, stage):
     worker = worker_of(service, job_id)
     os.kill(supervisor_of(service), signal.SIGKILL)
     if worker is not None:
-        wait_until(lambda: worker_of(service, job_id) != worker, seconds=30)
+        wait_until(lambda: worker_of(service, job_id) != worker)
     assert until_ended(service, job_id)["state"] == "succeeded"
     check_history(service, [job_id])
     check_nothing_left(service)
@@ -58,7 +58,7 @@ def test_a_killed_service_goes_on_where_it_stopped(service, dataset, stage):
     if stage is not None:
         until_stage(service, job_id, stage)
     service.kill()
-    wait_until(lambda: not service.descendants(), seconds=30)  # nothing outlives it
+    wait_until(lambda: not service.descendants())  # nothing outlives it
     service.start()
     assert until_ended(service, job_id)["state"] == "succeeded"
     check_history(service, [job_id])

@@ -10,7 +10,7 @@ import pytest
 
 import falcon_svc as falcon
 from falcon_svc.discovery.training.relation_config import RelationConfig
-from falcon_svc.discovery.training.relation_wishes import KINDS, check_names, wishes_of
+from falcon_svc.discovery.training.relation_wishes import ASKABLE, check_names, wishes_of
 from falcon_svc.types import LabelSource
 from solver import Pin, SizeTarget, read_proof
 from tests.door.planted import COARSE, FINE, vectors
@@ -131,4 +131,4 @@ def test_a_wish_for_a_size_takes_the_place_of_a_known_count():
 
 def test_every_kind_is_documented():
     page = (Path(__file__).parents[2] / "docs" / "constraints.md").read_text()
-    assert all(f"`{kind}`" in page for kind in KINDS)
+    assert all(f"`{kind}`" in page for kind in ASKABLE)

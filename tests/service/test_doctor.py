@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -38,7 +37,9 @@ def context(tmp_path, monkeypatch):
     monkeypatch.setattr(orphans, "STRAY_S", -1.0)  # nothing is too young to be judged
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 0, 2**40))
     made = Context.make(Settings(data_dir=tmp_path / "data"))
-    whole = uploads.stage(made, io.BytesIO(b"content"), "a.npz")
+    arrival = uploads.Arrival(made.staging.new_file())
+    arrival.write(b"content")
+    whole = arrival.whole("a.npz")
     dataset, _ = datasets.add(made, CALLER, whole, {}, {}, key=None)
     with made.database.write() as session:
         DatasetRepository(session).validated(dataset.id, summary={}, error=None)

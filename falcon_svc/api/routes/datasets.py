@@ -22,7 +22,7 @@ from falcon_svc.api.dependencies import (
 )
 from falcon_svc.api.documents import GATED, LOCATION, refused
 from falcon_svc.api.examples import SHA256
-from falcon_svc.api.forms import gathered, json_object, metadata_of
+from falcon_svc.api.forms import arrived, gathered, json_object, metadata_of
 from falcon_svc.api.schemas import CompleteIn, DatasetOut, Page, UploadIn, UploadOut
 from falcon_svc.api.strict_route import StrictRoute, check_media_type
 from falcon_svc.service import datasets, uploads
@@ -71,17 +71,12 @@ def receive(
     key: str | None,
 ) -> tuple[Dataset, bool]:
     """Store the files of a form as a data set; return it and whether it is new."""
-    whole = uploads.stage(context, file.file, file.filename or "")
-    beside = None
-    try:
-        uploads.check_sha256(whole, sha256)
-        if labels is not None:
-            beside = uploads.stage(context, labels.file, labels.filename or "")
-        return datasets.add(
-            context, caller, whole, options, metadata, name=name, labels=beside, key=key
-        )
-    finally:
-        whole.discard()
+    whole = arrived(file)
+    uploads.check_sha256(whole, sha256)
+    beside = None if labels is None else arrived(labels)
+    return datasets.add(
+        context, caller, whole, options, metadata, name=name, labels=beside, key=key
+    )
 
 
 @router.post(

@@ -16,15 +16,20 @@ import numpy as np
 from falcon_svc.discovery.training.relation_config import RelationConfig
 from falcon_svc.errors import ConfigError
 from falcon_svc.types import IntArray, LabelSource
-from solver import Constraints, ProblemError, RelationProblem, explain_infeasible, from_documents
+from solver import (
+    KINDS,
+    Constraints,
+    ProblemError,
+    RelationProblem,
+    SourceTie,
+    explain_infeasible,
+    from_documents,
+)
 
 Wish = Mapping[str, Any]
 FineOf = Callable[[str], int]
 
-KINDS = (
-    *("pin", "forbid", "size_bounds", "size_target", "must_link", "cannot_link", "group_bounds"),
-    *("unused_allowed", "extra_parents", "stay_close", "mass_capacity"),
-)
+ASKABLE = tuple(kind for kind in KINDS if kind != SourceTie.kind)
 """Kinds that can be asked for; two label sources are tied by the labels of their samples."""
 
 
@@ -104,8 +109,8 @@ def _document(
     sizes: IntArray | None,
 ) -> dict[str, Any]:
     """Return the solver's document of one constraint; `sizes` None = F is not known yet."""
-    if wish.get("kind") not in KINDS:
-        raise _wrong(number, wish, f"expected a kind among {', '.join(KINDS)}")
+    if wish.get("kind") not in ASKABLE:
+        raise _wrong(number, wish, f"expected a kind among {', '.join(ASKABLE)}")
     names = sources[_source_of(number, wish, sources)].names
     try:
         fields = dict(_resolved(wish, names, fine_of, sizes))

@@ -16,6 +16,17 @@ from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 from falcon_svc.encoder.backbones.weight_files import read_weights
 from falcon_svc.encoder.backbones.weight_fit import fit_weights
 from falcon_svc.encoder.base import EncoderRun
+from falcon_svc.types import CoarseDataset
+
+
+def open_timm(argument: str, dataset: CoarseDataset, run: EncoderRun) -> NetworkEncoder:
+    """Return the encoder `timm:NAME[@FILE]`; `argument` is what stands behind the colon."""
+    return open_pretrained(f"timm:{argument}", run)
+
+
+def open_torchvision(argument: str, dataset: CoarseDataset, run: EncoderRun) -> NetworkEncoder:
+    """Return the encoder `torchvision:NAME[@FILE]`; `argument` is what stands behind the colon."""
+    return open_pretrained(f"torchvision:{argument}", run)
 
 
 def open_pretrained(spec: str, run: EncoderRun) -> NetworkEncoder:
