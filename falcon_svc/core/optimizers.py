@@ -108,8 +108,10 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    groups, rate
+    groups
         As of `Optimizer`.
+    rate
+        Learning rate > 0 of groups that name none.
     weight_decay
         >= 0, of the weights themselves; 0 is plain Adam.
 
