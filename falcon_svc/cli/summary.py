@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from falcon_svc.cli import BEGAN
 
 if TYPE_CHECKING:
-    from falcon_svc.result.record import CountEstimate, Discovery
+    from falcon_svc.result.record import CountEstimate, Discovery, FineClass
 
 Record = dict[str, Any]
 NAMED_CLASSES, NAMES, NAME_LETTERS = 30, 3, 40
@@ -24,7 +25,7 @@ def summarise(discovery: Discovery, directory: Path) -> Record:
     `seconds` are those of the stages, `wall_seconds` all since the program was loaded: reading,
     loading libraries and writing take time too.
     """
-    total = discovery.total
+    total, inside = discovery.total, _inside(discovery)
     return {
         "out": str(directory),
         "report": str(directory / "report.html"),
@@ -32,7 +33,9 @@ def summarise(discovery: Discovery, directory: Path) -> Record:
         "n_fine": discovery.n_fine,
         "n_fine_interval": list(discovery.n_fine_interval),
         "n_fine_runner_up": None if total is None else total.runner_up,
-        "coarse": [_coarse_class(discovery, count) for count in discovery.counts],
+        "coarse": [
+            _coarse_class(discovery, count, inside[count.coarse]) for count in discovery.counts
+        ],
         "seed": discovery.seed,
         "seconds": round(sum(stage.seconds for stage in discovery.stages), 3),
         "wall_seconds": round(time.monotonic() - BEGAN, 3),
@@ -40,10 +43,18 @@ def summarise(discovery: Discovery, directory: Path) -> Record:
     }
 
 
-def _coarse_class(discovery: Discovery, count: CountEstimate) -> Record:
+def _inside(discovery: Discovery) -> dict[int, list[FineClass]]:
+    """The fine classes in each coarse class of the first source."""
+    found: dict[int, list[FineClass]] = defaultdict(list)
+    for fine in discovery.classes:
+        if (coarse := fine.coarse.get(discovery.sources[0].name)) is not None:
+            found[coarse].append(fine)
+    return found
+
+
+def _coarse_class(discovery: Discovery, count: CountEstimate, fine: list[FineClass]) -> Record:
     """One coarse class of the first source with the fine classes found in it."""
     source = discovery.sources[0]
-    fine = [c for c in discovery.classes if c.coarse.get(source.name) == count.coarse]
     n_samples = sum(c.size for c in fine)
     confidence = sum(c.mean_confidence * c.size for c in fine) / max(n_samples, 1)
     return {

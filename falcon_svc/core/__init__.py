@@ -12,12 +12,17 @@ from falcon_svc.core.losses import (
     neighbor_loss,
     probabilities,
 )
-from falcon_svc.core.relation_ops import Children, children_of, take_children
+from falcon_svc.core.optimizers import SGD, Adam, Optimizer
+from falcon_svc.core.relation_ops import PAD, Children, children_of, take_children
 from falcon_svc.core.schedules import ema_momentum, learning_rate_share, soft_weight
 
 __all__ = [
     "HEAD_KINDS",
+    "PAD",
+    "SGD",
+    "Adam",
     "Children",
+    "Optimizer",
     "balance_loss",
     "children_of",
     "coarse_loss",

@@ -2,7 +2,8 @@
 
 Place: what `discovery.training.trainer` trains. Every head is a module whose state is plain
 tensors (safetensors holds it) and which, before the first step, scores a class by the class
-vector and bias it was given, so that one warm start serves all of them.
+vector and bias it was given, so that one warm start serves all of them. ``head(x)`` is
+``head.scores(head.inputs(x), all classes)``; `scores` of a few classes costs no more than they do.
 
 Shapes: B batch, D feature dimensions, F fine classes, H hidden units.
 """
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from falcon_svc.types import HeadKind
 
 HEAD_KINDS: tuple[str, ...] = get_args(HeadKind)
+EVERY = slice(None)
 
 
 class LinearHead(nn.Module):
@@ -30,7 +32,15 @@ class LinearHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, F) logits of (B, D) features."""
-        return F.linear(x, self.weight, self.bias)
+        return self.scores(x, EVERY)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Return the features (B, D) as they are: no encoder lies before this head."""
+        return x
+
+    def scores(self, x: Tensor, classes: Tensor | slice) -> Tensor:
+        """Return the logits of some of the classes."""
+        return F.linear(x, self.weight[classes], self.bias[classes])
 
 
 class MLPHead(LinearHead):
@@ -44,10 +54,10 @@ class MLPHead(LinearHead):
         self.inner_bias = nn.Parameter(weight.new_zeros(hidden))  # u (H,)
         self.outer = nn.Parameter(weight.new_zeros(dim, hidden))  # V (D, H)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, F) logits of (B, D) features."""
+    def scores(self, x: Tensor, classes: Tensor | slice) -> Tensor:
+        """Return the logits of some of the classes."""
         curved = F.linear(F.relu(F.linear(x, self.inner, self.inner_bias)), self.outer)
-        return super().forward(x + curved)
+        return super().scores(x + curved, classes)
 
 
 class PrototypeHead(LinearHead):
@@ -63,10 +73,10 @@ class PrototypeHead(LinearHead):
         log_temperature = weight.new_tensor(temperature).log()
         self.log_temperature = nn.Parameter(log_temperature, requires_grad=learned)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, F) logits of (B, D) features."""
-        prototypes = F.normalize(self.weight, dim=1)
-        cosine = F.linear(F.normalize(x, dim=1), prototypes, self.bias)
+    def scores(self, x: Tensor, classes: Tensor | slice) -> Tensor:
+        """Return the logits of some of the classes."""
+        prototypes = F.normalize(self.weight[classes], dim=1)
+        cosine = F.linear(F.normalize(x, dim=1), prototypes, self.bias[classes])
         return cosine * torch.exp(-self.log_temperature)
 
 

@@ -10,6 +10,8 @@ Shapes: B batch, F fine classes, M most children of one coarse class, L neighbor
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -196,10 +198,25 @@ def balance_loss(log_prob: Tensor, prior: Tensor | None = None) -> Tensor:
     >>> balance_loss(torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()).item()
     0.0
     """
-    mean_prob = probabilities(log_prob).mean(dim=0)  # (F,)
+    mean_prob: Tensor = _MeanProbability.apply(log_prob)  # (F,)
     if prior is None:
         prior = torch.ones_like(mean_prob)
     prior = prior.clamp_min(_PRIOR_FLOOR / len(prior))
     log_prior = (prior / prior.sum()).log()
     log_mean = mean_prob.clamp_min(_TINY).log()  # a class may have died out: 0 log 0 = 0
     return (mean_prob * (log_mean - log_prior)).sum()
+
+
+class _MeanProbability(torch.autograd.Function):
+    """`probabilities` and their mean (F,), with one pass over (B, F) on the way back, not four."""
+
+    @staticmethod
+    def forward(ctx: Any, log_prob: Tensor) -> Tensor:
+        prob = probabilities(log_prob)
+        ctx.save_for_backward(prob)
+        return prob.mean(dim=0)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        prob: Tensor = ctx.saved_tensors[0]
+        return prob * (grad / len(prob))

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from falcon_svc.discovery.counts.allocation import split_evidence
@@ -124,12 +123,11 @@ def find_structure(
 
 @contextmanager
 def many_small_fits() -> Iterator[None]:
-    """Run thousands of small fits on one thread, without checks that cost more than they do.
+    """Run thousands of small fits on one thread.
 
     More threads would only wait for each other, and their number would show in the last bits.
     """
-    unchecked = config_context(assume_finite=True, skip_parameter_validation=True)
-    with threadpool_limits(1), unchecked:
+    with threadpool_limits(1):
         yield
 
 
@@ -190,7 +188,8 @@ class StructureWork:
     def posterior(self) -> CountPosterior:
         """Return what the data say of the counts."""
         seen = int(np.minimum(self.sizes, MOST_ROWS).sum())
-        self._plan(FOREST | {"votes": 2}, evidence=seen, stability=N_REPEATS * seen)
+        judged = seen if self.bounds.total is None else 0
+        self._plan(FOREST | {"votes": 2}, evidence=seen, stability=N_REPEATS * judged)
         return count_posterior(
             self.raw,
             self.source,

@@ -6,6 +6,8 @@ first logits are the frozen head's.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,6 +57,12 @@ class Classifier(nn.Module):
             z = self.encoder(x)
         inputs: Tensor = self.space(z.float())
         return inputs
+
+    def scores(self, inputs: Tensor, classes: Tensor | slice) -> Tensor:
+        """Return the logits of some of the classes, of (B, D') head inputs."""
+        head: Any = self.head
+        logits: Tensor = head.scores(inputs, classes)
+        return logits
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, F) logits of (B, ...) samples."""

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer
 
 from falcon_svc.types import IntArray
 
@@ -38,6 +37,8 @@ def class_words(texts: Sequence[str], fine: IntArray, n_fine: int) -> list[list[
     fine
         (N,) classes in [0, n_fine).
     """
+    from sklearn.feature_extraction.text import CountVectorizer
+
     rows = np.linspace(0, len(texts) - 1, min(len(texts), MAX_TEXTS)).astype(np.int64)
     reader = CountVectorizer(binary=True, token_pattern=WORD, stop_words="english")
     try:

@@ -122,6 +122,31 @@ def nearest_inside(vectors: FloatArray, labels: LabelSource, k: int) -> IntArray
     return index
 
 
+def nearest_rows(vectors: FloatArray, k: int) -> IntArray:
+    """Return (n, k) rows at the least Euclidean distance, the row itself among them.
+
+    Parameters
+    ----------
+    vectors
+        (n, D) float32.
+    k
+        1 <= K <= n.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n, k) row numbers, the nearest first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.neighbors import nearest_rows
+    >>> nearest_rows(np.array([[0.0], [1.0], [5.0]], np.float32), 2).tolist()
+    [[0, 1], [1, 0], [2, 1]]
+    """
+    return nearest(np.ascontiguousarray(vectors, np.float32), k, backend=choose_backend())
+
+
 def _members(labels: LabelSource) -> list[IntArray]:
     """Rows of every coarse class, ascending."""
     order = np.argsort(labels.labels, kind="stable")

@@ -13,8 +13,8 @@ from itertools import count
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.decomposition import PCA
 
+from falcon_svc.discovery.partition.principal import principal_scores
 from falcon_svc.result.record import MapMethod
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
@@ -65,8 +65,7 @@ def linear_map(points: FloatArray) -> FloatArray:
     """Return (S, 2) principal components; zeros for axes that there are not."""
     dim = min(2, *points.shape)
     flat = np.zeros((len(points), 2), np.float32)
-    with np.errstate(invalid="ignore"):  # no variance at all: its shares are 0 / 0
-        flat[:, :dim] = PCA(dim, random_state=0).fit_transform(points)
+    flat[:, :dim] = principal_scores(points, dim)
     return flat
 
 

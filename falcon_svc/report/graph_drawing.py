@@ -23,11 +23,11 @@ GAP = 1.6  # angle between two coarse classes, in leaves
 
 def children_of(discovery: Discovery, source: int = 0) -> tuple[tuple[FineClass, ...], ...]:
     """Return the fine classes of every coarse class of a source, in the order of their numbers."""
-    name = discovery.relations[source].source
-    n_coarse = len(discovery.relations[source].coarse_names)
-    return tuple(
-        tuple(fine for fine in discovery.classes if fine.coarse[name] == k) for k in range(n_coarse)
-    )
+    solved = discovery.relations[source]
+    groups: list[list[FineClass]] = [[] for _ in solved.coarse_names]
+    for fine in discovery.classes:
+        groups[fine.coarse[solved.source]].append(fine)
+    return tuple(map(tuple, groups))
 
 
 def fine_anchor(fine: int) -> str:

@@ -15,6 +15,7 @@ from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.counts.posterior import (
     SHIFTS,
     CountPosterior,
+    Shift,
     count_posterior,
     quantile,
     root_shift,
@@ -29,9 +30,9 @@ from falcon_svc.discovery.counts.split_evidence import (
 )
 from falcon_svc.discovery.counts.split_model import ScoredTree, SplitModel, hinges, split_model
 from falcon_svc.discovery.counts.total_stability import (
+    GaussianTwins,
     StabilityCurve,
     candidate_totals,
-    gaussian_twin,
     stability_curve,
 )
 from falcon_svc.discovery.structure import find_structure
@@ -134,7 +135,7 @@ def test_a_posterior_at_a_total_expects_that_total():
     tree = random_tree(1, n_leaves=12)
     by_shift = np.repeat(tree.count_distributions(SHIFTS, SHIFTS, 12)[:, None], 3, axis=1)
     weight = np.full(len(SHIFTS), 1 / len(SHIFTS))
-    found = CountPosterior(by_shift, weight, curve([4, 9], [0.1, 0.2]))
+    found = CountPosterior(by_shift, lambda: Shift(weight, curve([4, 9], [0.1, 0.2])))
     expected = (found.at_total(12) @ np.arange(1, 13)).sum()
     assert expected == pytest.approx(12, abs=1.5)
     below = found.total_probability(np.arange(3, 60))
@@ -240,7 +241,7 @@ def test_candidate_totals_start_above_the_coarse_classes_and_end_where_rows_do()
 
 def test_a_gaussian_twin_has_the_covariance_of_its_class():
     x, source, _ = planted([3], per_fine=700, dim=3)
-    noise = gaussian_twin(x, source.rows_by_class(), np.random.default_rng(0))
+    noise = GaussianTwins(x, source.rows_by_class()).drawn(np.random.default_rng(0))
     np.testing.assert_allclose(np.cov(noise.T), np.cov(x.T), rtol=0.3, atol=3)
 
 

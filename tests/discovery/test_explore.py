@@ -9,7 +9,7 @@ import pytest
 
 from falcon_svc.discovery.counts.bounds import count_bounds
 from falcon_svc.discovery.counts.config import CountConfig
-from falcon_svc.discovery.counts.posterior import CountPosterior
+from falcon_svc.discovery.counts.posterior import CountPosterior, Shift
 from falcon_svc.discovery.counts.shown_totals import nearest_shares, shown_totals
 from falcon_svc.discovery.counts.total_stability import StabilityCurve
 from falcon_svc.discovery.explore import explore_totals
@@ -28,7 +28,7 @@ def known_posterior():
     by_shift = np.zeros((21, 2, 3))
     by_shift[:, :, 1] = 1.0
     curve = StabilityCurve(np.array([2, 8]), np.array([0.0, 0.4], np.float32), 0.1)
-    return CountPosterior(by_shift, np.eye(21)[10], curve)
+    return CountPosterior(by_shift, lambda: Shift(np.eye(21)[10], curve))
 
 
 def test_totals_are_shown_in_equal_ratios_with_the_one_used_and_the_runner_up():

@@ -207,7 +207,7 @@ def test_a_renewed_memory_says_what_a_forward_pass_says() -> None:
         seed=0,
     )
     state = make_state(inputs, generator)
-    trainer._renew_memories(state, samples)
+    state.renew_memories(samples)
     source, near = state.sources[0], torch.tensor([[0, 5], [200, 300], [7, 7]])
     fresh = trainer._forward_neighbors(state, source, samples, near)
     torch.testing.assert_close(source.memory.read(near), fresh)

@@ -19,8 +19,10 @@ roots there (EM for a changed base rate; Saerens et al., Neural Computation 14, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +52,13 @@ RATE_ROUNDS = 5
 Float = NDArray[np.float64]
 
 
+class Shift(NamedTuple):
+    """The posterior (B,) of the shift, and the stability that it was weighed with."""
+
+    weight: Float
+    curve: StabilityCurve
+
+
 @dataclass(frozen=True)
 class CountPosterior:
     """Distributions of the counts, before and after the shift is summed out.
@@ -58,15 +67,27 @@ class CountPosterior:
     ----------
     by_shift
         (B, C, K) probabilities of 1 .. K fine classes for each shift of `SHIFTS`.
-    weight
-        (B,) posterior of the shift.
-    curve
-        The stability that it was weighed with.
+    judge
+        Finds the shift; called where it is asked for, once: a total that was given settles it.
     """
 
     by_shift: Float
-    weight: Float
-    curve: StabilityCurve
+    judge: Callable[[], Shift]
+
+    @cached_property
+    def shift(self) -> Shift:
+        """The shift, in view of the stability."""
+        return self.judge()
+
+    @property
+    def weight(self) -> Float:
+        """(B,) posterior of the shift."""
+        return self.shift.weight
+
+    @property
+    def curve(self) -> StabilityCurve:
+        """The stability that it was weighed with."""
+        return self.shift.curve
 
     @property
     def counts(self) -> Float:
@@ -124,7 +145,8 @@ def count_posterior(
     seed
         Seed of the sample that is looked at, of halves and noise.
     pieces
-        The distributions and each repeat of stability are some of them; None = nobody is told.
+        The distributions are one of them, and where the shift is asked for each repeat of
+        stability; None = nobody is told.
     """
     pieces = pieces or Pieces()
     rows = sample_for_evidence(source, seed=seed)
@@ -138,8 +160,12 @@ def count_posterior(
         return {"by_shift": distributions(trees, low, high)}
 
     by_shift = pieces.made("evidence", 0, len(rows), evidence)["by_shift"]
-    curve = stability_curve(reduced(vectors, part), part, seed=seed, pieces=pieces)
-    return CountPosterior(by_shift, shift_posterior(by_shift, curve, model.shift), curve)
+
+    def shift() -> Shift:
+        curve = stability_curve(reduced(vectors, part), part, seed=seed, pieces=pieces)
+        return Shift(shift_posterior(by_shift, curve, model.shift), curve)
+
+    return CountPosterior(by_shift, shift)
 
 
 def distributions(trees: Sequence[tuple[ScoredTree, ...]], low: IntArray, high: IntArray) -> Float:

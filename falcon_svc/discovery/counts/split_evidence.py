@@ -27,8 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist, squareform
+from scipy.cluster.hierarchy import fcluster
 
 from falcon_svc.discovery.counts.split_measures import (
     NTH,
@@ -42,6 +41,7 @@ from falcon_svc.discovery.counts.split_measures import (
     own_shares,
     space_measures,
 )
+from falcon_svc.discovery.partition.distances import distance_table, ward_steps
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.views import SHRINKAGE, View, few_axes, reduced
 from falcon_svc.discovery.pieces import Told
@@ -110,8 +110,8 @@ def split_trees(
         Called with the rows of each coarse class that is done.
     """
     scene, found = _Scene(raw, source), []
-    for rows in source.rows_by_class():
-        found.append(scene.trees(rows, max(least_rows, LEAST_ROWS)))
+    for coarse, rows in enumerate(scene.groups):
+        found.append(scene.trees(coarse, max(least_rows, LEAST_ROWS)))
         on_rows(len(rows))
     return found
 
@@ -130,12 +130,15 @@ class _Scene:
     """All coarse classes in the spaces that evidence is read from."""
 
     def __init__(self, raw: FloatArray, source: LabelSource) -> None:
-        self.source = source
+        self.source, self.groups = source, source.rows_by_class()
         self.lengths = reduced(raw, source)
         self.directions = few_axes(unit_rows(raw - raw.mean(axis=0)))
-        smooth = View(self.lengths, self.lengths, "kept").space(source, N_STEPS)
-        self.smooth = (View(unit_rows(raw), self.lengths, "unit").space(source, N_STEPS), smooth)
-        micro = _micro_clusters(smooth, source)
+        self.smooth = (
+            View(unit_rows(raw), self.lengths, "unit").space(source, N_STEPS),
+            View(self.lengths, self.lengths, "kept").space(source, N_STEPS),
+        )
+        self.wards = [[_ward(space[rows]) for rows in self.groups] for space in self.smooth]
+        micro = _micro_clusters(self.wards[-1], self.groups)
         metric = SharedMetric.learn(self.lengths, micro, shrinkage=SHRINKAGE)
         self.metric = np.asarray(self.lengths @ metric.projection, np.float32)
         self.spread = _root_mean_square(centred(self.directions, source.labels))
@@ -143,13 +146,17 @@ class _Scene:
         self.square = (self.directions**2).sum(axis=1)
         self.others = np.random.default_rng(0).permutation(len(raw))
 
-    def trees(self, rows: IntArray, least_rows: int) -> tuple[SplitTree, ...]:
-        """Return the trees of the coarse class that holds these rows."""
+    def trees(self, coarse: int, least_rows: int) -> tuple[SplitTree, ...]:
+        """Return the trees of a coarse class."""
+        rows = self.groups[coarse]
         if len(rows) < 2 * least_rows:
             none = SplitTree((rows,), np.full((1, 2), -1), np.zeros((1, len(NAMES))))
             return (none,) * len(self.smooth)
         group = _Group(self, rows)
-        return tuple(_tree(group, space[rows], least_rows) for space in self.smooth)
+        return tuple(
+            _tree(group, space[rows], ward[coarse], least_rows)
+            for space, ward in zip(self.smooth, self.wards, strict=True)
+        )
 
     def nearest_other(self, rows: IntArray) -> Float:
         """Distance of each row to the 5th nearest row of any other coarse class; NaN: none.
@@ -179,22 +186,22 @@ class _Group:
         self.scene, self.rows = scene, rows
         self.directions, self.lengths = scene.directions[rows], scene.lengths[rows]
         self.metric = scene.metric[rows]
-        self.distance = squareform(pdist(self.directions))
+        self.distance = distance_table(self.directions)
         self.neighbors = _neighbors(self.distance)
-        self.neighbors_metric = _neighbors(squareform(pdist(self.metric)))
+        self.neighbors_metric = _neighbors(distance_table(self.metric))
         self.other = scene.nearest_other(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def _tree(group: _Group, space: FloatArray, least_rows: int) -> SplitTree:
-    """Ward's tree in a smoothed space, condensed, with evidence for every split."""
-    members, children = _condensed(linkage(space, "ward"), len(space), least_rows)
+def _tree(group: _Group, space: FloatArray, ward: Float, least_rows: int) -> SplitTree:
+    """Ward's tree of a smoothed space, condensed, with evidence for every split."""
+    members, children = _condensed(ward, len(space), least_rows)
     evidence = np.zeros((len(members), len(NAMES)))
     split = np.flatnonzero(children[:, 0] >= 0)
     if len(split):
-        heights = _heights(squareform(pdist(space)), members, children)
+        heights = _heights(distance_table(space), members, children)
         evidence[split] = _evidence(group, members, children[split])
         below = np.maximum(heights[children[split]].max(axis=1), TINY)
         evidence[split, JUMP] = np.log(heights[split] / below)
@@ -284,13 +291,18 @@ def _beside_others(group: _Group, sister: list[Float], sides: Sides) -> Float:
     return mean_log_ratios(sister, other, sides)
 
 
-def _micro_clusters(space: FloatArray, source: LabelSource) -> IntArray:
+def _ward(rows: FloatArray) -> Float:
+    """Scipy's Ward linkage; nothing of a single row."""
+    return ward_steps(rows) if len(rows) > 1 else np.zeros((0, 4))
+
+
+def _micro_clusters(wards: list[Float], groups: list[IntArray]) -> IntArray:
     """Ward clusters of about 8 rows: their scatter is the noise that the metric divides out."""
-    micro, first = np.zeros(len(space), np.int64), 0
-    for rows in source.rows_by_class():
+    micro, first = np.zeros(sum(map(len, groups)), np.int64), 0
+    for ward, rows in zip(wards, groups, strict=True):
         k = max(1, len(rows) // ROWS_PER_MICRO_CLUSTER)
-        if len(rows) > 1 and k > 1:
-            micro[rows] = fcluster(linkage(space[rows], "ward"), k, "maxclust") - 1
+        if k > 1:
+            micro[rows] = fcluster(ward, k, "maxclust") - 1
         micro[rows] += first
         first += int(micro[rows].max()) - first + 1
     return micro

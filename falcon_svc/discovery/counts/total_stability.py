@@ -116,10 +116,10 @@ def excess_curve(
     rng
         Draws halves and noise.
     """
-    groups = source.rows_by_class()
+    twins = GaussianTwins(inside, source.rows_by_class())
     excess = np.zeros((N_REPEATS, len(totals)))
     for repeat in range(N_REPEATS):
-        half, noise = halves(source.labels, rng), gaussian_twin(inside, groups, rng)
+        half, noise = halves(source.labels, rng), twins.drawn(rng)
 
         def measure(on_rows: Told, noise: FloatArray = noise, half: BoolArray = half) -> Arrays:
             real = agreement(soft_rows(inside), half)
@@ -154,17 +154,29 @@ def candidate_totals(sizes: IntArray) -> IntArray:
     return np.unique(np.geomspace(n_coarse + 1, most, N_TOTALS).round()).astype(np.int64)
 
 
-def gaussian_twin(
-    vectors: FloatArray, groups: list[IntArray], rng: np.random.Generator
-) -> FloatArray:
-    """Return noise (N, D) with the covariance of `vectors` inside each coarse class."""
-    noise = np.empty_like(vectors)
-    for rows in groups:
-        inner = vectors[rows] - vectors[rows].mean(axis=0)
-        _, scale, axes = np.linalg.svd(inner, full_matrices=False)
-        draws = rng.standard_normal((len(rows), len(scale)))
-        noise[rows] = (draws * scale / np.sqrt(len(rows))) @ axes
-    return noise
+class GaussianTwins:
+    """Noise with the covariance of rows inside each coarse class.
+
+    Parameters
+    ----------
+    vectors
+        (N, D) float32.
+    groups
+        Rows of each coarse class.
+    """
+
+    def __init__(self, vectors: FloatArray, groups: list[IntArray]) -> None:
+        self._shape, self._groups = vectors.shape, groups
+        inner = (vectors[rows] - vectors[rows].mean(axis=0) for rows in groups)
+        self._factors = [np.linalg.svd(rows, full_matrices=False)[1:] for rows in inner]
+
+    def drawn(self, rng: np.random.Generator) -> FloatArray:
+        """Return noise (N, D)."""
+        noise = np.empty(self._shape, np.float32)
+        for rows, (scale, axes) in zip(self._groups, self._factors, strict=True):
+            draws = rng.standard_normal((len(rows), len(scale)))
+            noise[rows] = (draws * scale / np.sqrt(len(rows))) @ axes
+        return noise
 
 
 def halves(labels: IntArray, rng: np.random.Generator) -> BoolArray:

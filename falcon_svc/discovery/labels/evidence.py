@@ -5,6 +5,8 @@ on the other folds, which wrong labels hardly move because they are spread over 
 the labels of the nearest neighbors, which follow a coarse class into all its fine classes. Each
 is out of fold: a sample's own label has no part in what is said of it.
 
+scikit-learn is loaded where labels are judged: it takes longer to load than most runs need for it.
+
 Shapes: n rows that are judged, C coarse classes, K neighbors.
 """
 
@@ -15,9 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_softmax
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.types import BoolArray, FloatArray, IntArray, LabelSource
@@ -108,6 +107,8 @@ class Witnesses:
 
 def scaled(features: FloatArray, *, seed: int) -> FloatArray:
     """Return (n, min(D, 128)) principal components of unit mean variance."""
+    from sklearn.decomposition import PCA
+
     dim = min(MAX_DIM, *features.shape)
     tall = features.shape[1] <= len(features)  # else its (D, D) covariance is the larger side
     solver = "covariance_eigh" if tall and len(features) > dim else "auto"
@@ -132,6 +133,9 @@ def _log_prob(
     space: FloatArray, fitted: IntArray, labels: IntArray, n_coarse: int, rows: BoolArray
 ) -> FloatArray:
     """Fit on some rows and judge others; a class without a fitted row is as unlikely as can be."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     classes = np.unique(labels[fitted])
     out = np.full((int(rows.sum()), n_coarse), -np.inf, np.float32)
     if len(classes) == 1:

@@ -24,9 +24,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import ndtr
-from sklearn.neighbors import NearestNeighbors
 
 from falcon_svc.discovery.partition.shared_metric import class_means
+from falcon_svc.neighbors import nearest_rows
 from falcon_svc.result.record import SharedPair
 from falcon_svc.types import BoolArray, FloatArray, IntArray
 
@@ -61,7 +61,7 @@ def find_shared_classes(
     sizes = np.bincount(fine[fine >= 0], minlength=len(relation))
     starts = (fine < 0).sum() + np.concatenate([[0], np.cumsum(sizes)])
     members = [order[a:b] for a, b in pairwise(starts)]
-    means = class_means(inputs[fine >= 0], fine[fine >= 0], len(relation))
+    means = class_means(inputs, fine, len(relation))
     tested = [
         judged_pair(inputs, (f, g), (members[f], members[g]), means)
         for f, g in candidates(means, sizes, relation)
@@ -79,8 +79,7 @@ def candidates(means: FloatArray, sizes: IntArray, relation: BoolArray) -> list[
     parents = csr_array(relation[large])
     siblings = (parents @ parents.T).tocsr()  # whether two classes share a parent
     most = min(int(np.diff(siblings.indptr).max()) + 1 + N_CANDIDATES, len(large))
-    search = NearestNeighbors(n_neighbors=most).fit(means[large])
-    near = search.kneighbors(means[large], return_distance=False)
+    near = nearest_rows(means[large], most)
     pairs: set[tuple[int, int]] = set()
     for f, row in enumerate(near):
         own = siblings.indices[siblings.indptr[f] : siblings.indptr[f + 1]]

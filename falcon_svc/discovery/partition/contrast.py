@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional as nnf
 
+from falcon_svc.core import Adam, learning_rate_share
 from falcon_svc.discovery.partition.shared_metric import unit_rows
 from falcon_svc.types import FloatArray, IntArray
 
@@ -65,18 +66,18 @@ def _fit(
     dim = inputs.shape[1]
     start = rng.uniform(-1, 1, (dim, min(OUT_DIM, dim))) / np.sqrt(dim)
     weight = torch.tensor(start, dtype=torch.float32, requires_grad=True)
-    optimizer = torch.optim.AdamW([weight], lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_STEPS)
-    share = np.array([len(g) for g in groups], np.float64) / len(inputs)
-    for _ in range(N_STEPS):
-        group = groups[rng.choice(len(groups), p=share)]
+    optimizer = Adam([{"params": [weight]}], LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    sizes = np.array([len(g) for g in groups], np.float64) / len(inputs)
+    for step in range(N_STEPS):
+        share = learning_rate_share(step, N_STEPS, decay="cosine", milestones=())
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * share
+        group = groups[rng.choice(len(groups), p=sizes)]
         rows = rng.choice(group, min(BATCH_ROWS, len(group)), replace=False)
         pairs = neighbors[rows, rng.integers(neighbors.shape[1], size=len(rows))]
         loss = info_nce_loss(inputs[rows] @ weight, inputs[pairs] @ weight)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        schedule.step()
         on_step()
     return weight.detach()
 

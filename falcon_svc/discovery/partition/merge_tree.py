@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import fcluster
 
+from falcon_svc.discovery.partition.distances import average_steps, ward_steps
 from falcon_svc.types import FloatArray, IntArray
 
 MAX_GROUPS = 200
@@ -90,7 +91,7 @@ def merge_tree(
     n = len(vectors)
     group = np.arange(n)
     if n > max_groups:
-        group = fcluster(linkage(vectors, "ward"), max_groups, "maxclust") - 1
+        group = fcluster(ward_steps(vectors), max_groups, "maxclust") - 1
     elif size_exponent == 0 and n > 1:
         return _average_linkage(vectors)
     return _agglomerate(vectors, group.astype(np.int64), size_exponent)
@@ -184,12 +185,12 @@ def ward_tree(vectors: FloatArray) -> MergeTree:
     """Return Ward's tree of (n, D) vectors from single samples, its costs being scipy's heights."""
     if len(vectors) < 2:
         return MergeTree(np.zeros(len(vectors), np.int64), _NO_MERGES, np.zeros(0, np.float32))
-    return _of_scipy(linkage(vectors, "ward"), len(vectors))
+    return _of_scipy(ward_steps(vectors), len(vectors))
 
 
 def _average_linkage(vectors: FloatArray) -> MergeTree:
     """Exponent 0 from single samples, by scipy."""
-    return _of_scipy(linkage(vectors, "average", metric="sqeuclidean"), len(vectors))
+    return _of_scipy(average_steps(vectors), len(vectors))
 
 
 def _of_scipy(steps: NDArray[np.float64], n: int) -> MergeTree:
@@ -206,16 +207,45 @@ def _agglomerate(vectors: FloatArray, group: IntArray, size_exponent: float) -> 
     n_groups = len(size)
     cost = distance * _size_weight(size[:, None], size[None], size_exponent)
     np.fill_diagonal(cost, np.inf)
+    cheapest = _Cheapest(cost)
     merges, costs = np.empty((n_groups - 1, 2), np.int64), np.empty(n_groups - 1)
     for step in range(n_groups - 1):
-        kept, joined = sorted(divmod(int(cost.argmin()), n_groups))
+        kept, joined = sorted(cheapest.pair())
         merges[step], costs[step] = (kept, joined), cost[kept, joined]
         _join(kept, joined, size, distance)
         row = distance[kept] * _size_weight(size[kept], size, size_exponent)
         row[np.isinf(cost[kept])] = np.inf  # itself, and groups that have been merged away
-        cost[kept], cost[:, kept] = row, row
-        cost[joined], cost[:, joined] = np.inf, np.inf
+        cheapest.join(kept, joined, row)
     return MergeTree(group, merges, np.maximum.accumulate(costs).astype(np.float32))
+
+
+class _Cheapest:
+    """The least cost (G, G) of every group and with whom, kept while groups join.
+
+    Of equal costs the first row's and the first column's counts.
+    """
+
+    def __init__(self, cost: NDArray[np.float64]) -> None:
+        self.cost = cost
+        self.partner = cost.argmin(axis=1)
+        self.least = cost[np.arange(len(cost)), self.partner]
+
+    def pair(self) -> tuple[int, int]:
+        """Return the two groups whose joining costs least."""
+        one = int(self.least.argmin())
+        return one, int(self.partner[one])
+
+    def join(self, kept: int, joined: int, row: NDArray[np.float64]) -> None:
+        """Let one group go into another, whose costs are then `row` (G,)."""
+        self.cost[kept], self.cost[:, kept] = row, row
+        self.cost[joined], self.cost[:, joined] = np.inf, np.inf
+        nearer = (row < self.least) | ((row == self.least) & (kept < self.partner))
+        lost = (self.partner == kept) | (self.partner == joined)
+        self.least[nearer], self.partner[nearer] = row[nearer], kept
+        lost[[kept, joined]] = True
+        again = np.flatnonzero(lost)
+        self.partner[again] = self.cost[again].argmin(axis=1)
+        self.least[again] = self.cost[again, self.partner[again]]
 
 
 def _join(kept: int, joined: int, size: NDArray[np.float64], distance: NDArray[np.float64]) -> None:
@@ -237,9 +267,9 @@ def _group_distances(
     """Sizes (G,) and mean squared distances (G, G) between the samples of the groups."""
     n_groups = int(group.max()) + 1
     size = np.bincount(group).astype(np.float64)
-    member = np.zeros((n_groups, vectors.shape[1]))
-    np.add.at(member, group, vectors)
-    centre = member / size[:, None]
+    order = np.argsort(group, kind="stable")
+    first = np.cumsum(size).astype(np.int64) - size.astype(np.int64)
+    centre = np.add.reduceat(vectors[order].astype(np.float64), first, axis=0) / size[:, None]
     spread = np.bincount(group, ((vectors - centre[group]) ** 2).sum(1)) / size
     square = (centre**2).sum(1)
     between = np.maximum(square[:, None] + square[None] - 2 * centre @ centre.T, 0)

@@ -10,12 +10,14 @@ docs/decisions/0003-structure.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from falcon_svc.types import FloatArray, IntArray
 
 EPSILON = 1e-9
+CHUNK_ROWS = 1 << 16
 
 
 def unit_rows(vectors: FloatArray) -> FloatArray:
@@ -25,18 +27,35 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
 
 
 def class_means(vectors: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
-    """Return (n_classes, D) means of the rows of each label; zero for a class without rows."""
+    """Return (n_classes, D) means of the rows of each label; zero for a class without rows.
+
+    Rows of label -1 belong to none. Sums are in double precision, some classes at a time.
+    """
     sums = np.zeros((n_classes, vectors.shape[1]), np.float64)
-    order = np.argsort(labels, kind="stable")
-    present, first = np.unique(labels[order], return_index=True)
-    sums[present] = np.add.reduceat(vectors[order].astype(np.float64), first, axis=0)
-    sizes = np.bincount(labels, minlength=n_classes)
-    return np.asarray(sums / np.maximum(sizes, 1)[:, None], dtype=np.float32)
+    order = np.argsort(labels, kind="stable")[np.count_nonzero(labels < 0) :]
+    present, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+    borders = np.flatnonzero(np.diff(first // CHUNK_ROWS, prepend=-1))
+    for a, b in pairwise([*borders, len(present)]):
+        begin, end = first[a], first[b - 1] + sizes[b - 1]
+        rows = vectors[order[begin:end]].astype(np.float64)
+        sums[present[a:b]] = np.add.reduceat(rows, first[a:b] - begin, axis=0)
+    sums[present] /= sizes[:, None]
+    return np.asarray(sums, dtype=np.float32)
 
 
 def centred(vectors: FloatArray, labels: IntArray) -> FloatArray:
     """Return the rows minus the mean of their label's rows."""
-    return vectors - class_means(vectors, labels, int(labels.max()) + 1)[labels]
+    means = class_means(vectors, labels, int(labels.max()) + 1)[labels]
+    return np.subtract(vectors, means, out=means)
+
+
+def squared_lengths(vectors: FloatArray, labels: IntArray, means: FloatArray) -> FloatArray:
+    """Return (n,) squared distances of the rows to the means (C, D) of their labels, in pieces."""
+    found = np.empty(len(vectors), vectors.dtype)
+    for start in range(0, len(vectors), CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        found[rows] = ((vectors[rows] - means[labels[rows]]) ** 2).sum(axis=1)
+    return found
 
 
 def whitening(scatter: FloatArray, shrinkage: float, n_dims: int | None = None) -> FloatArray:

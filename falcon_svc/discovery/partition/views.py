@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from falcon_svc.discovery.partition.contrast import N_STEPS, contrast_view
+from falcon_svc.discovery.partition.principal import principal_scores
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.smoothing import smoothed
 from falcon_svc.discovery.pieces import Arrays, Pieces, Told
@@ -121,8 +121,7 @@ def few_axes(rows: FloatArray) -> FloatArray:
     """Return rows of at most 128 columns as they are, wider ones in their first principal axes."""
     if rows.shape[1] <= MAX_DIM:
         return rows
-    axes = PCA(min(MAX_DIM, len(rows)), random_state=0)
-    return np.asarray(axes.fit_transform(rows), np.float32)
+    return principal_scores(rows, min(MAX_DIM, len(rows)))
 
 
 def directions_inside(raw: FloatArray, source: LabelSource) -> FloatArray:
@@ -142,8 +141,7 @@ def class_pca(vectors: FloatArray, groups: list[IntArray]) -> FloatArray:
     for rows in groups:
         dim = min(out.shape[1], len(rows) - 1)
         if dim > 0:
-            with np.errstate(invalid="ignore"):  # all rows alike: shares of variance are 0 / 0
-                out[rows, :dim] = PCA(dim, random_state=0).fit_transform(vectors[rows])
+            out[rows, :dim] = principal_scores(vectors[rows], dim)
     return unit_rows(out)
 
 

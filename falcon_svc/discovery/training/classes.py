@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from falcon_svc.discovery.partition.shared_metric import class_means
+from falcon_svc.discovery.partition.shared_metric import class_means, squared_lengths
 from falcon_svc.result.record import Assignments, FineClass
 from falcon_svc.types import BoolArray, FloatArray, LabelSource
 
@@ -35,7 +35,7 @@ def describe_classes(
     fine = assignments.fine
     sizes = np.bincount(fine, minlength=n_fine)
     confidence = np.bincount(fine, assignments.confidence, minlength=n_fine) / np.maximum(sizes, 1)
-    distance = ((inputs - class_means(inputs, fine, n_fine)[fine]) ** 2).sum(axis=1)
+    distance = squared_lengths(inputs, fine, class_means(inputs, fine, n_fine))
     order = np.lexsort((distance, fine))
     members = np.split(order, np.cumsum(sizes)[:-1])
     return tuple(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from falcon_svc.core import make_head, make_teacher
+from falcon_svc.core import SGD, Adam, Optimizer, make_head, make_teacher
 from falcon_svc.discovery.other_sources import compatible_pairs
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.head_start import HeadStart
@@ -97,9 +97,7 @@ def first_head(start: HeadStart, config: TrainConfig, generator: torch.Generator
     )
 
 
-def _optimizer(
-    student: nn.Module, config: TrainConfig, encoder_rate: float
-) -> torch.optim.Optimizer:
+def _optimizer(student: nn.Module, config: TrainConfig, encoder_rate: float) -> Optimizer:
     """Head weights at the full learning rate, an encoder's at `encoder_rate` of it."""
     encoder = getattr(student, "encoder", None)
     slow = [] if encoder is None else [p for p in encoder.parameters() if p.requires_grad]
@@ -108,9 +106,7 @@ def _optimizer(
     groups = [{"params": fast, "share": 1.0}]
     if slow:
         groups.append({"params": slow, "share": encoder_rate})
-    if config.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
-    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, fused=True)
+    return (Adam if config.optimizer == "adam" else SGD)(groups, config.learning_rate)
 
 
 def _settings_of(inputs: TrainInputs) -> str:

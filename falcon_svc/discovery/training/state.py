@@ -11,14 +11,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from falcon_svc.checkpoint import Saved, load_optimizer, optimizer_tensors, prefixed, under
-from falcon_svc.core import Children, children_of, learning_rate_share
+from falcon_svc.checkpoint import Saved, prefixed, under
+from falcon_svc.core import PAD, Children, Optimizer, children_of, learning_rate_share
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_step import (
     AffinityWindow,
@@ -33,6 +34,7 @@ from solver import Constraints, Solution, StayClose
 
 _log = logging.getLogger(__name__)
 _CHUNK_CELLS = 1 << 20  # cells of (rows, F): 4 MB
+_CHUNK_ROWS = 1 << 16
 INERTIA = 0.05
 """What moving a fine class to another parent of a further source costs, in units of a fine class's
 mean mass."""
@@ -97,6 +99,21 @@ class SourceState:
         if self.complete:
             return slice(None)
         return (self.coarse[rows] >= 0).nonzero()[:, 0]
+
+    def remember(self, head: Any, rows: Tensor, inputs: Tensor) -> None:
+        """Write into the memory what a head makes of its inputs (B, D) of the samples `rows`.
+
+        Only the children of a sample's own label are scored, label by label.
+        """
+        part = self.labelled(rows)
+        mine, inputs, coarse = rows[part], inputs[part], self.coarse[rows[part]]
+        order, sizes = coarse.argsort(stable=True), torch.bincount(coarse).tolist()
+        scores = inputs.new_full((len(mine), self.children.width), PAD)  # (B, M)
+        for label, own in enumerate(torch.split(order, sizes)):
+            if len(own):
+                classes = self.children.index[label][self.children.valid[label]]
+                scores[own, : len(classes)] = head.scores(inputs[own], classes)
+        self.memory.write(mine, scores)
 
     def observe(self, window: AffinityWindow, teacher_prob: Tensor, coarse: Tensor) -> None:
         """Add probabilities (B, F) of samples with labels (B,) to a window, single classes only."""
@@ -163,7 +180,7 @@ class TrainState:
 
     student: nn.Module
     teacher: AveragedModel
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     generator: torch.Generator
     sources: tuple[SourceState, ...]
     epoch: int = 0
@@ -188,6 +205,16 @@ class TrainState:
         return rate
 
     @torch.no_grad()
+    def renew_memories(self, samples: TrainSamples) -> None:
+        """Write the teacher's present predictions of all samples into every source's memory."""
+        head: Any = self.teacher.module
+        every = torch.arange(len(samples), device=samples.device)
+        for rows in torch.split(every, min(samples.most_rows, _CHUNK_ROWS)):
+            inputs = head.inputs(samples.clean(rows))
+            for source in self.sources:
+                source.remember(head, rows, inputs)
+
+    @torch.no_grad()
     def teacher_scores(self, samples: TrainSamples) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (rows, the teacher's logits (rows, F)) over all samples, piece by piece."""
         n_fine = len(self.sources[0].relation)
@@ -200,7 +227,7 @@ class TrainState:
         tensors = {"generator": self.generator.get_state()}
         tensors |= prefixed("student", self.student.state_dict())
         tensors |= prefixed("teacher", self.teacher.state_dict())
-        tensors |= prefixed("optimizer", optimizer_tensors(self.optimizer))
+        tensors |= prefixed("optimizer", self.optimizer.tensors())
         for i, source in enumerate(self.sources):
             tensors |= {f"source.{i}.relation": source.relation}
             tensors |= {f"source.{i}.window": source.window.sums}
@@ -222,7 +249,7 @@ class TrainState:
         self.generator.set_state(tensors["generator"])
         self.student.load_state_dict(under("student", tensors))
         self.teacher.load_state_dict(under("teacher", tensors))
-        load_optimizer(self.optimizer, under("optimizer", tensors))
+        self.optimizer.load(under("optimizer", tensors))
         for i, source in enumerate(self.sources):
             device = source.coarse.device
             source.change_relation(tensors[f"source.{i}.relation"].to(device))

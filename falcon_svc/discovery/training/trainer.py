@@ -215,7 +215,7 @@ def _train_epoch(
     soft = soft_weight(state.epoch, config.soft_epochs)
     sums = torch.zeros(4, device=samples.device)
     if not config.fresh_neighbors:
-        _renew_memories(state, samples)
+        state.renew_memories(samples)
     trained = state.trained_rows()
     batches = shuffled_batches(trained, config.batch_size, state.generator)
     for rows in batches:  # (B,)
@@ -291,16 +291,6 @@ def _forward_neighbors(
     scores = state.teacher(samples.weak(flat, state.generator))  # (B * L, F)
     child = take_children(scores, source.coarse[flat], source.children)
     return torch.log_softmax(child, dim=1).view(*near.shape, -1)
-
-
-def _renew_memories(state: TrainState, samples: TrainSamples) -> None:
-    """Write the teacher's present predictions of all samples into every source's memory."""
-    for rows, scores in state.teacher_scores(samples):
-        for source in state.sources:
-            part = source.labelled(rows)
-            mine = rows[part]
-            child = take_children(scores[part], source.coarse[mine], source.children)
-            source.memory.write(mine, child)
 
 
 def _solve(state: TrainState, config: TrainConfig) -> tuple[int, float]:
