@@ -163,9 +163,7 @@ def _on_discovered(split: Split, losses: Sequence[str]) -> Iterator[tuple[Key, F
             yield (f"{name}, {title}", "bottom_up"), figures | {"seconds": seconds}
 
 
-def _of_loss(
-    split: Split, loss: str, texts: Texts | None = None
-) -> Iterator[tuple[Key, Figures]]:
+def _of_loss(split: Split, loss: str, texts: Texts | None = None) -> Iterator[tuple[Key, Figures]]:
     model, seconds = _trained(split, loss, texts)
     scores = model.node_proba(split.test)
     for rule, applied in _inferred(split, loss, texts, scores):

@@ -124,8 +124,8 @@ class SetName:
 
     def fine_names(self) -> tuple[str, ...]:
         """Return the fine classes' names, index = label; none where the set has none of its own."""
-        as_it_is = isinstance(self.source, FileSource) and self.made == Made()
-        return self.source.fine_names() if as_it_is else ()
+        source = self.source if self.made == Made() else None
+        return source.fine_names() if isinstance(source, FileSource) else ()
 
     def with_features(
         self, dataset: CoarseDataset, truth: IntArray, features: Features

@@ -31,6 +31,7 @@ from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.encoder import Encoder, encode, open_encoder
 from falcon_svc.encoder.features import check_differ
+from falcon_svc.joint.trainable import check_trainable
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline import at_rest

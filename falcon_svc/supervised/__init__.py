@@ -1,7 +1,7 @@
 """Training on labels that somebody gives: what a classifier or advice makes of a data set.
 
-Place: above `hierarchy`, `joint`, `data` and `result`; commands and workers do the same work through
-it. What trains loads torch and is imported when it is first asked for.
+Place: above `hierarchy`, `joint`, `data` and `result`; commands and workers do the same work
+through it. What trains loads torch and is imported when it is first asked for.
 """
 
 from __future__ import annotations

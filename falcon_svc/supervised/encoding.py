@@ -61,7 +61,7 @@ class Encoded:
     encoder: Encoder
 
     def by(self, encoder: Encoder) -> Encoded:
-        """Return the same with an encoder that was trained further; vectors are the earlier one's."""
+        """Return the same vectors with an encoder that was trained further since."""
         record = {**(self.record or {}), "spec": encoder.spec}
         return replace(self, record=record, files=encoder.files(), encoder=encoder)
 

@@ -1,7 +1,7 @@
 """A classifier of a data set: measured on a held-out part first, then trained on all of it.
 
-Place: `train_classifier` is the work of `falcon train-classifier` and the door for Python; a service
-does the steps itself, by `train_on`.
+Place: `train_classifier` is the work of `falcon train-classifier` and the door for Python; a
+service takes the steps itself, by `train_on`.
 """
 
 from __future__ import annotations

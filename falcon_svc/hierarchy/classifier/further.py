@@ -52,7 +52,7 @@ def train_further(
     checkpoints: CheckpointStore | None = None,
     progress: Progress | None = None,
 ) -> list[float]:
-    """Train a fitted classifier on, inside a network that ends in it; return the new epochs' losses.
+    """Train a fitted classifier on, inside a network that ends in it; return its epochs' losses.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The training loop of hierarchical heads: minibatches, AdamW, a falling rate, one seed.
 
-Place: under `HierarchicalClassifier`; knows samples, a student and a loss, neither files nor labels'
-names. The student is a head on vectors, or a network that ends in one: an `encoder` inside it learns
-at a rate of its own. The same seed, data and thread count give the same weights.
+Place: under `HierarchicalClassifier`; knows samples, a student and a loss, neither files nor
+labels' names. The student is a head on vectors, or a network that ends in one: an `encoder` inside
+it learns at a rate of its own. The same seed, data and thread count give the same weights.
 
 Shapes: N samples, D inputs of the head.
 """
