@@ -50,11 +50,11 @@ class ImageSamples:
 
     def views(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return a strong view and a weak one of rows (B,)."""
-        return self.strong(rows, generator), self.weak(rows, generator)
-
-    def strong(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return a strong view of rows (B,)."""
-        return _laid_out(self._views.strong(self._gather(rows), generator))
+        batch = self._gather(rows)
+        return (
+            _laid_out(self._views.strong(batch, generator)),
+            _laid_out(self._views.weak(batch, generator)),
+        )
 
     def weak(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Return a weak view of rows (B,)."""
@@ -74,7 +74,10 @@ class ImageSamples:
 
 
 class ImageRows:
-    """Some of the images, in batches of nearly one length, as strong views.
+    """Some of the images, in batches of nearly one length, as weak views.
+
+    Given labels are true of the whole image: strong views, which a student of coarse labels is kept
+    busy by, blank and recolour what they are true of (docs/decisions/0018).
 
     Parameters
     ----------
@@ -95,8 +98,8 @@ class ImageRows:
         return shuffled_batches(self._rows, size, generator)
 
     def inputs(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return strong views (B, C, S, S) of rows (B,)."""
-        return self._images.strong(rows, generator)
+        """Return weak views (B, C, S, S) of rows (B,)."""
+        return self._images.weak(rows, generator)
 
     def update(self, digest: hashlib._Hash) -> None:
         """Add all pixels, and which of them are trained on."""

@@ -83,7 +83,7 @@ def train_classifier(
         None = the defaults.
     joint
         Settings of training the encoder too, where its `train_encoder` is set: after the head, at
-        a lower rate, on strong views of the images. None = the encoder stays as it is.
+        a lower rate, on weak views of the images. None = the encoder stays as it is.
     test_share
         Part in [0, 1) that a first training leaves out to measure on; 0 = measure nothing.
     name
