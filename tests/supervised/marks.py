@@ -47,19 +47,19 @@ def dataset(n: int = 160, seed: int = 0) -> CoarseDataset:
     return load_dataset(pixels(n, seed), labels={"coarse": [path[0] for path in paths(n)]})
 
 
-def untrained(data: ByteArray) -> NetworkEncoder:
+def untrained(data: ByteArray, device: str = "cpu") -> NetworkEncoder:
     """Random convolutions that see images as those of the data set are seen."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = make_network("conv", channels=1, side=SIDE)
-    return NetworkEncoder(network, "conv", PixelStore.of(data[:, None]).preprocessing)
+    seen = PixelStore.of(data[:, None]).preprocessing
+    return NetworkEncoder(network.to(device), "conv", seen, device=device)
 
 
 def training_images(
     n: int = 160, config: JointConfig = JOINT, device: str = "cpu", seed: int = 0
 ) -> tuple[TrainingImages, FloatArray]:
     """Images with an untrained encoder, and the vectors that it makes of them."""
-    encoder = untrained(pixels(n))
-    encoder.network.to(device)
+    encoder = untrained(pixels(n), device)
     images = TrainingImages.of(dataset(n), encoder, EncoderRun(seed=seed, device=device), config)
     return images, images.vectors_by(encoder, np.arange(n))
