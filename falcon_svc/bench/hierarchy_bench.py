@@ -1,6 +1,6 @@
 """Hierarchy benchmark: losses x inference x metrics, beside HiClass.
 
-`falcon bench hierarchy SET ... [--seeds 0,1,2,3,4] [--losses ...] [--discovered] [--json FILE]`.
+`falcon bench hierarchy SET ... [--seeds 0,1,2,3,4] [--losses ...] [--texts ...] [--discovered]`.
 Every set is split 80/20 by class and seed; all methods get the same vectors. An inference turns the
 head's node probabilities into others, and the metrics are taken of those:
 
@@ -14,7 +14,8 @@ head's node probabilities into others, and the metrics are taken of those:
 The last three are for heads that are trained at every level, and for two others beside them. With
 `--discovered` two losses are trained once more on the classes that a discovery finds in the
 training rows, of which it sees the coarse labels alone (`falcon_svc.bench.hierarchy_discovered`).
-HCCF gets the mean training vector of each class in place of a text embedding. Seconds are of the
+HCCF gets the mean training vector of each class in place of a text embedding; with `--texts` it is
+trained once more, on sets whose classes have names, with embeddings of those. Seconds are of the
 process on all its threads (CPU time), so that they hold on a busy machine too.
 """
 
@@ -28,11 +29,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from falcon_svc.bench.bench_set import BenchSet
 from falcon_svc.bench.command import parser, progress_of
 from falcon_svc.bench.hierarchy_discovered import FOUND, relabelled
 from falcon_svc.bench.hierarchy_peers import PEERS
 from falcon_svc.bench.hierarchy_split import Split
-from falcon_svc.bench.set_name import SHIPPED, parse_all
+from falcon_svc.bench.hierarchy_texts import TITLE, node_texts
+from falcon_svc.bench.set_name import SHIPPED, SetName, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
 from falcon_svc.errors import ConfigError
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
@@ -67,6 +70,7 @@ COLUMNS = {
 }
 Key = tuple[str, str]
 Figures = dict[str, float]
+Texts = dict[str, Floats]
 
 
 def run(
@@ -76,6 +80,7 @@ def run(
     losses: Sequence[str] | None = None,
     peers: bool = True,
     discovered: bool = False,
+    texts: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Return the tables, and the same as a document.
@@ -92,6 +97,8 @@ def run(
         Also measure HiClass and logistic regression.
     discovered
         Also train on discovered classes in place of the true ones.
+    texts
+        Where text embeddings of class names come from, a file or an encoder; None = nowhere.
     progress
         Told of every set and seed.
     """
@@ -103,11 +110,12 @@ def run(
     _warm_up()
     for name in parse_all(sets):
         data = name.load()
+        embedded = None if texts is None or "hccf" not in wanted else _texts(name, data, texts)
         found: dict[Key, list[Figures]] = defaultdict(list)
         for seed in seeds:
             told.stage(f"{data.name}, seed {seed}", 1)
             split = Split.of(data, seed)
-            for key, figures in _measured(split, wanted, peers=peers):
+            for key, figures in _measured(split, wanted, embedded, peers=peers):
                 found[key].append(figures)
             for key, figures in _on_discovered(split, wanted) if discovered else ():
                 found[key].append(figures)
@@ -122,9 +130,19 @@ def _warm_up() -> None:
     HierarchicalClassifier(epochs=1, random_state=0).fit(np.eye(4), list("aabb"))
 
 
-def _measured(split: Split, losses: Sequence[str], *, peers: bool) -> Iterator[tuple[Key, Figures]]:
+def _texts(name: SetName, data: BenchSet, given: str) -> Texts | None:
+    """Return the text embedding of each node, where classes have names."""
+    fine = name.fine_names()
+    return node_texts(data.dataset.coarse.names, fine, given) if fine else None
+
+
+def _measured(
+    split: Split, losses: Sequence[str], texts: Texts | None, *, peers: bool
+) -> Iterator[tuple[Key, Figures]]:
     for name in losses:
         yield from _of_loss(split, name)
+    if texts is not None:
+        yield from (((TITLE, rule), row) for (_, rule), row in _of_loss(split, "hccf", texts))
     for name, peer in PEERS.items() if peers else ():
         answer = peer(split.train, split.train_nodes, split.test, split.tree)
         figures = _plain(evaluate_scores(split.test_nodes, answer.scores, tree=split.tree))
@@ -145,17 +163,19 @@ def _on_discovered(split: Split, losses: Sequence[str]) -> Iterator[tuple[Key, F
             yield (f"{name}, {title}", "bottom_up"), figures | {"seconds": seconds}
 
 
-def _of_loss(split: Split, loss: str) -> Iterator[tuple[Key, Figures]]:
-    model, seconds = _trained(split, loss)
+def _of_loss(split: Split, loss: str, texts: Texts | None = None) -> Iterator[tuple[Key, Figures]]:
+    model, seconds = _trained(split, loss, texts)
     scores = model.node_proba(split.test)
-    for rule, applied in _inferred(split, loss, scores):
+    for rule, applied in _inferred(split, loss, texts, scores):
         figures = _plain(evaluate_scores(split.test_nodes, applied, tree=split.tree))
         yield (loss, rule), figures | {"seconds": seconds}
 
 
-def _trained(split: Split, loss: str) -> tuple[HierarchicalClassifier, float]:
-    texts = _class_means(split) if loss == "hccf" else None
-    model = HierarchicalClassifier(loss, tree=split.tree, texts=texts, random_state=split.seed)
+def _trained(
+    split: Split, loss: str, texts: Texts | None = None
+) -> tuple[HierarchicalClassifier, float]:
+    given = _class_means(split) if loss == "hccf" and texts is None else texts
+    model = HierarchicalClassifier(loss, tree=split.tree, texts=given, random_state=split.seed)
     paths = split.tree.decode(split.train_nodes)
     began = time.process_time()
     model.fit(split.train, paths)
@@ -171,7 +191,9 @@ def _class_means(split: Split) -> Floats:
     return centred
 
 
-def _inferred(split: Split, loss: str, scores: Floats) -> Iterator[tuple[str, Floats]]:
+def _inferred(
+    split: Split, loss: str, texts: Texts | None, scores: Floats
+) -> Iterator[tuple[str, Floats]]:
     """Yield each inference with the probabilities that it makes."""
     tree = split.tree
     if loss in INDEPENDENT:
@@ -180,7 +202,7 @@ def _inferred(split: Split, loss: str, scores: Floats) -> Iterator[tuple[str, Fl
     if loss in DIFFUSED:
         yield "ensemble", hierarchical_ensemble(scores, tree=tree)
         held = split.held_out()
-        held_scores = _trained(held, loss)[0].node_proba(held.test)
+        held_scores = _trained(held, loss, texts)[0].node_proba(held.test)
         alpha = choose_alpha(held.test_nodes, held_scores, tree=tree)
         yield "diffusion", Diffusion(tree, alpha).apply(scores)
         learned = LearnedDiffusion.fit(
@@ -231,6 +253,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument("--seeds", default="0,1,2,3,4", help="seeds, one split and training each")
     flags.add_argument("--losses", help=f"some of {','.join(LOSSES)}")
     flags.add_argument("--no-peers", action="store_true", help="leave HiClass out")
+    flags.add_argument(
+        "--texts", metavar="FILE.npz|text[:DIR]", help="train hccf on embeddings of class names too"
+    )
     flags.add_argument("--discovered", action="store_true", help="train on discovered classes too")
     given = flags.parse_args(argv)
     table, document = run(
@@ -239,6 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         losses=given.losses.split(",") if given.losses else None,
         peers=not given.no_peers,
         discovered=given.discovered,
+        texts=given.texts,
         progress=progress_of(given),
     )
     write_json(given.json, document)

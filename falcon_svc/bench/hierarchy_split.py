@@ -45,7 +45,7 @@ class Split:
         """Split the rows that have both labels, each fine class by itself."""
         rows, source = data.judged, data.dataset.coarse
         coarse = [source.names[k] for k in source.labels[rows].tolist()]
-        fine = [f"fine {label}" for label in data.truth[rows].tolist()]
+        fine = [fine_node(label) for label in data.truth[rows].tolist()]
         paths = list(zip(coarse, fine, strict=True))
         tree = Tree.from_paths(sorted(set(paths)))
         nodes = tree.encode(paths)
@@ -65,3 +65,8 @@ class Split:
         )
         x, nodes = self.train, self.train_nodes
         return Split(self.tree, x[train], nodes[train], x[held], nodes[held], self.seed)
+
+
+def fine_node(label: int) -> str:
+    """Return what the node of a fine class is called: names may repeat, labels do not."""
+    return f"fine {label}"

@@ -63,6 +63,11 @@ class FileSource:
         truth = np.array([fine_of.get(name, UNLABELLED) for name in dataset.ids], np.int64)
         return dataset, truth
 
+    def fine_names(self) -> tuple[str, ...]:
+        """Return the fine classes' names, index = label; none where they are numbers."""
+        names = load_truth(self.truth, self.data).names
+        return () if any(name.isdecimal() for name in names) else names
+
 
 @dataclass(frozen=True)
 class SetName:
@@ -116,6 +121,11 @@ class SetName:
         dataset, truth = self.source.read()
         features = extract_features(dataset, EncoderRun(self.encoder))
         return self.made.apply(self.with_features(dataset, truth, features))
+
+    def fine_names(self) -> tuple[str, ...]:
+        """Return the fine classes' names, index = label; none where the set has none of its own."""
+        source = self.source if self.made == Made() else None
+        return source.fine_names() if isinstance(source, FileSource) else ()
 
     def with_features(
         self, dataset: CoarseDataset, truth: IntArray, features: Features

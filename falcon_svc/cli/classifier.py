@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +16,8 @@ import typer
 from falcon_svc.cli import options
 from falcon_svc.cli.page_file import Report, write_page
 from falcon_svc.cli.path_labels import Labels, Result, read_paths
-from falcon_svc.cli.show import warn
+from falcon_svc.cli.runs import told_how_to_go_on
+from falcon_svc.cli.show import shown_progress, warn
 from falcon_svc.cli.table_file import TableFile, check_name, write_table
 from falcon_svc.errors import ConfigError, InputError
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from falcon_svc.data.levels import Path_
     from falcon_svc.encoder import EncoderRun
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
-    from falcon_svc.types import FloatArray, IntArray
+    from falcon_svc.types import CoarseDataset, FloatArray, IntArray
 
 
 class Loss(StrEnum):
@@ -106,10 +109,14 @@ def train_classifier(
     texts: Texts = None,
     encoder: options.Encoder = None,
     allow_download: options.AllowDownload = False,
+    train_encoder: options.TrainEncoder = False,
     test_share: TestShare = 0.2,
     report: Report = None,
+    config: options.ConfigFile = None,
     seed: options.Seed = None,
     device: options.DeviceFlag = None,
+    resume: options.Resume = False,
+    quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a classifier of paths on the samples of INPUT; measured first on a held-out part."""
@@ -119,30 +126,62 @@ def train_classifier(
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
     from falcon_svc.pipeline.device import choose_device
     from falcon_svc.report import render_classifier_report
-    from falcon_svc.supervised.encoding import encode_samples
+    from falcon_svc.supervised import train_classifier as train
     from falcon_svc.supervised.labels import as_stored
-    from falcon_svc.supervised.training import identity, train_on
 
     if not 0 <= test_share < 1:
         raise ConfigError(f"Expected --test-share in [0, 1), found {test_share}; try 0.2.")
-    flags = Flags(encoder=encoder, allow_download=allow_download, seed=seed, device=device)
+    flags = Flags(
+        config=config,
+        encoder=encoder,
+        allow_download=allow_download,
+        train_encoder=train_encoder,
+        seed=seed,
+        device=device.value if device else None,
+    )
     settings = discovery_config(flags)
     dataset = as_stored(load_dataset(source, settings.reading), source.name)
     paths = read_paths(dataset, source, labels, result, settings.reading)
     run = EncoderRun(settings.encoder, settings.seed, choose_device(settings.device))
-    encoded = encode_samples(dataset, run)
-    warn([note.text for note in encoded.notes])
     names = None if texts is None else class_texts(texts, paths, run)
     model = HierarchicalClassifier(
         loss.value, hidden=hidden, texts=names, random_state=settings.seed
     )
-    trained = train_on(model, encoded.vectors, paths, test_share=test_share)
-    encoded.keep_in(model)
-    model.card_["data_set"] = identity(dataset, source.name)
-    model.save(out)
+    with _work(dataset, out, run, resume=resume, quiet=quiet) as run:
+        trained = train(
+            *(model, dataset, paths, run),
+            joint=settings.joint,
+            test_share=test_share,
+            name=source.name,
+        )
+        model.save(out)
+    warn([note.text for note in trained.notes])
     if report is not None:
         write_page(render_classifier_report(model.card_, model.loss_curve_, trained.drawn), report)
-    print(json.dumps(model.card_, indent=2) if as_json else _told(model, out))
+    if as_json:
+        print(json.dumps(model.card_, indent=2))
+    elif not quiet:
+        print(_told(model, out))
+
+
+@contextmanager
+def _work(
+    dataset: CoarseDataset, out: Path, run: EncoderRun, *, resume: bool, quiet: bool
+) -> Iterator[EncoderRun]:
+    """Yield a run that tells and keeps what it does; what it kept goes when it ends well.
+
+    Vectors train in seconds: nothing is kept of them.
+    """
+    folder = None if dataset.kind == "vectors" else out.absolute().parent / f".{out.name}.work"
+    if folder is not None and not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        told_how_to_go_on(out, resumable=folder is not None),
+        shown_progress(len(dataset), quiet=quiet) as progress,
+    ):
+        yield replace(run, work_dir=folder, progress=progress)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def classify(

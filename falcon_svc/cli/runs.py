@@ -94,7 +94,7 @@ def opened(
         warn([note.text for note in dataset.reading.notes])
         _tell_skipped([f"{skip.id}: {skip.reason}" for skip in dataset.skipped])
     with (
-        _told_how_to_go_on(directory, resumable=resumable),
+        told_how_to_go_on(directory, resumable=resumable),
         shown_progress(len(dataset), quiet=quiet) as progress,
     ):
         yield dataset, progress
@@ -109,7 +109,8 @@ def _tell_skipped(lines: list[str]) -> None:
 
 
 @contextmanager
-def _told_how_to_go_on(directory: Path, *, resumable: bool) -> Iterator[None]:
+def told_how_to_go_on(directory: Path, *, resumable: bool) -> Iterator[None]:
+    """Say after an interruption that nothing was written, and what the same command does next."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
-"""Encoder, feature space and head as one module: from images to logits of fine classes.
+"""Encoder, feature space and head as one module: from images to scores of classes.
 
-Place: the student of joint training; its three parts are those of the frozen start, so that its
-first logits are the frozen head's.
+Place: the student of joint training, of a discovery's head and of a hierarchical classifier; its
+three parts are those of the frozen start, so that its first scores are the frozen head's.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class Classifier(nn.Module):
     encoder
         (B, ...) -> (B, D).
     space, head
-        As trained on the encoder's features.
+        (B, D) -> (B, D') -> (B, F), as trained on the encoder's features.
     bf16
         Whether the encoder computes in bfloat16.
     """
 
     def __init__(
-        self, encoder: nn.Module, space: FeatureSpace, head: nn.Module, *, bf16: bool = False
+        self, encoder: nn.Module, space: nn.Module, head: nn.Module, *, bf16: bool = False
     ) -> None:
         super().__init__()
-        self.encoder, self.space, self.head = encoder, SpaceLayer(space), head
+        self.encoder, self.space, self.head = encoder, space, head
         self._in_bf16 = bf16
 
     def inputs(self, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Images as joint training sees them: strong views for the student, weak ones for the teacher.
 
-Place: what `discovery.training.trainer.train` reads samples through. Neighbors, memories and
+Place: what `discovery.training.trainer.train` reads samples through, and as `ImageRows` the loop of
+hierarchical classifiers (`hierarchy.classifier.train`). Neighbors, memories and
 final features come from clean images; the released code of FALCON searches neighbors on random
 crops.
 """
@@ -14,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from falcon_svc.discovery.training.samples import update_digest
+from falcon_svc.discovery.training.samples import shuffled_batches, update_digest
 from falcon_svc.encoder.cache import load_or_make
 from falcon_svc.encoder.preprocessing import Preprocessing
 from falcon_svc.encoder.views.image_views import Views
 from falcon_svc.progress import Progress
-from falcon_svc.types import ByteArray, CoarseDataset
+from falcon_svc.types import ByteArray, CoarseDataset, IntArray
 
 READ_ROWS = 256
 FORWARD_ROWS = 512
@@ -70,6 +71,40 @@ class ImageSamples:
     def _gather(self, rows: Tensor) -> Tensor:
         """Return (B, C, S, S) uint8 on the device."""
         return torch.from_numpy(self._pixels[rows.cpu().numpy()]).to(self.device)
+
+
+class ImageRows:
+    """Some of the images, in batches of nearly one length, as weak views.
+
+    Given labels are true of the whole image: strong views, which a student of coarse labels is kept
+    busy by, blank and recolour what they are true of (docs/decisions/0018).
+
+    Parameters
+    ----------
+    images
+        N images.
+    rows
+        (n,) numbers of those that are trained on.
+    """
+
+    def __init__(self, images: ImageSamples, rows: IntArray) -> None:
+        self._images, self._rows = images, torch.from_numpy(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def batches(self, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return batches of about `size` row numbers."""
+        return shuffled_batches(self._rows, size, generator)
+
+    def inputs(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Return weak views (B, C, S, S) of rows (B,)."""
+        return self._images.weak(rows, generator)
+
+    def update(self, digest: hashlib._Hash) -> None:
+        """Add all pixels, and which of them are trained on."""
+        self._images.update(digest)
+        update_digest(digest, self._rows.numpy())
 
 
 def _laid_out(images: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from falcon_svc.discovery.training.setup import TrainInputs
 from falcon_svc.discovery.training.trained_head import TrainedHead
 from falcon_svc.discovery.training.trainer import Refresh, train
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
-from falcon_svc.joint.classifier import Classifier
+from falcon_svc.joint.classifier import Classifier, SpaceLayer
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.joint.image_samples import ImageSamples
 from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
@@ -127,7 +127,7 @@ def _first_student(start: FrozenStart, config: JointConfig, head_config: TrainCo
     fixed = set() if head_config.learn_head_temperature else {"log_temperature"}
     for name, weight in [*network.named_parameters(), *head.named_parameters()]:
         weight.requires_grad_(name not in fixed)
-    return Classifier(network, start.space, head, bf16=config.precision == "bf16")
+    return Classifier(network, SpaceLayer(start.space), head, bf16=config.precision == "bf16")
 
 
 def _refresh(samples: ImageSamples, search: Search, config: JointConfig) -> Refresh | None:

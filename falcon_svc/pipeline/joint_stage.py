@@ -7,41 +7,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from falcon_svc.config import DiscoveryConfig
-from falcon_svc.encoder import Encoder
 from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
-from falcon_svc.encoder.preprocessing import Preprocessing
 from falcon_svc.encoder.views.training_views import training_views
-from falcon_svc.errors import ConfigError
 from falcon_svc.joint.image_samples import ImageSamples, load_or_make_pixels
 from falcon_svc.joint.train import FrozenStart, Search, train_jointly
+from falcon_svc.joint.trainable import seen_by
 from falcon_svc.pipeline.found import Found, Taught
-from falcon_svc.types import ByteArray, CoarseDataset
-
-
-def check_trainable(encoder: Encoder, dataset: CoarseDataset, config: DiscoveryConfig) -> None:
-    """Refuse to train what cannot be trained, before anything else takes time.
-
-    Raises
-    ------
-    ConfigError
-        Joint training is asked for, and the encoder is not a network of ours on images.
-    """
-    wanted = config.joint.train_encoder
-    if wanted and (dataset.images is None or not isinstance(encoder, NetworkEncoder)):
-        raise ConfigError(
-            "Expected images and an encoder among moco, timm:NAME and torchvision:NAME where the "
-            f"encoder is to be trained, found {config.encoder.name!r} on "
-            f"{'vectors' if dataset.images is None else 'images'}; leave --train-encoder out, or "
-            "choose one of these.",
-            code="bad_encoder",
-        )
+from falcon_svc.types import ByteArray
 
 
 def pixels_of(found: Found) -> ByteArray:
     """Return all images as the encoder sees them; a resumed run finds them in its folder."""
     folder = None if found.work_dir is None else found.work_dir / "pixels"
-    seen = _seen(found.encoder)
+    seen = seen_by(found.encoder)
     return load_or_make_pixels(found.dataset, seen, folder, found.recorder.progress)
 
 
@@ -58,7 +36,7 @@ def train_encoder_too(found: Found, search: Search) -> Taught:
     config, taught = found.config, found.taught
     assert isinstance(taught.encoder, NetworkEncoder), "checked by check_trainable"
     labels = found.dataset.coarse.labels
-    views = training_views(_seen(taught.encoder), found.pixels, labels, config.encoder.moco)
+    views = training_views(seen_by(taught.encoder), found.pixels, labels, config.encoder.moco)
     frozen = FrozenStart(
         *(taught.encoder, found.spaced.space, taught.head, found.believed.sources),
         *(found.neighbors, taught.start.fine_prior, taught.start.size_targets),
@@ -77,9 +55,3 @@ def train_encoder_too(found: Found, search: Search) -> Taught:
     history = ({**row, "epoch": row["epoch"] + len(earlier)} for row in head.history)
     head = replace(head, history=(*earlier, *history))
     return replace(taught, encoder=encoder, head=head)
-
-
-def _seen(encoder: Encoder) -> Preprocessing:
-    seen = encoder.seen if isinstance(encoder, NetworkEncoder) else None
-    assert isinstance(seen, Preprocessing), "checked by check_trainable"
-    return seen

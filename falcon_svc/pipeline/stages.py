@@ -31,12 +31,13 @@ from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.encoder import Encoder, encode, open_encoder
 from falcon_svc.encoder.features import check_differ
+from falcon_svc.joint.trainable import check_trainable
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline import at_rest
 from falcon_svc.pipeline.constraint_stage import constrained
 from falcon_svc.pipeline.found import Answer, Found, Judged, Spaced, Taught
-from falcon_svc.pipeline.joint_stage import check_trainable, pixels_of, train_encoder_too
+from falcon_svc.pipeline.joint_stage import pixels_of, train_encoder_too
 from falcon_svc.pipeline.label_stage import judged_labels
 from falcon_svc.pipeline.layout import Layout, draw_map
 from falcon_svc.pipeline.stage import Stage, settings
@@ -57,10 +58,10 @@ N_NEIGHBORS = 20
 
 def find_encoder(found: Found) -> Encoder:
     """Open the encoder, which may mean to train it."""
+    if found.config.joint.train_encoder:
+        check_trainable(found.dataset, found.config.encoder)
     run = replace(found.encoder_run, work_dir=found.folder("encoder"))
-    encoder = open_encoder(found.dataset, run)
-    check_trainable(encoder, found.dataset, found.config)
-    return encoder
+    return open_encoder(found.dataset, run)
 
 
 def find_features(found: Found) -> Features:

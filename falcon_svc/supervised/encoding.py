@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +17,15 @@ from typing import Any
 import numpy as np
 
 from falcon_svc.data import DataConfig, load_new_samples
-from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, notes_of, open_encoder, open_saved
+from falcon_svc.encoder import (
+    Encoder,
+    EncoderConfig,
+    EncoderRun,
+    encode,
+    notes_of,
+    open_encoder,
+    open_saved,
+)
 from falcon_svc.encoder.pass_through import PassThrough
 from falcon_svc.errors import ConfigError, InputError, StorageError
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
@@ -42,12 +50,20 @@ class Encoded:
         A network's record and weights; empty for other encoders.
     notes
         What to know of the samples, such as texts that were cut.
+    encoder
+        What made the vectors.
     """
 
     vectors: FloatArray
     record: dict[str, Any] | None
     files: dict[str, bytes]
     notes: tuple[Note, ...]
+    encoder: Encoder
+
+    def by(self, encoder: Encoder) -> Encoded:
+        """Return the same vectors with an encoder that was trained further since."""
+        record = {**(self.record or {}), "spec": encoder.spec}
+        return replace(self, record=record, files=encoder.files(), encoder=encoder)
 
     def keep_in(self, model: HierarchicalClassifier) -> None:
         """Put the encoder into a trained classifier, which saves it in its file."""
@@ -74,10 +90,10 @@ def encode_samples(dataset: CoarseDataset, run: EncoderRun) -> Encoded:
     encoder = open_encoder(dataset, run)
     vectors = encode(encoder, dataset, run).vectors
     if isinstance(encoder, PassThrough):
-        return Encoded(vectors, None, {}, ())
+        return Encoded(vectors, None, {}, (), encoder)
     config = run.config.model_dump(mode="json")
     record = {"samples": dataset.kind, "config": config, "spec": encoder.spec}
-    return Encoded(vectors, record, encoder.files(), notes_of(encoder, dataset))
+    return Encoded(vectors, record, encoder.files(), notes_of(encoder, dataset), encoder)
 
 
 def reading_of(dataset: CoarseDataset) -> dict[str, Any]:
@@ -85,13 +101,33 @@ def reading_of(dataset: CoarseDataset) -> dict[str, Any]:
     return {name: getattr(dataset.reading, name) for name in READING}
 
 
-def new_samples(model: HierarchicalClassifier, source: Path) -> CoarseDataset:
+def new_samples(model: HierarchicalClassifier, source: Any) -> CoarseDataset:
     """Read samples as those were read that trained a classifier; they need no labels.
+
+    Parameters
+    ----------
+    model
+        The classifier, of `falcon_svc.supervised.train_classifier` or its file.
+    source
+        Path of a file or folder, or data in memory: N samples, one is enough.
+
+    Returns
+    -------
+    CoarseDataset
+        For `encode_like`.
 
     Raises
     ------
     InputError
         A column is missing, or anything else is wrong with the file.
+
+    Examples
+    --------
+    Of a classifier that `falcon train-classifier` wrote::
+
+        model = HierarchicalClassifier.load("birds.model")
+        vectors = encode_like(model, new_samples(model, "more.zip"))
+        classes = model.predict(vectors)
     """
     known = dict(model.card_.get("data_set", {}).get("reading", {}))
     if known.get("features") is not None:
@@ -99,7 +135,9 @@ def new_samples(model: HierarchicalClassifier, source: Path) -> CoarseDataset:
     return load_new_samples(source, DataConfig(), Reading(**known))
 
 
-def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str) -> FloatArray:
+def encode_like(
+    model: HierarchicalClassifier, dataset: CoarseDataset, name: str = "memory"
+) -> FloatArray:
     """Return the vectors of new samples, by the encoder that a classifier was trained with.
 
     Parameters
@@ -107,7 +145,12 @@ def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str
     model
         The classifier.
     dataset, name
-        The samples, and what their file is called.
+        N samples, and what their file is called.
+
+    Returns
+    -------
+    FloatArray
+        (N, D) float32, for `HierarchicalClassifier.predict`.
 
     Raises
     ------
@@ -117,6 +160,12 @@ def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str
         The encoder's files are not what they were.
     StorageError
         The classifier's own are damaged.
+
+    Examples
+    --------
+    See `new_samples`; a classifier of vectors takes them as they are::
+
+        vectors = encode_like(model, new_samples(model, "more.npz"))
     """
     record = model.card_.get("encoder")
     wanted = "vectors" if record is None else record["samples"]

@@ -37,7 +37,7 @@ BELOW = {
     "metrics": ("result",),
     "report": ("hierarchy", "result"),
     "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
-    "supervised": ("checkpoint", "config", "data", "encoder", "hierarchy", "result"),
+    "supervised": ("checkpoint", "config", "data", "encoder", "hierarchy", "joint", "result"),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -74,7 +74,7 @@ BELOW = {
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
         *(*COMPUTE, "config", "data", "hierarchy", "metrics", "pipeline", "report", "result"),
-        *("durable", "triage"),
+        *("durable", "supervised", "triage"),
     ),
     "cli": (
         *("api", "bench", "client", "config", "data", "durable", "encoder", "metrics", "pipeline"),

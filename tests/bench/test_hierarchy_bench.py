@@ -14,7 +14,7 @@ from falcon_svc.bench.hierarchy_discovered import FOUND, matched, relabelled
 from falcon_svc.bench.hierarchy_peers import _node_scores, flat
 from falcon_svc.bench.hierarchy_split import Split
 from falcon_svc.bench.set_name import SetName
-from falcon_svc.errors import ConfigError
+from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.hierarchy import Tree
 from tests.architecture.sources import ROOT
 
@@ -97,3 +97,47 @@ def test_every_flag_is_documented(capsys):
     flags = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
     usage = re.search(r"^falcon bench hierarchy .*$", PAGE, re.MULTILINE)[0]
     assert all(f"[{flag}" in usage for flag in flags)
+
+
+def named_set(folder, fine):
+    """A made set as a file, whose fine classes are called so."""
+    data = SetName.parse(SET).load()
+    names = np.array(data.dataset.coarse.names)
+    np.savez(
+        folder / "named.npz",
+        x=data.features,
+        coarse=names[data.dataset.coarse.labels],
+        fine=np.array(fine)[data.truth],
+    )
+    return str(folder / "named.npz")
+
+
+def embeddings(folder, names):
+    vectors = np.random.default_rng(0).normal(size=(len(names), 6))
+    np.savez(folder / "texts.npz", names=np.array(names), embeddings=vectors)
+    return str(folder / "texts.npz")
+
+
+FINE = ["jay", "wren", "owl", "cod", "eel"]
+
+
+def test_hccf_on_class_names_has_rows_of_its_own(tmp_path):
+    texts = embeddings(tmp_path, [*FINE, "coarse 0", "coarse 1"])
+    options = {"seeds": [0], "losses": ["hccf"], "peers": False, "texts": texts}
+    _, document = run([named_set(tmp_path, FINE), SET], **options)
+    named, unnamed = ({row["method"] for row in one["rows"]} for one in document["sets"])
+    assert named == {"hccf", "hccf, class names"} and unnamed == {"hccf"}
+    of_names = [row for row in document["sets"][0]["rows"] if row["method"] != "hccf"]
+    assert of_names[0]["figures"]["leaf_top1"]["mean"] > 0.9
+
+
+def test_numbers_are_no_class_names(tmp_path):
+    assert SetName.parse(named_set(tmp_path, list("01234"))).fine_names() == ()
+    assert SetName.parse(named_set(tmp_path, FINE)).fine_names() == tuple(sorted(FINE))
+    assert SetName.parse(f"{named_set(tmp_path, FINE)}@null=gaussian").fine_names() == ()
+
+
+def test_a_class_without_an_embedding_is_one_sentence(tmp_path):
+    texts = embeddings(tmp_path, FINE)
+    with pytest.raises(InputError, match=r"none for 'coarse 0' and 1 more in .*texts\.npz"):
+        run([named_set(tmp_path, FINE)], seeds=[0], losses=["hccf"], peers=False, texts=texts)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from falcon_svc.discovery.training.prediction import predict
-from falcon_svc.joint.classifier import Classifier
+from falcon_svc.joint.classifier import Classifier, SpaceLayer
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.joint.train import train_jointly
 from tests.discovery.planted import matching
@@ -44,7 +44,8 @@ def tensors(encoder, head):
 
 def test_the_first_logits_are_the_frozen_heads(data, frozen):
     start, features = frozen
-    student = Classifier(start.encoder.network.eval(), start.space, start.head.teacher)
+    space = SpaceLayer(start.space)
+    student = Classifier(start.encoder.network.eval(), space, start.head.teacher)
     found = student(data.samples().clean(torch.arange(len(features))))
     wanted = start.head.teacher(torch.from_numpy(start.space.apply(features)))
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
@@ -107,7 +108,8 @@ def test_the_teacher_uses_running_statistics_and_leaves_them_alone(data, frozen)
     from falcon_svc.core import make_teacher
 
     start, _ = frozen
-    student = Classifier(copy.deepcopy(start.encoder.network), start.space, start.head.teacher)
+    space, network = SpaceLayer(start.space), copy.deepcopy(start.encoder.network)
+    student = Classifier(network, space, start.head.teacher)
     teacher = make_teacher(student.train(), 0.99)
     before = {name: b.clone() for name, b in teacher.named_buffers()}
     batch = data.samples().clean(torch.arange(40))

@@ -65,7 +65,7 @@ def model_card(
             "hidden": model.hidden,
             "epochs": len(model.loss_curve_),
             "learning_rate": model.learning_rate,
-            "weight_decay": model._training().decay(vectors.shape[1]),
+            "weight_decay": model._training(vectors.shape[1]).weight_decay,
         },
         "versions": dict(_versions()),
         "metrics": {"training_loss": model.loss_curve_[-1]},

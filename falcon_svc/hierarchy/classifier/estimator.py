@@ -33,6 +33,7 @@ from falcon_svc.hierarchy.classifier.label_forms import (
     read_texts,
     written,
 )
+from falcon_svc.hierarchy.classifier.samples import Vectors
 from falcon_svc.hierarchy.classifier.state import Resumable
 from falcon_svc.hierarchy.classifier.train import Training, train
 from falcon_svc.hierarchy.losses import HCCF, NodeLoss, make_loss
@@ -201,7 +202,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             A checkpoint cannot be written, or belongs to another training.
         """
         vectors, labels = self._read(X, y)
-        settings = self._training()
+        settings = self._training(vectors.shape[1])
         seed = int(check_random_state(self.random_state).randint(SEEDS))
         generator = torch.Generator().manual_seed(seed)
         loss = make_loss(self.loss, labels.tree, **self._loss_options(labels))
@@ -215,11 +216,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             hidden=self.hidden,
             texts=None if texts is None else torch.from_numpy(texts),
         )
-        inputs = torch.from_numpy(self._scaled(vectors).astype(np.float32))
+        samples = Vectors(torch.from_numpy(self._scaled(vectors).astype(np.float32)))
         targets = torch.from_numpy(labels.nodes)
         resumable = None if checkpoints is None else self._resumable(checkpoints, labels, seed)
         self.loss_curve_ = train(
-            head, loss, inputs, targets, settings, generator, progress, resumable
+            head, loss, samples, targets, settings, generator, progress, resumable
         )
         self.tree_, self.classes_, self.form_ = labels.tree, labels.classes, labels.form
         self._keep(head, loss)
@@ -332,10 +333,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         check_consistent_length(vectors, y)
         return vectors, read_labels(y, self.tree)
 
-    def _training(self) -> Training:
+    def _training(self, n_inputs: int) -> Training:
         if self.hidden < 0:
             raise ConfigError(f"Expected hidden units of 0 or more, found {self.hidden}.")
-        return Training(self.epochs, self.batch_size, self.learning_rate, self.weight_decay)
+        given = Training(self.epochs, self.batch_size, self.learning_rate, self.weight_decay)
+        return given.of(n_inputs)
 
     def _loss_options(self, labels: Labels) -> dict[str, Any]:
         several = {"several": True} if (self.loss, labels.form) == ("hcal", "sets") else {}

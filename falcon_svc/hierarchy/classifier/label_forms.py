@@ -193,7 +193,7 @@ def read_texts(texts: Any, tree: Tree) -> NDArray[np.float32]:
 
 
 def _text_table(texts: Any, tree: Tree) -> NDArray[np.float32]:
-    vectors = dict(texts) if hasattr(texts, "keys") else _text_file(texts)
+    vectors = dict(texts) if hasattr(texts, "keys") else text_file(texts)
     missing = [name for name in tree.names[1:] if name not in vectors]
     if missing:
         raise InputError(
@@ -209,7 +209,14 @@ def _text_table(texts: Any, tree: Tree) -> NDArray[np.float32]:
     return np.array(rows, np.float32)
 
 
-def _text_file(path: Any) -> dict[str, NDArray[Any]]:
+def text_file(path: Any) -> dict[str, NDArray[Any]]:
+    """Return name -> embedding of an ``.npz`` file with arrays `names` and `embeddings`.
+
+    Raises
+    ------
+    InputError
+        It cannot be read as that.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(zip(file["names"].tolist(), file["embeddings"], strict=True))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from falcon_svc.errors import FalconError, StorageError
 from falcon_svc.hierarchy.classifier.heads import make_head
 from falcon_svc.hierarchy.classifier.label_forms import FORMS, columns
-from falcon_svc.hierarchy.losses import make_loss
+from falcon_svc.hierarchy.losses import NodeLoss, make_loss
 from falcon_svc.hierarchy.tree import Tree
 
 if TYPE_CHECKING:
@@ -114,18 +115,35 @@ def _restore(
 
 def _restore_head(model: HierarchicalClassifier, state: dict[str, NDArray[Any]]) -> None:
     _check_sizes(model, state)
+    model._keep(*head_of(model, state, torch.Generator()))
+
+
+def head_of(
+    model: HierarchicalClassifier, state: dict[str, NDArray[Any]], generator: torch.Generator
+) -> tuple[nn.Sequential, NodeLoss]:
+    """Return a head of a classifier's settings with these tensors, free to move, and its loss.
+
+    Parameters
+    ----------
+    model
+        With its tree and the form of its labels.
+    state
+        Tensors by name, as `weights_` has them.
+    generator
+        What a head that draws numbers while it is trained draws from.
+    """
     several = {"several": True} if (model.loss, model.form_) == ("hcal", "sets") else {}
     loss = make_loss(model.loss, model.tree_, **{**several, **(model.loss_options or {})})
     texts = next((v for k, v in state.items() if k.endswith("texts")), None)
     head = make_head(
         loss,
         model.n_features_in_,
-        torch.Generator(),
+        generator,
         hidden=model.hidden,
         texts=None if texts is None else torch.from_numpy(texts),
     )
     head.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
-    model._keep(head, loss)
+    return head, loss
 
 
 def _check_sizes(model: HierarchicalClassifier, state: dict[str, NDArray[Any]]) -> None:

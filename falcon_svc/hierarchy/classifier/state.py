@@ -1,4 +1,4 @@
-"""What the training of a head carries from one epoch to the next, and its form at rest.
+"""What a training carries from one epoch to the next, and its form at rest.
 
 Place: under `falcon_svc.hierarchy.classifier.train`. From what `TrainState.save` returns
 `TrainState.load` goes on as if nothing had happened, bit for bit: weights, moments, learning rate,
@@ -23,6 +23,7 @@ from falcon_svc.checkpoint import (
     prefixed,
     under,
 )
+from falcon_svc.hierarchy.classifier.samples import Samples, update_with
 from falcon_svc.hierarchy.losses.base import NodeLoss
 
 
@@ -41,12 +42,12 @@ class Resumable:
     checkpoints: CheckpointStore
     settings: Any
 
-    def digest(self, head: nn.Module, inputs: Tensor, labels: Tensor) -> str:
+    def digest(self, student: nn.Module, samples: Samples, labels: Tensor) -> str:
         """Return the sha256 hex by which a training knows its own checkpoints."""
         found = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode())
-        for tensor in (inputs, labels, *head.state_dict().values()):
-            found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-            found.update(tensor.detach().contiguous().numpy().tobytes())
+        samples.update(found)
+        for tensor in (labels, *student.state_dict().values()):
+            update_with(found, tensor)
         return found.hexdigest()
 
 
@@ -54,7 +55,7 @@ class Resumable:
 class TrainState:
     """Everything that moves; `means` holds the mean loss of each epoch that is done."""
 
-    head: nn.Module
+    student: nn.Module
     loss: NodeLoss
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LinearLR
@@ -64,7 +65,7 @@ class TrainState:
     def save(self) -> Saved:
         """Return a copy of the state; only meaningful at the boundary of an epoch."""
         tensors = {"generator": self.generator.get_state()}
-        tensors |= prefixed("head", self.head.state_dict())
+        tensors |= prefixed("head", self.student.state_dict())
         tensors |= prefixed("loss", self.loss.state())
         tensors |= prefixed("optimizer", optimizer_tensors(self.optimizer))
         rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -75,7 +76,7 @@ class TrainState:
         """Become the state that was saved."""
         tensors, numbers = saved.tensors, saved.numbers
         self.generator.set_state(tensors["generator"])
-        self.head.load_state_dict(under("head", tensors))
+        self.student.load_state_dict(under("head", tensors))
         self.loss.restore(under("loss", tensors))
         load_optimizer(self.optimizer, under("optimizer", tensors))
         self.scheduler.load_state_dict(numbers["schedule"])

@@ -1,20 +1,22 @@
 """The training loop of hierarchical heads: minibatches, AdamW, a falling rate, one seed.
 
-Place: under `HierarchicalClassifier`; knows a head and a loss, neither files nor labels'
-names. The same seed, data and thread count give the same weights.
+Place: under `HierarchicalClassifier`; knows samples, a student and a loss, neither files nor
+labels' names. The student is a head on vectors, or a network that ends in one: an `encoder` inside
+it learns at a rate of its own. The same seed, data and thread count give the same weights.
 
-Shapes: N samples, D inputs.
+Shapes: N samples, D inputs of the head.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from falcon_svc.errors import ConfigError, DivergedError
+from falcon_svc.hierarchy.classifier.samples import Samples
 from falcon_svc.hierarchy.classifier.state import Resumable, TrainState
 from falcon_svc.hierarchy.losses.base import NodeLoss
 from falcon_svc.progress import Progress, Silent, taken_over
@@ -42,6 +44,9 @@ class Training:
         Weight decay of AdamW: shrinks the weights by this times the learning rate at every step,
         which keeps each of them below about 1 / weight_decay. None = D / 128, at most 1: with few
         features the weights must be larger to be as sure.
+    encoder_rate
+        Share of the learning rate that the weights of `student.encoder` get, if it has one; they
+        do not decay.
 
     Notes
     -----
@@ -53,6 +58,7 @@ class Training:
     batch_size: int | None = None
     learning_rate: float = 0.03
     weight_decay: float | None = None
+    encoder_rate: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -69,10 +75,11 @@ class Training:
         """Return the samples per step for n samples."""
         return self.batch_size or min(MOST_BATCH, max(LEAST_BATCH, n // STEPS_PER_EPOCH))
 
-    def decay(self, n_inputs: int) -> float:
-        """Return the weight decay for vectors of this many numbers."""
+    def of(self, n_inputs: int) -> Training:
+        """Return the same with a number as weight decay, for vectors of this many numbers."""
         usual = min(1.0, n_inputs / FULL_DECAY_INPUTS)
-        return usual if self.weight_decay is None else self.weight_decay
+        decay = usual if self.weight_decay is None else self.weight_decay
+        return replace(self, weight_decay=decay)
 
     def passes(self, n: int) -> int:
         """Return the epochs for n samples."""
@@ -81,31 +88,31 @@ class Training:
 
 
 def train(
-    head: nn.Module,
+    student: nn.Module,
     loss: NodeLoss,
-    inputs: Tensor,
+    samples: Samples,
     labels: Tensor,
     training: Training,
     generator: torch.Generator,
     progress: Progress | None = None,
     resumable: Resumable | None = None,
 ) -> list[float]:
-    """Train a head in place and return the mean loss of each epoch.
+    """Train a student in place and return the mean loss of each epoch.
 
     Parameters
     ----------
-    head
-        From (B, D) to the loss's scores.
+    student
+        From what the samples give to the loss's scores, which lie on the CPU.
     loss
         The loss.
-    inputs
-        (N, D) float32.
+    samples
+        What is trained on.
     labels
         (N,) nodes, or (N, n_nodes) bool for losses that take sets.
     training
-        The settings.
+        The settings, with a number as weight decay.
     generator
-        Order of the samples, and whatever the loss draws.
+        Order of the samples, their views, and whatever the loss draws.
     progress
         Told of every epoch.
     resumable
@@ -119,50 +126,57 @@ def train(
         A checkpoint cannot be written, or belongs to another training.
     """
     told = progress or Silent()
-    size, epochs = training.batch(len(inputs)), training.passes(len(inputs))
+    size, epochs = training.batch(len(samples)), training.passes(len(samples))
     told.stage("train", epochs)
-    groups = _groups(head, training.decay(inputs.shape[1]))
-    optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=BETAS, fused=True)
-    steps = epochs * math.ceil(len(inputs) / size)
+    optimizer = torch.optim.AdamW(
+        _groups(student, training), lr=training.learning_rate, betas=BETAS, fused=True
+    )
+    steps = epochs * len(samples.batches(size, torch.Generator()))
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
-    state = TrainState(head, loss, optimizer, scheduler, generator)
-    digest = "" if resumable is None else resumable.digest(head, inputs, labels)
+    state = TrainState(student, loss, optimizer, scheduler, generator)
+    digest = "" if resumable is None else resumable.digest(student, samples, labels)
     if resumable is not None and (saved := resumable.checkpoints.load(digest)) is not None:
         state.load(saved)
-    head.train()
+    student.train()
     earlier = len(state.means)
     for epoch in range(earlier, epochs):
-        state.means.append(_finite(_epoch(state, inputs, labels, size), epoch))
+        state.means.append(_finite(_epoch(state, samples, labels, size), epoch))
         if resumable is not None:
             resumable.checkpoints.save(digest, epoch + 1, state.save())
         told.advance(epoch + 1, {"loss": state.means[-1]} | taken_over(earlier))
-    head.eval()
+    student.eval()
     return state.means
 
 
-def _epoch(state: TrainState, inputs: Tensor, labels: Tensor, size: int) -> float:
+def _epoch(state: TrainState, samples: Samples, labels: Tensor, size: int) -> float:
     """Pass over the samples once; return their mean loss."""
     total = 0.0
-    order = torch.randperm(len(inputs), generator=state.generator)
-    for rows in torch.split(order, size):
-        batch = state.loss.loss(state.head(inputs[rows]), labels[rows], state.generator).mean()
+    for rows in samples.batches(size, state.generator):
+        scores = state.student(samples.inputs(rows, state.generator))
+        batch = state.loss.loss(scores, labels[rows], state.generator).mean()
         state.optimizer.zero_grad()
         batch.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         state.scheduler.step()
         total += batch.item() * len(rows)
     state.loss.end_epoch()
-    return total / len(inputs)
+    return total / len(samples)
 
 
-def _groups(head: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Matrices decay, biases and factors do not."""
-    matrices = [p for p in head.parameters() if p.ndim >= 2]
-    rest = [p for p in head.parameters() if p.ndim < 2]
-    return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": rest, "weight_decay": 0.0},
+def _groups(student: nn.Module, training: Training) -> list[dict[str, object]]:
+    """Matrices decay, biases and factors do not, nor does an encoder, which has its own rate."""
+    encoder = getattr(student, "encoder", None)
+    slow = [] if encoder is None else [p for p in encoder.parameters() if p.requires_grad]
+    known = {id(weight) for weight in slow}
+    fast = [p for p in student.parameters() if p.requires_grad and id(p) not in known]
+    groups: list[dict[str, object]] = [
+        {"params": [p for p in fast if p.ndim >= 2], "weight_decay": training.weight_decay},
+        {"params": [p for p in fast if p.ndim < 2], "weight_decay": 0.0},
     ]
+    if slow:
+        rate = training.learning_rate * training.encoder_rate
+        groups.append({"params": slow, "weight_decay": 0.0, "lr": rate})
+    return groups
 
 
 def _finite(loss: float, epoch: int) -> float:
