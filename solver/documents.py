@@ -33,6 +33,7 @@ def to_documents(constraints: Iterable[Constraint]) -> list[Document]:
 
     Examples
     --------
+    >>> from solver import Pin
     >>> to_documents([Pin("reviewer-7", 4, 1)])
     [{'kind': 'pin', 'id': 'reviewer-7', 'fine': 4, 'coarse': 1}]
     """

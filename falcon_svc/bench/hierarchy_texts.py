@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from falcon_svc.bench.hierarchy_split import fine_node
 from falcon_svc.encoder import EncoderConfig, EncoderRun
-from falcon_svc.encoder.config import TEXT
+from falcon_svc.encoder_names import TEXT
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy.classifier.label_forms import text_file
 from falcon_svc.supervised.encoding import embed_names

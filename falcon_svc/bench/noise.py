@@ -173,9 +173,7 @@ def _hits(
     )
 
 
-def _accuracy(
-    data: BenchSet, coarse_noise: str, n_fine: int, clean: BoolArray, seed: int
-) -> float:
+def _accuracy(data: BenchSet, coarse_noise: str, n_fine: int, clean: BoolArray, seed: int) -> float:
     """ACC over the clean rows; `n_fine` is the true total, which moved labels hide."""
     settings = {"counts": {"n_fine": n_fine}, "labels": {"coarse_noise": coarse_noise}}
     config = make_config({**settings, "seed": seed, "encoder": {"name": "none"}})

@@ -50,6 +50,13 @@ class Trained:
         The encoder that was trained with it; None where none was.
     notes
         What to know of the samples, such as texts that were cut.
+
+    Examples
+    --------
+    >>> from falcon_svc.hierarchy import HierarchicalClassifier
+    >>> from falcon_svc.supervised import Trained
+    >>> Trained(HierarchicalClassifier(), None).encoder is None
+    True
     """
 
     model: HierarchicalClassifier
