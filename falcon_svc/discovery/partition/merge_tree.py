@@ -265,7 +265,6 @@ def _group_distances(
     vectors: FloatArray, group: IntArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sizes (G,) and mean squared distances (G, G) between the samples of the groups."""
-    n_groups = int(group.max()) + 1
     size = np.bincount(group).astype(np.float64)
     order = np.argsort(group, kind="stable")
     first = np.cumsum(size).astype(np.int64) - size.astype(np.int64)
