@@ -36,8 +36,13 @@ def in_threads(work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterato
     if N_WORKERS == 1:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(N_WORKERS) as pool:
+    with ThreadPoolExecutor(N_WORKERS, initializer=_alone) as pool:
         yield from pool.map(work, items)
+
+
+def _alone() -> None:
+    """Let OpenMP use one thread in this worker: it asks every thread anew how many it may have."""
+    threadpool_limits(1, user_api="openmp")
 
 
 @contextmanager

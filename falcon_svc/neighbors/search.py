@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from falcon_svc.neighbors.backend import choose_backend, nearest, top_k
+from falcon_svc.threads import in_threads
 from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
 Progress = Callable[[int, int], None]
@@ -113,12 +114,16 @@ def nearest_inside(vectors: FloatArray, labels: LabelSource, k: int) -> IntArray
     """
     backend = choose_backend()
     index: IntArray = np.repeat(np.arange(len(vectors)), k).reshape(-1, k)
-    for members in _members(labels):
-        if len(members) > 1:
-            wanted = min(k, len(members) - 1)
-            rows = np.ascontiguousarray(vectors[members], np.float32)
-            others = _without_self(nearest(rows, wanted + 1, backend=backend))
-            index[members] = members[others[:, np.arange(k) % wanted]]
+    several = [members for members in _members(labels) if len(members) > 1]
+
+    def search(members: IntArray) -> IntArray:
+        wanted = min(k, len(members) - 1)
+        rows = np.ascontiguousarray(vectors[members], np.float32)
+        others = _without_self(nearest(rows, wanted + 1, backend=backend))
+        return members[others[:, np.arange(k) % wanted]]
+
+    for members, found in zip(several, in_threads(search, several), strict=True):
+        index[members] = found
     return index
 
 

@@ -28,7 +28,7 @@ BELOW = {
     "durable": (),
     "core": (),
     "data": (),
-    "neighbors": ("core",),
+    "neighbors": ("core", "threads"),
     "checkpoint": (),
     "encoder": ("checkpoint", "data", "config", "neighbors"),
     "result": ("durable", "solver"),

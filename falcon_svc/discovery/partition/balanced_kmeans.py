@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from falcon_svc.discovery.partition.batched_kmeans import (
     Batch,
@@ -30,9 +29,9 @@ from falcon_svc.types import FloatArray, IntArray
 TEMPERATURE_SHARE = 0.25
 N_ROUNDS = 10
 N_SCALINGS = 50
-TINY = 1e-30
-
-Double = NDArray[np.float64]
+TINY = np.float32(1e-30)
+LEAST_EXPONENT = np.float32(-60.0)
+"""Of a weight; what is less is as good as nothing, and far slower to compute with."""
 
 
 def balanced_kmeans(
@@ -77,7 +76,7 @@ def rebalanced(
     """
 
     def cut(batch: Batch) -> IntArray:
-        return _balanced(batch, earlier_means(batch).astype(np.float64))
+        return _balanced(batch, earlier_means(batch))
 
     return _in_batches(cut, sets, counts, earlier, lambda _: None)
 
@@ -106,9 +105,9 @@ def _has_centres(rows: FloatArray, k: int) -> bool:
     return len(rows) >= 4 * k or len(np.unique(rows, axis=0)) >= k
 
 
-def _balanced(batch: Batch, centres: Double) -> IntArray:
+def _balanced(batch: Batch, centres: FloatArray) -> IntArray:
     """Labels (B, n) after rounds of balanced assignment and weighted means (B, k, D)."""
-    rows, square = batch.rows.astype(np.float64), batch.squares
+    rows, square = batch.rows, batch.squares.astype(np.float32)
     for _ in range(N_ROUNDS):
         distance = square[:, None, :] + (centres**2).sum(axis=2)[:, :, None]
         distance -= 2 * centres @ rows.transpose(0, 2, 1)
@@ -117,7 +116,7 @@ def _balanced(batch: Batch, centres: Double) -> IntArray:
     return np.asarray(weight.argmax(axis=1), np.int64)
 
 
-def balanced_assignment(distance: Double, sizes: IntArray) -> Double:
+def balanced_assignment(distance: FloatArray, sizes: IntArray) -> FloatArray:
     """Return (B, k, n) weights >= 0: k of a row sum to about 1, all rows of a cluster to n_b / k.
 
     Parameters
@@ -131,16 +130,17 @@ def balanced_assignment(distance: Double, sizes: IntArray) -> Double:
     real = np.arange(n) < sizes[:, None]
     nearest = distance.min(axis=1)
     temperature = TEMPERATURE_SHARE * _medians(np.where(real, nearest, np.inf), sizes) + TINY
-    kernel = np.exp((nearest[:, None] - distance) / temperature[:, None, None]) * real[:, None]
-    column: Double = np.ones((n_sets, 1, k))
-    even = (sizes / k)[:, None, None]
+    colder = (nearest[:, None] - distance) / temperature[:, None, None]
+    kernel = np.exp(np.maximum(colder, LEAST_EXPONENT, out=colder), out=colder) * real[:, None]
+    column = np.ones((n_sets, 1, k), kernel.dtype)
+    even = (sizes / k)[:, None, None].astype(kernel.dtype)
     for _ in range(N_SCALINGS):
-        row: Double = 1 / (column @ kernel + TINY)  # (B, 1, n)
+        row = 1 / (column @ kernel + TINY)  # (B, 1, n)
         column = even / (row @ kernel.transpose(0, 2, 1) + TINY)
     return np.asarray(row * kernel * column.transpose(0, 2, 1))
 
 
-def _medians(values: Double, sizes: IntArray) -> Double:
+def _medians(values: FloatArray, sizes: IntArray) -> FloatArray:
     """Medians (B,) of the first `sizes` of each row once it is sorted."""
     ordered = np.sort(values, axis=1)
     middle = np.stack([(sizes - 1) // 2, sizes // 2], axis=1)

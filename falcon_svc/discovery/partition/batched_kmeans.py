@@ -112,7 +112,7 @@ def _batch(
     return Batch(np.array(members), rows, sizes, k, labels)
 
 
-def batched_kmeans(batch: Batch, *, n_starts: int, seed: int) -> Double:
+def batched_kmeans(batch: Batch, *, n_starts: int, seed: int) -> FloatArray:
     """Return the (B, k, D) centres of the best of the starts.
 
     Parameters
@@ -131,7 +131,7 @@ def batched_kmeans(batch: Batch, *, n_starts: int, seed: int) -> Double:
         centres, inertia, _ = _lloyd(batch.rows, batch.real, centres)
     best = inertia.argmin(axis=1)[:, None, None, None]
     centres = np.take_along_axis(centres, best, axis=1)  # (B, 1, k, D)
-    return _settled(batch, centres)[:, 0].astype(np.float64)
+    return _settled(batch, centres)[:, 0]
 
 
 def earlier_means(batch: Batch) -> FloatArray:
