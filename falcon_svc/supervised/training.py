@@ -50,6 +50,13 @@ class Trained:
         The encoder that was trained with it; None where none was.
     notes
         What to know of the samples, such as texts that were cut.
+
+    Examples
+    --------
+    What `train_classifier` returns::
+
+        trained = train_classifier(model, dataset, paths)
+        trained.model.save("birds.model")
     """
 
     model: HierarchicalClassifier
