@@ -120,7 +120,7 @@ def test_numbers_of_every_type_are_features(tmp_path: Path) -> None:
     data = load_dataset(path)
     want = [[a > 0, a, round(a), a, a, np.float16(a), abs(round(a))] for a in A]
     assert np.allclose(data.vectors, np.array(want, np.float32))
-    assert codes(data) == []
+    assert set(codes(data)) <= {"repeated_columns"}
 
 
 def test_what_is_no_feature_is_listed_with_its_reason(tmp_path: Path) -> None:
