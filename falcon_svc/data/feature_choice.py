@@ -114,11 +114,11 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
         left_out = judge.reasons | dict.fromkeys(numbers, f"the vectors are in {quoted(vector)}")
         beside = (_beside_vectors(vector, numbers),) if numbers else ()
         return Choice(vector, (), {}, tuple(left_out.items()), beside)
-    used, beside = one_kind(schema, numbers)
-    reasons = judge.reasons | dict.fromkeys(beside, "numbers of another record, or of none")
+    used, others = one_kind(schema, numbers)
+    reasons = judge.reasons | dict.fromkeys(others, "numbers of another record, or of none")
     notes = [*judge.notes, *_guesses(schema, judge.reasons), *_packed(schema, read, judge.reasons)]
-    notes += [beside_record(used, beside)] if beside else []
-    texts = {name: judged for name, judged in judge.texts.items() if name in used}
+    notes += [beside_record(used, others)] if others else []
+    texts = {name: judged for name, judged in judge.texts.items() if name in set(used)}
     return Choice(None, tuple(used), texts, tuple(reasons.items()), tuple(notes))
 
 

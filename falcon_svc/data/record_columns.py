@@ -1,4 +1,4 @@
-"""Numbers inside of records (JSON objects, structs) beside others: which of them are the features."""
+"""Numbers inside of records (JSON objects, structs) beside others: which are the features."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def one_kind(schema: pa.Schema, numbers: list[str]) -> tuple[list[str], list[str
         used = [name for name in numbers if record.get(name) == usual]
     else:
         used = [name for name in numbers if name not in record] or numbers
-    return used, [name for name in numbers if name not in used]
+    taken = set(used)
+    return used, [name for name in numbers if name not in taken]
 
 
 def beside_record(used: list[str], beside: list[str]) -> Note:
     """Return the note on numbers that are left out for others' sake."""
-    text = (
-        f"The features are {listed(used[:5])}{', ...' if len(used) > 5 else ''}; numbers of other "
-    )
-    text += f"records, or of none, are left out ({listed(beside[:5])}): to use these, name all "
-    return Note("numbers_left_out", text + "features with feature_columns.")
+    more = ", ..." if len(used) > 5 else ""
+    text = f"The features are {listed(used[:5])}{more}; numbers of other records, or of none, are "
+    text += f"left out ({listed(beside[:5])}): to use these, name all features with "
+    return Note("numbers_left_out", text + "feature_columns.")

@@ -138,7 +138,7 @@ def test_what_is_no_feature_is_listed_with_its_reason(tmp_path: Path) -> None:
         "split": "a split by its name",
         "customer_id": "an id by its name",
         "fine": "fine truth, for evaluation only",
-        "place": "of type struct<lat: double>",
+        "place.lat": "numbers of another record, or of none",
     }
     assert codes(data) == ["left_out"]
 

@@ -228,7 +228,7 @@ def test_records_within_records_are_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "used"), [("meta", "h w"), ("features", "features.a features.b")])
 def test_records_are_not_mixed_with_numbers_beside_them(name: str, used: str) -> None:
-    inside = [{"a": float(k), "b": float(k % 7)} for k in range(N)]
+    inside = [{"a": k * 1.5, "b": float(k % 7)} for k in range(N)]
     data = load_dataset(pa.table({"h": X[:, 0], "w": X[:, 1], name: inside, "coarse": WORDS}))
     assert data.reading.features == tuple(used.split())
     assert {note.code for note in data.reading.notes} == {"numbers_left_out"}
