@@ -118,7 +118,8 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
     reasons = judge.reasons | dict.fromkeys(others, "numbers of another record, or of none")
     notes = [*judge.notes, *_guesses(schema, judge.reasons), *_packed(schema, read, judge.reasons)]
     notes += [beside_record(used, others)] if others else []
-    texts = {name: judged for name, judged in judge.texts.items() if name in set(used)}
+    left = set(others)
+    texts = {name: judged for name, judged in judge.texts.items() if name not in left}
     return Choice(None, tuple(used), texts, tuple(reasons.items()), tuple(notes))
 
 

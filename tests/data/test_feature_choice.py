@@ -140,7 +140,7 @@ def test_what_is_no_feature_is_listed_with_its_reason(tmp_path: Path) -> None:
         "fine": "fine truth, for evaluation only",
         "place.lat": "numbers of another record, or of none",
     }
-    assert codes(data) == ["left_out"]
+    assert codes(data) == ["left_out", "numbers_left_out"]
 
 
 @pytest.mark.parametrize("name", ["subclass", "Group", "y_pred", "label_confidence", "species"])
