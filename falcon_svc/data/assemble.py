@@ -17,6 +17,7 @@ import numpy as np
 from falcon_svc.count_recipe import CountRecipe
 from falcon_svc.data.column_figures import ColumnFigures
 from falcon_svc.data.column_names import COARSE_NAMES, Roles, other_labels
+from falcon_svc.data.column_notes import column_notes
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.conform import by_recipe, conformed
 from falcon_svc.data.identity import Ids, id_notes, read_ids
@@ -87,6 +88,7 @@ class Draft:
             found += vector_notes(
                 self.vectors, self.figures, self.samples.names, self.sources, self.config.scale
             )
+            found += column_notes(self.vectors, self.figures, self.samples.names)
         return tuple(found)
 
 
@@ -128,6 +130,8 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         columns.append((name, column))
     sources = sources or [no_labels(n)]
     if config.require_labels:
+        if vectors is not None:
+            problems += totals_findings(vectors, samples.names, sources[0].labels)
         if not roles.chosen & {name for name, _ in columns}:
             problem = one_hot(sources, [column for _, column in columns], source.where)
             if problem is not None:
@@ -247,9 +251,7 @@ def _vectors(
         _check_rows(0, source.where, config)
     vectors = to_vectors(samples.vectors, where=source.where, config=config)
     told = {row for finding in samples.findings for row, _ in finding.rows}
-    others = vector_findings(vectors, samples.names, told)
-    totals = totals_findings(vectors, samples.names) if config.require_labels else []
-    return vectors, [*samples.findings, *others, *totals]
+    return vectors, [*samples.findings, *vector_findings(vectors, samples.names, told)]
 
 
 def _check_rows(n: int, where: str, config: DataConfig) -> None:

@@ -33,11 +33,16 @@ IMAGE_NAMES = (
 )
 TIME_NAMES = (
     *("date", "datetime", "date_time", "timestamp", "created", "created_at", "updated_at"),
-    *("modified_at", "unix_time", "epoch_time", "date_created"),
+    *("modified_at", "unix_time", "epoch_time", "date_created", "datum", "zeitstempel", "fecha"),
 )
 CERTAINTY_NAMES = (
     *("confidence", "prob", "proba", "probability", "y_prob", "y_proba", "y_score", "logit"),
     *("pred_prob", "pred_proba", "sample_weight", "sample_weights", "class_weight"),
+    *("loss", "entropy", "logits", "wahrscheinlichkeit"),
+)
+BOOKKEEPING_NAMES = (
+    *("batch", "batch_no", "plate", "annotator", "annotators", "rater", "labeler", "labeller"),
+    *("seed", "random_state", "run", "replicate", "version", "n_annotations"),
 )
 PLACE_NAMES = (
     *("loc", "location", "latlon", "lat_lon", "latlng", "coordinates", "coords", "geometry"),
@@ -50,9 +55,12 @@ LABEL_LIKE = (
     *(*COARSE_NAMES[:-1], *FINE_NAMES, "targets", "classes", "cluster", "clusters", "truth"),
     *("subcategory", "sub_category", "subclass", "sub_class", "subtype", "sub_type", "group"),
     *("species", "breed", "variety", "kind", "type", "ground_truth", "y_true", "y_pred"),
-    *("pred", "prediction", "predicted"),
+    *("pred", "prediction", "predicted", "leiden", "louvain", "kmeans", "hdbscan", "topic"),
+    *("labelid", "classid", "class_idx", "class_index", "class_no", "category_code", "catid"),
+    *("klasse", "kategorie", "gruppe", "classe", "categorie", "groupe", "clase", "categoria"),
 )
-LABEL_PREFIXES = ("coarse_", "fine_", "label_")
+LABEL_PREFIXES = ("coarse_", "fine_", "label_", "leiden_", "louvain_")
+LABEL_ENDS = ("_label", "_labels", "_class", "_cluster", "_clusters", "_category", "_topic")
 INDEX_NAMES = (
     *("index", "idx", "row", "row_id", "rownames", "row_names", "row_number", "level_0"),
     *("uid", "uuid", "guid", "key"),
@@ -61,7 +69,7 @@ INDEX = re.compile(r"__index_level_\d+__|unnamed: ?[\d.]+(_level_\d+)?|\.\.\.1|"
 OURS = "falcon_"
 """What the columns begin with that we add to a user's file."""
 
-ENDS_AS_ID = re.compile(r".+([_ .-]id|[a-z]I[dD])")
+ENDS_AS_ID = re.compile(r".+([_ .-][iI][dD]|[a-z]I[dD])")
 
 
 FINE_TRUTH = "fine truth, for evaluation only"
@@ -141,9 +149,11 @@ def why_no_feature(name: str) -> str | None:
         (ENDS_AS_ID.fullmatch(name.strip()), "an id by its name"),
         (fold in SPLIT_NAMES, "a split by its name"),
         (fold in LABEL_LIKE or fold.startswith(LABEL_PREFIXES), "labels by its name"),
+        (fold.endswith(LABEL_ENDS), "labels by its name"),
         (fold in TEXT_NAMES, "text by its name"),
         (fold in TIME_NAMES, "a time by its name"),
         (fold in CERTAINTY_NAMES, "a weight or a certainty by its name"),
+        (fold in BOOKKEEPING_NAMES, "bookkeeping by its name"),
     )
     return next((reason for is_so, reason in reasons if is_so), None)
 

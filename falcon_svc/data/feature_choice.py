@@ -29,6 +29,7 @@ from falcon_svc.data.formats.arrow_numpy import looks_like_vector, unprinted
 from falcon_svc.data.formats.box_columns import BOX_NAMES
 from falcon_svc.data.formats.schema_metadata import pandas_index
 from falcon_svc.data.number_text import NumberText
+from falcon_svc.data.record_columns import beside_record, one_kind
 from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.types import Note
 
@@ -113,8 +114,13 @@ def choose(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wher
         left_out = judge.reasons | dict.fromkeys(numbers, f"the vectors are in {quoted(vector)}")
         beside = (_beside_vectors(vector, numbers),) if numbers else ()
         return Choice(vector, (), {}, tuple(left_out.items()), beside)
-    notes = (*judge.notes, *_guesses(schema, judge.reasons))
-    return Choice(None, tuple(numbers), judge.texts, tuple(judge.reasons.items()), notes)
+    used, others = one_kind(schema, numbers)
+    reasons = judge.reasons | dict.fromkeys(others, "numbers of another record, or of none")
+    notes = [*judge.notes, *_guesses(schema, judge.reasons), *_packed(schema, read, judge.reasons)]
+    notes += [beside_record(used, others)] if others else []
+    left = set(others)
+    texts = {name: judged for name, judged in judge.texts.items() if name not in left}
+    return Choice(None, tuple(used), texts, tuple(reasons.items()), tuple(notes))
 
 
 def _check_packed(
@@ -242,15 +248,18 @@ def _judged(values: pa.ChunkedArray) -> NumberText | None:
     step = max(1, len(values) // SAMPLE)
     sample = values.take(pa.array(np.arange(0, len(values), step), pa.int64()))
     first = NumberText.of(sample)
-    if not (first.by_point.any() or first.by_comma.any() or first.with_unit):
+    if not (first.by_point.any() or first.by_comma.any() or first.with_unit.any()):
         return None
     return NumberText.of(values)
 
 
 def _near_numbers(name: str, judged: NumberText, notes: list[Note]) -> str:
     numbers = max(int(judged.by_point.sum()), int(judged.by_comma.sum()))
-    if 2 * judged.with_unit >= judged.present > 0:
-        text = f"Column {quoted(name)} holds numbers with units, such as 12 %, and is left out; "
+    units = judged.with_unit
+    if 2 * int(units.sum()) >= judged.present > 0:
+        cell = judged.texts[int(units.argmax())].as_py()
+        text = f"Column {quoted(name)} holds numbers with units, marks or a second number, such as "
+        text += f"{quoted(cell)}, and is left out; "
         notes.append(Note("units", text + "write bare numbers to use it."))
         return "numbers with units"
     if numbers > SUSPICIOUS * judged.present:
@@ -268,6 +277,27 @@ def _yes_or_no(name: str, values: pa.ChunkedArray, notes: list[Note]) -> str | N
     text = f"Column {quoted(name)} holds {listed(sorted(words))} and is left out as text; "
     notes.append(Note("yes_no", text + "write 1 and 0 to use it."))
     return "yes and no as words"
+
+
+def _packed(schema: pa.Schema, read: Read, reasons: Reasons) -> list[Note]:
+    """Return the note on columns of bytes or maps, which may be the vectors."""
+    told = [name for name in reasons if _holds_packed(schema.field(name).type, name, read)]
+    if not told:
+        return []
+    text = (
+        f"{listed(told)} may hold vectors, but {quoted(schema.field(told[0]).type)} is not read, "
+    )
+    text += "and the columns of numbers are the features; write lists of numbers instead, or name "
+    return [Note("packed", text + "the column in ignore_columns.")]
+
+
+def _holds_packed(kind: pa.DataType, name: str, read: Read) -> bool:
+    if pa.types.is_map(kind):
+        return arrow_types.is_number(kind.item_type)
+    if not arrow_types.is_bytes(kind):
+        return False
+    cells = [cell for cell in read(name)[:LOOKED_AT].to_pylist() if cell]
+    return bool(cells) and all(len(c) >= PACKED_LETTERS and not len(c) % 2 for c in cells)
 
 
 def _beside_vectors(vector: str, numbers: list[str]) -> Note:

@@ -12,7 +12,8 @@ from falcon_svc.types import Note
 
 LOOKS_MISSING = {
     *("none", "null", "na", "n/a", "n.a.", "#n/a", "missing", "unknown", "unlabelled"),
-    *("unlabeled", "undefined", "?", "-", "--", "."),
+    *("unlabeled", "undefined", "?", "-", "--", ".", "\u2013", "\u2014", "nil", "n.d.", "tbd"),
+    *("unbekannt", "k.a.", "inconnu", "desconocido", "not available", "not applicable"),
 }
 COMBINING = re.compile(r"\s*(?:[|;,/+&]|\band\b)\s*")
 LISTING = re.compile("[|;]")
@@ -47,7 +48,7 @@ def label_notes(
         (
             "near_equal_labels",
             groups,
-            f"Labels in {column} differ by case or blanks only: "
+            f"Labels in {column} differ by case, blanks or marks only: "
             f"{'; '.join(' and '.join(map(quoted, g)) for g in groups[:SHOWN])}; "
             "they count as different classes, so write them alike if they are not.",
         ),
@@ -80,7 +81,7 @@ def label_notes(
 
 
 def _near_equal(names: Collection[str]) -> list[list[str]]:
-    """Return groups of names that look the same but for case and repeated blanks."""
+    """Return groups of names that look the same at a glance; see `look`."""
     groups = defaultdict(list)
     for name in sorted(names):
         groups[re.sub(r"[\s_-]+", " ", look(name)).strip()].append(name)

@@ -29,7 +29,7 @@ SEVERAL_MARKS = re.compile("[|;]")
 LIST_VALUE = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 LIST = re.compile(r"""\[\s*('[^']*'|"[^"]*")?(\s*,\s*('[^']*'|"[^"]*"))*\s*\]""")
 WHOLE = re.compile(r"-?[0-9]{1,18}")
-WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})[.,]0+")
+WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})(?:\.0+|,0{1,2}|,0{4,})")  # 1,000 is a thousand
 FRACTION = re.compile(r"-?[0-9]*[.,][0-9]*[1-9][0-9]*")
 LABEL_REMEDY = "give each row a short label, or -1 or an empty string for none"
 

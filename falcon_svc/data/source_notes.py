@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,12 @@ from falcon_svc.data.refusal import listed, quoted, refusal
 from falcon_svc.errors import InputError
 from falcon_svc.types import UNLABELLED, LabelSource, Note
 
+SUMMARY = re.compile(
+    r"(.*\b)?(grand |sub)?(totals?|summe|gesamt)|sum|mean|average|avg|mittelwert|median|std|sd|var|"
+    r"min|max|count|std\.? ?dev\.?|\d+ ?%",
+    re.IGNORECASE,
+)
+FEW_ROWS = 2
 BINARY = ({"0", "1"}, {"False", "True"})
 CHANCE_DEVIATIONS = 3.0  # of chi-squared above its mean, within which two sources are unrelated
 
@@ -20,6 +27,7 @@ def source_notes(sources: Sequence[LabelSource]) -> list[Note]:
         *_unlabelled(sources),
         *_one_class(sources),
         *_many_classes(sources[0]),
+        *_summaries(sources[0]),
         *(note for other in sources[1:] for note in _unrelated(sources[0], other)),
     ]
 
@@ -76,6 +84,20 @@ def _many_classes(source: LabelSource) -> list[Note]:
     text = f"Coarse labels are {source.n_coarse:,} different ones in {n:,} samples, as numbers or "
     text += "ids are; a class of one or two samples holds no finer ones, so name the column of the "
     return [Note("many_classes", text + "coarse labels with coarse_column.")]
+
+
+def _summaries(source: LabelSource) -> list[Note]:
+    """Return the note on classes of one or two rows that are called as rows of totals are."""
+    sizes = np.bincount(source.labels + 1, minlength=source.n_coarse + 1)[1:]
+    told = [
+        name
+        for name, size in zip(source.names, sizes.tolist(), strict=True)
+        if size <= FEW_ROWS and SUMMARY.fullmatch(name)
+    ]
+    if not told:
+        return []
+    text = f"Rows with the coarse labels {listed(told)} seem to sum up others, and count as "
+    return [Note("summary_rows", text + "samples; remove them if they are none.")]
 
 
 def _unrelated(first: LabelSource, other: LabelSource) -> list[Note]:

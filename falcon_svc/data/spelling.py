@@ -6,10 +6,16 @@ names; none of them can be seen. Source: Unicode Standard Annex 15 (normalizatio
 
 from __future__ import annotations
 
+import html
 import unicodedata
 
 UNSEEN = "\u200b\u200e\u200f\u2060\u00ad\ufeff"
 """Spaces of no width, marks of direction, soft hyphens."""
+
+ALIKE = str.maketrans("аеорсухкмтнві", "aeopcyxkmthbi")
+"""Cyrillic letters, and the Latin ones that they look like."""
+
+OUTER_MARKS = " '\"`\u2018\u2019\u201c\u201d.:,;"
 
 
 def one_form(text: str) -> str:
@@ -26,6 +32,21 @@ def one_form(text: str) -> str:
 
 
 def look(text: str) -> str:
-    """Return a text without case, width, unseen marks and kinds of blanks, to compare by eye."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+    """Return a text as it looks at a glance, to compare by eye.
+
+    It is without case, width, unseen marks, kinds of blanks, outer quotes and stops; Cyrillic
+    letters are the Latin ones that they look like, and whole numbers have neither zeros before nor
+    an exponent.
+
+    Examples
+    --------
+    >>> look('"Land."') == look("land"), look("01") == look("1e0"), look("\\u0430ir") == look("air")
+    (True, True, True)
+    """
+    plain = unicodedata.normalize("NFKC", html.unescape(text)).casefold().translate(ALIKE)
+    plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+    plain = plain.strip(OUTER_MARKS)
+    try:
+        return f"{float(plain):g}" if plain[:1].isdigit() else plain
+    except ValueError:
+        return plain

@@ -22,7 +22,9 @@ SENTINELS = (
     *(-99.0, -999.0, -9999.0, -99999.0, -999999.0, -999.25, -32768.0, -2147483648.0, -1e10),
     *(99.0, 999.0, 9999.0, 99999.0, 999999.0, 2147483647.0, 1e10),
 )
-NESTED_SHARE = 0.99
+NESTED_SHARE, NESTED_CODES = 0.99, 0.9
+"""Of the samples: so many agree. Codes, whole numbers, may be a truth with mistakes."""
+
 ROWS_PER_VALUE = 3
 MOST_VALUES = 10_000
 MOST_COLUMNS = 512  # of whole numbers that are compared with the classes
@@ -147,7 +149,9 @@ def _nested(
     varying = np.flatnonzero(figures.high > figures.low)[:MOST_COLUMNS]
 
     def tells(column: int, rows: IntArray) -> bool:
-        return _tells(np.asarray(vectors[rows, column]), source.labels[rows], source.n_coarse)
+        share = NESTED_CODES if figures.whole[column] else NESTED_SHARE
+        values, labels = np.asarray(vectors[rows, column]), source.labels[rows]
+        return _tells(values, labels, source.n_coarse, share)
 
     told = [name(c) for c in varying.tolist() if tells(c, few) and tells(c, labelled)]
     if not told:
@@ -182,11 +186,13 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _tells(values: FloatArray, labels: IntArray, n_coarse: int) -> bool:
+def _tells(
+    values: FloatArray, labels: IntArray, n_coarse: int, share: float = NESTED_SHARE
+) -> bool:
     kinds, codes = np.unique(values, return_inverse=True)
     if not n_coarse <= len(kinds) <= min(MOST_VALUES, len(values) // ROWS_PER_VALUE):
         return False
     table = np.bincount(codes * n_coarse + labels, minlength=len(kinds) * n_coarse)
     agreeing = int(table.reshape(len(kinds), n_coarse).max(axis=1).sum())
     chance = int(np.bincount(labels).max())
-    return agreeing >= NESTED_SHARE * len(values) and agreeing > chance
+    return agreeing >= share * len(values) and agreeing > chance

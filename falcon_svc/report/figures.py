@@ -101,7 +101,8 @@ def relation_heat_map(relation: SourceRelation) -> Picture:
     order = np.argsort(relation.relation.argmax(axis=1), kind="stable")
     closeness = _pooled(_closeness(relation)[order].T)
     rows = len(relation.coarse_names)
-    with canvas(WIDE, 0.9 + min(max(0.2 * rows, 1.0), 9)) as (figure, [axes]):
+    height = 0.9 + min(max(0.2 * rows, 1.0), 9)
+    with canvas(WIDE, height, named=True) as (figure, [axes]):
         colors = LinearSegmentedColormap.from_list("closeness", (FAINT, ACCENT, DEEP))
         # "none" embeds the cells as they are: small, and drawn with sharp edges.
         axes.imshow(closeness, colors, vmin=0, vmax=1, aspect="auto", interpolation="none")

@@ -43,6 +43,40 @@ def test_nothing_is_far_in_plain_data_nor_in_a_small_class_apart() -> None:
     assert not len(far_rows(x, LABELS))
 
 
+def clustered(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return six tight classes in three coarse ones, and the coarse labels."""
+    rng = np.random.default_rng(seed)
+    fine = np.repeat(np.arange(6), 40)
+    means = rng.normal(size=(6, 16)) * 3
+    return (means[fine] + 0.5 * rng.normal(size=(len(fine), 16))).astype(np.float32), fine // 2
+
+
+@pytest.mark.parametrize("times", [4, 6, 7.5])
+def test_rows_behind_a_gap_are_far_though_not_many_times_as_far_as_usual(times: float) -> None:
+    x, labels = clustered()
+    middle = np.median(x, axis=0)
+    usual = np.median(np.linalg.norm(x - middle, axis=1))
+    rows = [5, 130, 222]
+    away = x[rows] - middle
+    x[rows] = middle + times * usual * away / np.linalg.norm(away, axis=1, keepdims=True)
+    assert far_rows(x, labels).tolist() == rows
+
+
+def test_three_samples_of_a_rare_class_are_not_far() -> None:
+    x, labels = clustered()
+    x[[5, 6, 7]] += 12  # together, and as far as those that count alone
+    assert not len(far_rows(x, labels))
+    x[6] -= 24
+    assert far_rows(x, labels).tolist() == [5, 6, 7]  # a pair is no class
+
+
+@pytest.mark.parametrize("freedom", [3, 5, 30])
+def test_a_tail_without_a_gap_is_not_far(freedom: int) -> None:
+    for seed in range(5):
+        x = np.random.default_rng(seed).standard_t(freedom, size=(900, 8)).astype(np.float32)
+        assert len(far_rows(x, np.repeat([0, 1, 2], 300))) <= (freedom == 3)
+
+
 def test_one_cell_is_enough_and_a_heavy_tail_is_too_much() -> None:
     x = planted()
     x[7, 2] = 1e7

@@ -165,7 +165,7 @@ BAD_PARQUET: dict[str, tuple[dict[str, Any], str]] = {
     "null number": ({"x": None, "a": [1.0] * 6, "b": [None, *range(5)]}, "non_finite"),
     "one decimal": ({"x": None, "a": [Decimal("1.5")] * 6}, "bad_shape"),
     "decimal label": ({"coarse": [Decimal("1.5")] * 6}, "bad_label"),
-    "struct label": ({"coarse": [{"a": 1}] * 6}, "bad_dtype"),
+    "struct label": ({"coarse": [{"a": 1}] * 6}, "no_such_column"),
     "all null label": ({"coarse": [None] * 6}, "no_labels"),
     "lists of structs": ({"x": [[{"a": 1.0}]] * 6}, "no_such_column"),
     "ragged inside": ({"x": [[[1.0], [2.0]]] * 5 + [[[1.0], [2.0, 3.0]]]}, "ragged"),

@@ -8,7 +8,9 @@ annotations and categories. VOC: ``Annotations/*.xml``.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
@@ -28,6 +30,7 @@ from falcon_svc.types import Note
 ERRORS = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 NAME_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml")
 YAML_BYTES = 2**20
+WHOLE_IMAGE = 1e6  # pixels, cut off where the image ends
 Row = dict[str, Any]
 
 
@@ -75,17 +78,19 @@ def _as_manifest(
 
 def _yolo(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
     """Return the rows of ``labels/.../x.txt``: class, centre and size as shares of the image."""
-    pairs = [(name, _label_file(name)) for name in images.names if "images" in name.split("/")]
     there = set(names)
+    pairs = [(name, _label_file(name)) for name in images.names if "images" in name.split("/")]
+    if any(name.split("/")[-1] in NAME_FILES[:2] for name in names):  # else they are captions
+        pairs += [(name, name.rsplit(".", 1)[0] + ".txt") for name in images.names]
     pairs = [(image, label) for image, label in pairs if label in there]
     if not pairs:
         return None
-    classes = _yolo_names(store, names)
+    classes, points = _yolo_names(store, names)
     rows: list[Row] = []
     for image, label in pairs:
         where = f"{quoted(label)} of {store.where}"
         with reading("lines of class x y width height", where=where, errors=ERRORS):
-            rows += [_yolo_row(image, line, classes) for line in _lines(store, label)]
+            rows += [_yolo_row(image, line, classes, points) for line in _lines(store, label)]
     return rows
 
 
@@ -99,43 +104,45 @@ def _lines(store: FileStore, name: str) -> list[str]:
     return [line for line in store.read(name).decode("utf-8-sig").splitlines() if line.strip()]
 
 
-def _yolo_row(image: str, line: str, classes: dict[int, str]) -> Row:
-    """Read one object; more than four numbers are the corners of a polygon around it."""
-    number, *rest = line.split()
-    told = [float(one) for one in rest]
-    if len(told) not in (4, 5) and (len(told) < 6 or len(told) % 2):
+def _yolo_row(image: str, line: str, classes: dict[int, str], points: int) -> Row:
+    """Read one object: a box, perhaps with certainty or `points` numbers of a pose; a polygon."""
+    first, *rest = line.split()
+    number, told = int(float(first)), [float(one) for one in rest]
+    is_box = len(told) in (4, 5, 4 + points) or (len(told) % 2 and len(told) % 3 == 1)
+    if not is_box and (len(told) < 6 or len(told) % 2):
         raise ValueError(f"the line {line[:60]!r}")
-    if len(told) > 5:
+    if not is_box:
         x, y = told[::2], told[1::2]
         width, height = max(x) - min(x), max(y) - min(y)
         told = [min(x) + width / 2, min(y) + height / 2, width, height]
     box = dict(zip(("cx", "cy", "w", "h"), told[:4], strict=True))
-    return {"file_name": image, "label": classes.get(int(number), number), **box}
+    return {"file_name": image, "label": classes.get(number, str(number)), **box}
 
 
-def _yolo_names(store: FileStore, names: list[str]) -> dict[int, str]:
-    """Return class number -> name, from the file that names them, if there is one."""
+def _yolo_names(store: FileStore, names: list[str]) -> tuple[dict[int, str], int]:
+    """Return class number -> name, and how many numbers of a pose follow each box, if told."""
     found = next((n for usual in NAME_FILES for n in names if n.split("/")[-1] == usual), None)
     if found is None:
-        return {}
+        return {}, 0
     where = f"{quoted(found)} of {store.where}"
     with reading("the classes' names", where=where, errors=ERRORS):
         if not found.endswith((".yaml", ".yml")):
-            return dict(enumerate(line.strip() for line in _lines(store, found)))
+            return dict(enumerate(line.strip() for line in _lines(store, found))), 0
         if (store.size(found) or 0) > YAML_BYTES:
             raise ValueError("more than a MiB")
         return _yaml_names(store.read(found).decode("utf-8-sig"))
 
 
-def _yaml_names(text: str) -> dict[int, str]:
+def _yaml_names(text: str) -> tuple[dict[int, str], int]:
     import yaml
 
     try:
-        told = yaml.safe_load(text)["names"]
+        document = yaml.safe_load(text)
+        told, pose = document["names"], document.get("kpt_shape") or [0]
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     pairs = told.items() if isinstance(told, dict) else enumerate(told)
-    return {int(number): str(name) for number, name in pairs}
+    return {int(number): str(name) for number, name in pairs}, math.prod(map(int, pose))
 
 
 def _coco(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
@@ -174,23 +181,58 @@ def _coco_rows(document: dict[str, Any], near: str, images: ImageFinder) -> list
     if absent:
         raise ValueError(f"it lacks {listed(absent)}")
     files = {
-        one["id"]: images.find(one["file_name"], near) or one["file_name"]
-        for one in document["images"]
+        str(one["id"]): _coco_file(one["file_name"], near, images) for one in document["images"]
     }
-    kinds = {one["id"]: one for one in document["categories"]}
+    kinds = {str(one["id"]): one for one in document["categories"]}
     rows = []
     for one in document["annotations"]:
-        x, y, width, height = (float(value) for value in one["bbox"])
-        kind = kinds[one["category_id"]]
+        x, y, width, height = _coco_box(one)
+        kind = _known(kinds, one, "category_id")
         rows.append(
             {
-                "file_name": files[one["image_id"]],
+                "file_name": _known(files, one, "image_id"),
                 "label": str(kind["name"]),
                 "supercategory": str(kind.get("supercategory") or ""),
                 **{"bbox_x": x, "bbox_y": y, "bbox_width": width, "bbox_height": height},
             }
         )
     return rows
+
+
+def _coco_file(told: str, near: str, images: ImageFinder) -> str:
+    """Return the image's file: near the annotations, in the folder of their split, or anywhere."""
+    split = PurePosixPath(near).stem.rpartition("_")[2]  # instances_train2017
+    root = near.rsplit("/", 2)[0] + "/" if near.count("/") > 1 else ""
+    for folder in (f"{root}{split}", f"{root}images/{split}"):
+        if f"{folder}/{told}" in images.there:
+            return f"{folder}/{told}"
+    return images.find(told, near) or told
+
+
+def _known(things: dict[str, Any], annotation: Row, key: str) -> Any:
+    if key not in annotation or str(annotation[key]) not in things:
+        found = (
+            f"{key} {annotation[key]!r}, which is not listed" if key in annotation else f"no {key}"
+        )
+        raise ValueError(f"an annotation has {found}")
+    return things[str(annotation[key])]
+
+
+def _coco_box(annotation: Row) -> list[float]:
+    """Return corner and size: the box, or that of the polygons around the object.
+
+    An annotation with neither is about the whole image, and its box as large as any.
+    """
+    box, polygons = annotation.get("bbox"), annotation.get("segmentation")
+    if box and len(box) == 4:
+        return [float(value) for value in box]
+    if box or isinstance(polygons, dict):
+        raise ValueError("an object with a turned box or a packed mask alone; export plain boxes")
+    if not polygons:
+        return [0.0, 0.0, WHOLE_IMAGE, WHOLE_IMAGE]
+    numbers = [float(value) for polygon in polygons for value in polygon]
+    x, y = numbers[::2], numbers[1::2]
+    return [min(x), min(y), max(x) - min(x), max(y) - min(y)]
 
 
 def _voc(store: FileStore, names: list[str], images: ImageFinder) -> list[Row] | None:
@@ -224,6 +266,8 @@ def _voc_rows(content: bytes, near: str, images: ImageFinder) -> list[Row]:
     rows = []
     for one in root.iter("object"):
         corners = ("xmin", "ymin", "xmax", "ymax")
+        if one.find("bndbox") is None:
+            raise ValueError("an object without bndbox; export plain boxes")
         box = {corner: float(one.findtext(f"bndbox/{corner}") or "nan") for corner in corners}
         rows.append({"file_name": file, "label": one.findtext("name") or "", **box})
     return rows

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from falcon_svc.data.formats.arrow_types import is_nested
 from falcon_svc.data.number_text import Mark
 from falcon_svc.data.refusal import listed, refusal
 from falcon_svc.types import Note
+
+RECORD = {"falcon": "inside a record"}
+"""Metadata of a column that was a field of a record."""
 
 ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
 
@@ -39,7 +43,8 @@ class Columns:
 
     @classmethod
     def of(cls, table: pa.Table) -> Columns:
-        """Return the columns of a table in memory."""
+        """Return the columns of a table in memory, `unnested`."""
+        table = unnested(table)
 
         def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
             return iter(table.select(names).to_batches())
@@ -55,6 +60,27 @@ class Columns:
         pieces = list(self.pieces(name))
         kind = pieces[0].type if pieces else self.schema.field(name).type
         return pa.chunked_array(pieces, type=kind)
+
+
+def unnested(table: pa.Table) -> pa.Table:
+    """Return each record within a record as columns of its own, ``meta.year``.
+
+    Images, which are records of bytes and a path, stay as they are.
+    """
+    while nested := [place for place, field in enumerate(table.schema) if is_nested(field.type)]:
+        place = nested[0]
+        name, parts = table.column_names[place], table.column(place)
+        fields = [parts.type.field(k) for k in range(parts.type.num_fields)]
+        table = table.remove_column(place)
+        for k, (field, values) in enumerate(zip(fields, parts.flatten(), strict=True)):
+            inside = field.with_name(f"{name}.{field.name}").with_metadata(RECORD)
+            table = table.add_column(place + k, inside, values)
+    return table
+
+
+def is_inside(column: pa.Field) -> bool:
+    """Return whether a column was a field of a record."""
+    return (column.metadata or {}).get(b"falcon") == RECORD["falcon"].encode()
 
 
 def check_names(names: list[str], where: str) -> None:

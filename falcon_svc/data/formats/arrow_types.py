@@ -76,5 +76,10 @@ def is_image(kind: pa.DataType) -> bool:
     return "bytes" in fields and is_bytes(fields["bytes"]) and set(fields) <= {"bytes", "path"}
 
 
+def is_nested(kind: pa.DataType) -> bool:
+    """Return whether values are records with fields, and no images."""
+    return bool(types.is_struct(kind)) and kind.num_fields > 0 and not is_image(kind)
+
+
 def _any(kind: pa.DataType, tests: tuple) -> bool:  # type: ignore[type-arg]
     return any(test(kind) for test in tests)

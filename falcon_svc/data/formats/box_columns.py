@@ -20,6 +20,9 @@ Convention = Literal["corners", "size", "centre"]
 Boxes = NDArray[np.float64]
 
 BOX_NAMES = ("bbox", "box", "bounding_box", "boundingbox", "bboxes")
+QUAD = ("x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
+"""Four corners of a turned box: the upright box around them is what is cut out."""
+
 FOUR: tuple[tuple[Convention, tuple[str, str, str, str]], ...] = (
     ("corners", ("xmin", "ymin", "xmax", "ymax")),
     ("corners", ("x_min", "y_min", "x_max", "y_max")),
@@ -37,6 +40,11 @@ FOUR: tuple[tuple[Convention, tuple[str, str, str, str]], ...] = (
     ("centre", ("cx", "cy", "w", "h")),
     ("centre", ("cx", "cy", "width", "height")),
 )
+MEANING: dict[Convention, str] = {
+    "corners": "left, top, right, bottom",
+    "size": "left, top, width, height",
+    "centre": "centre, width, height",
+}
 BOOKKEEPING = {name for _, names in FOUR for name in names} | {"width", "height", "area", "depth"}
 
 
@@ -51,6 +59,8 @@ class BoxColumns:
     def find(cls, there: tuple[str, ...]) -> BoxColumns | None:
         """Return the first convention whose columns are all there; None without boxes."""
         by_fold = {folded(name): name for name in reversed(there)}
+        if all(name in by_fold for name in QUAD):
+            return cls(tuple(by_fold[name] for name in QUAD), "corners")
         for convention, names in FOUR:
             if all(name in by_fold for name in names):
                 return cls(tuple(by_fold[name] for name in names), convention)
@@ -61,7 +71,18 @@ class BoxColumns:
         """Return (rows, 4) left, top, width and so on as written; NaN where there is none."""
         if len(self.names) == 1:
             return np.array([_four(value) for value in column(self.names[0]).tolist()])
-        return np.stack([_numbers(column(name)) for name in self.names], axis=1)
+        numbers = np.stack([_numbers(column(name)) for name in self.names], axis=1)
+        if len(self.names) < len(QUAD):
+            return numbers
+        x, y = numbers[:, ::2], numbers[:, 1::2]
+        return np.stack([x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)], axis=1)
+
+    @property
+    def words(self) -> str:
+        """What the numbers are, in words."""
+        if len(self.names) == len(QUAD):
+            return "four corners"
+        return MEANING[self.convention]
 
 
 def to_corners(boxes: Boxes, convention: Convention) -> Boxes:

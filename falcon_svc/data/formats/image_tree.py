@@ -7,6 +7,7 @@ through. Folders inside class folders are the fine truth, which evaluation alone
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -31,7 +32,13 @@ ANY_IMAGES = {
 }
 """Folders that say no more than that images are in them."""
 
-IGNORED = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
+IGNORED = {
+    *("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found", "icon\r"),
+    "system volume information",
+}
+MASK = re.compile(r"(.+)[_-](mask|masks|seg|segmentation|gt|groundtruth|label)(_?\d+)?")
+"""The stem of a picture of regions, beside the image that it belongs to."""
+
 CAPTIONS = (".txt", ".caption")
 NO_IMAGES = {
     *CAPTIONS,
@@ -52,11 +59,14 @@ class TreeSource:
         self._config = config
         names = [name for name in store.names() if not is_ignored(name)]
         images = [name for name in names if name[-1] == "/" or not _is_no_image(name)]
+        self._masks = masks_beside(images)
+        images = [name for name in images if name not in self._masks]
         self._depth = class_depth(images)
         inside = [name for name in images if name.count("/") > self._depth]
         self._files = tuple(name for name in inside if not name.endswith("/"))
         in_classes = len(self._files)
-        self._others = [name for name in names if name not in set(images)]
+        kept = {*images, *self._masks}
+        self._others = [name for name in names if name not in kept]
         self._outside = [
             name for name in images if name[-1] != "/" and name.count("/") <= self._depth
         ]
@@ -149,6 +159,7 @@ class TreeSource:
         captions = set(self._captions.values())
         others = [name for name in self._others if name not in captions]
         notes = [*_left_out(others), *self._unlabelled(), *_like_splits(set(self._classes))]
+        notes += _masks_note(self._masks)
         notes += self._same_inside()
         return found.told(notes=notes)
 
@@ -180,6 +191,20 @@ def _like_splits(classes: set[str]) -> list[Note]:
         return []
     text = f"Class folders are named like splits ({listed(named)}) and count as classes; put the "
     return [Note("split_as_class", text + "class folders inside of them if they are splits.")]
+
+
+def masks_beside(names: list[str]) -> frozenset[str]:
+    """Return images that are called as another one with ``_mask`` or the like after it."""
+    stems = {_stem(name) for name in names}
+    found = ((name, MASK.fullmatch(_stem(name))) for name in names)
+    return frozenset(name for name, mask in found if mask is not None and mask[1] in stems)
+
+
+def _masks_note(names: frozenset[str]) -> list[Note]:
+    if not names:
+        return []
+    text = f"{len(names):,} images are masks of others by their names ({quoted(min(names))}, ...)"
+    return [Note("masks", text + " and are left out.")]
 
 
 def _left_out(names: list[str]) -> list[Note]:

@@ -1,4 +1,4 @@
-"""`.jsonl`: one JSON object per line; numbers, strings, null, or a list of numbers."""
+"""`.jsonl`: one JSON object per line: numbers, words, null, lists of numbers, objects of these."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.formats.arrow_columns import ARROW_ERRORS, Columns
+from falcon_svc.data.formats.arrow_columns import ARROW_ERRORS, Columns, check_names
 from falcon_svc.data.formats.table import TableSource
 from falcon_svc.data.refusal import quoted, reading, refusal
 
@@ -37,7 +37,9 @@ def read_jsonl(stream: BinaryIO, where: str, config: DataConfig) -> TableSource:
     table = pa.table(
         {name: _column(name, [row.get(name) for row in rows], where) for name in names}
     )
-    return TableSource(where, Columns.of(table), config)
+    columns = Columns.of(table)
+    check_names(columns.schema.names, where)
+    return TableSource(where, columns, config)
 
 
 def _column(name: str, values: list[Any], where: str) -> pa.Array:

@@ -282,7 +282,8 @@ class ManifestSource:
 
 
 def _cropped(boxes: BoxColumns) -> Note:
-    text = f"Samples are cut out of their images by {listed(boxes.names)}, one per row; "
+    text = f"Samples are cut out of their images by {listed(boxes.names)} (read as {boxes.words}), "
+    text += "one per row; "
     return Note("crops", text + "ids are the file and a number from 0.")
 
 

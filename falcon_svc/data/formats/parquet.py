@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from falcon_svc.data.config import DataConfig
-from falcon_svc.data.formats.arrow_columns import ARROW_ERRORS, Columns, check_names
+from falcon_svc.data.formats.arrow_columns import ARROW_ERRORS, Columns, check_names, unnested
 from falcon_svc.data.formats.table import TableSource
 from falcon_svc.data.refusal import listed, quoted, reading, refusal
 
@@ -45,13 +45,34 @@ def open_shards(paths: tuple[Path, ...], where: str, config: DataConfig) -> Tabl
             _check_claims(metadata, path.stat().st_size, where, config)
             rows += metadata.num_rows
     texts = {field.name for field in schema if _is_string(field.type)}
+    pairs = [(name, field.name) for field in schema for name in _names_inside(field)]
+    check_names([name for name, _ in pairs], where)
+    inside = dict(pairs)
 
     def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
-        coded = [name for name in names if name in texts]
+        columns = list(dict.fromkeys(inside[name] for name in names))
+        coded = [name for name in columns if name in texts]
         for path in paths:
-            yield from _batches(path, names, coded, where, config)
+            for batch in _batches(path, columns, coded, where, config):
+                yield batch if columns == names else _picked(batch, names)
 
-    return TableSource(where, Columns(schema, rows, batches), config)
+    flat = unnested(schema.empty_table()).schema
+    return TableSource(where, Columns(flat, rows, batches), config)
+
+
+def _names_inside(field: pa.Field) -> list[str]:
+    """Return the names of a column's fields, or its own where it is no record."""
+    return list(unnested(pa.schema([field]).empty_table()).column_names)
+
+
+def _picked(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    """Return fields of records, by the names that `unnested` gives them."""
+    table = unnested(pa.Table.from_batches([batch])).select(names).combine_chunks()
+    return pa.record_batch([_whole(column) for column in table.columns], schema=table.schema)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
 def _check_same(schema: pa.Schema, other: pa.Schema, path: Path, where: str) -> None:
