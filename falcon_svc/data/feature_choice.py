@@ -157,16 +157,25 @@ def _as_told(schema: pa.Schema, read: Read, roles: Roles, config: DataConfig, wh
     texts: dict[str, NumberText] = {}
     if missing := [name for name in config.feature_columns if name not in schema.names]:
         raise refusal(
-            f"the {len(config.feature_columns):,} features that are asked for",
+            f"the {len(config.feature_columns):,} features that are asked for, or that a model was "
+            "made with",
             f"all but {listed(missing)}",
             where=where,
-            remedy="add these columns, or name others with feature_columns",
+            remedy="add these columns under these names, or name others with feature_columns",
             code="missing_features",
         )
     for name in config.feature_columns:
         kind = schema.field(name).type
         if arrow_types.is_words(kind):
             texts[name] = NumberText.of(read(name))
+        elif pa.types.is_null(kind):
+            raise refusal(
+                f"numbers in column {quoted(name)}, which is a feature",
+                "nothing but empty cells",
+                where=where,
+                remedy="fill them in, or give a table with rows",
+                code="non_finite",
+            )
         elif not arrow_types.is_number(kind):
             raise refusal(
                 f"numbers in column {quoted(name)}, which is asked for as a feature",

@@ -122,6 +122,15 @@ class NumberColumns:
                 "numbers in their cells",
                 code="no_such_column",
             )
+        if len(names) < 2:
+            raise refusal(
+                "two or more columns of numbers",
+                f"one, {quoted(names[0])}, among {listed(schema.names)}",
+                where=self.where,
+                remedy="give a row per sample with a column per feature (pivot a table of one "
+                "value per row); columns of text, numbers with units among them, are no features",
+                code="bad_shape",
+            )
         size = 4 * len(names) * self.columns.rows
         if len(names) > self.config.max_dimensions or size > self.config.max_bytes:
             raise refusal(

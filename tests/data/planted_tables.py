@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -52,8 +53,21 @@ FEATURE_NAMES = (
     *("e0", "height", "Width (cm)", "f.1", "größe", "x", "y", "score", "2", "10", "a b", "gene|1"),
     *("year", "valid", "android", "left", "k;m", 'with "q"', "tab", "bird"),
 )
+STYLES = (
+    *("float", "int", "small", "big", "bool", "science", "decimal", "coded"),
+    *("Fortran", "formula", "apostrophe", "numpy", "wide"),
+)
 TEXT_FORMATS = ("csv", "csv", "csv", "tsv", "csv.gz")
 ARROW_FORMATS = ("parquet", "parquet", "feather", "jsonl")
+
+
+WIDE = str.maketrans("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19")
+PACKINGS: dict[str, Callable[[str], str]] = {
+    "formula": lambda text: f'="{text}"',
+    "apostrophe": lambda text: f"'{text}",
+    "numpy": lambda text: f"np.float64({text})",
+    "wide": lambda text: text.translate(WIDE),
+}
 
 
 @dataclass
@@ -186,7 +200,7 @@ def feature_columns(rng: Rng, n: int, comma: bool, kind: str) -> list[Column]:
 
 
 def feature(rng: Rng, name: str, n: int, comma: bool, kind: str) -> Column:
-    style = str(rng.choice(["float", "int", "small", "big", "bool", "science", "decimal", "coded"]))
+    style = str(rng.choice(STYLES))
     arrow = None
     if style == "int":
         values: list[Any] = [int(v) for v in rng.integers(-50, 50, n)]
@@ -217,11 +231,14 @@ def written(value: Any, style: str, comma: bool) -> str:
         return str(value)
     if style == "science":
         text = f"{value:.6e}"
+    elif style == "Fortran":
+        text = f"{value:.6E}".replace("E", "D")
     elif style == "big":
         text = f"{value:,.3f}" if not comma else f"{value:.3f}"
     else:
         text = repr(value)
-    return text.replace(".", ",") if comma else text
+    text = text.replace(".", ",") if comma else text
+    return PACKINGS[style](text) if style in PACKINGS else text
 
 
 def id_column(rng: Rng, n: int) -> Column:

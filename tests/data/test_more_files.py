@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from falcon_svc.data import load_dataset
+from falcon_svc.data import DataConfig, load_dataset
 from falcon_svc.errors import InputError
 
 N = 54
@@ -209,6 +209,19 @@ def test_small_whole_numbers_are_no_totals() -> None:
         table = pd.DataFrame(rng.integers(0, 3, (40, 2)), columns=["a", "b"])
         data = load_dataset(table.assign(coarse=np.repeat(["x", "y"], 20)))
         assert len(data) == 40, seed
+
+
+def test_a_table_of_one_value_per_row_is_told_to_be_pivoted(tmp_path: Path) -> None:
+    long = frame(sample=[f"s{k}" for k in range(N)]).melt(id_vars=["sample", "coarse"])
+    long.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(InputError, match="pivot a table"):
+        load_dataset(tmp_path / "t.csv")
+
+
+def test_an_empty_feature_is_said_to_be_empty(tmp_path: Path) -> None:
+    frame().assign(w=None).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(InputError, match="nothing but empty cells"):
+        load_dataset(tmp_path / "t.csv", DataConfig(feature_columns=("h", "w")))
 
 
 def records(k: int) -> dict[str, Any]:
