@@ -64,3 +64,8 @@ class EncoderConfig(BaseModel):
     )
     threads: int = Field(0, ge=0, description="Threads of onnxruntime; 0 = its own choice.")
     moco: MocoConfig = Field(default_factory=MocoConfig)
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether samples are texts to it, also where a table has features beside them."""
+        return self.name.partition(":")[0] == TEXT

@@ -8,8 +8,8 @@ settings name, such as a sentence model, must be there and be the same, byte for
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,10 +17,19 @@ from typing import Any
 import numpy as np
 
 from falcon_svc.data import DataConfig, load_new_samples
-from falcon_svc.encoder import EncoderConfig, EncoderRun, encode, notes_of, open_encoder, open_saved
+from falcon_svc.encoder import (
+    Encoder,
+    EncoderConfig,
+    EncoderRun,
+    encode,
+    notes_of,
+    open_encoder,
+    open_saved,
+)
 from falcon_svc.encoder.pass_through import PassThrough
 from falcon_svc.errors import ConfigError, InputError, StorageError
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+from falcon_svc.supervised.config import check_reusable
 from falcon_svc.types import CoarseDataset, FloatArray, LabelSource, Note, Reading
 
 FILES = frozenset({"encoder.json", "encoder.safetensors"})
@@ -49,6 +58,13 @@ class Encoded:
     files: dict[str, bytes]
     notes: tuple[Note, ...]
 
+    def called(self, name: str) -> Encoded:
+        """Return the same with the encoder's name as a client knows it, in place of a file's."""
+        if self.record is None:
+            return self
+        config = {**self.record["config"], "name": name}
+        return replace(self, record={**self.record, "config": config})
+
     def keep_in(self, model: HierarchicalClassifier) -> None:
         """Put the encoder into a trained classifier, which saves it in its file."""
         if self.record is not None:
@@ -65,19 +81,39 @@ def encode_samples(dataset: CoarseDataset, run: EncoderRun) -> Encoded:
         There is no such encoder, or it cannot be applied to new samples: principal components of
         pixels belong to the images that they were made of.
     """
-    if dataset.images is not None and run.config.name in ("auto", "pixels"):
-        raise ConfigError(
-            "Expected an encoder that can be applied to new images, such as moco, timm:NAME@FILE "
-            f"or onnx:FILE, found {run.config.name}; choose one with --encoder.",
-            code="bad_encoder",
-        )
-    encoder = open_encoder(dataset, run)
-    vectors = encode(encoder, dataset, run).vectors
+    check_reusable(run.config, dataset.kind)
+    encoder, vectors = _encoded(dataset, run)
     if isinstance(encoder, PassThrough):
         return Encoded(vectors, None, {}, ())
-    config = run.config.model_dump(mode="json")
+    config, notes = run.config.model_dump(mode="json"), notes_of(encoder, dataset)
     record = {"samples": dataset.kind, "config": config, "spec": encoder.spec}
-    return Encoded(vectors, record, encoder.files(), notes_of(encoder, dataset))
+    told = {"notes": [note.text for note in notes]} if notes else {}
+    return Encoded(vectors, record | told, encoder.files(), notes)
+
+
+def vectors_of(dataset: CoarseDataset, run: EncoderRun) -> FloatArray:
+    """Return the vectors (N, D) of samples that nothing else will be asked about.
+
+    Raises
+    ------
+    ConfigError
+        There is no such encoder, or none for samples of this kind.
+    """
+    return _encoded(dataset, run)[1]
+
+
+def _encoded(dataset: CoarseDataset, run: EncoderRun) -> tuple[Encoder, FloatArray]:
+    """Return the encoder and the vectors; tells of both as stages, where there is work to do."""
+    if dataset.vectors is None:
+        run.progress.stage("encoder", 1)
+    encoder = open_encoder(dataset, run)
+    return encoder, _vectors(encoder, dataset, run)
+
+
+def _vectors(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> FloatArray:
+    if not isinstance(encoder, PassThrough):
+        run.progress.stage("features", len(dataset))
+    return encode(encoder, dataset, run).vectors
 
 
 def reading_of(dataset: CoarseDataset) -> dict[str, Any]:
@@ -85,8 +121,24 @@ def reading_of(dataset: CoarseDataset) -> dict[str, Any]:
     return {name: getattr(dataset.reading, name) for name in READING}
 
 
-def new_samples(model: HierarchicalClassifier, source: Path) -> CoarseDataset:
+def new_samples(
+    model: HierarchicalClassifier,
+    data: Path | Sequence[str],
+    config: DataConfig | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> CoarseDataset:
     """Read samples as those were read that trained a classifier; they need no labels.
+
+    Parameters
+    ----------
+    model
+        The classifier.
+    data
+        A file or folder, or texts.
+    config
+        Limits, and columns for those that the classifier does not remember; None = the defaults.
+    given
+        What a user says of these samples, such as ``coarse_column``; it wins.
 
     Raises
     ------
@@ -96,10 +148,15 @@ def new_samples(model: HierarchicalClassifier, source: Path) -> CoarseDataset:
     known = dict(model.card_.get("data_set", {}).get("reading", {}))
     if known.get("features") is not None:
         known["features"] = tuple(known["features"])
-    return load_new_samples(source, DataConfig(), Reading(**known))
+    return load_new_samples(data, config, Reading(**known), given)
 
 
-def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str) -> FloatArray:
+def encode_like(
+    model: HierarchicalClassifier,
+    dataset: CoarseDataset,
+    name: str,
+    run: EncoderRun | None = None,
+) -> FloatArray:
     """Return the vectors of new samples, by the encoder that a classifier was trained with.
 
     Parameters
@@ -108,11 +165,14 @@ def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str
         The classifier.
     dataset, name
         The samples, and what their file is called.
+    run
+        Where vectors are kept, and who is told; None = nowhere, nobody. Its settings of the
+        encoder are the classifier's.
 
     Raises
     ------
     InputError
-        Another kind of samples.
+        Another kind of samples, or vectors of another width than those that trained it.
     ConfigError
         The encoder's files are not what they were.
     StorageError
@@ -127,8 +187,8 @@ def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str
         )
     if record is None:
         assert dataset.vectors is not None
-        return dataset.vectors
-    run = EncoderRun(EncoderConfig.model_validate(record["config"]))
+        return _checked(model, dataset.vectors)
+    run = replace(run or EncoderRun(), config=EncoderConfig.model_validate(record["config"]))
     with TemporaryDirectory() as folder:
         _write(model.encoder_files_, Path(folder))
         encoder = open_saved(Path(folder), dataset, run)
@@ -139,7 +199,16 @@ def encode_like(model: HierarchicalClassifier, dataset: CoarseDataset, name: str
                 "train again.",
                 code="bad_encoder",
             )
-        return encode(encoder, dataset, run).vectors
+        return _checked(model, _vectors(encoder, dataset, run))
+
+
+def _checked(model: HierarchicalClassifier, vectors: FloatArray) -> FloatArray:
+    if vectors.shape[1] != model.n_features_in_:
+        raise InputError(
+            f"Expected vectors of {model.n_features_in_} numbers, as the classifier was trained "
+            f"on, found {vectors.shape[1]}; take the same features."
+        )
+    return vectors
 
 
 def _write(files: dict[str, bytes], folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -71,15 +73,22 @@ def receive(
     key: str | None,
 ) -> tuple[Dataset, bool]:
     """Store the files of a form as a data set; return it and whether it is new."""
-    whole = uploads.stage(context, file.file, file.filename or "")
-    beside = None
-    try:
-        uploads.check_sha256(whole, sha256)
-        if labels is not None:
-            beside = uploads.stage(context, labels.file, labels.filename or "")
+    with staged(context, file, labels, sha256) as (whole, beside):
         return datasets.add(
             context, caller, whole, options, metadata, name=name, labels=beside, key=key
         )
+
+
+@contextmanager
+def staged(
+    context: Context, file: UploadFile, labels: UploadFile | None, sha256: str | None = None
+) -> Iterator[tuple[datasets.Upload, datasets.Upload | None]]:
+    """Yield the files of a form, as they have arrived; what is not moved is deleted."""
+    whole = uploads.stage(context, file.file, file.filename or "")
+    try:
+        uploads.check_sha256(whole, sha256)
+        named = None if labels is None else (labels.file, labels.filename or "")
+        yield whole, None if named is None else uploads.stage(context, *named)
     finally:
         whole.discard()
 

@@ -13,11 +13,11 @@ from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, refused
 from falcon_svc.api.forms import json_object
 from falcon_svc.api.result_schemas import LEAST, PRECISION, PredictIn, PredictOut, PredictTextsIn
-from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options
+from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options, staged
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.api.vectors import NPY, body_of, read_json
 from falcon_svc.result.surety import Demand
-from falcon_svc.service import predict_files, predictions, results, uploads
+from falcon_svc.service import predict_files, predictions, results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 
@@ -98,16 +98,10 @@ def predict_file(
     """Assign the samples of a file, read as the job's data set was: any format, labels or none."""
     given = json_object("options", options)
     results.directory(context, caller, job_id)  # before anything is stored
-    whole = uploads.stage(context, file.file, file.filename or "")
-    beside = None
-    try:
-        if labels is not None:
-            beside = uploads.stage(context, labels.file, labels.filename or "")
+    with staged(context, file, labels) as files:
         demand = Demand(least_confidence, precision)
-        asked = predict_files.Asked(whole, beside, options=given, demand=demand)
+        asked = predict_files.Asked(*files, options=given, demand=demand)
         return _answered(context, caller, job_id, asked)
-    finally:
-        whole.discard()
 
 
 def _answered(
