@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,8 @@ from falcon_svc.encoder import (
     encode,
     notes_of,
     open_encoder,
-    open_saved,
 )
+from falcon_svc.encoder.features import open_kept
 from falcon_svc.encoder.pass_through import PassThrough
 from falcon_svc.errors import ConfigError, InputError, StorageError
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
@@ -33,7 +32,7 @@ from falcon_svc.supervised.config import check_reusable
 from falcon_svc.types import CoarseDataset, FloatArray, LabelSource, Note, Reading
 
 FILES = frozenset({"encoder.json", "encoder.safetensors"})
-"""What a network is kept as; no other name is ever written."""
+"""What a network is kept as."""
 READING = ("features", "id_column", "text_column", "vector_column", "obsm_key")
 
 
@@ -189,17 +188,16 @@ def encode_like(
         assert dataset.vectors is not None
         return _checked(model, dataset.vectors)
     run = replace(run or EncoderRun(), config=EncoderConfig.model_validate(record["config"]))
-    with TemporaryDirectory() as folder:
-        _write(model.encoder_files_, Path(folder))
-        encoder = open_saved(Path(folder), dataset, run)
-        if encoder.spec != record["spec"]:
-            raise ConfigError(
-                f"Expected the encoder that the classifier was trained with ({record['spec']}), "
-                f"found other files under its name ({encoder.spec}); put the earlier ones back, or "
-                "train again.",
-                code="bad_encoder",
-            )
-        return _checked(model, _vectors(encoder, dataset, run))
+    _check_names(model.encoder_files_)
+    encoder = open_kept(model.encoder_files_, dataset, run)
+    if encoder.spec != record["spec"]:
+        raise ConfigError(
+            f"Expected the encoder that the classifier was trained with ({record['spec']}), "
+            f"found other files under its name ({encoder.spec}); put the earlier ones back, or "
+            "train again.",
+            code="bad_encoder",
+        )
+    return _checked(model, _vectors(encoder, dataset, run))
 
 
 def _checked(model: HierarchicalClassifier, vectors: FloatArray) -> FloatArray:
@@ -211,14 +209,12 @@ def _checked(model: HierarchicalClassifier, vectors: FloatArray) -> FloatArray:
     return vectors
 
 
-def _write(files: dict[str, bytes], folder: Path) -> None:
-    if not set(files) <= FILES:
+def _check_names(files: dict[str, bytes]) -> None:
+    if files and set(files) != FILES:
         raise StorageError(
             f"Expected the files {', '.join(sorted(FILES))} of an encoder in the classifier, found "
             "others; train it again."
         )
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
 
 
 def embed_names(names: Sequence[str], run: EncoderRun) -> dict[str, FloatArray]:

@@ -87,12 +87,21 @@ def _classified(asked: Document) -> Document:
     }
 
 
+def load(asked: Document) -> None:
+    """Load torch where it is needed, before this process is confined: it wants temporary files."""
+    if asked["work"] == "classify":
+        from falcon_svc.supervised import encoding  # noqa: F401
+    elif (Path(asked["result"]) / "encoder.json").exists():
+        from falcon_svc.encoder.backbones import network_encoder  # noqa: F401
+
+
 def main(arguments: list[str]) -> int:
     """Answer one request; libraries that print do so where the log is."""
     asked = json.load(sys.stdin)
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
         settings = Settings()
+        load(asked)
         limit_reader(settings, asked["seconds"], int(arguments[0]))
         places = [Path(asked["result"]), *([Path(asked["file"]).parent] if asked["file"] else [])]
         confine_reader([*places, *filter(None, [settings.encoder_files])])
