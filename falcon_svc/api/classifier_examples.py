@@ -71,10 +71,10 @@ CLASSIFIERS: dict[str, Example] = {
         "predictions": [["bird", "wren"], ["fish"]],
     },
     "JobMetricsOut": {
-        "figures": {"hierarchical_f": 0.75, "full_path_accuracy": 0.5},
+        "figures": {"hierarchical_f": 0.67, "full_path_accuracy": 0.5},
         "n_samples": 1157,
         "n_unlabelled": 43,
         "n_left_out": 0,
     },
-    "MetricsOut": {"figures": {"hierarchical_f": 0.75, "full_path_accuracy": 0.5}},
+    "MetricsOut": {"figures": {"hierarchical_f": 0.67, "full_path_accuracy": 0.5}},
 }
