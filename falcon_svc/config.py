@@ -21,7 +21,6 @@ from falcon_svc.discovery.labels.config import LabelConfig
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.relation_config import RelationConfig
 from falcon_svc.encoder.config import EncoderConfig
-from falcon_svc.encoder_names import TEXT
 from falcon_svc.errors import ConfigError
 from falcon_svc.joint.config import JointConfig
 from falcon_svc.wrong_fields import wrong_fields
@@ -55,7 +54,7 @@ class DiscoveryConfig(BaseModel):
     @property
     def reading(self) -> DataConfig:
         """How the data set is read: an encoder for texts makes its texts the samples."""
-        if self.encoder.name.partition(":")[0] != TEXT:
+        if not self.encoder.takes_texts:
             return self.data
         return self.data.model_copy(update={"samples": "texts"})
 

@@ -56,10 +56,12 @@ CLASSIFIERS: dict[str, Example] = {
         "inference": "threshold",
         "threshold": 0.9,
     },
+    "ClassifyTextsIn": {"texts": ["freeze my card"], "inference": "majority"},
+    "Body_classify_file": {"file": "the bytes of new.csv", "options": {}, "inference": "majority"},
     "ClassifyOut": {
         "predictions": [
-            {"path": ["owls", "class 3"], "depth": 2, "probability": 0.97},
-            {"path": ["owls"], "depth": 1, "probability": 0.92},
+            {"id": None, "path": ["owls", "class 3"], "depth": 2, "probability": 0.97},
+            {"id": None, "path": ["owls"], "depth": 1, "probability": 0.92},
         ],
         "notes": [],
     },
@@ -68,5 +70,11 @@ CLASSIFIERS: dict[str, Example] = {
         "truth": [["bird", "jay"], ["fish"]],
         "predictions": [["bird", "wren"], ["fish"]],
     },
-    "MetricsOut": {"figures": {"hierarchical_f": 0.75, "full_path_accuracy": 0.5}},
+    "JobMetricsOut": {
+        "figures": {"hierarchical_f": 0.67, "full_path_accuracy": 0.5},
+        "n_samples": 1157,
+        "n_unlabelled": 43,
+        "n_left_out": 0,
+    },
+    "MetricsOut": {"figures": {"hierarchical_f": 0.67, "full_path_accuracy": 0.5}},
 }

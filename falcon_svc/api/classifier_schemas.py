@@ -31,7 +31,8 @@ class CardOut(BaseModel):
         "that a first training left out."
     )
     data_set: dict[str, Any] = Field(
-        description="Name, digest, columns, rows left out, and the discovery whose classes it has."
+        description="Name, digest, columns, rows left out, and the discovery whose classes it has; "
+        "beside it, of images and texts, `encoder`: what made vectors of them."
     )
 
 
@@ -82,7 +83,18 @@ class AdviceOut(BaseModel):
     n_left_out: int = Field(description="Rows without a coarse label.")
 
 
-class ClassifyIn(Request):
+RULE = "How a class is chosen; null = as the job's settings say."
+LEAST = "Least probability of a class, with the inference threshold."
+
+
+class Chosen(Request):
+    """How a class is chosen."""
+
+    inference: RuleName | None = Field(None, description=RULE)
+    threshold: float | None = Field(None, ge=0, le=1, description=LEAST)
+
+
+class ClassifyIn(Chosen):
     """Vectors to classify."""
 
     vectors: list[list[float]] = Field(min_length=1, max_length=10_000)
@@ -91,24 +103,25 @@ class ClassifyIn(Request):
         description="Names of the vectors' columns, in any order: features are taken by name. Null "
         "where they are in the classifier's order.",
     )
-    inference: RuleName | None = Field(
-        None, description="How a class is chosen; null = as the job's settings say."
-    )
-    threshold: float | None = Field(
-        None, ge=0, le=1, description="Least probability of a class, with the inference threshold."
-    )
+
+
+class ClassifyTextsIn(Chosen):
+    """Texts to classify, by the encoder that the job made vectors of its texts with."""
+
+    texts: list[str] = Field(min_length=1, max_length=10_000)
 
 
 class ClassOut(BaseModel):
     """The class of a new sample, as deep as the inference is sure."""
 
+    id: str | None = Field(description="The sample's id in its file; null for vectors and texts.")
     path: ClassPath = Field(description="Names from the top; empty = not sure of anything.")
     depth: int
     probability: float
 
 
 class ClassifyOut(BaseModel):
-    """Classes in the order of the vectors."""
+    """Classes in the order of the samples."""
 
     predictions: list[ClassOut]
     notes: list[NoteOut] = Field(description="What to know before trusting the predictions.")
@@ -132,6 +145,17 @@ class MetricsIn(Request):
         description="Probabilities of all nodes (the root first, then by depth, as they first come "
         "in `tree`), or of all leaves, for each sample.",
     )
+
+
+class JobMetricsOut(BaseModel):
+    """What a job has measured."""
+
+    figures: Figures = Field(
+        description="By the names of docs/hierarchies.md; null where a figure has no meaning."
+    )
+    n_samples: int = Field(description="Samples that were measured.")
+    n_unlabelled: int = Field(description="Samples without a label, which were not.")
+    n_left_out: int = Field(description="Predictions of samples without a label.")
 
 
 class MetricsOut(BaseModel):

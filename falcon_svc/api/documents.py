@@ -23,6 +23,7 @@ from falcon_svc.api.schemas import JobEvent, Problem
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.data.config import ReadingOptions
 from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig
+from falcon_svc.supervised.measure_config import MetricsConfig
 
 Document = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]
@@ -34,7 +35,7 @@ FOLDERS = ("/docs/", "/review/")
 """What describes the service, and holds nothing of anybody's."""
 TAGS = {
     "data sets": "Files with coarse labels, sent whole or in parts, checked once.",
-    "jobs": "Discoveries, classifiers, advice: queue, follow, cancel, delete.",
+    "jobs": "Discoveries, classifiers, advice, metrics: queue, follow, cancel, delete.",
     "results": "What a discovery that has succeeded found.",
     "classifiers": "Classifiers of paths, advice on finer labels, hierarchical figures.",
     "review": "Look at a result, correct it, solve it again: revisions that nobody overwrites.",
@@ -52,7 +53,8 @@ SERVERS = [
 JSON_FIELDS = {"options": "ReadingOptions", "config": "DiscoveryConfig", "metadata": "Metadata"}
 """Form fields that hold JSON objects, and what these are."""
 
-SETTINGS = ("DiscoveryConfig", "ClassifierConfig", "AdviceConfig")
+FORMS = ("Body_create_dataset", "Body_discover", "Body_predict_file", "Body_classify_file")
+SETTINGS = ("DiscoveryConfig", "ClassifierConfig", "AdviceConfig", "MetricsConfig")
 """What a job's `config` may be, by its kind."""
 
 MEANING = {
@@ -151,7 +153,7 @@ def _completed(document: Document, *, keys: bool) -> Document:
         del schemas[name]["properties"]["config"]["additionalProperties"]
         del schemas[name]["properties"]["config"]["type"]
     schemas["CompleteIn"]["properties"]["options"]["$ref"] = SCHEMAS.format(model="ReadingOptions")
-    for name in ("Body_create_dataset", "Body_discover", "Body_predict_file"):
+    for name in FORMS:
         _type_form(schemas[name])
     if keys:
         scheme = {"type": "http", "scheme": "bearer", "description": "`fk_...`"}
@@ -187,7 +189,7 @@ def _models() -> Document:
     """Return what routes name without its type, and settings as the configuration has them."""
     made: Document = {}
     bodies = (Problem, PredictIn, ClassifyIn, JobEvent, ReadingOptions)
-    for model in (*bodies, DiscoveryConfig, ClassifierConfig, AdviceConfig):
+    for model in (*bodies, DiscoveryConfig, ClassifierConfig, AdviceConfig, MetricsConfig):
         schema = _schema_of(model)
         made |= schema.pop("$defs", {})
         made[model.__name__] = schema

@@ -7,7 +7,12 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_svc.api.summary_schemas import AdviceSummary, ClassifierSummary, DiscoverySummary
+from falcon_svc.api.summary_schemas import (
+    AdviceSummary,
+    ClassifierSummary,
+    DiscoverySummary,
+    MetricsSummary,
+)
 from falcon_svc.service.system import FORMATS
 from falcon_svc.service.times import as_datetime
 from falcon_svc.storage.kinds import Kind
@@ -226,7 +231,7 @@ class JobOut(BaseModel):
     attempt: int = Field(description="Number of the present attempt; 0 before the first.")
     config: dict[str, Any]
     metadata: Metadata
-    summary: DiscoverySummary | ClassifierSummary | AdviceSummary | None = Field(
+    summary: DiscoverySummary | ClassifierSummary | AdviceSummary | MetricsSummary | None = Field(
         None, description="Figures of the result, by the kind; null until the job has succeeded."
     )
     error: Failure | None = Field(None, description="Why the job failed; null if it did not.")

@@ -56,6 +56,14 @@ class ClassifierSummary(Summary):
     )
 
 
+class MetricsSummary(Summary):
+    """What came of metrics, in short."""
+
+    n_unlabelled: int = Field(description="Samples without a label, which are not measured.")
+    hierarchical_f: float | None = Field(description="Overlap of predicted and true paths.")
+    full_path_accuracy: float | None = Field(description="Share of exactly right paths.")
+
+
 class AdviceSummary(Summary):
     """What came of advice, in short."""
 

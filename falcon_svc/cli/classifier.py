@@ -19,7 +19,7 @@ from falcon_svc.cli.path_labels import Labels, Result, read_paths
 from falcon_svc.cli.runs import told_how_to_go_on
 from falcon_svc.cli.show import shown_progress, warn
 from falcon_svc.cli.table_file import TableFile, check_name, write_table
-from falcon_svc.errors import ConfigError, InputError
+from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from falcon_svc.data.levels import Path_
     from falcon_svc.encoder import EncoderRun
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
-    from falcon_svc.types import CoarseDataset, FloatArray, IntArray
+    from falcon_svc.types import CoarseDataset, IntArray
 
 
 class Loss(StrEnum):
@@ -202,7 +202,7 @@ def classify(
         raise ConfigError("Expected --threshold together with --inference threshold; give both.")
     classifier = HierarchicalClassifier.load(model)
     dataset = new_samples(classifier, source)
-    vectors = _checked(classifier, encode_like(classifier, dataset, source.name))
+    vectors = encode_like(classifier, dataset, source.name)
     probabilities = classifier.node_proba(vectors)
     rule = classifier.inference if inference is None else inference.value
     chosen = {} if threshold is None else {"threshold": threshold}
@@ -233,16 +233,6 @@ def _told(model: HierarchicalClassifier, out: Path) -> str:
         if held.get(name) is not None:
             lines.append(f"{name}  {held[name]:.4f}  (held out)")
     return "\n".join(lines)
-
-
-def _checked(model: HierarchicalClassifier, vectors: FloatArray) -> FloatArray:
-    """Refuse vectors of another width than those that trained the classifier."""
-    if vectors.shape[1] != model.n_features_in_:
-        raise InputError(
-            f"Expected vectors of {model.n_features_in_} numbers, as the classifier was trained "
-            f"on, found {vectors.shape[1]}; take the same features."
-        )
-    return vectors
 
 
 def _table(

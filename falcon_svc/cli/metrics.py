@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +15,8 @@ from falcon_svc.errors import ConfigError
 
 if TYPE_CHECKING:
     from falcon_svc.hierarchy import Tree
-    from falcon_svc.hierarchy.diagrams import Diagrams, TopClass
     from falcon_svc.hierarchy.label_files import LabelFile
+    from falcon_svc.supervised.measuring import Measured
 
 TreeFile = Annotated[
     Path, typer.Option("--tree", metavar="FILE", help="The hierarchy: .csv of paths, or .graphml.")
@@ -84,42 +83,25 @@ def metrics(
     print(json.dumps(found.figures, indent=2) if as_json else _table(found.figures))
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was measured."""
-
-    figures: dict[str, float | None]
-    n_samples: int
-    classes: tuple[TopClass, ...]
-    drawn: Diagrams | None = None
-
-
-def _of_scores(labels: LabelFile, file: Path, tree: Tree, *, wants_page: bool) -> Found:
-    from falcon_svc.hierarchy.diagrams import diagrams
-    from falcon_svc.hierarchy.evaluation import evaluate_scores
+def _of_scores(labels: LabelFile, file: Path, tree: Tree, *, wants_page: bool) -> Measured:
     from falcon_svc.hierarchy.score_files import open_scores
+    from falcon_svc.supervised.measuring import measured_scores
 
     true, scores = tree.encode(labels.paths), open_scores(file, tree=tree)
-    figures = evaluate_scores(true, scores, tree=tree)
-    drawn = diagrams(true, scores, tree=tree) if wants_page else None
-    return Found(figures, len(true), () if drawn is None else drawn.classes, drawn)
+    return measured_scores(true, scores, tree=tree, draw=wants_page)
 
 
-def _of_paths(labels: LabelFile, predictions: LabelFile, tree: Tree) -> Found:
-    from falcon_svc.hierarchy.diagrams import top_classes
-    from falcon_svc.hierarchy.evaluation import evaluate_predictions
+def _of_paths(labels: LabelFile, predictions: LabelFile, tree: Tree) -> Measured:
     from falcon_svc.hierarchy.label_files import joined
+    from falcon_svc.supervised.measuring import measured_paths
 
     both = joined(labels, predictions)
     if both.n_left_out:
         warn([f"{both.n_left_out:,} predictions are of samples without a label: left out."])
-    true, predicted = tree.encode(both.true), tree.encode(both.predicted)
-    figures = evaluate_predictions(true, predicted, tree=tree)
-    classes = top_classes(true, predicted, tree=tree) if tree.is_tree else ()
-    return Found(figures, len(true), classes)
+    return measured_paths(tree.encode(both.true), tree.encode(both.predicted), tree=tree)
 
 
-def _write_page(found: Found, report: Path) -> None:
+def _write_page(found: Measured, report: Path) -> None:
     from falcon_svc.report import render_metrics_report
 
     page = render_metrics_report(

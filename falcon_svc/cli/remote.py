@@ -104,7 +104,12 @@ def _follow(falcon: Falcon, job_id: str) -> None:
 def _save(falcon: Falcon, job: Job, out: Path) -> None:
     """Save what a job of its kind has made."""
     out.mkdir(parents=True, exist_ok=True)
-    save = {"discovery": _save_discovery, "classifier": _save_classifier, "advice": _save_advice}
+    save = {
+        "discovery": _save_discovery,
+        "classifier": _save_classifier,
+        "advice": _save_advice,
+        "metrics": _save_metrics,
+    }
     save[job["kind"]](falcon, job["id"], out)
 
 
@@ -118,6 +123,11 @@ def _save_advice(falcon: Falcon, job_id: str, out: Path) -> None:
     advice = falcon.advice(job_id)
     (out / "advice.json").write_text(json.dumps(advice, indent=1), "utf-8")
     print(advice["text"])
+
+
+def _save_metrics(falcon: Falcon, job_id: str, out: Path) -> None:
+    (out / "metrics.json").write_text(json.dumps(falcon.job_metrics(job_id), indent=1), "utf-8")
+    print(f"figures: {falcon.download(job_id, 'report', out / 'report.html')}")
 
 
 def _save_discovery(falcon: Falcon, job_id: str, out: Path) -> None:

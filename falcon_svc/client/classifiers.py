@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from falcon_svc.client import documents as doc
-from falcon_svc.client.predicting import requests_of
+from falcon_svc.client.predicting import PREDICT_S, requests_of
 from falcon_svc.client.transport import Transport, save
 
 Paths = Sequence[Sequence[str]]
@@ -49,6 +50,22 @@ class Classifying:
         answer = self._transport.send("GET", f"/v1/jobs/{job_id}/advice")
         return cast(doc.Advice, answer.json())
 
+    def job_metrics(self, job_id: str) -> doc.JobMetrics:
+        """Return what a job has measured.
+
+        Parameters
+        ----------
+        job_id
+            Id of a job of the kind "metrics".
+
+        Returns
+        -------
+        JobMetrics
+            Hierarchical figures, and how many rows they rest on.
+        """
+        answer = self._transport.send("GET", f"/v1/jobs/{job_id}/metrics")
+        return cast(doc.JobMetrics, answer.json())
+
     def metrics(
         self,
         tree: Paths,
@@ -57,7 +74,7 @@ class Classifying:
         predictions: Paths | None = None,
         scores: Sequence[Sequence[float]] | None = None,
     ) -> dict[str, float | None]:
-        """Return hierarchical figures of predicted paths, or of probabilities.
+        """Return hierarchical figures of predicted paths, or of probabilities, at once.
 
         Parameters
         ----------
@@ -163,3 +180,64 @@ class Classifier:
             found["predictions"] += answer["predictions"]
             found["notes"] += [note for note in answer["notes"] if note not in found["notes"]]
         return found
+
+    def classify_texts(
+        self,
+        texts: Sequence[str],
+        *,
+        inference: doc.Rule | None = None,
+        threshold: float | None = None,
+    ) -> doc.Classified:
+        """Return the class of each text, by a classifier whose samples were texts.
+
+        Parameters
+        ----------
+        texts
+            At most 10,000.
+        inference, threshold
+            As for `classify`: a name or None, and in [0, 1] or None.
+
+        Returns
+        -------
+        Classified
+            One record per text, and notes.
+        """
+        body = {"texts": list(texts), "inference": inference, "threshold": threshold}
+        path = f"/v1/models/{self._job_id}:classifyTexts"
+        answer = self._transport.send("POST", path, json=body, timeout=PREDICT_S)
+        return cast(doc.Classified, answer.json())
+
+    def classify_file(
+        self,
+        path: str | Path,
+        *,
+        options: dict[str, Any] | None = None,
+        inference: doc.Rule | None = None,
+        threshold: float | None = None,
+    ) -> doc.Classified:
+        """Return the class of each of a file's samples, with their ids; read as the job's were.
+
+        Parameters
+        ----------
+        path
+            A file of any format that a data set may have; a zip of images.
+        options
+            Reading options for this file, such as ``{"id_column": "name"}``.
+        inference, threshold
+            As for `classify`: a name or None, and in [0, 1] or None.
+
+        Returns
+        -------
+        Classified
+            One record per sample, and notes.
+        """
+        given = {"inference": inference, "threshold": threshold}
+        sent = {name: str(value) for name, value in given.items() if value is not None}
+        answer = self._transport.send(
+            "POST",
+            f"/v1/models/{self._job_id}:classifyFile",
+            files={"file": (Path(path).name, Path(path).read_bytes())},
+            data={"options": json.dumps(options or {}), **sent},
+            timeout=PREDICT_S,
+        )
+        return cast(doc.Classified, answer.json())

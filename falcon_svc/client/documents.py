@@ -11,7 +11,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 State = Literal[
     "queued", "preparing", "running", "canceling", "succeeded", "failed", "canceled", "expired"
 ]
-JobKind = Literal["discovery", "classifier", "advice"]
+JobKind = Literal["discovery", "classifier", "advice", "metrics"]
 Rule = Literal[
     "bottom_up", "top_down", "ensemble", "diffusion", "majority", "plurality", "threshold"
 ]
@@ -120,6 +120,17 @@ class AdviceSummary(TypedDict):
     labels: str
 
 
+class MetricsSummary(TypedDict):
+    """What came of metrics, in short."""
+
+    n_samples: int
+    seconds: float
+    stages: list[Stage]
+    n_unlabelled: int
+    hierarchical_f: float | None
+    full_path_accuracy: float | None
+
+
 class Count(TypedDict):
     """How many fine classes a coarse class holds (first label source)."""
 
@@ -146,7 +157,7 @@ class Job(TypedDict):
     attempt: int
     config: dict[str, Any]
     metadata: dict[str, str]
-    summary: DiscoverySummary | ClassifierSummary | AdviceSummary | None
+    summary: DiscoverySummary | ClassifierSummary | AdviceSummary | MetricsSummary | None
     error: Failure | None
     created_at: str
     preparing_at: str | None
@@ -173,7 +184,7 @@ class Order(TypedDict):
     """A job of a batch."""
 
     dataset_id: str
-    config: NotRequired[dict[str, Any] | dict[str, Any] | dict[str, Any]]
+    config: NotRequired[dict[str, Any] | dict[str, Any] | dict[str, Any] | dict[str, Any]]
     metadata: NotRequired[dict[str, str]]
     webhook: NotRequired[dict[str, Any] | None]
     kind: NotRequired[JobKind]
@@ -339,13 +350,14 @@ class Advice(TypedDict):
 class Classification(TypedDict):
     """The class of a new sample, as deep as the inference is sure."""
 
+    id: str | None
     path: list[str]
     depth: int
     probability: float
 
 
 class Classified(TypedDict):
-    """Classes in the order of the vectors."""
+    """Classes in the order of the samples."""
 
     predictions: list[Classification]
     notes: list[Note]
@@ -355,6 +367,15 @@ class Measured(TypedDict):
     """Hierarchical figures, by the names of docs/hierarchies.md."""
 
     figures: dict[str, float | None]
+
+
+class JobMetrics(TypedDict):
+    """What a job has measured."""
+
+    figures: dict[str, float | None]
+    n_samples: int
+    n_unlabelled: int
+    n_left_out: int
 
 
 class Capabilities(TypedDict):

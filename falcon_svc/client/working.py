@@ -39,7 +39,7 @@ class Working(Asking):
         config
             Settings of its kind.
         kind
-            ``"discovery"``, ``"classifier"`` or ``"advice"``.
+            ``"discovery"``, ``"classifier"``, ``"advice"`` or ``"metrics"``.
         metadata
             Words of yours that stay with it.
         webhook

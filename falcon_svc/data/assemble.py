@@ -100,6 +100,7 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
     InputError
         What cannot be put down to single rows.
     """
+    _check_samples(source, config)
     roles = coarse_roles(source, config)
     samples, recipe = by_recipe(
         restricted(source.samples(), source, roles, config), like, config, source.where
@@ -159,6 +160,16 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         like,
         recipe,
     )
+
+
+def _check_samples(source: Source, config: DataConfig) -> None:
+    if config.samples == "labels":
+        raise refusal(
+            "a data set of samples",
+            "that samples = labels says that there are labels alone",
+            where=source.where,
+            remedy="leave samples out, or measure predictions by it",
+        )
 
 
 def finish(found: Draft) -> CoarseDataset:

@@ -41,10 +41,11 @@ class ReadingOptions(BaseModel):
         description="Column of the ids; None = id, ids, file_name, file, the table's index; else "
         "row numbers.",
     )
-    samples: Literal["auto", "texts"] = Field(
+    samples: Literal["auto", "texts", "labels"] = Field(
         "auto",
         description="What the samples are: auto = vectors or images where there are any, else "
-        "texts; texts = the texts of `text_column`, as with the encoder text.",
+        "texts; texts = the texts of `text_column`, as with the encoder text; labels = none, a "
+        "CSV of labels or predictions alone, for jobs that measure.",
     )
     text_column: str | None = Field(
         None,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_svc.encoder.moco.config import MocoConfig
-from falcon_svc.encoder_names import in_words
+from falcon_svc.encoder_names import TEXT, in_words
 
 Value = Annotated[float, Field(allow_inf_nan=False)]
 Channels = tuple[Value] | tuple[Value, Value, Value]
@@ -59,3 +59,8 @@ class EncoderConfig(BaseModel):
     )
     threads: int = Field(0, ge=0, description="Threads of onnxruntime; 0 = its own choice.")
     moco: MocoConfig = Field(default_factory=MocoConfig)
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether samples are texts to it, also where a table has features beside them."""
+        return self.name.partition(":")[0] == TEXT

@@ -8,6 +8,7 @@ Encoders are imported when they are opened: many need torch.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -136,6 +137,37 @@ def open_saved(directory: Path, dataset: CoarseDataset, run: EncoderRun) -> Enco
     from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
 
     return replace(NetworkEncoder.load(directory, device=run.device), batch=run.config.batch)
+
+
+def open_kept(files: Mapping[str, bytes], dataset: CoarseDataset, run: EncoderRun) -> Encoder:
+    """Return the encoder whose `files` were kept, else the one that its settings name.
+
+    Parameters
+    ----------
+    files
+        Contents by name; none where the settings are enough.
+    dataset
+        N vectors, images or texts.
+    run
+        Settings, seed, device, work folder, progress.
+
+    Returns
+    -------
+    Encoder
+        Ready to encode the samples of this data set.
+
+    Examples
+    --------
+    Of a classifier that keeps its network::
+
+        encoder = open_kept(model.encoder_files_, new_images, EncoderRun())
+    """
+    if not files:
+        return open_encoder(dataset, run)
+    from falcon_svc.encoder.backbones.network_encoder import NetworkEncoder
+
+    encoder = NetworkEncoder.of(files, where="the classifier", device=run.device)
+    return replace(encoder, batch=run.config.batch)
 
 
 def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Features:

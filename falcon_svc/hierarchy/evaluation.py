@@ -6,6 +6,9 @@ of `falcon_svc.hierarchy.metrics`, without ``_score`` and ``_error``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -63,14 +66,35 @@ def evaluate_scores(y_true: ArrayLike, scores: ArrayLike | RowScores, *, tree: T
     tree
         The hierarchy; one parent per class.
     """
+    found: Figures = {}
+    for step in score_steps(y_true, scores, tree=tree).values():
+        found |= step()
+    return found
+
+
+def score_steps(
+    y_true: ArrayLike, scores: ArrayLike | RowScores, *, tree: Tree
+) -> dict[str, Callable[[], Figures]]:
+    """Return the figures of `evaluate_scores` in steps, for who keeps what is done of them.
+
+    Parameters
+    ----------
+    y_true, scores, tree
+        As there.
+
+    Returns
+    -------
+    dict
+        Name of a step -> what makes its figures, in their order.
+    """
     true = as_nodes(y_true, tree)
-    leaves = leaf_prediction(scores, tree=tree)
+    leaves = cache(lambda: leaf_prediction(scores, tree=tree))
     return {
-        **_curve_figures(true, scores, tree, "information"),
-        **_curve_figures(true, scores, tree, "depth"),
-        **_decided_figures(true, scores, leaves, tree),
-        **_level_figures(true, scores, tree),
-        **evaluate_predictions(true, leaves, tree=tree),
+        "information": lambda: _curve_figures(true, scores, tree, "information"),
+        "depth": lambda: _curve_figures(true, scores, tree, "depth"),
+        "decided": lambda: _decided_figures(true, scores, leaves(), tree),
+        "levels": lambda: _level_figures(true, scores, tree),
+        "leaves": lambda: evaluate_predictions(true, leaves(), tree=tree),
     }
 
 

@@ -72,6 +72,17 @@ class LabelFile:
         chosen = _levels(header, levels, id_column)
         return cls(file.name, ids, chosen_columns(header, rows, chosen, file))
 
+    def at(self, rows: Sequence[int]) -> LabelFile:
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        rows
+            Their numbers, from 0.
+        """
+        ids = None if self.ids is None else tuple(self.ids[row] for row in rows)
+        return LabelFile(self.name, ids, [self.paths[row] for row in rows])
+
     def rows_of(self, ids: Sequence[str]) -> IntArray:
         """Return the row of each id.
 

@@ -16,17 +16,15 @@ from falcon_svc.service import results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
 from falcon_svc.service.refusals import RequestError
-from falcon_svc.storage.kinds import ADVICE, CLASSIFIER
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, METRICS
+from falcon_svc.types import FloatArray
 
 if TYPE_CHECKING:
     from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 
 KEPT = 8
-CARD, ADVICE_FILE = "card.json", "advice.json"
+CARD, ADVICE_FILE, METRICS_FILE = "card.json", "advice.json", "metrics.json"
 SHOWN = 5
-CELLS_AT_ONCE = 4_000_000
-"""Probabilities in memory: rows times classes."""
 Record = dict[str, Any]
 
 
@@ -38,6 +36,11 @@ def card(context: Context, caller: Caller, job_id: str) -> Record:
 def advice(context: Context, caller: Caller, job_id: str) -> Record:
     """Return the advice of a job."""
     return _json(results.directory(context, caller, job_id, ADVICE)[1] / ADVICE_FILE)
+
+
+def metrics(context: Context, caller: Caller, job_id: str) -> Record:
+    """Return what a job has measured."""
+    return _json(results.directory(context, caller, job_id, METRICS)[1] / METRICS_FILE)
 
 
 def _json(path: Path) -> Record:
@@ -77,18 +80,19 @@ def classify(context: Context, caller: Caller, job_id: str, wish: Wish) -> Recor
     InputError, ConfigError
         The vectors do not fit the classifier; a threshold without its inference, or the reverse.
     """
-    _check_rule(wish)
-    model = _model(results.directory(context, caller, job_id, CLASSIFIER)[1])
+    check_rule(wish.inference, wish.threshold)
+    model = model_of(results.directory(context, caller, job_id, CLASSIFIER)[1])
+    from falcon_svc.hierarchy.classifier.answers import answers  # loads torch, as the model has
+
     vectors, notes = _by_name(wish, model)
     _check_width(vectors, model)
-    step = max(1, CELLS_AT_ONCE // model.tree_.n_nodes)
-    parts = (vectors[start : start + step] for start in range(0, len(vectors), step))
-    records = [record for part in parts for record in _records(model, part, wish)]
-    return {"predictions": records, "notes": notes}
+    found = answers(model, vectors, wish.inference, wish.threshold)
+    return {"predictions": found, "notes": notes}
 
 
-def _check_rule(wish: Wish) -> None:
-    if (wish.threshold is not None) != (wish.inference == "threshold"):
+def check_rule(inference: str | None, threshold: float | None) -> None:
+    """Raise ConfigError for a threshold without its inference, or the reverse."""
+    if (threshold is not None) != (inference == "threshold"):
         raise ConfigError(
             "Expected a threshold together with the inference threshold, found one of the two; "
             "give both.",
@@ -96,7 +100,16 @@ def _check_rule(wish: Wish) -> None:
         )
 
 
-def _model(directory: Path) -> HierarchicalClassifier:
+def model_of(directory: Path) -> HierarchicalClassifier:
+    """Return the classifier of a result directory, loaded once.
+
+    Raises
+    ------
+    RequestError
+        This process lacks torch (code ``no_torch``).
+    StorageError
+        A file is gone or not as it was written (code ``artifact_missing``).
+    """
     try:
         return results.whole_files(_load, directory / results.MODELS[CLASSIFIER])
     except ImportError as error:
@@ -144,31 +157,3 @@ def _check_width(vectors: FloatArray, model: HierarchicalClassifier) -> None:
             f"Expected vectors of {model.n_features_in_} numbers, as the classifier was trained "
             f"on, found shape {vectors.shape}; take the same features."
         )
-
-
-def _records(model: HierarchicalClassifier, vectors: FloatArray, wish: Wish) -> list[Record]:
-    probabilities = _probabilities(model, vectors)
-    nodes = _decide(model, probabilities, wish)
-    depths = model.tree_.depths[nodes].tolist()
-    sure = probabilities[range(len(nodes)), nodes].tolist()
-    paths = (list(model.tree_.paths[node]) for node in nodes.tolist())
-    columns = zip(paths, depths, sure, strict=True)
-    return [{"path": path, "depth": depth, "probability": p} for path, depth, p in columns]
-
-
-def _probabilities(model: HierarchicalClassifier, vectors: FloatArray) -> Any:
-    try:
-        return model.node_proba(vectors)
-    except ValueError as error:  # scikit-learn's, of what is not finite
-        raise InputError(
-            "Expected vectors of finite numbers, found NaN or infinity; leave such rows out."
-        ) from error
-
-
-def _decide(model: HierarchicalClassifier, probabilities: Any, wish: Wish) -> IntArray:
-    from falcon_svc.hierarchy.classifier.decide import decide
-
-    if wish.inference is None:
-        return decide(model.inference, probabilities, model.tree_, model.inference_options)
-    options = None if wish.threshold is None else {"threshold": wish.threshold}
-    return decide(wish.inference, probabilities, model.tree_, options)

@@ -13,6 +13,7 @@ from typing import Any
 
 from falcon_svc.config import make_config
 from falcon_svc.discovery.counts.config import CountConfig
+from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.encoder_files import resolve
 from falcon_svc.errors import ConfigError
 from falcon_svc.pipeline.wishes import check_counts
@@ -20,13 +21,22 @@ from falcon_svc.service.context import Context
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.service.refusals import RequestError, not_found
 from falcon_svc.storage import Session
+from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository
-from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, DISCOVERY
+from falcon_svc.storage.kinds import ADVICE, BESIDE, CLASSIFIER, DISCOVERY, METRICS
 from falcon_svc.storage.states import READY, SUCCEEDED
 from falcon_svc.storage.tables import Dataset, Job
-from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig, make
+from falcon_svc.supervised.config import (
+    AdviceConfig,
+    ClassifierConfig,
+    check_reusable,
+    make,
+)
+from falcon_svc.supervised.measure_config import MetricsConfig
 
 Config = dict[str, Any]
+LABELS = "labels"
+"""What a data set holds that has no samples."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,7 @@ def _check_discovery(context: Context, config: Config) -> None:
 
 def _check_counts(session: Session, config: Config, dataset: Dataset) -> None:
     """Refuse counts that a data set cannot have, if it was read as the job would read it."""
+    _check_samples(dataset)
     read_so = {**dataset.options, **config.get("data", {})} == dataset.options
     if dataset.state == READY and dataset.summary and read_so:
         counts = CountConfig.model_validate(config.get("counts", {}))
@@ -102,45 +113,97 @@ def _check_counts(session: Session, config: Config, dataset: Dataset) -> None:
 
 
 def _check_advice(context: Context, config: Config) -> None:
-    make(AdviceConfig, config)
+    make(AdviceConfig, resolve(config, context.settings))
 
 
 def _check_classifier(context: Context, config: Config) -> None:
-    """Raise for settings that are wrong, or a text encoder that is none of the operator's."""
-    made = make(ClassifierConfig, config)
+    """Raise for settings that are wrong, or encoders that are none of the operator's."""
+    made = make(ClassifierConfig, resolve(config, context.settings))
     resolve({"encoder": {"name": made.text_encoder}}, context.settings)
 
 
+def _check_trainable(session: Session, config: Config, dataset: Dataset) -> None:
+    """Refuse images whose encoder could not be applied to new ones, and as `_check_labels`."""
+    encoder = EncoderConfig.model_validate(config.get("encoder", {}))
+    check_reusable(encoder, _kind_of(dataset))
+    _check_labels(session, config, dataset)
+
+
 def _check_labels(session: Session, config: Config, dataset: Dataset) -> None:
-    """Refuse data sets without vectors, and discoveries that are not of this data set."""
-    kind = (dataset.summary or {}).get("kind", "vectors")
-    if kind != "vectors":
-        raise ConfigError(
-            f"Expected a data set of vectors, found {kind} in {dataset.id}; make features of them "
-            "first, with an encoder of docs/encoders.md.",
-            code="bad_input",
-        )
+    """Refuse data sets without samples, and discoveries that are not of this one."""
+    _check_samples(dataset)
     named = config.get("classes_of")
-    if named is not None:
-        source = JobRepository(session).get(named, dataset.tenant)
-        if source is None:
-            raise not_found("job", named)
-        _check_source(source, dataset)
-
-
-def _check_source(source: Job, dataset: Dataset) -> None:
-    require(source, DISCOVERY)
-    if source.state != SUCCEEDED:
-        raise RequestError(
-            f"Expected a discovery that has succeeded, found {source.id} {source.state}; submit "
-            "this job once it has, or run it again.",
-            code="no_result",
-        )
+    if named is None:
+        return
+    source = _succeeded(session, named, dataset.tenant, DISCOVERY)
     if source.dataset_id != dataset.id:
         detail = f"expected a discovery in {dataset.id}, found one in {source.dataset_id}"
         raise ConfigError(
             f"Setting classes_of: {detail}; name the data set that it was made in.",
             errors=[{"pointer": "/classes_of", "detail": detail}],
+        )
+
+
+def _check_samples(dataset: Dataset) -> None:
+    if _kind_of(dataset) == LABELS:
+        raise ConfigError(
+            f"Expected a data set of samples, found labels alone in {dataset.id}; name the data "
+            "set of the samples, or submit a job of the kind metrics.",
+            code="bad_input",
+        )
+
+
+def _kind_of(dataset: Dataset) -> str | None:
+    """Return what the samples are; None as long as nobody has looked."""
+    found: str | None = (dataset.summary or {}).get("kind")
+    return found
+
+
+def _succeeded(session: Session, named: str, tenant: str, kind: str) -> Job:
+    """Return a tenant's job of a kind, which has a result."""
+    source = JobRepository(session).get(named, tenant)
+    if source is None:
+        raise not_found("job", named)
+    require(source, kind)
+    if source.state != SUCCEEDED:
+        raise RequestError(
+            f"Expected a {kind} that has succeeded, found {source.id} {source.state}; submit this "
+            "job once it has, or run it again.",
+            code="no_result",
+        )
+    return source
+
+
+def _check_metrics(context: Context, config: Config) -> None:
+    make(MetricsConfig, config)
+
+
+def _check_measured(session: Session, config: Config, dataset: Dataset) -> None:
+    """Refuse a classifier or predictions that are not there, and data sets of another kind."""
+    named, beside = config.get("classifier"), config.get(BESIDE)
+    if named is not None:
+        _check_samples(dataset)
+        _succeeded(session, named, dataset.tenant, CLASSIFIER)
+    elif beside is not None:
+        _check_beside(DatasetRepository(session).get(beside, dataset.tenant), beside)
+    elif _kind_of(dataset) not in (None, "vectors"):
+        raise ConfigError(
+            f"Expected a data set whose vectors are probabilities, found {_kind_of(dataset)} in "
+            f"{dataset.id}; name a classifier, or predictions in a data set of their own.",
+            code="bad_input",
+        )
+
+
+def _check_beside(beside: Dataset | None, named: str) -> None:
+    if beside is None:
+        raise not_found("data set", named)
+    if _kind_of(beside) != LABELS:
+        found = beside.state if _kind_of(beside) is None else _kind_of(beside)
+        detail = f"expected a data set that is ready, of labels alone, found {found} in {named}"
+        raise ConfigError(
+            f"Setting {BESIDE}: {detail}; send the predictions as CSV with the option samples = "
+            "labels, and wait until they are checked.",
+            errors=[{"pointer": f"/{BESIDE}", "detail": detail}],
         )
 
 
@@ -166,6 +229,7 @@ KINDS: dict[str, Kind] = {
         _check_counts,
         ("classes", "assignments", "graph", "relation", "report", "model"),
     ),
-    CLASSIFIER: Kind(_check_classifier, _check_labels, ("model", "card", "report")),
+    CLASSIFIER: Kind(_check_classifier, _check_trainable, ("model", "card", "report")),
     ADVICE: Kind(_check_advice, _check_labels, ("advice", "report")),
+    METRICS: Kind(_check_metrics, _check_measured, ("metrics", "report")),
 }

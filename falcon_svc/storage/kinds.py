@@ -6,14 +6,23 @@ Place: beside `states`. What a kind takes is said by `falcon_svc.service.kinds`,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from falcon_svc.storage.tables import Job
 
-Kind = Literal["discovery", "classifier", "advice"]
+Kind = Literal["discovery", "classifier", "advice", "metrics"]
 KINDS: tuple[str, ...] = get_args(Kind)
-DISCOVERY, CLASSIFIER, ADVICE = KINDS
+DISCOVERY, CLASSIFIER, ADVICE, METRICS = KINDS
+NAMED = {"classes_of": DISCOVERY, "classifier": CLASSIFIER}
+"""Setting that names another job, whose result a job works with -> the kind of that one."""
+BESIDE = "predictions"
+"""Setting that names a data set beside the job's own."""
+
+
+def named_job(config: dict[str, Any]) -> str | None:
+    """Return the id of the job whose result a job's settings name, if they do."""
+    return next((config[name] for name in NAMED if config.get(name) is not None), None)
 
 
 def device_of(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Training on labels that somebody gives: what a classifier or advice makes of a data set.
+"""Labels that somebody gives: what a classifier, advice or metrics make of a data set by them.
 
 Place: above `hierarchy`, `joint`, `data` and `result`; commands and workers do the same work
 through it. What trains loads torch and is imported when it is first asked for.

@@ -21,6 +21,8 @@ from pydantic import (
 
 from falcon_svc.config import checked
 from falcon_svc.data.config import DataConfig, ReadingOptions
+from falcon_svc.encoder.config import EncoderConfig
+from falcon_svc.errors import ConfigError
 
 LossName = Literal[
     "flat_softmax",
@@ -65,6 +67,10 @@ class LabelsConfig(BaseModel):
         max_length=60,
         description="Id of a discovery in this data set: its classes are the finer labels.",
         examples=["job_01k8xgm1c2d3e4f5g6h7j8k9m0"],
+    )
+    encoder: EncoderConfig = Field(
+        default_factory=EncoderConfig,
+        description="What makes vectors of images and texts, as in a discovery.",
     )
     seed: StrictInt = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
 
@@ -176,7 +182,34 @@ def make(model: type[Config], tables: dict[str, Any]) -> Config:
     return checked(model, tables, page=PAGE)
 
 
-def reading(*options: dict[str, Any]) -> DataConfig:
-    """Return how a data set is read, later options before earlier ones."""
+def reading(*options: dict[str, Any], encoder: EncoderConfig | None = None) -> DataConfig:
+    """Return how a data set is read, later options before earlier ones.
+
+    An encoder for texts makes its texts the samples.
+    """
     merged = {name: value for one in options for name, value in one.items()}
-    return checked(DataConfig, merged, page="docs/configuration.md")
+    texts = {"samples": "texts"} if encoder is not None and encoder.takes_texts else {}
+    return checked(DataConfig, merged | texts, page="docs/configuration.md")
+
+
+def check_reusable(encoder: EncoderConfig, kind: str | None) -> None:
+    """Raise for an encoder of a classifier's samples that cannot be applied to new ones.
+
+    Parameters
+    ----------
+    encoder, kind
+        The settings, and what the samples are: vectors, images or texts; None = not known yet.
+
+    Raises
+    ------
+    ConfigError
+        Principal components of pixels (code ``bad_encoder``): they belong to the images that they
+        were made of.
+    """
+    if kind == "images" and encoder.name in ("auto", "pixels"):
+        raise ConfigError(
+            "Expected an encoder that can be applied to new images, such as moco, timm:NAME@FILE "
+            f"or onnx:FILE, found {encoder.name}; choose one with --encoder, or as encoder.name "
+            "of a job.",
+            code="bad_encoder",
+        )

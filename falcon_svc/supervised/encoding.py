@@ -8,10 +8,8 @@ settings name, such as a sentence model, must be there and be the same, byte for
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,15 +22,16 @@ from falcon_svc.encoder import (
     encode,
     notes_of,
     open_encoder,
-    open_saved,
 )
+from falcon_svc.encoder.features import open_kept
 from falcon_svc.encoder.pass_through import PassThrough
 from falcon_svc.errors import ConfigError, InputError, StorageError
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+from falcon_svc.supervised.config import check_reusable
 from falcon_svc.types import CoarseDataset, FloatArray, LabelSource, Note, Reading
 
 FILES = frozenset({"encoder.json", "encoder.safetensors"})
-"""What a network is kept as; no other name is ever written."""
+"""What a network is kept as."""
 READING = ("features", "id_column", "text_column", "vector_column", "obsm_key")
 
 
@@ -65,6 +64,13 @@ class Encoded:
         record = {**(self.record or {}), "spec": encoder.spec}
         return replace(self, record=record, files=encoder.files(), encoder=encoder)
 
+    def called(self, name: str) -> Encoded:
+        """Return the same with the encoder's name as a client knows it, in place of a file's."""
+        if self.record is None:
+            return self
+        config = {**self.record["config"], "name": name}
+        return replace(self, record={**self.record, "config": config})
+
     def keep_in(self, model: HierarchicalClassifier) -> None:
         """Put the encoder into a trained classifier, which saves it in its file."""
         if self.record is not None:
@@ -81,19 +87,39 @@ def encode_samples(dataset: CoarseDataset, run: EncoderRun) -> Encoded:
         There is no such encoder, or it cannot be applied to new samples: principal components of
         pixels belong to the images that they were made of.
     """
-    if dataset.images is not None and run.config.name in ("auto", "pixels"):
-        raise ConfigError(
-            "Expected an encoder that can be applied to new images, such as moco, timm:NAME@FILE "
-            f"or onnx:FILE, found {run.config.name}; choose one with --encoder.",
-            code="bad_encoder",
-        )
-    encoder = open_encoder(dataset, run)
-    vectors = encode(encoder, dataset, run).vectors
+    check_reusable(run.config, dataset.kind)
+    encoder, vectors = _encoded(dataset, run)
     if isinstance(encoder, PassThrough):
         return Encoded(vectors, None, {}, (), encoder)
-    config = run.config.model_dump(mode="json")
+    config, notes = run.config.model_dump(mode="json"), notes_of(encoder, dataset)
     record = {"samples": dataset.kind, "config": config, "spec": encoder.spec}
-    return Encoded(vectors, record, encoder.files(), notes_of(encoder, dataset), encoder)
+    told = {"notes": [note.text for note in notes]} if notes else {}
+    return Encoded(vectors, record | told, encoder.files(), notes, encoder)
+
+
+def vectors_of(dataset: CoarseDataset, run: EncoderRun) -> FloatArray:
+    """Return the vectors (N, D) of samples that nothing else will be asked about.
+
+    Raises
+    ------
+    ConfigError
+        There is no such encoder, or none for samples of this kind.
+    """
+    return _encoded(dataset, run)[1]
+
+
+def _encoded(dataset: CoarseDataset, run: EncoderRun) -> tuple[Encoder, FloatArray]:
+    """Return the encoder and the vectors; tells of both as stages, where there is work to do."""
+    if dataset.vectors is None:
+        run.progress.stage("encoder", 1)
+    encoder = open_encoder(dataset, run)
+    return encoder, _vectors(encoder, dataset, run)
+
+
+def _vectors(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> FloatArray:
+    if not isinstance(encoder, PassThrough):
+        run.progress.stage("features", len(dataset))
+    return encode(encoder, dataset, run).vectors
 
 
 def reading_of(dataset: CoarseDataset) -> dict[str, Any]:
@@ -101,7 +127,12 @@ def reading_of(dataset: CoarseDataset) -> dict[str, Any]:
     return {name: getattr(dataset.reading, name) for name in READING}
 
 
-def new_samples(model: HierarchicalClassifier, source: Any) -> CoarseDataset:
+def new_samples(
+    model: HierarchicalClassifier,
+    source: Any,
+    config: DataConfig | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> CoarseDataset:
     """Read samples as those were read that trained a classifier; they need no labels.
 
     Parameters
@@ -109,7 +140,11 @@ def new_samples(model: HierarchicalClassifier, source: Any) -> CoarseDataset:
     model
         The classifier, of `falcon_svc.supervised.train_classifier` or its file.
     source
-        Path of a file or folder, or data in memory: N samples, one is enough.
+        Path of a file or folder, or data in memory, texts too: N samples, one is enough.
+    config
+        Limits, and columns for those that the classifier does not remember; None = the defaults.
+    given
+        What a user says of these samples, such as ``coarse_column``; it wins.
 
     Returns
     -------
@@ -132,11 +167,14 @@ def new_samples(model: HierarchicalClassifier, source: Any) -> CoarseDataset:
     known = dict(model.card_.get("data_set", {}).get("reading", {}))
     if known.get("features") is not None:
         known["features"] = tuple(known["features"])
-    return load_new_samples(source, DataConfig(), Reading(**known))
+    return load_new_samples(source, config, Reading(**known), given)
 
 
 def encode_like(
-    model: HierarchicalClassifier, dataset: CoarseDataset, name: str = "memory"
+    model: HierarchicalClassifier,
+    dataset: CoarseDataset,
+    name: str = "memory",
+    run: EncoderRun | None = None,
 ) -> FloatArray:
     """Return the vectors of new samples, by the encoder that a classifier was trained with.
 
@@ -146,6 +184,9 @@ def encode_like(
         The classifier.
     dataset, name
         N samples, and what their file is called.
+    run
+        Where vectors are kept, and who is told; None = nowhere, nobody. Its settings of the
+        encoder are the classifier's.
 
     Returns
     -------
@@ -155,7 +196,7 @@ def encode_like(
     Raises
     ------
     InputError
-        Another kind of samples.
+        Another kind of samples, or vectors of another width than those that trained it.
     ConfigError
         The encoder's files are not what they were.
     StorageError
@@ -176,29 +217,35 @@ def encode_like(
         )
     if record is None:
         assert dataset.vectors is not None
-        return dataset.vectors
-    run = EncoderRun(EncoderConfig.model_validate(record["config"]))
-    with TemporaryDirectory() as folder:
-        _write(model.encoder_files_, Path(folder))
-        encoder = open_saved(Path(folder), dataset, run)
-        if encoder.spec != record["spec"]:
-            raise ConfigError(
-                f"Expected the encoder that the classifier was trained with ({record['spec']}), "
-                f"found other files under its name ({encoder.spec}); put the earlier ones back, or "
-                "train again.",
-                code="bad_encoder",
-            )
-        return encode(encoder, dataset, run).vectors
+        return _checked(model, dataset.vectors)
+    run = replace(run or EncoderRun(), config=EncoderConfig.model_validate(record["config"]))
+    _check_names(model.encoder_files_)
+    encoder = open_kept(model.encoder_files_, dataset, run)
+    if encoder.spec != record["spec"]:
+        raise ConfigError(
+            f"Expected the encoder that the classifier was trained with ({record['spec']}), "
+            f"found other files under its name ({encoder.spec}); put the earlier ones back, or "
+            "train again.",
+            code="bad_encoder",
+        )
+    return _checked(model, _vectors(encoder, dataset, run))
 
 
-def _write(files: dict[str, bytes], folder: Path) -> None:
-    if not set(files) <= FILES:
+def _checked(model: HierarchicalClassifier, vectors: FloatArray) -> FloatArray:
+    if vectors.shape[1] != model.n_features_in_:
+        raise InputError(
+            f"Expected vectors of {model.n_features_in_} numbers, as the classifier was trained "
+            f"on, found {vectors.shape[1]}; take the same features."
+        )
+    return vectors
+
+
+def _check_names(files: dict[str, bytes]) -> None:
+    if files and set(files) != FILES:
         raise StorageError(
             f"Expected the files {', '.join(sorted(FILES))} of an encoder in the classifier, found "
             "others; train it again."
         )
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
 
 
 def embed_names(names: Sequence[str], run: EncoderRun) -> dict[str, FloatArray]:

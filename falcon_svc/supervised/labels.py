@@ -1,4 +1,4 @@
-"""Vectors and paths of a data set's samples: by its columns, or by a discovery in it."""
+"""Labels and paths of a data set's samples: by its columns, or by a discovery in it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,7 @@ from pathlib import Path
 from falcon_svc.data import DataConfig, load_fine, load_levels
 from falcon_svc.data.levels import Path_
 from falcon_svc.errors import InputError
-from falcon_svc.types import CoarseDataset, FloatArray
-
-
-def vectors_of(dataset: CoarseDataset, name: str) -> FloatArray:
-    """Return the vectors; images and texts have none before an encoder has seen them.
-
-    Parameters
-    ----------
-    dataset
-        As it was read.
-    name
-        What its file is called.
-
-    Raises
-    ------
-    InputError
-        The data set holds images or texts.
-    """
-    if dataset.vectors is None:
-        raise InputError(
-            f"Expected vectors, found {dataset.kind} in {name}; make features of them first, with "
-            "an encoder of docs/encoders.md."
-        )
-    return dataset.vectors
+from falcon_svc.types import CoarseDataset
 
 
 def as_stored(dataset: CoarseDataset, name: str) -> CoarseDataset:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from falcon_svc.worker.encoding import encoder_run
 from falcon_svc.worker.kinds import Made, Order
 from falcon_svc.worker.stage_times import StageTimes
 
@@ -21,17 +22,17 @@ def make(order: Order) -> Made:
     from falcon_svc.data import load_dataset
     from falcon_svc.supervised.advising import advise_on, fine_if_any
     from falcon_svc.supervised.config import AdviceConfig, make, reading
-    from falcon_svc.supervised.labels import vectors_of
+    from falcon_svc.supervised.encoding import vectors_of
 
     config = make(AdviceConfig, order.config)
-    how = reading(order.options, order.source_options, order.config.get("data", {}))
+    given = order.options, order.source_options, order.config.get("data", {})
+    how = reading(*given, encoder=config.encoder)
     dataset = load_dataset(order.data, how)
-    vectors = vectors_of(dataset, order.name)
     fine = None if config.without_fine else fine_if_any(dataset, order.data, how)
     folder, times = order.begin(), StageTimes(order.progress)
     found = advise_on(
         dataset,
-        vectors,
+        vectors_of(dataset, encoder_run(order, config, folder, times)),
         fine=fine,
         result=order.source,
         hidden=config.hidden,

@@ -85,6 +85,8 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
 
     try:
         config = make_config({"data": {**options, "probe_hdf5": False}})  # this is the probe
+        if config.data.samples == "labels":
+            return {"summary": _of_labels(path, config.data.id_column)}
         found = inspect_dataset(path, config.data)
     except FalconError as refused:
         return {"error": told(refused)}
@@ -96,6 +98,14 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
     error = None if found.ok else _row_errors(rows, found.n_errors)
     notes = [asdict(note) for note in found.notes]
     return {"summary": {**summary, "classes": classes, "notes": notes}, "error": error}
+
+
+def _of_labels(path: Path, id_column: str | None) -> dict[str, Any]:
+    """Return the summary of a data set of labels alone."""
+    from falcon_svc.hierarchy.label_files import ID, LabelFile
+
+    n_samples = len(LabelFile.read(path, id_column=id_column or ID).paths)
+    return {"n_samples": n_samples, "n_dims": None, "kind": "labels", "classes": {}, "notes": []}
 
 
 def _row_errors(errors: list[Outcome], in_all: int) -> Outcome:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from falcon_svc.encoder_files import resolve
+from falcon_svc.worker.encoding import encoder_run
 from falcon_svc.worker.kinds import Made, Order
 from falcon_svc.worker.stage_times import StageTimes
 
@@ -25,24 +26,27 @@ def make(order: Order) -> Made:
     """Train, or go on with what an earlier attempt left."""
     from falcon_svc.data import load_dataset
     from falcon_svc.supervised.config import ClassifierConfig, make, reading
-    from falcon_svc.supervised.labels import as_stored, paths_of, vectors_of
+    from falcon_svc.supervised.encoding import encode_samples
+    from falcon_svc.supervised.labels import as_stored, paths_of
     from falcon_svc.supervised.training import identity, train_on
 
     config = make(ClassifierConfig, order.config)
-    how = reading(order.options, order.source_options, order.config.get("data", {}))
+    given = order.options, order.source_options, order.config.get("data", {})
+    how = reading(*given, encoder=config.encoder)
     dataset = as_stored(load_dataset(order.data, how), order.name)
-    vectors = vectors_of(dataset, order.name)
     paths = paths_of(dataset, order.data, how, levels=config.levels, result=order.source)
     folder, times = order.begin(), StageTimes(order.progress)
+    encoded = encode_samples(dataset, encoder_run(order, config, folder, times))
     trained = train_on(
         _untrained(config, _texts(config, paths, order.settings)),
-        vectors,
+        encoded.vectors,
         paths,
         test_share=config.test_share,
         folder=folder / "checkpoints",
         progress=times,
     )
     model = trained.model
+    encoded.called(config.encoder.name).keep_in(model)
     model.card_["data_set"] = {**identity(dataset, order.name), "classes_of": config.classes_of}
     _write(trained, folder / "result")
     return Made(folder / "result", CARD, {**_summary(model), **times.summary()}, times.measured())

@@ -16,6 +16,7 @@ from falcon_svc.errors import FULL, NO_SPACE, FalconError, StorageError
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
     from falcon_svc.discovery.training.config import TrainConfig
+    from falcon_svc.encoder.config import EncoderConfig
     from falcon_svc.encoder.moco.config import MocoConfig
     from falcon_svc.joint.config import JointConfig
 
@@ -70,14 +71,18 @@ def failure_of(error: Exception) -> Failure | None:
 
 def with_smaller_batches(config: DiscoveryConfig, times: int) -> DiscoveryConfig:
     """Return the settings with the batch sizes of all trainings halved so many times."""
-    moco = _halved(config.encoder.moco, times)
     return config.model_copy(
         update={
-            "encoder": config.encoder.model_copy(update={"moco": moco}),
+            "encoder": smaller_batches(config.encoder, times),
             "train": _halved(config.train, times),
             "joint": _halved(config.joint, times),
         }
     )
+
+
+def smaller_batches(encoder: EncoderConfig, times: int) -> EncoderConfig:
+    """Return the settings of an encoder with the batch size of its training halved so often."""
+    return encoder.model_copy(update={"moco": _halved(encoder.moco, times)})
 
 
 def _halved(section: Trained, times: int) -> Trained:

@@ -4,8 +4,8 @@ Place: called by the worker before it reads anything. The check of an upload is 
 a stranger's bytes: it runs in a copy of its process that sees the program and that one data set,
 writes nothing, has no network, and gives its answer through a pipe; only the process that it was
 copied from can reach the database. An attempt at a job sees all of the machine but the service's
-data, of which it has its data set, its work folder, its result, that of the discovery that it names
-if it does, and the database file.
+data, of which it has its data set, its work folder, its result, the database file, and what its
+settings name: another job's result, another data set.
 
 Both hold where the kernel has Landlock (Linux 5.19 and later); the limits of `limits` hold
 everywhere. docs/security.md says what is left.

@@ -11,11 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, DISCOVERY
+from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, DISCOVERY, METRICS
 
 if TYPE_CHECKING:
     from falcon_svc.progress import Progress
     from falcon_svc.settings import Settings
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A data set that a job names beside its own: its file, its name, its reading options."""
+
+    file: Path
+    name: str
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,8 +40,8 @@ class Order:
     data, name
         The data set's file, and what its owner calls it.
     source, source_options
-        Result of the discovery that the job names, and how that read the data set; None, {}
-        where it names none.
+        Result of the job that this one names, and how that read its data set; None, {} where it
+        names none.
     earlier
         How the attempts before this one ended.
     begin
@@ -40,6 +49,8 @@ class Order:
         attempt before this one left.
     progress
         Told of every stage; it ends the process if the job is not wanted any more.
+    beside
+        The other data set that the job names; None where it names none.
     """
 
     settings: Settings
@@ -52,6 +63,7 @@ class Order:
     earlier: Sequence[str | None]
     begin: Callable[[], Path]
     progress: Progress
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +91,12 @@ class Made:
 
 def make(kind: str, order: Order) -> Made:
     """Do the work of a job."""
-    from falcon_svc.worker import advice, classifier, discovery
+    from falcon_svc.worker import advice, classifier, discovery, metrics
 
     work = {
         DISCOVERY: discovery.make,
         CLASSIFIER: classifier.make,
         ADVICE: advice.make,
+        METRICS: metrics.make,
     }
     return work[kind](order)

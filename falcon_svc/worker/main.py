@@ -23,14 +23,15 @@ from pathlib import Path
 from falcon_svc.errors import InputError
 from falcon_svc.progress import seconds_left
 from falcon_svc.settings import Settings
-from falcon_svc.storage import Conflict, Database, DatabaseError
+from falcon_svc.storage import Conflict, Database, DatabaseError, Session
 from falcon_svc.storage.datasets import DatasetRepository, folder_key
 from falcon_svc.storage.jobs import JobRepository, results_key
+from falcon_svc.storage.kinds import BESIDE, named_job
 from falcon_svc.storage.tables import Dataset, Job
 from falcon_svc.worker.check import check
 from falcon_svc.worker.failures import Failure, failure_of
 from falcon_svc.worker.isolation import confine_job
-from falcon_svc.worker.kinds import Made, Order, make
+from falcon_svc.worker.kinds import Beside, Made, Order, make
 from falcon_svc.worker.limits import limit_self
 from falcon_svc.worker.stored_files import artifacts_of, local_file
 from falcon_svc.worker.work_folder import take_over
@@ -52,13 +53,16 @@ class Found:
     earlier
         How the attempts before this one ended.
     source
-        The discovery whose classes the job works with, if it names one.
+        The job whose result this one works with, if it names one.
+    beside
+        The data set beside its own, if it names one.
     """
 
     job: Job
     dataset: Dataset
     earlier: list[str | None]
     source: Job | None
+    beside: Dataset | None
 
 
 class AttemptWorker:
@@ -112,6 +116,8 @@ class AttemptWorker:
         if artifacts.is_local:
             data.append(Path(artifacts.root))
             shown.append(artifacts.local_path(folder_key(found.dataset.id)))
+            if found.beside is not None:
+                shown.append(artifacts.local_path(folder_key(found.beside.id)))
             if found.source is not None:
                 shown.append(artifacts.local_path(_result_of(found.source)))
             own.append(artifacts.make_folder(results_key(self.job_id)))
@@ -128,7 +134,7 @@ class AttemptWorker:
         return self.settings.data_dir / "work" / self.job_id
 
     def _order(self, found: Found) -> Order:
-        source = found.source
+        source, other = found.source, found.beside
         return Order(
             self.settings,
             found.job.config,
@@ -140,7 +146,11 @@ class AttemptWorker:
             found.earlier,
             self._begin,
             AttemptProgress(self),
+            None if other is None else self._beside(other),
         )
+
+    def _beside(self, other: Dataset) -> Beside:
+        return Beside(local_file(self.artifacts, other), other.name, other.options)
 
     def _begin(self) -> Path:
         if not self._write(lambda jobs: jobs.run(self.job_id, self.number)):
@@ -163,9 +173,8 @@ class AttemptWorker:
             if job is None or dataset is None or job.attempt != self.number:
                 sys.exit(GONE)
             earlier = list(jobs.outcomes(self.job_id))[: self.number - 1]
-            named = job.config.get("classes_of")
-            source = None if named is None else _source(jobs.get(named, job.tenant), named)
-        return Found(job, dataset, earlier, source)
+            source, beside = _named(session, job)
+        return Found(job, dataset, earlier, source, beside)
 
     def tell(self, stage: str, done: int, total: int, eta_s: float | None) -> None:
         """Record progress; ends the process if the attempt is not wanted any more."""
@@ -218,15 +227,30 @@ class AttemptWorker:
                 time.sleep(AGAIN_S)
 
 
-def _source(job: Job | None, named: str) -> Job:
-    """Return a discovery that a job names, which may be gone since it was submitted."""
-    if job is None or job.result_key is None:
-        raise InputError(
-            f"Expected the result of the discovery {named}, found that it was deleted; run the "
-            "discovery again, then submit this job with its id.",
-            code="no_result",
-        )
-    return job
+def _named(session: Session, job: Job) -> tuple[Job | None, Dataset | None]:
+    """Return the job and the data set that a job's settings name, if they do.
+
+    Raises
+    ------
+    InputError
+        It is gone since the job was submitted (code ``no_result``).
+    """
+    source, beside = named_job(job.config), job.config.get(BESIDE)
+    found = None if source is None else JobRepository(session).get(source, job.tenant)
+    other = None if beside is None else DatasetRepository(session).get(beside, job.tenant)
+    if source is not None and (found is None or found.result_key is None):
+        raise _gone(f"the result of {source}", "run that job")
+    if beside is not None and other is None:
+        raise _gone(f"the data set {beside}", "send it")
+    return found, other
+
+
+def _gone(what: str, remedy: str) -> InputError:
+    return InputError(
+        f"Expected {what}, found that it was deleted; {remedy} again, then submit this job with "
+        "the new id.",
+        code="no_result",
+    )
 
 
 def _result_of(source: Job) -> str:

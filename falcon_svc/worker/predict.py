@@ -1,12 +1,13 @@
-"""The process that predicts a file, or texts, that a client sent: it reads a stranger's bytes.
+"""The process that predicts or classifies a file, or texts, that a client sent: foreign bytes.
 
     python -m falcon_svc.worker.predict PARENT_PID < request.json > answer.json
 
-Place: started by the API for one request (`falcon_svc.service.predict_files`), which waits for it.
+Place: started by the API for one request (`falcon_svc.service.sent_samples`), which waits for it.
 Like the check of an upload it sees the program, the file and the model, writes nothing, and has no
-network; it never opens the database. The request: ``result`` and ``file``, or ``texts``; ``labels``
-(source -> names) beside texts; ``name``, what the client calls the file; ``options``;
-``demand``, how sure a class has to be; ``seconds`` of processor time.
+network; it never opens the database. The request: ``work``, which is predict or classify;
+``result`` and ``file``, or ``texts``; ``name``, what the client calls the file; ``options``;
+``seconds`` of processor time. To predict, ``labels`` (source -> names) beside texts and ``demand``,
+how sure a class has to be; to classify, ``inference`` and ``threshold``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from falcon_svc.errors import FalconError
 from falcon_svc.settings import Settings
+from falcon_svc.worker.encoding import find_encoder
 from falcon_svc.worker.failures import NO_MEMORY
 from falcon_svc.worker.isolation import confine_reader
 from falcon_svc.worker.limits import limit_reader
@@ -30,7 +32,8 @@ Document = dict[str, Any]
 def answer(asked: Document) -> Document:
     """Return ``predictions`` and ``notes``, or ``error``."""
     try:
-        return _predicted(asked)
+        work = {"predict": _predicted, "classify": _classified}
+        return work[asked["work"]](asked)
     except FalconError as refused:
         return {"error": told(refused)}
     except MemoryError:
@@ -62,12 +65,43 @@ def _predicted(asked: Document) -> Document:
     }
 
 
+def _classified(asked: Document) -> Document:
+    from falcon_svc.data import DataConfig
+    from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+    from falcon_svc.hierarchy.classifier.answers import answers
+    from falcon_svc.supervised.encoding import encode_like, new_samples
+    from falcon_svc.worker.classifier import MODEL
+
+    model = HierarchicalClassifier.load(Path(asked["result"]) / MODEL)
+    find_encoder(model, Settings())
+    data = Path(asked["file"]) if asked["file"] else asked["texts"]
+    options = asked["options"]
+    limits = DataConfig.model_validate({**options, "probe_hdf5": False})
+    dataset = new_samples(model, data, limits, options)
+    vectors = encode_like(model, dataset, asked["name"] or "the request")
+    found = answers(model, vectors, asked["inference"], asked["threshold"])
+    ids = dataset.ids if asked["file"] else [None] * len(found)
+    return {
+        "predictions": [{**one, "id": name} for one, name in zip(found, ids, strict=True)],
+        "notes": [{"code": note.code, "text": note.text} for note in dataset.reading.notes],
+    }
+
+
+def load(asked: Document) -> None:
+    """Load torch where it is needed, before this process is confined: it wants temporary files."""
+    if asked["work"] == "classify":
+        from falcon_svc.supervised import encoding  # noqa: F401
+    elif (Path(asked["result"]) / "encoder.json").exists():
+        from falcon_svc.encoder.backbones import network_encoder  # noqa: F401
+
+
 def main(arguments: list[str]) -> int:
     """Answer one request; libraries that print do so where the log is."""
     asked = json.load(sys.stdin)
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
         settings = Settings()
+        load(asked)
         limit_reader(settings, asked["seconds"], int(arguments[0]))
         places = [Path(asked["result"]), *([Path(asked["file"]).parent] if asked["file"] else [])]
         confine_reader([*places, *filter(None, [settings.encoder_files])])

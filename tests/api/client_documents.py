@@ -29,6 +29,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 '''
+KINDS = ("Discovery", "Classifier", "Advice", "Metrics")
 NAMES = {
     "Failure": "Failure",
     "DatasetSummary": "DatasetSummary",
@@ -36,7 +37,7 @@ NAMES = {
     "UploadOut": "Upload",
     "Progress": "Progress",
     "Stage": "Stage",
-    **{name: name for name in ("DiscoverySummary", "ClassifierSummary", "AdviceSummary")},
+    **{f"{kind}Summary": f"{kind}Summary" for kind in KINDS},
     "Count": "Count",
     "JobOut": "Job",
     "JobEvent": "JobEvent",
@@ -55,6 +56,7 @@ NAMES = {
     "ClassOut": "Classification",
     "ClassifyOut": "Classified",
     "MetricsOut": "Measured",
+    "JobMetricsOut": "JobMetrics",
     "Capabilities": "Capabilities",
 }
 """Schema -> what the client calls it, in the order of the file."""

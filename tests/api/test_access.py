@@ -18,7 +18,8 @@ from tests.api.running import Running, npz_bytes, wait_until
 
 STRANGERS = ("nobody", "guess", "late", "revoked")
 NO_WRITES = {
-    *("predict", "predict_texts", "predict_file", "classify", "measure"),
+    *("predict", "predict_texts", "predict_file", "measure"),
+    *("classify", "classify_texts", "classify_file"),
     *("propose_split", "show_samples", "lasso_samples"),
 }
 """POSTs that change nothing."""
@@ -136,6 +137,8 @@ def body_of(operation, owned):
         "predict_texts": {"json": {"texts": ["a"]}},
         "predict_file": form,
         "classify": {"json": {"vectors": [[0.0]]}},
+        "classify_texts": {"json": {"texts": ["a"]}},
+        "classify_file": form,
         "measure": {"json": {"tree": [["a"]], "truth": [["a"]], "predictions": [["a"]]}},
         "create_corrections": {"json": {"corrections": [{"kind": "undo"}]}, "headers": HEAD},
         "create_answer": {"json": {"question": {}, "reply": {}}, "headers": HEAD},

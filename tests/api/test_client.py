@@ -130,7 +130,15 @@ def _classify(client, dataset_id, tmp_path):
     assert len(classifier.classify(planted(5)[0].tolist())["predictions"]) == 5
     with pytest.raises(ServiceError, match="kind advice"):
         client.advice(made["id"])
+    with pytest.raises(ServiceError):  # its samples were no texts
+        classifier.classify_texts(["a text"])
+    np.save(tmp_path / "new.npy", planted(5)[0])
+    named = classifier.classify_file(tmp_path / "new.npy")["predictions"]
+    assert [one["id"] for one in named] == list("01234")
     assert client.metrics([["land"], ["sea"]], [["sea"]], predictions=[["sea"]])
+    given = {"levels": ["coarse"], "classifier": made["id"]}
+    measured = client.wait(client.submit(dataset_id, given, kind="metrics")["id"])
+    assert client.job_metrics(measured["id"])["n_samples"] == 400
 
 
 def _review(review, job_id, tmp_path):

@@ -25,9 +25,10 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.settings import Settings
 from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig
+from falcon_svc.supervised.measure_config import MetricsConfig
 
 OPERATORS = {"probe_hdf5", "ratio_free_bytes", "follow_links"}
-FORMS = {"Body_create_dataset", "Body_discover", "Body_predict_file"}
+FORMS = {*("Body_create_dataset", "Body_discover"), *("Body_predict_file", "Body_classify_file")}
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ def test_settings_are_those_of_the_configuration(document):
     assert len(limits) >= 8 and OPTIONS >= set(DataConfig.model_fields) - limits - OPERATORS
     assert "count_features" in OPTIONS and not OPTIONS & (limits | OPERATORS)
     assert set(known["DiscoveryConfig"]["properties"]) == set(DiscoveryConfig.model_fields)
-    for model in (ClassifierConfig, AdviceConfig):
+    for model in (ClassifierConfig, AdviceConfig, MetricsConfig):
         assert set(known[model.__name__]["properties"]) == set(model.model_fields)
     for name in ("JobIn", "BatchJobIn"):
         (config,) = [known[name]["properties"]["config"]["anyOf"]]

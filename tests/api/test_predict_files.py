@@ -150,6 +150,58 @@ def test_texts_become_vectors_by_the_jobs_encoder(reading_service, texts, tmp_pa
     assert here.found.fine.tolist() == own
 
 
+@pytest.fixture(scope="module")
+def of_texts(reading_service, texts, tmp_path_factory):
+    """A classifier of texts: its client, the job and the data set."""
+    words, coarse = texts
+    path = tmp_path_factory.mktemp("texts") / "requests.csv"
+    names = [" ".join(one) for one in WORDS]
+    rows = (f'r{k},"{t}",{coarse[k]},{names[k % 4]}' for k, t in enumerate(words))
+    path.write_text("\n".join(["id,utterance,coarse,fine", *rows]))
+    with reading_service.client() as falcon:
+        dataset = falcon.upload(path)
+        config = {"encoder": {"name": "text:mine"}, "epochs": 40}
+        job = falcon.wait(falcon.submit(dataset["id"], config, kind="classifier")["id"])
+        yield falcon, job, path
+
+
+def test_texts_and_files_of_texts_are_classified(of_texts, texts, tmp_path):
+    falcon, job, _ = of_texts
+    stages = [one["name"] for one in job["summary"]["stages"]]
+    assert stages == ["encoder", "features", "measure", "train"]
+    classifier, (words, coarse) = falcon.classifier(job["id"]), texts
+    assert classifier.card()["encoder"]["config"]["name"] == "text:mine"
+    rows = classifier.classify_texts(words[:40])["predictions"]
+    right = [row["path"][0] == name for row, name in zip(rows, coarse, strict=False)]
+    assert np.mean(right) > 0.9 and {row["id"] for row in rows} == {None}
+    new = tmp_path / "new.csv"
+    new.write_text("\n".join(["id,utterance", *(f'n{k},"{t}"' for k, t in enumerate(words[:40]))]))
+    found = classifier.classify_file(new, inference="threshold", threshold=1.0)["predictions"]
+    assert [row["id"] for row in found] == [f"n{k}" for k in range(40)]
+    assert {row["depth"] for row in found} == {0}
+    with pytest.raises(ServiceError, match="give both"):
+        classifier.classify_texts(words[:1], threshold=0.5)
+
+
+def test_a_classifier_of_texts_is_measured_and_advice_given(of_texts):
+    falcon, job, _ = of_texts
+    measured = falcon.submit(job["dataset_id"], {"classifier": job["id"]}, kind="metrics")
+    figures = falcon.job_metrics(falcon.wait(measured["id"])["id"])["figures"]
+    assert figures["leaf_top1"] > 0.9
+    config = {"encoder": {"name": "text:mine"}, "hidden": [0], "folds": 2}
+    advised = falcon.wait(falcon.submit(job["dataset_id"], config, kind="advice")["id"])
+    assert advised["summary"]["labels"] == "fine labels"
+
+
+@pytest.mark.parametrize("name", ["text:../../mine", "text:/etc", "onnx:mine", "timm:resnet18"])
+@pytest.mark.parametrize("kind", ["classifier", "advice"])
+def test_encoders_are_those_of_the_operator(of_texts, name, kind):
+    falcon, job, _ = of_texts
+    with pytest.raises(ServiceError, match="text:mine") as refused:
+        falcon.submit(job["dataset_id"], {"encoder": {"name": name}}, kind=kind)
+    assert (refused.value.status, refused.value.code) == (422, "bad_encoder")
+
+
 def unpack(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(folder)

@@ -37,7 +37,9 @@ BELOW = {
     "metrics": ("result",),
     "report": ("hierarchy", "result"),
     "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
-    "supervised": ("checkpoint", "config", "data", "encoder", "hierarchy", "joint", "result"),
+    "supervised": (
+        *("checkpoint", "config", "data", "durable", "encoder", "hierarchy", "joint", "result"),
+    ),
     "config": (
         *("data.config", "encoder.config", "joint.config"),
         *("discovery.counts.config", "discovery.labels.config", "discovery.training.config"),
@@ -51,7 +53,7 @@ BELOW = {
     ),
     "worker": (
         *(*COMPUTE, "config", "data", "encoder_files", "engines", "pipeline", "result"),
-        *("settings", "storage", "supervised", "checkpoint", "hierarchy.classifier", "report"),
+        *("settings", "storage", "supervised", "checkpoint", "hierarchy", "report"),
     ),
     "triage": (*("core", "data", "discovery", "durable", "neighbors", "solver", "result"),),
     "review": ("data", "result", "triage"),
@@ -61,13 +63,14 @@ BELOW = {
     "engines": ("settings",),
     "service": (
         *("config", "data", "discovery.counts.config", "engines", "encoder_files", "hierarchy"),
+        "encoder.config",
         *("pipeline.wishes", "result", "review", "settings", "storage", "supervised.config"),
-        "worker.failures",
+        *("supervised.measure_config", "worker.failures"),
     ),
     "client": (),
     "api": (
         *("config", "data.config", "result.surety", "review", "service", "settings", "storage"),
-        "supervised.config",
+        *("supervised.config", "supervised.measure_config"),
     ),
     "keywords": ("config",),
     "front": ("config", "data", "keywords", "pipeline", "result", "triage"),

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from falcon_svc.errors import ConfigError, InputError
-from falcon_svc.hierarchy.classifier import HierarchicalClassifier
+from falcon_svc.hierarchy.classifier import HierarchicalClassifier, answers
 from falcon_svc.service import classifiers, jobs, results
 from falcon_svc.service.classifiers import Wish, classify
 from falcon_svc.service.refusals import RequestError
-from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, DISCOVERY, device_of
+from falcon_svc.storage.kinds import ADVICE, CLASSIFIER, DISCOVERY, METRICS, device_of
 from falcon_svc.storage.tables import Dataset
 from tests.storage.records import add_dataset, add_job
 
@@ -38,7 +38,7 @@ def test_a_classifier_answers_as_it_was_told_to(model, context, ann):
 def test_many_rows_go_piece_by_piece(model, context, ann, monkeypatch):
     whole = classify(context, ann, "job_x", Wish(X))
     sizes, ask = [], HierarchicalClassifier.node_proba
-    monkeypatch.setattr(classifiers, "CELLS_AT_ONCE", 3 * model.tree_.n_nodes + 1)
+    monkeypatch.setattr(answers, "CELLS_AT_ONCE", 3 * model.tree_.n_nodes + 1)
     monkeypatch.setattr(
         HierarchicalClassifier, "node_proba", lambda s, x: sizes.append(len(x)) or ask(s, x)
     )
@@ -84,13 +84,40 @@ def test_classes_of_another_tenants_discovery_do_not_exist(context, ann, bob):
     assert refused.value.code == "no_result"  # it is there, and has not ended
 
 
-def test_a_data_set_without_vectors_is_refused_at_once(context, ann):
-    dataset = add_dataset(context.database, ann.tenant)
+def of_kind(context, who, kind):
+    """A data set whose samples are of a kind."""
+    dataset = add_dataset(context.database, who.tenant)
     with context.database.write() as session:
-        session.get(Dataset, dataset.id).summary = {"kind": "images"}
-    with pytest.raises(ConfigError, match="found images") as refused:
-        jobs.submit(context, ann, dataset.id, {}, {}, kind=ADVICE, key=None)
-    assert refused.value.code == "bad_input"
+        session.get(Dataset, dataset.id).summary = {"kind": kind, "classes": {}}
+    return dataset.id
+
+
+def test_an_encoder_that_is_of_no_use_to_new_images_is_refused_at_once(context, ann):
+    images = of_kind(context, ann, "images")
+    with pytest.raises(ConfigError, match="found auto") as refused:
+        jobs.submit(context, ann, images, {}, {}, kind=CLASSIFIER, key=None)
+    assert refused.value.code == "bad_encoder"
+    assert jobs.submit(context, ann, images, {}, {}, kind=ADVICE, key=None)[1]
+    moco = {"encoder": {"name": "moco"}}
+    assert jobs.submit(context, ann, images, moco, {}, kind=CLASSIFIER, key=None)[1]
+    processes = {"encoder": {"name": "moco", "moco": {"processes": 2}}}
+    with pytest.raises(ConfigError, match="processes"):
+        jobs.submit(context, ann, images, processes, {}, kind=CLASSIFIER, key=None)
+
+
+def test_what_another_tenant_has_cannot_be_measured(context, ann, bob):
+    mine, theirs = (of_kind(context, who, "vectors") for who in (ann, bob))
+    labels = of_kind(context, bob, "labels")
+    made = add_job(context.database, bob.tenant, theirs, kind=CLASSIFIER)
+    for config in ({"classifier": made}, {"predictions": labels, "tree": [["a"]]}):
+        with pytest.raises(RequestError) as refused:
+            jobs.submit(context, ann, mine, config, {}, kind=METRICS, key=None)
+        assert refused.value.code == "not_found"
+    with pytest.raises(RequestError) as refused:
+        jobs.submit(context, bob, theirs, {"classifier": made}, {}, kind=METRICS, key=None)
+    assert refused.value.code == "no_result"
+    config = {"predictions": labels, "tree": [["a"]]}
+    assert jobs.submit(context, bob, theirs, config, {}, kind=METRICS, key=None)[1]
 
 
 def test_a_classifier_never_asks_for_a_gpu(context, ann):

@@ -6,6 +6,7 @@ from falcon_svc.storage import Database
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.ids import new_id
 from falcon_svc.storage.jobs import JobRepository
+from falcon_svc.storage.kinds import DISCOVERY
 from falcon_svc.storage.tables import Dataset, Job
 
 KEEP_S = 1000.0
@@ -31,10 +32,12 @@ def add_dataset(
         return dataset
 
 
-def add_job(database: Database, tenant: str = "a", dataset_id: str | None = None) -> str:
+def add_job(
+    database: Database, tenant: str = "a", dataset_id: str | None = None, kind: str = DISCOVERY
+) -> str:
     dataset_id = dataset_id or add_dataset(database, tenant).id
     with database.write() as session:
-        return JobRepository(session).add(tenant, dataset_id, {}, {}).id
+        return JobRepository(session).add(tenant, dataset_id, {}, {}, kind=kind).id
 
 
 def job_of(database: Database, job_id: str) -> Job:

@@ -1,4 +1,4 @@
-"""Classifiers and advice: what came of jobs that train on given labels, and figures of others."""
+"""Classifiers, advice and figures: what came of jobs, and answers at once."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import io
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import Field
 from pydantic_core import to_json
 
 from falcon_svc.api.classifier_schemas import (
+    LEAST,
+    RULE,
     AdviceOut,
     CardOut,
     ClassifyIn,
     ClassifyOut,
+    ClassifyTextsIn,
+    JobMetricsOut,
     MetricsIn,
     MetricsOut,
 )
 from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, refused
+from falcon_svc.api.forms import arrived, json_object
+from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options
+from falcon_svc.api.routes.models import BUSY
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
 from falcon_svc.api.vectors import NPY, body_of, read_json
-from falcon_svc.service import classifiers, figures, predictions
+from falcon_svc.service import classifiers, classify_files, figures, predictions, results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
+from falcon_svc.storage.kinds import CLASSIFIER
 from falcon_svc.supervised.config import RuleName
 
 router = APIRouter(prefix="/v1", tags=["classifiers"], route_class=StrictRoute, responses=GATED)
@@ -40,6 +48,8 @@ Threshold = Annotated[
         examples=[0.9],
     ),
 ]
+RuleOfForm = Annotated[RuleName | Left, Form(description=RULE)]
+ThresholdOfForm = Annotated[float | Left, Form(ge=0, le=1, description=LEAST)]
 
 
 @router.get("/jobs/{job_id:id}/card", operation_id="get_card", responses=RESULT)
@@ -52,6 +62,12 @@ def get_card(context: Ctx, caller: Reader, job_id: JobId) -> CardOut:
 def get_advice(context: Ctx, caller: Reader, job_id: JobId) -> AdviceOut:
     """Return advice: would finer labels improve coarse accuracy, where, and with how many rows."""
     return AdviceOut.model_validate(classifiers.advice(context, caller, job_id))
+
+
+@router.get("/jobs/{job_id:id}/metrics", operation_id="get_metrics", responses=RESULT)
+def get_metrics(context: Ctx, caller: Reader, job_id: JobId) -> JobMetricsOut:
+    """Return what a job has measured: hierarchical figures, and how many rows they rest on."""
+    return JobMetricsOut.model_validate(classifiers.metrics(context, caller, job_id))
 
 
 @router.post(
@@ -90,6 +106,49 @@ def _classify(
         vectors = predictions.read_vectors(io.BytesIO(body))
         wish = classifiers.Wish(vectors, None, inference, threshold)
     found = classifiers.classify(context, caller, job_id, wish)
+    return Response(to_json(found), media_type=JSON)
+
+
+@router.post(
+    "/models/{job_id:id}:classifyTexts", operation_id="classify_texts",
+    response_model=ClassifyOut, responses=BUSY,
+)  # fmt: skip
+def classify_texts(context: Ctx, caller: Reader, job_id: JobId, body: ClassifyTextsIn) -> Response:
+    """Classify texts, by a classifier whose samples were texts."""
+    asked = classify_files.Asked(
+        texts=body.texts, inference=body.inference, threshold=body.threshold
+    )
+    return _answered(context, caller, job_id, asked)
+
+
+@router.post(
+    "/models/{job_id:id}:classifyFile", operation_id="classify_file",
+    response_model=ClassifyOut, responses=BUSY,
+)  # fmt: skip
+def classify_file(
+    context: Ctx,
+    caller: Reader,
+    job_id: JobId,
+    file: DataFile,
+    labels: LabelFile = None,
+    options: Options = "{}",
+    inference: RuleOfForm = None,
+    threshold: ThresholdOfForm = None,
+) -> Response:
+    """Classify the samples of a file, read as the job's data set was: of any format, no labels."""
+    given = json_object("options", options)
+    results.directory(context, caller, job_id, CLASSIFIER)  # before the file is looked at
+    beside = None if labels is None else arrived(labels)
+    asked = classify_files.Asked(
+        arrived(file), beside, options=given, inference=inference, threshold=threshold
+    )
+    return _answered(context, caller, job_id, asked)
+
+
+def _answered(
+    context: Context, caller: Caller, job_id: str, asked: classify_files.Asked
+) -> Response:
+    found = classify_files.classify(context, caller, job_id, asked)
     return Response(to_json(found), media_type=JSON)
 
 

@@ -103,7 +103,7 @@ async def create_job(
     wait_s: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Queue a discovery, a classifier or advice. Once this answers, the job survives any crash."""
+    """Queue a job of any kind. Once this answers, it survives any crash."""
     job = await anyio.to_thread.run_sync(_submit, context, caller, body, idempotency_key)
     if wait_s:
         job = await feed.until_ended(caller, job.id, wait_s)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,8 @@ from falcon_svc.encoder.preprocessing import SEEN, Seen, VectorInput
 from falcon_svc.errors import InputError, StorageError
 from falcon_svc.progress import Progress
 from falcon_svc.types import CoarseDataset, FloatArray
+
+Tensors = dict[str, torch.Tensor]
 
 FORMAT_VERSION = 1
 TENSORS, RECORD = "encoder.safetensors", "encoder.json"
@@ -105,17 +107,46 @@ class NetworkEncoder:
             The weights are not of the network that the record names.
         """
         file = weights_file(path)
+
+        def read() -> tuple[bytes, Tensors]:
+            return file.with_suffix(".json").read_bytes(), safetensors.torch.load_file(file)
+
+        return cls._made(read, str(path), device)
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes], *, where: str, device: str = "cpu") -> NetworkEncoder:
+        """Read the encoder that `files` once returned; see `load` for the errors.
+
+        Parameters
+        ----------
+        files
+            Contents by name.
+        where
+            What holds them, for messages.
+        device
+            A torch device.
+        """
+
+        def read() -> tuple[bytes, Tensors]:
+            return files[RECORD], safetensors.torch.load(files[TENSORS])
+
+        return cls._made(read, where, device)
+
+    @classmethod
+    def _made(
+        cls, read: Callable[[], tuple[bytes, Tensors]], where: str, device: str
+    ) -> NetworkEncoder:
         try:
-            record: dict[str, Any] = json.loads(file.with_suffix(".json").read_text("utf-8"))
+            text, tensors = read()
+            record: dict[str, Any] = json.loads(text)
             if record["format_version"] != FORMAT_VERSION:
                 raise ValueError(f"format version {record['format_version']}")
             seen = SEEN.validate_python(record["preprocessing"])
             architecture, origin = str(record["architecture"]), dict(record["origin"])
             network = untrained(architecture, seen)
-            tensors = safetensors.torch.load_file(file)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise _unreadable(path, error) from error
-        fit_weights(network, tensors, where=f"{architecture} in {file}")
+            raise _unreadable(where, error) from error
+        fit_weights(network, tensors, where=f"{architecture} in {where}")
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, architecture, seen, origin, device)
 
@@ -157,9 +188,9 @@ def _check_finite(features: FloatArray, start: int) -> None:
         )
 
 
-def _unreadable(path: Path, error: Exception) -> StorageError:
+def _unreadable(where: str, error: Exception) -> StorageError:
     first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
     return StorageError(
-        f"Expected an encoder ({RECORD} and {TENSORS}, version {FORMAT_VERSION}) in {path}, "
+        f"Expected an encoder ({RECORD} and {TENSORS}, version {FORMAT_VERSION}) in {where}, "
         f"but it cannot be read ({first}); give the directory of a run with --encoder moco."
     )

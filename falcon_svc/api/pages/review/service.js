@@ -34,7 +34,7 @@ export class Datasets {
       summary ? summary.notes.map((note) => h("p.note", {}, note.text)) : null,
       one.error ? [h("p.bad", {}, one.error.detail), one.error.errors?.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Row", "What is wrong"].map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, one.error.errors.slice(0, 50).map((row) => h("tr", {}, h("td", {}, row.row ?? row.pointer ?? ""), h("td", {}, row.detail ?? row.reason ?? JSON.stringify(row)))))) : null] : null,
-      one.state === "ready" ? h("button.strong", { type: "button", onclick: () => this.#discover(one) }, "Discover classes") : null);
+      one.state === "ready" && summary?.kind !== "labels" ? h("button.strong", { type: "button", onclick: () => this.#discover(one) }, "Discover classes") : null);
   }
 
   async upload(file) {
@@ -74,6 +74,10 @@ const KINDS = {
   advice: {
     title: (summary) => (summary ? `Advice: finer labels ${{ helps: "help", "does not": "do not help", "cannot tell": "cannot be told yet to help" }[summary.verdict]}` : "Advice"),
     results: (job) => h("div.row", {}, h("button.strong", { type: "button", onclick: () => advice(job).catch((error) => say(error.message, "bad")) }, "Read"), file(job, "report", "Report")),
+  },
+  metrics: {
+    title: (summary) => (summary ? `Metrics of ${many(summary.n_samples, "sample")}${summary.full_path_accuracy === null ? "" : `, ${percent(summary.full_path_accuracy)} right`}` : "Metrics"),
+    results: (job) => h("div.row", {}, file(job, "report", "Report"), file(job, "metrics", "Figures")),
   },
 };
 
