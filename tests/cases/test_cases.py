@@ -36,7 +36,7 @@ RIGHT: dict[str, tuple[int, int, dict[str, Any], set[str]]] = {
     "06-index-column-is-a-feature/twice.csv": (16, 3, {}, set()),
     "07-number-columns-dropped/clean.csv": (8, 3, {}, set()),
     "07-number-columns-dropped/decimal_comma.csv": (8, 3, {}, set()),
-    "07-number-columns-dropped/one_hot.csv": (8, 3, {}, set()),
+    "07-number-columns-dropped/one_hot.csv": (8, 3, {}, {"one_hot"}),
     "12-one-coarse-class/air.npz": (16, 1, {}, {"one_coarse_class"}),
     "13-unlabelled-rows/hdbscan.npz": (16, 3, {}, {"unlabelled"}),
     "14-csv-with-index-column/pandas.csv": (16, 3, {}, set()),
