@@ -150,7 +150,7 @@ def _completed(document: Document, *, keys: bool) -> Document:
         schemas[name]["examples"] = [example]
     for name in ("JobIn", "BatchJobIn"):
         schemas[name]["properties"]["config"] |= {"anyOf": [_reference(one) for one in SETTINGS]}
-        del schemas[name]["properties"]["config"]["additionalProperties"]
+        schemas[name]["properties"]["config"].pop("additionalProperties", None)  # pydantic 2.11 on
         del schemas[name]["properties"]["config"]["type"]
     schemas["CompleteIn"]["properties"]["options"]["$ref"] = SCHEMAS.format(model="ReadingOptions")
     for name in FORMS:
