@@ -131,8 +131,9 @@ def _check_packed(
     column = schema.field(first_of(VECTOR_NAMES, names)) if first_of(VECTOR_NAMES, names) else None
     if column is None or arrow_types.is_number(column.type):
         return
-    sample = read(column.name)[:LOOKED_AT].to_pylist()
-    if not sample:
+    cells = read(column.name)[:LOOKED_AT]
+    sample = cells.to_pylist()
+    if not sample or (arrow_types.is_words(column.type) and NumberText.of(cells).is_number):
         return
     if pa.types.is_struct(column.type) or all(map(_is_packed, filter(None, sample))):
         first = next(filter(None, sample), "nothing")
