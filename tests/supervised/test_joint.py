@@ -197,7 +197,7 @@ def test_the_trained_encoder_is_in_the_file_and_classifies_new_images(kept):
 def test_card_origin_and_stages_tell_of_it(kept):
     trained, loaded, told = kept
     assert told.seen == [
-        *("pixels", "pretraining", "pixels"),
+        *("encoder", "pixels", "pretraining", "features", "pixels"),
         *("measure", "measure encoder", "train", "train encoder"),
     ]
     assert loaded.card_["training"]["encoder"] == marks.JOINT.model_dump(mode="json")
