@@ -17,6 +17,7 @@ import numpy as np
 
 from falcon_svc.encoder.base import Encoder, EncoderRun, Telling
 from falcon_svc.encoder.cache import load_or_make
+from falcon_svc.encoder.dark_images import dark_images
 from falcon_svc.encoder.pass_through import PassThrough
 from falcon_svc.encoder_names import ENCODERS, for_samples
 from falcon_svc.errors import ConfigError, InputError
@@ -216,7 +217,7 @@ def encode(encoder: Encoder, dataset: CoarseDataset, run: EncoderRun) -> Feature
 
 
 def notes_of(encoder: Encoder, dataset: CoarseDataset) -> tuple[Note, ...]:
-    """Return what an encoder has to tell of a data set, such as texts that it cut.
+    """Return what there is to tell of a data set as its encoder sees it, such as texts that it cut.
 
     Parameters
     ----------
@@ -240,7 +241,8 @@ def notes_of(encoder: Encoder, dataset: CoarseDataset) -> tuple[Note, ...]:
     >>> notes_of(open_encoder(dataset, EncoderRun()), dataset)
     ()
     """
-    return encoder.notes(dataset) if isinstance(encoder, Telling) else ()
+    own = encoder.notes(dataset) if isinstance(encoder, Telling) else ()
+    return own + dark_images(dataset)
 
 
 def check_differ(vectors: FloatArray) -> None:
