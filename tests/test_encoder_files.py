@@ -66,7 +66,8 @@ def test_other_settings_stay_as_they_are(settings: Settings, config: dict[str, o
     ],
 )
 def test_nothing_else_is_opened(settings: Settings, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"onnx:net\.onnx, moco:continue=birds") as caught:
+    offered = r"moco:continue=birds\.safetensors, onnx:net\.onnx"
+    with pytest.raises(ConfigError, match=offered) as caught:
         resolve({"encoder": {"name": name}}, settings)
     assert caught.value.code == "bad_encoder"
 

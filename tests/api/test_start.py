@@ -10,9 +10,8 @@ import sys
 
 import pytest
 
-from falcon_svc.cli.serve import _bind
+from falcon_svc.cli.listening import listen
 from falcon_svc.errors import ConfigError
-from falcon_svc.settings import Settings
 from tests.api.running import wait_until
 
 
@@ -40,17 +39,17 @@ def test_a_port_that_is_taken_is_a_sentence(service, tmp_path):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_port_of_our_own_is_listened_on(host):
-    with _bind(Settings(host=host, port=0)) as place:
+    with listen(host, 0) as place:
         port = place.getsockname()[1]
         socket.create_connection((host, port), 5).close()
         with pytest.raises(ConfigError) as refused:
-            _bind(Settings(host=host, port=port))
+            listen(host, port)
     assert refused.value.code == "port_taken"
 
 
 def test_an_address_of_another_machine_is_a_sentence():
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1"):
-        _bind(Settings(host="192.0.2.1"))
+        listen("192.0.2.1", 8000)
 
 
 def test_a_service_is_ready_once_its_worker_is_and_tells_of_its_end(service):

@@ -201,11 +201,10 @@ def _tree(group: _Group, space: FloatArray, ward: Float, least_rows: int) -> Spl
     evidence = np.zeros((len(members), len(NAMES)))
     split = np.flatnonzero(children[:, 0] >= 0)
     if len(split):
-        heights = _heights(distance_table(space), members, children)
+        heights = np.maximum(_heights(distance_table(space), members, children), TINY)
         evidence[split] = _evidence(group, members, children[split])
-        below = np.maximum(heights[children[split]].max(axis=1), TINY)
-        evidence[split, JUMP] = np.log(heights[split] / below)
-        evidence[split, TO_ROOT] = np.log(np.maximum(heights[split], TINY) / max(heights[0], TINY))
+        evidence[split, JUMP] = np.log(heights[split] / heights[children[split]].max(axis=1))
+        evidence[split, TO_ROOT] = np.log(heights[split] / heights[0])
     return SplitTree(tuple(group.rows[m] for m in members), children, evidence)
 
 
