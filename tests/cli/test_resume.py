@@ -42,7 +42,7 @@ def wait_for(work_dir, pattern: str, process) -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", ["stages/structure-trees-1-*.s*", "stages/start-*.s*", "head-*/epoch-00002?"]
+    "moment", ["stages/structure-balanced-1-*.s*", "stages/start-*.s*", "head-*/epoch-00002?"]
 )
 def test_a_killed_run_resumes_to_the_same_bytes(command, uninterrupted, tmp_path, moment):
     out, work_dir = tmp_path / "out", tmp_path / ".out.work"
