@@ -125,6 +125,20 @@ def nodes(value):
         yield from nodes(inner)
 
 
+def test_schemas_have_the_keywords_of_json_schema_only(document):
+    """Bounds written on a union come out as pydantic's own words."""
+
+    def schemas(node):
+        if isinstance(node, dict):
+            yield node
+        for below in node.values() if isinstance(node, dict) else node:
+            if isinstance(below, dict | list):
+                yield from schemas(below)
+
+    own = {"gt", "ge", "lt", "le", "max_length", "min_length"}
+    assert [node for node in schemas(document) if "description" in node and own & node.keys()] == []
+
+
 def test_files_and_lists_are_described_as_generators_know_them(document):
     """OpenAPI 3.1 has other words for both, which most of them pass over."""
     for form in FORMS:

@@ -41,15 +41,16 @@ Rule = Annotated[
     RuleName | Left,
     Query(description="How a class is chosen, for an npy body.", examples=["diffusion"]),
 ]
+Probability = Annotated[float, Field(ge=0, le=1)]
 Threshold = Annotated[
-    Annotated[float, Field(ge=0, le=1)] | Left,
+    Probability | Left,
     Query(
         description="Least probability of a class, with the inference threshold, for an npy body.",
         examples=[0.9],
     ),
 ]
 RuleOfForm = Annotated[RuleName | Left, Form(description=RULE)]
-ThresholdOfForm = Annotated[float | Left, Form(ge=0, le=1, description=LEAST)]
+ThresholdOfForm = Annotated[Probability | Left, Form(description=LEAST)]
 
 
 @router.get("/jobs/{job_id:id}/card", operation_id="get_card", responses=RESULT)

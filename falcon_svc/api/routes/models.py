@@ -7,6 +7,7 @@ from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import Field
 from pydantic_core import to_json
 
 from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
@@ -23,12 +24,11 @@ from falcon_svc.service.keys import Caller
 
 router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute, responses=GATED)
 OF_NPY = " For an npy body."
+Share = Annotated[float, Field(gt=0, lt=1)]  # bounds of a union's own would not be JSON Schema's
 Least = Annotated[float, Query(ge=0, le=1, description=LEAST + OF_NPY, examples=[0.5])]
-Precision = Annotated[
-    float | Left, Query(gt=0, lt=1, description=PRECISION + OF_NPY, examples=[0.95])
-]
+Precision = Annotated[Share | Left, Query(description=PRECISION + OF_NPY, examples=[0.95])]
 LeastOfForm = Annotated[float, Form(ge=0, le=1, description=LEAST)]
-PrecisionOfForm = Annotated[float | Left, Form(gt=0, lt=1, description=PRECISION)]
+PrecisionOfForm = Annotated[Share | Left, Form(description=PRECISION)]
 BUSY = refused(404, 409, 410, 413, 503, 507)
 
 
