@@ -24,6 +24,7 @@ Told = Callable[[int], None]
 
 SECONDS: Mapping[str, float] = {
     "evidence": 0.8,
+    "twins": 0.4,
     "stability": 0.2,
     "even": 0.04,
     "trees": 0.25,
@@ -33,9 +34,9 @@ SECONDS: Mapping[str, float] = {
     "balanced": 0.06,
     "consensus": 0.12,
 }
-"""Kind of piece -> seconds per 1,000 rows: evidence and stability of the counts, the stability of
-equal parts at one total, the trees of one view, the vote before the metric is learned, a vote on
-the cut, the contrast view, one balanced k-means, and the consensus of several."""
+"""Kind of piece -> seconds per 1,000 rows: evidence of the counts, of twins, stability, the
+stability of equal parts at one total, the trees of one view, the vote before the metric is learned,
+a vote on the cut, the contrast view, one balanced k-means, and the consensus of several."""
 
 
 class Kept(Protocol):

@@ -40,6 +40,7 @@ from falcon_svc.discovery.counts.size_prior import (
 )
 from falcon_svc.discovery.counts.split_evidence import MOST_ROWS, sample_for_evidence
 from falcon_svc.discovery.counts.total_stability import N_REPEATS, StabilityCurve
+from falcon_svc.discovery.counts.unimodal_twins import n_rows_of_twins
 from falcon_svc.discovery.counts.whole_totals import WholeTotals, even_stability
 from falcon_svc.discovery.partition.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition.tree_arrays import kept_trees
@@ -187,9 +188,11 @@ class StructureWork:
 
     def posterior(self) -> CountPosterior:
         """Return what the data say of the counts."""
-        seen = int(np.minimum(self.sizes, MOST_ROWS).sum())
-        judged = seen if self.bounds.total is None else 0
-        self._plan(FOREST | {"votes": 2}, evidence=seen, stability=N_REPEATS * judged)
+        seen = np.minimum(self.sizes, MOST_ROWS)
+        asked = {"evidence": int(seen.sum())}
+        if self.bounds.total is None:
+            asked |= {"stability": N_REPEATS * int(seen.sum()), "twins": n_rows_of_twins(seen)}
+        self._plan(FOREST | {"votes": 2}, **asked)
         return count_posterior(
             self.raw,
             self.source,

@@ -11,6 +11,9 @@ s is the excess stability (`total_stability`) over its best, d how many standard
 the best, at most 6. Weights come from the same fit: they maximise the probability of the true
 counts. What is unsure about the whole data set is thereby in every interval, the total's included.
 
+One more value of b is minus infinity: nothing is split anywhere. Its probability is what a test of
+the whole data set against twins with one mode leaves of a half (`unimodal_twins`).
+
 The root of a tree gets the mean of b and of a shift r that all coarse classes of the set share, so
 that a set in which nothing else is split does not split one class by chance: the share of split
 classes is taken as the sum of the roots' probabilities, shrunk towards a half, and r moves the
@@ -31,6 +34,7 @@ from scipy.special import expit, logit, logsumexp, ndtr
 from falcon_svc.discovery.counts.split_evidence import sample_for_evidence, split_trees
 from falcon_svc.discovery.counts.split_model import ScoredTree, scored, split_model
 from falcon_svc.discovery.counts.total_stability import StabilityCurve, stability_curve
+from falcon_svc.discovery.counts.unimodal_twins import chance_of_twins, probability_of_twins
 from falcon_svc.discovery.partition.views import reduced
 from falcon_svc.discovery.pieces import Arrays, Pieces, Told
 from falcon_svc.types import FloatArray, IntArray, LabelSource
@@ -66,7 +70,8 @@ class CountPosterior:
     Parameters
     ----------
     by_shift
-        (B, C, K) probabilities of 1 .. K fine classes for each shift of `SHIFTS`.
+        (B, C, K) probabilities of 1 .. K fine classes: where nothing is split, and for each shift
+        of `SHIFTS`.
     judge
         Finds the shift; called where it is asked for, once: a total that was given settles it.
     """
@@ -113,8 +118,8 @@ class CountPosterior:
 
     def at_total(self, n_fine: int) -> Float:
         """Return (C, K) the distributions at the shift whose expected total is `n_fine`."""
-        place = np.interp(n_fine, self.mean_totals(), np.arange(len(SHIFTS)))
-        i = min(int(place), len(SHIFTS) - 2)
+        place = np.interp(n_fine, self.mean_totals(), np.arange(len(self.by_shift)))
+        i = min(int(place), len(self.by_shift) - 2)
         log = np.log(self.by_shift[i : i + 2] + 1e-12)
         mixed = np.exp((1 - place + i) * log[0] + (place - i) * log[1])
         return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
@@ -143,10 +148,10 @@ def count_posterior(
     least_samples
         No fine class has fewer samples of these n rows.
     seed
-        Seed of the sample that is looked at, of halves and noise.
+        Seed of the sample that is looked at, of twins, halves and noise.
     pieces
         The distributions are one of them, and where the shift is asked for each repeat of
-        stability; None = nobody is told.
+        stability and each set of twins; None = nobody is told.
     """
     pieces = pieces or Pieces()
     rows = sample_for_evidence(source, seed=seed)
@@ -163,9 +168,13 @@ def count_posterior(
 
     def shift() -> Shift:
         curve = stability_curve(reduced(vectors, part), part, seed=seed, pieces=pieces)
-        return Shift(shift_posterior(by_shift, curve, model.shift), curve)
+        weight = shift_posterior(by_shift, curve, model.shift)
+        chance = chance_of_twins(vectors, part, least_rows=least, seed=seed, pieces=pieces)
+        twins = probability_of_twins(chance)
+        return Shift(np.concatenate([[twins], (1 - twins) * weight]), curve)
 
-    return CountPosterior(by_shift, shift)
+    nothing_splits = _bounded(np.eye(1, by_shift.shape[2])[None].repeat(len(low), 1), low, high)
+    return CountPosterior(np.concatenate([nothing_splits, by_shift]), shift)
 
 
 def distributions(trees: Sequence[tuple[ScoredTree, ...]], low: IntArray, high: IntArray) -> Float:

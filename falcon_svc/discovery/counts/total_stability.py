@@ -133,13 +133,13 @@ def excess_curve(
 
 
 def some_classes(
-    inside: FloatArray, source: LabelSource, rng: np.random.Generator
+    inside: FloatArray, source: LabelSource, rng: np.random.Generator, *, most: int = MOST_COARSE
 ) -> tuple[FloatArray, LabelSource, IntArray]:
-    """Return at most `MOST_COARSE` coarse classes with all their rows, and which ones these are."""
+    """Return at most `most` coarse classes with all their rows, and which ones these are."""
     kept = np.arange(source.n_coarse)
-    if source.n_coarse <= MOST_COARSE:
+    if source.n_coarse <= most:
         return inside, source, kept
-    kept = np.sort(rng.permutation(source.n_coarse)[:MOST_COARSE])
+    kept = np.sort(rng.permutation(source.n_coarse)[:most])
     rows = np.flatnonzero(np.isin(source.labels, kept))
     labels = np.searchsorted(kept, source.labels[rows])
     names = tuple(source.names[q] for q in kept)
