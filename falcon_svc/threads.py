@@ -27,17 +27,27 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def in_threads(work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+def in_threads(
+    work: Callable[[Item], Answer],
+    items: Iterable[Item],
+    *,
+    on_failure: Callable[[BaseException], None] = lambda _: None,
+) -> Iterator[Answer]:
     """Yield the answers in the items' order, worked out by `N_WORKERS` threads.
 
     For arithmetic in batches that leaves Python alone; each item on one thread of the numerical
-    libraries, so the answers are the same bits whatever the number of workers.
+    libraries, so the answers are the same bits whatever the number of workers. `on_failure` is
+    told what ends the work early, before those items are waited for that are being worked on.
     """
     if N_WORKERS == 1:
         yield from map(work, items)
         return
     with ThreadPoolExecutor(N_WORKERS, initializer=_alone) as pool:
-        yield from pool.map(work, items)
+        try:
+            yield from pool.map(work, items)
+        except BaseException as error:
+            on_failure(error)
+            raise
 
 
 def _alone() -> None:
