@@ -90,7 +90,7 @@ def test_neighbors_are_the_same_whatever_the_number_of_threads(monkeypatch):
     source = LabelSource("coarse", labels.astype(np.int64), tuple("abcde"))
     found = []
     for workers in (1, 2, 3):
-        monkeypatch.setattr("falcon_svc.threads.N_WORKERS", workers)
+        monkeypatch.setenv("OMP_NUM_THREADS", str(workers))
         found.append(search.nearest_inside(rows, source, 10))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])

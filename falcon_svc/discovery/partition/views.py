@@ -21,7 +21,6 @@ from typing import Literal
 
 import numpy as np
 
-from falcon_svc.discovery.partition.contrast import N_STEPS, contrast_view
 from falcon_svc.discovery.partition.principal import principal_scores
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.smoothing import smoothed
@@ -102,6 +101,8 @@ def equal_views(
     groups = source.rows_by_class()
 
     def fitted(on_rows: Told) -> Arrays:
+        from falcon_svc.discovery.partition.contrast import N_STEPS, contrast_view
+
         neighbors = nearest_inside(unit_rows(inside), source, SMOOTHING_NEIGHBORS)
         share = -(-len(raw) // N_STEPS)
         rows = contrast_view(inside, groups, neighbors, seed=seed, on_step=lambda: on_rows(share))
