@@ -210,18 +210,22 @@ def _tree(group: _Group, space: FloatArray, ward: Float, least_rows: int) -> Spl
 
 def _condensed(steps: Float, n: int, least_rows: int) -> tuple[list[IntArray], IntArray]:
     """Nodes' members and children of scipy's tree, where small sides drop out with their node."""
-    sides = steps[:, :2].astype(np.int64)
-    inside: list[IntArray] = [np.array([i]) for i in range(n)]
+    sides = steps[:, :2].astype(np.int64).tolist()
+    inside: list[IntArray] = list(np.arange(n)[:, None])
     for a, b in sides:
         inside.append(np.concatenate([inside[a], inside[b]]))
+
+    def small_and_large(node: int) -> tuple[int, int]:
+        a, b = sides[node - n]
+        return (a, b) if len(inside[a]) <= len(inside[b]) else (b, a)
 
     def real(node: int) -> int:
         """Follow the larger side down to the next split with enough rows on both sides."""
         while node >= n:
-            a, b = sorted(sides[node - n], key=lambda side: len(inside[side]))
-            if len(inside[a]) >= least_rows:
+            small, large = small_and_large(node)
+            if len(inside[small]) >= least_rows:
                 return node
-            node = b
+            node = large
         return node
 
     found: list[IntArray] = []
@@ -234,8 +238,8 @@ def _condensed(steps: Float, n: int, least_rows: int) -> tuple[list[IntArray], I
             children[parent][place] = len(found)
         children.append([-1, -1])
         if node >= n:
-            a, b = sorted(sides[node - n], key=lambda side: len(inside[side]))
-            waiting += [(int(b), len(found), 1), (int(a), len(found), 0)]
+            small, large = small_and_large(node)
+            waiting += [(large, len(found), 1), (small, len(found), 0)]
         found.append(inside[node] if node >= n else inside[top])
     return found, np.array(children, np.int64)
 

@@ -53,9 +53,9 @@ class MergeTree:
 
     def cut(self, n_clusters: int) -> IntArray:
         """Return (n,) labels in ``[0, n_clusters)``; fewer where the tree has fewer splits."""
-        return np.unique(self.roots(n_clusters), return_inverse=True)[1].astype(np.int64)[
-            self.group
-        ]
+        roots = self.roots(n_clusters)
+        number = np.cumsum(roots == np.arange(len(roots))) - 1
+        return np.asarray(number[roots][self.group], np.int64)
 
     def roots(self, n_clusters: int) -> IntArray:
         """Return (G,) the group that each group's cluster goes by where `cut` leaves it."""
@@ -171,14 +171,16 @@ def nested_means(
         np.concatenate([[0], np.cumsum(sizes[:-1]).astype(np.int64)]),
     )
     sizes = np.concatenate([sizes, np.zeros(most - 1)])
-    node_of = {int(root): k for k, root in enumerate(np.unique(tree.roots(most)))}
-    cuts = [np.arange(most)]
-    for new, (kept, joined) in enumerate(tree.merges[len(tree.merges) - most + 1 :], most):
-        a, b = node_of[int(kept)], node_of[int(joined)]
+    node_of = {root: k for k, root in enumerate(np.unique(tree.roots(most)).tolist())}
+    cuts = [list(range(most))]
+    last = tree.merges[len(tree.merges) - most + 1 :].tolist()
+    for new, (kept, joined) in enumerate(last, most):
+        a, b = node_of[kept], node_of[joined]
         sums[new], sizes[new] = sums[a] + sums[b], sizes[a] + sizes[b]
-        node_of[int(kept)] = new
-        cuts.append(np.append(cuts[-1][(cuts[-1] != a) & (cuts[-1] != b)], new))
-    return np.asarray(sums / sizes[:, None], np.float32), cuts[::-1]
+        node_of[kept] = new
+        cuts.append([node for node in cuts[-1] if node not in (a, b)] + [new])
+    means = np.asarray(sums / sizes[:, None], np.float32)
+    return means, [np.array(nodes) for nodes in reversed(cuts)]
 
 
 def ward_tree(vectors: FloatArray) -> MergeTree:
@@ -194,12 +196,13 @@ def _average_linkage(vectors: FloatArray) -> MergeTree:
 
 
 def _of_scipy(steps: NDArray[np.float64], n: int) -> MergeTree:
-    first = list(range(n))  # least sample of each of scipy's clusters
-    merges = np.empty((len(steps), 2), np.int64)
-    for t, (a, b) in enumerate(steps[:, :2].astype(np.int64)):
-        merges[t] = sorted((first[a], first[b]))
-        first.append(int(merges[t, 0]))
-    return MergeTree(np.arange(n), merges, steps[:, 2].astype(np.float32))
+    first, merges = list(range(n)), []  # least sample of each of scipy's clusters
+    for a, b in steps[:, :2].astype(np.int64).tolist():
+        one, other = first[a], first[b]
+        merges.append((one, other) if one < other else (other, one))
+        first.append(min(one, other))
+    both = np.array(merges, np.int64).reshape(-1, 2)
+    return MergeTree(np.arange(n), both, steps[:, 2].astype(np.float32))
 
 
 def _agglomerate(vectors: FloatArray, group: IntArray, size_exponent: float) -> MergeTree:

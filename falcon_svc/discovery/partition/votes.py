@@ -212,5 +212,6 @@ def _votes(parts: Sequence[IntArray], rows: IntArray) -> FloatArray:
 
 
 def _one_hot(labels: IntArray) -> FloatArray:
-    _, index = np.unique(labels, return_inverse=True)
-    return np.eye(int(index.max()) + 1, dtype=np.float32)[index]
+    above = labels - labels.min()
+    number = np.cumsum(np.bincount(above) > 0) - 1
+    return np.eye(int(number[-1]) + 1, dtype=np.float32)[number[above]]
