@@ -23,7 +23,7 @@ from falcon_svc.discovery.partition.merge_tree import (
     MergeTree,
     cut_at_common_cost,
     groups_for,
-    merge_tree,
+    merge_trees,
     trees_of,
 )
 from falcon_svc.discovery.partition.tree_arrays import kept_trees
@@ -123,11 +123,9 @@ def vote_trees(
 
     A cost is twice the number of partitions that part two clusters' samples, on average.
     """
-    max_groups, trees = groups_for(most_clusters), []
-    for rows in groups:
-        trees.append(merge_tree(_votes(parts, rows), size_exponent=0.0, max_groups=max_groups))
-        on_rows(len(rows))
-    return trees
+    votes = (_votes(parts, rows) for rows in groups)
+    most = groups_for(most_clusters)
+    return merge_trees(votes, size_exponent=0.0, max_groups=most, on_rows=on_rows)
 
 
 def balanced_votes(
