@@ -314,3 +314,23 @@ def test_verdicts_follow_the_chance_of_one_class():
     assert [verdict(w) for w in (0.01, 0.2, 0.7, None)] == [
         *("clear", "weak", "no better than chance", ""),
     ]
+
+
+def test_the_estimate_is_what_costs_least_where_a_class_too_few_costs_twice():
+    rng = np.random.default_rng(0)
+    counts = rng.dirichlet(np.full(12, 0.7), size=60)
+    counts[:3] = 0
+    counts[0, :2], counts[1, :4], counts[2, 6] = (0.5, 0.5), (0.1, 0.3, 0.2, 0.4), 1
+    shift = Shift(np.ones(1), StabilityCurve(np.array([1]), np.zeros(1, np.float32), 0.1))
+    value = np.arange(1, 13)
+
+    bounds = count_bounds(CountConfig(), LabelSource("coarse", np.zeros(100, int), ("bird",)))
+
+    def dearness(guess, row):
+        return (row * np.where(value > guess, 2 * (value - guess), guess - value)).sum()
+
+    for row in counts:
+        found = CountPosterior(row[None, None], lambda: shift)
+        cheapest = min(value, key=lambda guess, row=row: dearness(guess, row))
+        wanted = 1 if row[0] >= 0.5 else max(cheapest, row.argmax() + 1)
+        assert choose_total(np.array([100]), bounds, found, pytest.fail).n_fine == wanted

@@ -35,7 +35,7 @@ from falcon_svc.discovery.counts.size_prior import (
 )
 from falcon_svc.discovery.counts.total_stability import StabilityCurve
 from falcon_svc.discovery.counts.whole_totals import WholeTotals, whole_totals
-from falcon_svc.result.record import TotalEstimate
+from falcon_svc.result.record import LEAST_CHANCE, TotalEstimate
 from falcon_svc.types import FloatArray, IntArray
 
 Float = NDArray[np.floating[Any]]
@@ -44,6 +44,11 @@ VOTE_WEIGHT = 2.0
 LEAST_PROBABILITY = 1e-9
 SEARCHED = (0.1, 0.9)
 """Quantiles of the total between which the coarse sizes may move an estimate."""
+
+CHEAPEST_POINT = 2 / 3
+"""Of a coarse class's count, where nothing is given: a class too few costs about twice the accuracy
+of one too many (NC-GCD, table 11); what costs least then is the point that parts a distribution
+as 2 : 1."""
 
 RUNNER_UP_RATIO = 1.2
 
@@ -157,19 +162,11 @@ def _most(n_fine: int) -> int:
 
 
 def _likely_total(bounds: CountBounds, found: CountPosterior) -> int:
-    """The median of the total, or the sum of the counts' medians or modes where that is larger.
-
-    Of several totals the largest: too few classes cost about twice as much accuracy as too many
-    (NC-GCD, table 11), and where classes are clear, modes are right and medians fall short.
-    """
-    medians = quantile(found.counts, 0.5)
-    if (medians <= np.maximum(bounds.low, 1)).all():
-        return _least(bounds)  # no coarse class is more likely split than not
-    every = np.arange(1, int(found.mean_totals()[-1]) + 2)
-    median = every[np.argmax(found.total_probability(every) >= 0.5)]
-    typical = np.maximum(medians, found.counts.argmax(axis=1) + 1)
-    likely = max(int(median), int(typical.sum()))
-    return int(np.clip(likely, _least(bounds), bounds.high.sum()))
+    """The sum of the counts that are expected to cost least; one class where none is likely."""
+    mode = found.counts.argmax(axis=1) + 1
+    cheapest = np.maximum(quantile(found.counts, CHEAPEST_POINT), mode)
+    likely = np.where(found.counts[:, 0] < LEAST_CHANCE, cheapest, 1)
+    return int(np.clip(likely.sum(), _least(bounds), bounds.high.sum()))
 
 
 def _least(bounds: CountBounds) -> int:
@@ -201,7 +198,7 @@ def prior_beside_votes(
     not.
     """
     if choice.estimated:
-        return np.asarray(np.log(found.counts[:, :most] + LEAST_PROBABILITY))
+        return prior_at_total(found, choice.n_fine, most)
     spread = max(choice.dispersion, LONG_TAIL)
     return log_size_prior(sizes, choice.n_fine, spread, min(most, found.by_shift.shape[2]))
 
