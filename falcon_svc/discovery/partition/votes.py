@@ -212,4 +212,4 @@ def _votes(parts: Sequence[IntArray], rows: IntArray) -> FloatArray:
 def _one_hot(labels: IntArray) -> FloatArray:
     above = labels - labels.min()
     number = np.cumsum(np.bincount(above) > 0) - 1
-    return np.eye(int(number[-1]) + 1, dtype=np.float32)[number[above]]
+    return np.asarray(np.eye(int(number[-1]) + 1, dtype=np.float32)[number[above]])
