@@ -48,4 +48,6 @@ def _expire(folder, job):
     """What housekeeping does once a result's time is over."""
     path = folder / "falcon.db"
     with sqlite3.connect(path, timeout=30) as database:
-        database.execute("UPDATE jobs SET state = 'expired', result_key = NULL WHERE id = ?", [job])
+        database.execute(
+            "UPDATE jobs SET state = 'expired', result_key = NULL WHERE id = ?", [job]
+        )

@@ -15,7 +15,6 @@ from solver import RelationProblem, solve, verify
 
 def test_the_door_is_open_and_sorted():
     assert all(hasattr(solver, name) for name in solver.__all__)
-
     def place(name):  # constants, classes, functions, as ruff sorts them
         return not name.isupper(), not name[0].isupper(), name
 
