@@ -8,36 +8,53 @@ time, and a head that takes 3.5 s on one thread took 40 s on two.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-import torch
 from threadpoolctl import threadpool_limits
 
 SMALL_FLOP = 2e8
 """Floating-point operations of one product up to which one thread does it: about 4 ms of a core,
 a scheduler's slice."""
 
-N_WORKERS = torch.get_num_threads()
-"""As many as torch takes when it is loaded: `OMP_NUM_THREADS`, or one per core."""
-
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def in_threads(work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
-    """Yield the answers in the items' order, worked out by `N_WORKERS` threads.
+def n_workers() -> int:
+    """Return how many threads the libraries take too: `OMP_NUM_THREADS`, or one per core."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_threads(
+    work: Callable[[Item], Answer],
+    items: Iterable[Item],
+    *,
+    on_failure: Callable[[BaseException], None] = lambda _: None,
+) -> Iterator[Answer]:
+    """Yield the answers in the items' order, worked out by `n_workers()` threads.
 
     For arithmetic in batches that leaves Python alone; each item on one thread of the numerical
-    libraries, so the answers are the same bits whatever the number of workers.
+    libraries, so the answers are the same bits whatever the number of workers. `on_failure` is
+    told what ends the work early, before those items are waited for that are being worked on.
     """
-    if N_WORKERS == 1:
+    if (most := n_workers()) == 1:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(N_WORKERS, initializer=_alone) as pool:
-        yield from pool.map(work, items)
+    with ThreadPoolExecutor(most, initializer=_alone) as pool:
+        try:
+            yield from pool.map(work, items)
+        except BaseException as error:
+            on_failure(error)
+            raise
 
 
 def _alone() -> None:
@@ -57,6 +74,8 @@ def threads_for(flop: float) -> Iterator[None]:
     if flop >= SMALL_FLOP:
         yield
         return
+    import torch
+
     before = torch.get_num_threads()
     with threadpool_limits(1):
         torch.set_num_threads(1)

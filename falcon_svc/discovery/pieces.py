@@ -11,13 +11,16 @@ thousand rows of it cost on one CPU core; the weights matter for the time left o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from threading import RLock
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
 from falcon_svc.progress import THOUSANDTHS
+from falcon_svc.threads import in_threads
 
+Found = TypeVar("Found")
 Arrays = dict[str, NDArray[Any]]
 Told = Callable[[int], None]
 """Called with the number of rows that a piece has been through since the last call."""
@@ -52,7 +55,7 @@ class Kept(Protocol):
 
 
 class Pieces:
-    """The pieces of one long step.
+    """The pieces of one long step; those of independent chains may be made at once.
 
     Parameters
     ----------
@@ -82,6 +85,7 @@ class Pieces:
         self._on_progress, self._kept = on_progress, kept
         self._start, self._planned, self._done, self._taken = 0.0, 1.0, 0.0, 0.0
         self._told, self._names = 0, set[str]()
+        self._lock, self._failure = RLock(), list[BaseException]()
 
     def plan(self, rows: Mapping[str, int]) -> None:
         """Say what is left to do: kind of piece -> rows in all pieces of the kind.
@@ -105,34 +109,63 @@ class Pieces:
         make : callable
             Makes the arrays; it may call what it is given after every few rows.
         """
-        name, before = f"{kind}-{number}", self._done
-        after = before + _cost({kind: n_rows})
+        name, left = f"{kind}-{number}", _cost({kind: n_rows})
+
+        def on_rows(rows: int) -> None:
+            nonlocal left
+            share = min(left, _cost({kind: rows}))
+            left -= share
+            self._advance(share)
+
         found = self._found(name)
         if found is not None:
-            self._taken += self._fraction(after) - self._fraction(before)
-        else:
-            found = make(lambda rows: self._go_to(min(after, self._done + _cost({kind: rows}))))
-            if self._kept is not None:
-                self._kept.keep(name, found)
-        self._go_to(after)
+            self._advance(left, earlier=True)
+            return found
+        found = make(on_rows)
+        if self._kept is not None:
+            self._kept.keep(name, found)
+        self._advance(left)
         return found
+
+    def at_once(self, chains: Sequence[Callable[[], Found]]) -> list[Found]:
+        """Return what chains of pieces find that need nothing of each other, made on threads.
+
+        The first is begun first. Where one fails, or whoever is told of it stops the work, the
+        others end at their next rows.
+        """
+
+        def run(chain: Callable[[], Found]) -> Found:
+            try:
+                return chain()
+            except BaseException as error:
+                self._failure.append(error)
+                raise
+
+        return list(in_threads(run, chains, on_failure=self._failure.append))
 
     def _found(self, name: str) -> Arrays | None:
         if self._kept is None:
             return None
-        assert name not in self._names, f"two pieces are named {name}"
-        self._names.add(name)
+        with self._lock:
+            assert name not in self._names, f"two pieces are named {name}"
+            self._names.add(name)
         return self._kept.find(name)
 
-    def _go_to(self, done: float) -> None:
-        self._done = done
-        told = int(THOUSANDTHS * self._fraction(done) + 1e-9)
-        if self._on_progress is not None and told > self._told:
-            self._told = told
-            self._on_progress(told, int(THOUSANDTHS * self._taken))
+    def _advance(self, cost: float, *, earlier: bool = False) -> None:
+        """So much more is done; told in the thread that did it, one after the other."""
+        with self._lock:
+            if self._failure:
+                raise self._failure[0]
+            before = self._fraction()
+            self._done += cost
+            self._taken += (self._fraction() - before) * earlier
+            told = int(THOUSANDTHS * self._fraction() + 1e-9)
+            if self._on_progress is not None and told > self._told:
+                self._told = told
+                self._on_progress(told, int(THOUSANDTHS * self._taken))
 
-    def _fraction(self, done: float) -> float:
-        return self._start + (1 - self._start) * min(done / self._planned, 1.0)
+    def _fraction(self) -> float:
+        return self._start + (1 - self._start) * min(self._done / self._planned, 1.0)
 
 
 def _cost(rows: Mapping[str, int]) -> float:

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from falcon_svc.types import FloatArray, IntArray
 
@@ -67,6 +66,8 @@ def top_k(
 def nearest(rows: FloatArray, k: int, *, backend: str) -> IntArray:
     """Return every row's k nearest rows (n, k) by Euclidean distance, itself among them."""
     if backend == "torch":
+        import torch
+
         table = torch.from_numpy(rows)
         chunk = max(1, _TORCH_CHUNK_BYTES // (4 * len(rows)))
         parts = (torch.cdist(part, table) for part in torch.split(table, chunk))
@@ -80,7 +81,7 @@ def nearest(rows: FloatArray, k: int, *, backend: str) -> IntArray:
 def _exact(queries: FloatArray, rows: FloatArray, k: int, backend: str) -> IntArray:
     """Return the (q, k) rows of largest inner product; nothing is copied or indexed."""
     if backend == "torch":
-        return _torch_exact(torch.from_numpy(queries), torch.from_numpy(rows), k)
+        return _torch_exact(queries, rows, k)
     import faiss
 
     knn: Any = faiss.knn
@@ -90,10 +91,12 @@ def _exact(queries: FloatArray, rows: FloatArray, k: int, backend: str) -> IntAr
     return found
 
 
-def _torch_exact(queries: torch.Tensor, rows: torch.Tensor, k: int) -> IntArray:
-    chunk = max(1, _TORCH_CHUNK_BYTES // (4 * len(rows)))
-    parts = torch.split(queries, chunk)
-    found: IntArray = torch.cat([(part @ rows.T).topk(k).indices for part in parts]).numpy()
+def _torch_exact(queries: FloatArray, rows: FloatArray, k: int) -> IntArray:
+    import torch
+
+    table, chunk = torch.from_numpy(rows), max(1, _TORCH_CHUNK_BYTES // (4 * len(rows)))
+    parts = torch.split(torch.from_numpy(queries), chunk)
+    found: IntArray = torch.cat([(part @ table.T).topk(k).indices for part in parts]).numpy()
     return found
 
 

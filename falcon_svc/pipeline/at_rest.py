@@ -7,7 +7,7 @@ JSON every digit of a float64.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,15 @@ from falcon_svc.discovery.counts.choice import Counts
 from falcon_svc.discovery.pieces import Arrays
 from falcon_svc.discovery.structure import Structure
 from falcon_svc.discovery.training.feature_space import FeatureSpace
-from falcon_svc.discovery.training.head_start import HeadStart
-from falcon_svc.discovery.training.warm_start import WarmStart
 from falcon_svc.durable.shelf import Kept, Shelf
 from falcon_svc.pipeline.found import Found, Judged, Spaced
 from falcon_svc.pipeline.layout import Layout
 from falcon_svc.pipeline.stage import Rest
 from falcon_svc.result.record import LabelNoise, TotalEstimate
 from falcon_svc.types import Neighbors
+
+if TYPE_CHECKING:
+    from falcon_svc.discovery.training.warm_start import WarmStart
 
 ARRAYS_OF_NOISE = (
     *("expected", "expected_low", "expected_high"),
@@ -126,6 +127,9 @@ def _kept_start(start: WarmStart) -> Kept:
 
 
 def _start_again(kept: Kept, found: Found) -> WarmStart:
+    from falcon_svc.discovery.training.head_start import HeadStart
+    from falcon_svc.discovery.training.warm_start import WarmStart
+
     arrays, each = kept.arrays, range(len(found.dataset.sources))
     relations = tuple(arrays[f"relation.{i}"] for i in each)
     head = HeadStart(arrays["weight"], arrays["bias"], relations)

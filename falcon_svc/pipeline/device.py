@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from falcon_svc.errors import DeviceError
 
 
@@ -17,6 +15,8 @@ def choose_device(wanted: str) -> str:
     """
     if wanted == "cpu":
         return "cpu"
+    import torch
+
     if torch.cuda.is_available():
         return "cuda"
     if wanted == "cuda":

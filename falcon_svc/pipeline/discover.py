@@ -11,13 +11,13 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import count_bounds
 from falcon_svc.durable.atomic_directory import FileContent, check_replaceable
-from falcon_svc.pipeline.constraint_stage import check_constraints
+from falcon_svc.pipeline.ahead import loaded_ahead
 from falcon_svc.pipeline.found import Found
-from falcon_svc.pipeline.outcome import Run
 from falcon_svc.pipeline.stage import run_stage
 from falcon_svc.pipeline.stages import STAGES
 from falcon_svc.progress import Progress, Silent
@@ -27,6 +27,9 @@ from falcon_svc.result.files import FEATURES, REVIEW, features_file, write_disco
 from falcon_svc.result.record import Discovery
 from falcon_svc.result.samples import samples_file
 from falcon_svc.types import CoarseDataset, FloatArray
+
+if TYPE_CHECKING:
+    from falcon_svc.pipeline.outcome import Run
 
 Inherit = Callable[[Discovery, FloatArray, FloatArray], Inherited]
 """What a new result takes over, from its discovery, (N, D) features and (N, K) head inputs."""
@@ -73,7 +76,8 @@ def discover_to(
     if not resume:
         shutil.rmtree(work_dir, ignore_errors=True)
     progress = progress or Silent()
-    run = discover(dataset, config, work_dir=work_dir, progress=progress)
+    with loaded_ahead():
+        run = discover(dataset, config, work_dir=work_dir, progress=progress)
     inherited = None if inherit is None else inherit(run.discovery, run.features, run.inputs)
     progress.stage("report", 1)
     ancestry = None if inherited is None else inherited.ancestry
@@ -103,8 +107,13 @@ def discover(
     """
     found = Found(dataset, config, work_dir, progress)
     count_bounds(config.counts, dataset.coarse, dataset.sources[1:])
-    check_constraints(dataset, config)
+    if config.relation.constraints:
+        from falcon_svc.pipeline.constraint_stage import check_constraints
+
+        check_constraints(dataset, config)
     for stage in STAGES:
         if stage.wanted(config):
             run_stage(stage, found)
+    from falcon_svc.pipeline.outcome import Run
+
     return Run.of(found)

@@ -9,17 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from falcon_svc.checkpoint import CheckpointStore
 from falcon_svc.config import DiscoveryConfig
 from falcon_svc.discovery.counts.bounds import CountBounds, count_bounds
 from falcon_svc.discovery.structure import Structure
 from falcon_svc.discovery.training.config import TrainConfig
 from falcon_svc.discovery.training.feature_space import FeatureSpace
-from falcon_svc.discovery.training.trained_head import TrainedHead
-from falcon_svc.discovery.training.warm_start import WarmStart
 from falcon_svc.durable.shelf import Shelf
 from falcon_svc.encoder import Encoder, EncoderRun
+from falcon_svc.encoder_names import PASS_THROUGH
 from falcon_svc.pipeline.device import choose_device
 from falcon_svc.pipeline.layout import Layout
 from falcon_svc.pipeline.record import Recorder
@@ -36,7 +35,14 @@ from falcon_svc.types import (
     Neighbors,
 )
 
+if TYPE_CHECKING:
+    from falcon_svc.checkpoint import CheckpointStore
+    from falcon_svc.discovery.training.trained_head import TrainedHead
+    from falcon_svc.discovery.training.warm_start import WarmStart
+
 FOLDER_LETTERS = 16
+AS_THEY_ARE = ("auto", PASS_THROUGH)
+"""Encoders of vectors that need no device."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,8 @@ class Found:
         progress: Progress | None,
     ) -> None:
         self.dataset, self.config, self.work_dir = dataset, config, work_dir
-        self.device = choose_device(config.device)
+        if config.device == "cuda":
+            _ = self.device  # a wish that cannot be met is refused at once
         self.recorder = Recorder(progress or Silent())
         self.shelf = None if work_dir is None else Shelf(work_dir / "stages")
         self.keys: dict[str, str] = {}
@@ -146,13 +153,18 @@ class Found:
         n_fine = int(self.structure.counts.n_fine.sum())
         return self.config.train.for_data(len(self.dataset), n_fine, self.dataset.coarse.n_coarse)
 
+    @cached_property
+    def device(self) -> str:
+        """A torch device; torch is loaded when it is asked for."""
+        return choose_device(self.config.device)
+
     @property
     def encoder_run(self) -> EncoderRun:
         """What an encoder is applied with."""
-        config, recorder = self.config, self.recorder
-        return EncoderRun(
-            config.encoder, config.seed, self.device, self.work_dir, recorder.progress
-        )
+        config, progress = self.config, self.recorder.progress
+        as_they_are = self.dataset.kind == "vectors" and config.encoder.name in AS_THEY_ARE
+        device = "cpu" if as_they_are else self.device
+        return EncoderRun(config.encoder, config.seed, device, self.work_dir, progress)
 
     def set_apart(self, features: Features) -> None:
         """Keep the rows that lie too far from all others from what the later stages fit."""
@@ -168,5 +180,7 @@ class Found:
 
     def checkpoints(self, stage: str) -> CheckpointStore | None:
         """Return the checkpoints of a stage; None where nothing is kept."""
+        from falcon_svc.checkpoint import CheckpointStore
+
         folder = self.folder(stage)
         return None if folder is None else CheckpointStore(folder)

@@ -13,6 +13,7 @@ from itertools import count
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from falcon_svc.discovery.partition.principal import principal_scores
 from falcon_svc.result.record import MapMethod
@@ -56,9 +57,10 @@ def draw_map(
     labelled = np.flatnonzero(source.labels >= 0)
     rows = np.sort(rng.permutation(labelled)[:MAX_POINTS])
     points = np.asarray(inputs[rows])
-    if len(rows) >= LEAST_POINTS and points.std(axis=0).any() and find_spec("openTSNE"):
-        return Layout(rows, neighbor_map(points, seed=seed, on_share=on_share), "tsne")
-    return Layout(rows, linear_map(points), "pca")
+    with threadpool_limits(1):
+        if len(rows) >= LEAST_POINTS and points.std(axis=0).any() and find_spec("openTSNE"):
+            return Layout(rows, neighbor_map(points, seed=seed, on_share=on_share), "tsne")
+        return Layout(rows, linear_map(points), "pca")
 
 
 def linear_map(points: FloatArray) -> FloatArray:

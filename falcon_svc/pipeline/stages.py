@@ -3,6 +3,7 @@
     encoder -> features -> [labels] -> structure -> space -> neighbors -> start -> head
     -> [head, several parents] -> [pixels -> joint -> features -> space] -> assignments -> map
 
+Stages that need torch import it themselves: it is loaded while the structure is found (`ahead`).
 Those in brackets run where the settings ask for them. Progress, the record of a run, and what a
 resumed run takes over go by these names.
 """
@@ -11,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from falcon_svc.config import DiscoveryConfig
-from falcon_svc.discovery.labels.noise import ROUNDS
 from falcon_svc.discovery.labels.shared_classes import find_shared_classes
 from falcon_svc.discovery.other_sources import with_other_labels
 from falcon_svc.discovery.partition.shared_metric import centred
@@ -24,21 +25,12 @@ from falcon_svc.discovery.pieces import Pieces
 from falcon_svc.discovery.structure import Structure, find_structure
 from falcon_svc.discovery.training.classes import describe_classes
 from falcon_svc.discovery.training.feature_space import FeatureSpace
-from falcon_svc.discovery.training.merged_start import merged_start
-from falcon_svc.discovery.training.prediction import predict
-from falcon_svc.discovery.training.trained_head import TrainedHead
-from falcon_svc.discovery.training.trainer import train_head
-from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.encoder import Encoder, encode, open_encoder
 from falcon_svc.encoder.features import check_differ
-from falcon_svc.joint.trainable import check_trainable
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline import at_rest
-from falcon_svc.pipeline.constraint_stage import constrained
 from falcon_svc.pipeline.found import Answer, Found, Judged, Spaced, Taught
-from falcon_svc.pipeline.joint_stage import pixels_of, train_encoder_too
-from falcon_svc.pipeline.label_stage import judged_labels
 from falcon_svc.pipeline.layout import Layout, draw_map
 from falcon_svc.pipeline.stage import Stage, settings
 from falcon_svc.progress import THOUSANDTHS, Progress, Silent
@@ -53,12 +45,18 @@ from falcon_svc.types import (
     Neighbors,
 )
 
+if TYPE_CHECKING:
+    from falcon_svc.discovery.training.trained_head import TrainedHead
+    from falcon_svc.discovery.training.warm_start import WarmStart
+
 N_NEIGHBORS = 20
 
 
 def find_encoder(found: Found) -> Encoder:
     """Open the encoder, which may mean to train it."""
     if found.config.joint.train_encoder:
+        from falcon_svc.joint.trainable import check_trainable
+
         check_trainable(found.dataset, found.config.encoder)
     run = replace(found.encoder_run, work_dir=found.folder("encoder"))
     return open_encoder(found.dataset, run)
@@ -73,6 +71,8 @@ def find_features(found: Found) -> Features:
 
 def find_labels(found: Found) -> Judged:
     """Judge the coarse labels."""
+    from falcon_svc.pipeline.label_stage import judged_labels
+
     return judged_labels(
         found.features.vectors, found.believed, found.bounds, found.config, found.recorder
     )
@@ -108,6 +108,8 @@ def find_neighbors(found: Found) -> tuple[Neighbors, ...]:
 
 def find_start(found: Found) -> WarmStart:
     """Make the classes of the structure the first class vectors of the head."""
+    from falcon_svc.discovery.training.warm_start import start_of
+
     return start_of(
         found.spaced.inputs,
         found.rows,
@@ -119,6 +121,8 @@ def find_start(found: Found) -> WarmStart:
 
 def find_head(found: Found) -> Taught:
     """Train the head."""
+    from falcon_svc.pipeline.constraint_stage import constrained
+
     inputs, dataset = found.spaced.inputs, found.believed
     start = constrained(found.start, found.structure, found.rows, inputs, dataset, found.config)
     head = _trained(found, start, "head")
@@ -127,6 +131,8 @@ def find_head(found: Found) -> Taught:
 
 def find_merged_head(found: Found) -> Taught:
     """Make one class of each pair that cannot be told apart, and train again, if there are any."""
+    from falcon_svc.discovery.training.merged_start import merged_start
+
     pairs = _overlaps(found, _believed_fine(found))
     if not pairs:
         return found.taught
@@ -145,11 +151,15 @@ def find_merged_head(found: Found) -> Taught:
 
 def find_pixels(found: Found) -> ByteArray:
     """Read all images as the encoder sees them."""
+    from falcon_svc.pipeline.joint_stage import pixels_of
+
     return pixels_of(found)
 
 
 def find_joint(found: Found) -> Taught:
     """Train encoder and head together."""
+    from falcon_svc.pipeline.joint_stage import train_encoder_too
+
     return train_encoder_too(found, lambda inputs: _search(found, inputs, Silent()))
 
 
@@ -166,6 +176,8 @@ def find_space_again(found: Found) -> Spaced:
 
 def find_answer(found: Found) -> Answer:
     """Assign every sample, and describe and name the classes."""
+    from falcon_svc.discovery.training.prediction import predict
+
     inputs, taught, dataset = found.spaced.inputs, found.taught, found.dataset
     head, sources = taught.head, dataset.sources
     assignments = predict(head.teacher, inputs, sources, head.relations)
@@ -214,6 +226,8 @@ def _search(found: Found, inputs: FloatArray, progress: Progress) -> tuple[Neigh
 
 
 def _trained(found: Found, start: WarmStart, stage: str) -> TrainedHead:
+    from falcon_svc.discovery.training.trainer import train_head
+
     return train_head(
         found.spaced.inputs,
         found.believed.sources,
@@ -231,6 +245,8 @@ def _trained(found: Found, start: WarmStart, stage: str) -> TrainedHead:
 
 def _believed_fine(found: Found) -> IntArray:
     """The fine class of every sample under the labels that are believed."""
+    from falcon_svc.discovery.training.prediction import predict
+
     head, inputs = found.taught.head, found.spaced.inputs
     return predict(head.teacher, inputs, found.believed.sources, head.relations).fine
 
@@ -246,6 +262,8 @@ def _every_sample(found: Found) -> int:
 
 
 def _every_round(found: Found) -> int:
+    from falcon_svc.discovery.labels.noise import ROUNDS
+
     return ROUNDS * len(found.dataset.sources)
 
 

@@ -9,7 +9,6 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_svc import threads
 from falcon_svc.discovery.counts import total_stability
 from falcon_svc.discovery.counts.split_measures import (
     Sides,
@@ -90,7 +89,7 @@ def test_sets_in_a_batch_come_out_as_alone_whatever_the_number_of_threads(monkey
     sets = [blobs(3 + s % 2, per=10 + s % 5, seed=s) for s in range(12)]
     counts = np.array([3 + s % 2 for s in range(12)])
     together = balanced_kmeans(sets, counts, n_starts=4, seed=0)
-    monkeypatch.setattr(threads, "N_WORKERS", 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     for one, two in zip(together, balanced_kmeans(sets, counts, n_starts=4, seed=0), strict=True):
         np.testing.assert_array_equal(one, two)
     for q, own in enumerate(together):

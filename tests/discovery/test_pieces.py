@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from threading import Event
+from time import sleep
+
 import numpy as np
 import pytest
 
@@ -124,6 +129,54 @@ def test_a_new_plan_keeps_what_was_done_and_shares_out_the_rest():
     pieces.made("trees", 1, 50, lambda on_rows: (on_rows(25), on_rows(1_000), {})[2])
     pieces.made("trees", 2, 50, lambda on_rows: {})  # not planned: it stays at the end
     assert told == [500, 750, 1000]
+
+
+def test_chains_made_at_once_are_told_and_answer_as_one_after_the_other(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    told = list[int]()
+    pieces = Pieces(lambda done, _: told.append(done))
+    pieces.plan({"trees": 400})
+
+    def chain(first: int) -> list[int]:
+        made = (pieces.made("trees", first + i, 100, _two_steps) for i in range(2))
+        return [first, *(int(arrays["x"][0]) for arrays in made)]
+
+    assert pieces.at_once([partial(chain, 0), partial(chain, 2)]) == [[0, 7, 7], [2, 7, 7]]
+    assert told == sorted(set(told)) and told[-1] == THOUSANDTHS
+
+
+def _two_steps(on_rows: Callable[[int], None]) -> dict[str, np.ndarray]:
+    on_rows(50)
+    return {"x": np.array([7])}
+
+
+def test_where_one_chain_fails_the_others_end_at_their_next_rows(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    pieces, failed, went_on = Pieces(), Event(), list[int]()
+    pieces.plan({"trees": 1_000})
+
+    def failing() -> None:
+        failed.set()
+        raise Killed
+
+    def long() -> None:
+        failed.wait(10)
+        for number in range(1_000):
+            pieces.made("trees", number, 1, lambda on_rows: {})
+            went_on.append(number)
+            sleep(0.01)
+
+    with pytest.raises(Killed):
+        pieces.at_once([failing, long])
+    assert len(went_on) < 999
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_threads_change_no_bit(way, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    alone = structure_of(WAYS[way])
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert_same(structure_of(WAYS[way]), alone)
 
 
 def test_two_pieces_of_one_name_would_take_each_others_place():

@@ -14,8 +14,8 @@ from sklearn.decomposition import PCA
 from falcon_svc.discovery.counts.bounds import count_bounds
 from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.counts.total_stability import StabilityCurve
+from falcon_svc.discovery.partition import agglomeration as joining
 from falcon_svc.discovery.partition import distances as measured
-from falcon_svc.discovery.partition import merge_tree as trees
 from falcon_svc.discovery.partition import shared_metric
 from falcon_svc.discovery.partition.principal import principal_scores
 from falcon_svc.discovery.structure import find_structure
@@ -74,14 +74,19 @@ def test_means_in_pieces_are_the_same_bits(monkeypatch):
 @pytest.mark.parametrize("exponent", [0.0, 0.25, 1.0])
 def test_groups_join_where_the_cheapest_of_all_pairs_is(exponent):
     rows, group = np.round(2 * rows_of(90, 3)), np.arange(90) % 30  # with equal costs among them
-    tree = trees._agglomerate(rows, group, exponent)
-    size, distance = trees._group_distances(rows, group)
+    start = joining.Groups.of(rows, group)
+    many = [joining.Groups.of(rows_of(90, 3, seed=s), group) for s in range(3)]
+    one, among = (joining.agglomerated(own, exponent) for own in ([start], [*many, start, *many]))
+    np.testing.assert_array_equal(one[0].pairs, among[3].pairs)
+    np.testing.assert_array_equal(one[0].costs, among[3].costs)
+    size, distance = start.size, start.distance
     alive = list(range(30))
-    for kept, joined in tree.merges:
-        cost = distance * trees._size_weight(size[:, None], size[None], exponent)
+    for (kept, joined), own in zip(one[0].pairs, one[0].costs, strict=True):
+        cost = distance * joining.size_weight(size[:, None], size[None], exponent)
         pairs = [(cost[a, b], a, b) for i, a in enumerate(alive) for b in alive[i + 1 :]]
         assert cost[kept, joined] == pytest.approx(min(pairs)[0], rel=1e-9)
-        trees._join(kept, joined, size, distance)
+        assert own == pytest.approx(cost[kept, joined], rel=1e-9)
+        joining.join(np.array([kept]), np.array([joined]), size[None], distance[None])
         alive.remove(joined)
 
 
@@ -90,7 +95,7 @@ def test_neighbors_are_the_same_whatever_the_number_of_threads(monkeypatch):
     source = LabelSource("coarse", labels.astype(np.int64), tuple("abcde"))
     found = []
     for workers in (1, 2, 3):
-        monkeypatch.setattr("falcon_svc.threads.N_WORKERS", workers)
+        monkeypatch.setenv("OMP_NUM_THREADS", str(workers))
         found.append(search.nearest_inside(rows, source, 10))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])

@@ -51,7 +51,7 @@ def test_after_the_metric_clusters_scatter_alike_in_all_directions(data):
 
 def test_smoothing_stays_inside_the_coarse_class(data):
     source = data.sources[0]
-    equal = equal_views(data.features, source, seed=0, pieces=Pieces())
+    equal = [make() for make in equal_views(data.features, source, seed=0, pieces=Pieces())]
     views = (*unequal_views(data.features, source), *equal)
     first, others = source.rows_by_class()[0], source.labels != 0
     for view in views:

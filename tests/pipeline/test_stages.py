@@ -13,6 +13,7 @@ import pytest
 from falcon_svc.config import DiscoveryConfig, make_config
 from falcon_svc.data import load_dataset
 from falcon_svc.discovery.partition import contrast
+from falcon_svc.discovery.training.warm_start import WarmStart
 from falcon_svc.durable.shelf import Kept, Shelf
 from falcon_svc.errors import StorageError
 from falcon_svc.pipeline import at_rest, stages
@@ -86,10 +87,13 @@ def assert_same(one: Run, two: Run) -> None:
 
 
 def test_every_stage_finds_what_its_signature_says_and_reads_earlier_ones():
-    declared, names = typing.get_type_hints(Found), [stage.name for stage in STAGES]
+    late = {"WarmStart": WarmStart}  # of a module that is loaded with torch
+    declared, names = typing.get_type_hints(Found, localns=late), [stage.name for stage in STAGES]
     assert len(set(names)) == len(names)
     for place, stage in enumerate(STAGES):
-        assert typing.get_type_hints(stage.make)["return"] == declared[stage.finds], stage.name
+        assert typing.get_type_hints(stage.make, localns=late)["return"] == declared[stage.finds], (
+            stage.name
+        )
         assert set(stage.after) <= set(names[:place]), stage.name
 
 

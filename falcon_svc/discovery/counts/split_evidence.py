@@ -24,6 +24,7 @@ docs/decisions/0004-number-of-classes.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ from falcon_svc.discovery.partition.distances import distance_table, ward_steps
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.views import SHRINKAGE, View, few_axes, reduced
 from falcon_svc.discovery.pieces import Told
+from falcon_svc.threads import in_threads
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 MOST_ROWS = 500
@@ -52,6 +54,9 @@ LEAST_ROWS = 4
 """Fewer rows on a side are no split: they drop out, as in HDBSCAN's condensed tree."""
 
 MOST_OTHER_ROWS = 4_000
+LEAST_MEAN_AT_ONCE = 200
+"""Rows of a coarse class, on average, from which it is worth a thread; less is mostly Python."""
+
 ROWS_PER_MICRO_CLUSTER = 8
 N_STEPS = 3
 N_NEIGHBORS = 10
@@ -110,8 +115,11 @@ def split_trees(
         Called with the rows of each coarse class that is done.
     """
     scene, found = _Scene(raw, source), []
-    for coarse, rows in enumerate(scene.groups):
-        found.append(scene.trees(coarse, max(least_rows, LEAST_ROWS)))
+    every, least = range(source.n_coarse), max(least_rows, LEAST_ROWS)
+    at_once = len(raw) >= LEAST_MEAN_AT_ONCE * source.n_coarse
+    trees = (in_threads if at_once else map)(partial(scene.trees, least_rows=least), every)
+    for rows, own in zip(scene.groups, trees, strict=True):
+        found.append(own)
         on_rows(len(rows))
     return found
 
@@ -210,18 +218,22 @@ def _tree(group: _Group, space: FloatArray, ward: Float, least_rows: int) -> Spl
 
 def _condensed(steps: Float, n: int, least_rows: int) -> tuple[list[IntArray], IntArray]:
     """Nodes' members and children of scipy's tree, where small sides drop out with their node."""
-    sides = steps[:, :2].astype(np.int64)
-    inside: list[IntArray] = [np.array([i]) for i in range(n)]
+    sides = steps[:, :2].astype(np.int64).tolist()
+    inside: list[IntArray] = list(np.arange(n)[:, None])
     for a, b in sides:
         inside.append(np.concatenate([inside[a], inside[b]]))
+
+    def small_and_large(node: int) -> tuple[int, int]:
+        a, b = sides[node - n]
+        return (a, b) if len(inside[a]) <= len(inside[b]) else (b, a)
 
     def real(node: int) -> int:
         """Follow the larger side down to the next split with enough rows on both sides."""
         while node >= n:
-            a, b = sorted(sides[node - n], key=lambda side: len(inside[side]))
-            if len(inside[a]) >= least_rows:
+            small, large = small_and_large(node)
+            if len(inside[small]) >= least_rows:
                 return node
-            node = b
+            node = large
         return node
 
     found: list[IntArray] = []
@@ -234,8 +246,8 @@ def _condensed(steps: Float, n: int, least_rows: int) -> tuple[list[IntArray], I
             children[parent][place] = len(found)
         children.append([-1, -1])
         if node >= n:
-            a, b = sorted(sides[node - n], key=lambda side: len(inside[side]))
-            waiting += [(int(b), len(found), 1), (int(a), len(found), 0)]
+            small, large = small_and_large(node)
+            waiting += [(large, len(found), 1), (small, len(found), 0)]
         found.append(inside[node] if node >= n else inside[top])
     return found, np.array(children, np.int64)
 

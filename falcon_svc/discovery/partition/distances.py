@@ -40,9 +40,9 @@ def squared_distances(rows: Rows) -> Float:
         both = square[start : start + BLOCK_ROWS, None] + square[start:]
         block = both - 2 * rows[start : start + BLOCK_ROWS] @ rows[start:].T
         block[block < SAME * both] = 0
-        for i, row in enumerate(block, 1):
-            found[place : place + n - start - i] = row[i:]
-            place += n - start - i
+        later = block[~np.tri(*block.shape, dtype=np.bool_)]  # than the row itself
+        found[place : place + len(later)] = later
+        place += len(later)
     return found
 
 

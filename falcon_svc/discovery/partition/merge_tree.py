@@ -12,13 +12,14 @@ exact. A data set has one tree per coarse class; `cut_at_counts` and `cut_at_com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster
 
+from falcon_svc.discovery.partition.agglomeration import Groups, agglomerated
 from falcon_svc.discovery.partition.distances import average_steps, ward_steps
 from falcon_svc.types import FloatArray, IntArray
 
@@ -53,9 +54,9 @@ class MergeTree:
 
     def cut(self, n_clusters: int) -> IntArray:
         """Return (n,) labels in ``[0, n_clusters)``; fewer where the tree has fewer splits."""
-        return np.unique(self.roots(n_clusters), return_inverse=True)[1].astype(np.int64)[
-            self.group
-        ]
+        roots = self.roots(n_clusters)
+        number = np.cumsum(roots == np.arange(len(roots))) - 1
+        return np.asarray(number[roots][self.group], np.int64)
 
     def roots(self, n_clusters: int) -> IntArray:
         """Return (G,) the group that each group's cluster goes by where `cut` leaves it."""
@@ -88,13 +89,37 @@ def merge_tree(
 
     Ward groups also keep single outliers from becoming clusters of their own.
     """
-    n = len(vectors)
-    group = np.arange(n)
-    if n > max_groups:
+    return merge_trees([vectors], size_exponent=size_exponent, max_groups=max_groups)[0]
+
+
+def merge_trees(
+    sets: Iterable[FloatArray],
+    *,
+    size_exponent: float,
+    max_groups: int = MAX_GROUPS,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> list[MergeTree]:
+    """Build the tree of each set, as `merge_tree` does, and tell the rows of each."""
+    trees: dict[int, MergeTree] = {}
+    starts: dict[int, Groups] = {}
+    for q, vectors in enumerate(sets):
+        if size_exponent == 0 and 1 < len(vectors) <= max_groups:
+            trees[q] = _of_scipy(average_steps(vectors), len(vectors))
+        else:
+            starts[q] = _starting_groups(vectors, max_groups)
+        on_rows(len(vectors))
+    found = agglomerated(list(starts.values()), size_exponent)
+    for (q, start), merges in zip(starts.items(), found, strict=True):
+        costs = np.maximum.accumulate(merges.costs).astype(np.float32)
+        trees[q] = MergeTree(start.group, merges.pairs, costs)
+    return [trees[q] for q in range(len(trees))]
+
+
+def _starting_groups(vectors: FloatArray, max_groups: int) -> Groups:
+    group = np.arange(len(vectors))
+    if len(vectors) > max_groups:
         group = fcluster(ward_steps(vectors), max_groups, "maxclust") - 1
-    elif size_exponent == 0 and n > 1:
-        return _average_linkage(vectors)
-    return _agglomerate(vectors, group.astype(np.int64), size_exponent)
+    return Groups.of(vectors, group.astype(np.int64))
 
 
 def groups_for(n_clusters: int) -> int:
@@ -114,12 +139,12 @@ def trees_of(
 
     `on_rows` is called with the rows of each tree that is done.
     """
-    max_groups, trees = groups_for(most_clusters), []
-    for rows in groups:
-        vectors = space[rows]
-        trees.append(merge_tree(vectors, size_exponent=size_exponent, max_groups=max_groups))
-        on_rows(len(rows))
-    return trees
+    return merge_trees(
+        (space[rows] for rows in groups),
+        size_exponent=size_exponent,
+        max_groups=groups_for(most_clusters),
+        on_rows=on_rows,
+    )
 
 
 def cut_at_counts(trees: Sequence[MergeTree], groups: list[IntArray], counts: IntArray) -> IntArray:
@@ -171,14 +196,16 @@ def nested_means(
         np.concatenate([[0], np.cumsum(sizes[:-1]).astype(np.int64)]),
     )
     sizes = np.concatenate([sizes, np.zeros(most - 1)])
-    node_of = {int(root): k for k, root in enumerate(np.unique(tree.roots(most)))}
-    cuts = [np.arange(most)]
-    for new, (kept, joined) in enumerate(tree.merges[len(tree.merges) - most + 1 :], most):
-        a, b = node_of[int(kept)], node_of[int(joined)]
+    node_of = {root: k for k, root in enumerate(np.unique(tree.roots(most)).tolist())}
+    cuts = [list(range(most))]
+    last = tree.merges[len(tree.merges) - most + 1 :].tolist()
+    for new, (kept, joined) in enumerate(last, most):
+        a, b = node_of[kept], node_of[joined]
         sums[new], sizes[new] = sums[a] + sums[b], sizes[a] + sizes[b]
-        node_of[int(kept)] = new
-        cuts.append(np.append(cuts[-1][(cuts[-1] != a) & (cuts[-1] != b)], new))
-    return np.asarray(sums / sizes[:, None], np.float32), cuts[::-1]
+        node_of[kept] = new
+        cuts.append([node for node in cuts[-1] if node not in (a, b)] + [new])
+    means = np.asarray(sums / sizes[:, None], np.float32)
+    return means, [np.array(nodes) for nodes in reversed(cuts)]
 
 
 def ward_tree(vectors: FloatArray) -> MergeTree:
@@ -188,88 +215,11 @@ def ward_tree(vectors: FloatArray) -> MergeTree:
     return _of_scipy(ward_steps(vectors), len(vectors))
 
 
-def _average_linkage(vectors: FloatArray) -> MergeTree:
-    """Exponent 0 from single samples, by scipy."""
-    return _of_scipy(average_steps(vectors), len(vectors))
-
-
 def _of_scipy(steps: NDArray[np.float64], n: int) -> MergeTree:
-    first = list(range(n))  # least sample of each of scipy's clusters
-    merges = np.empty((len(steps), 2), np.int64)
-    for t, (a, b) in enumerate(steps[:, :2].astype(np.int64)):
-        merges[t] = sorted((first[a], first[b]))
-        first.append(int(merges[t, 0]))
-    return MergeTree(np.arange(n), merges, steps[:, 2].astype(np.float32))
-
-
-def _agglomerate(vectors: FloatArray, group: IntArray, size_exponent: float) -> MergeTree:
-    size, distance = _group_distances(vectors, group)
-    n_groups = len(size)
-    cost = distance * _size_weight(size[:, None], size[None], size_exponent)
-    np.fill_diagonal(cost, np.inf)
-    cheapest = _Cheapest(cost)
-    merges, costs = np.empty((n_groups - 1, 2), np.int64), np.empty(n_groups - 1)
-    for step in range(n_groups - 1):
-        kept, joined = sorted(cheapest.pair())
-        merges[step], costs[step] = (kept, joined), cost[kept, joined]
-        _join(kept, joined, size, distance)
-        row = distance[kept] * _size_weight(size[kept], size, size_exponent)
-        row[np.isinf(cost[kept])] = np.inf  # itself, and groups that have been merged away
-        cheapest.join(kept, joined, row)
-    return MergeTree(group, merges, np.maximum.accumulate(costs).astype(np.float32))
-
-
-class _Cheapest:
-    """The least cost (G, G) of every group and with whom, kept while groups join.
-
-    Of equal costs the first row's and the first column's counts.
-    """
-
-    def __init__(self, cost: NDArray[np.float64]) -> None:
-        self.cost = cost
-        self.partner = cost.argmin(axis=1)
-        self.least = cost[np.arange(len(cost)), self.partner]
-
-    def pair(self) -> tuple[int, int]:
-        """Return the two groups whose joining costs least."""
-        one = int(self.least.argmin())
-        return one, int(self.partner[one])
-
-    def join(self, kept: int, joined: int, row: NDArray[np.float64]) -> None:
-        """Let one group go into another, whose costs are then `row` (G,)."""
-        self.cost[kept], self.cost[:, kept] = row, row
-        self.cost[joined], self.cost[:, joined] = np.inf, np.inf
-        nearer = (row < self.least) | ((row == self.least) & (kept < self.partner))
-        lost = (self.partner == kept) | (self.partner == joined)
-        self.least[nearer], self.partner[nearer] = row[nearer], kept
-        lost[[kept, joined]] = True
-        again = np.flatnonzero(lost)
-        self.partner[again] = self.cost[again].argmin(axis=1)
-        self.least[again] = self.cost[again, self.partner[again]]
-
-
-def _join(kept: int, joined: int, size: NDArray[np.float64], distance: NDArray[np.float64]) -> None:
-    total = size[kept] + size[joined]
-    row = (size[kept] * distance[kept] + size[joined] * distance[joined]) / total
-    distance[kept], distance[:, kept] = row, row
-    size[kept] = total
-
-
-def _size_weight(
-    a: NDArray[np.float64], b: NDArray[np.float64], exponent: float
-) -> NDArray[np.float64]:
-    return np.asarray((a * b / (a + b)) ** exponent)
-
-
-def _group_distances(
-    vectors: FloatArray, group: IntArray
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sizes (G,) and mean squared distances (G, G) between the samples of the groups."""
-    size = np.bincount(group).astype(np.float64)
-    order = np.argsort(group, kind="stable")
-    first = np.cumsum(size).astype(np.int64) - size.astype(np.int64)
-    centre = np.add.reduceat(vectors[order].astype(np.float64), first, axis=0) / size[:, None]
-    spread = np.bincount(group, ((vectors - centre[group]) ** 2).sum(1)) / size
-    square = (centre**2).sum(1)
-    between = np.maximum(square[:, None] + square[None] - 2 * centre @ centre.T, 0)
-    return np.asarray(size), between + spread[:, None] + spread[None]
+    first, merges = list(range(n)), []  # least sample of each of scipy's clusters
+    for a, b in steps[:, :2].astype(np.int64).tolist():
+        one, other = first[a], first[b]
+        merges.append((one, other) if one < other else (other, one))
+        first.append(min(one, other))
+    both = np.array(merges, np.int64).reshape(-1, 2)
+    return MergeTree(np.arange(n), both, steps[:, 2].astype(np.float32))

@@ -14,12 +14,13 @@ shared metric (`metric`) has been learned in it. Figures: docs/decisions/0003-st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from falcon_svc.discovery.partition.contrast import N_STEPS, contrast_view
 from falcon_svc.discovery.partition.principal import principal_scores
 from falcon_svc.discovery.partition.shared_metric import SharedMetric, centred, unit_rows
 from falcon_svc.discovery.partition.smoothing import smoothed
@@ -94,22 +95,24 @@ def unequal_views(raw: FloatArray, source: LabelSource) -> tuple[View, ...]:
 
 def equal_views(
     raw: FloatArray, source: LabelSource, *, seed: int, pieces: Pieces
-) -> tuple[View, ...]:
-    """Return the views directions, components and contrast; the last is one of the `pieces`."""
+) -> tuple[Callable[[], View], ...]:
+    """Return what makes directions, components and contrast; the last is one of the `pieces`."""
     inside = directions_inside(raw, source)
     groups = source.rows_by_class()
 
-    def contrast(on_rows: Told) -> Arrays:
+    def fitted(on_rows: Told) -> Arrays:
+        from falcon_svc.discovery.partition.contrast import N_STEPS, contrast_view
+
         neighbors = nearest_inside(unit_rows(inside), source, SMOOTHING_NEIGHBORS)
         share = -(-len(raw) // N_STEPS)
         rows = contrast_view(inside, groups, neighbors, seed=seed, on_step=lambda: on_rows(share))
         return {"rows": rows}
 
-    return (
-        View(unit_rows(raw), inside, "unit"),
-        View(class_pca(inside, groups), inside, "unit"),
-        View(pieces.made("contrast", 0, len(raw), contrast)["rows"], inside, "unit"),
-    )
+    def contrast() -> FloatArray:
+        return pieces.made("contrast", 0, len(raw), fitted)["rows"]
+
+    rows = (partial(unit_rows, raw), partial(class_pca, inside, groups), contrast)
+    return tuple(partial(lambda make: View(make(), inside, "unit"), make) for make in rows)
 
 
 def reduced(vectors: FloatArray, source: LabelSource) -> FloatArray:

@@ -13,7 +13,7 @@ their vote is about as good as the best. Figures: docs/decisions/0003-structure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,7 @@ from falcon_svc.discovery.partition.merge_tree import (
     MergeTree,
     cut_at_common_cost,
     groups_for,
-    merge_tree,
+    merge_trees,
     trees_of,
 )
 from falcon_svc.discovery.partition.tree_arrays import kept_trees
@@ -79,10 +79,12 @@ def view_forest(
         return trees_of(space, groups, size_exponent, most, on_rows=on_rows)
 
     def of_views(draft: IntArray | None, first_number: int) -> Forest:
-        return [
-            kept_trees(pieces, "trees", number, n_rows, partial(trees, view, draft))
-            for number, view in enumerate(views, first_number)
-        ]
+        return pieces.at_once(
+            [
+                partial(kept_trees, pieces, "trees", number, n_rows, partial(trees, view, draft))
+                for number, view in enumerate(views, first_number)
+            ]
+        )
 
     first = of_views(None, 0)
     draft = pieces.made("draft", 0, n_rows, partial(_draft, first, groups, n_fine, most))["fine"]
@@ -121,15 +123,13 @@ def vote_trees(
 
     A cost is twice the number of partitions that part two clusters' samples, on average.
     """
-    max_groups, trees = groups_for(most_clusters), []
-    for rows in groups:
-        trees.append(merge_tree(_votes(parts, rows), size_exponent=0.0, max_groups=max_groups))
-        on_rows(len(rows))
-    return trees
+    votes = (_votes(parts, rows) for rows in groups)
+    most = groups_for(most_clusters)
+    return merge_trees(votes, size_exponent=0.0, max_groups=most, on_rows=on_rows)
 
 
 def balanced_votes(
-    views: Sequence[View],
+    views: Sequence[Callable[[], View]],
     source: LabelSource,
     counts: IntArray,
     *,
@@ -139,7 +139,8 @@ def balanced_votes(
     """Return partitions (n,) into clusters of like size: of each view, the first and the last.
 
     Between them lie `METRIC_ROUNDS` rounds of the shared metric. `counts` (C,) is the number of
-    clusters of each coarse class. Each partition of a view and round is one of the `pieces`.
+    clusters of each coarse class. Each partition of a view and round is one of the `pieces`; views
+    are made and cut at once, the last one, which takes longest, begins.
     """
     groups, n_rows = source.rows_by_class(), len(source.labels)
     n_steps = smoothing_steps(n_rows / int(counts.sum()))
@@ -149,15 +150,16 @@ def balanced_votes(
         n_starts = KMEANS_STARTS if earlier is None else LATER_STARTS
         return {"fine": _balanced(space, groups, counts, n_starts, seed, earlier, on_rows)}
 
-    parts, number = [], 0
-    for view in views:
-        found: list[IntArray] = []
-        for _ in range(METRIC_ROUNDS + 1):
+    def cuts(number: int) -> list[IntArray]:
+        view, found = views[number](), list[IntArray]()
+        for step in range(METRIC_ROUNDS + 1):
             make = partial(cut, view, found[-1] if found else None)
-            found.append(pieces.made("balanced", number, n_rows, make)["fine"])
-            number += 1
-        parts += [found[0], found[-1]]
-    return parts
+            place = number * (METRIC_ROUNDS + 1) + step
+            found.append(pieces.made("balanced", place, n_rows, make)["fine"])
+        return [found[0], found[-1]]
+
+    last_first = [partial(cuts, number) for number in reversed(range(len(views)))]
+    return [part for parts in reversed(pieces.at_once(last_first)) for part in parts]
 
 
 def balanced_consensus(
@@ -208,5 +210,6 @@ def _votes(parts: Sequence[IntArray], rows: IntArray) -> FloatArray:
 
 
 def _one_hot(labels: IntArray) -> FloatArray:
-    _, index = np.unique(labels, return_inverse=True)
-    return np.eye(int(index.max()) + 1, dtype=np.float32)[index]
+    above = labels - labels.min()
+    number = np.cumsum(np.bincount(above) > 0) - 1
+    return np.asarray(np.eye(int(number[-1]) + 1, dtype=np.float32)[number[above]])
