@@ -31,7 +31,7 @@ from falcon_svc.discovery.training.trainer import train_head
 from falcon_svc.discovery.training.warm_start import WarmStart, start_of
 from falcon_svc.encoder import Encoder, encode, open_encoder
 from falcon_svc.encoder.features import check_differ
-from falcon_svc.joint.trainable import check_trainable
+from falcon_svc.joint.config import check_trainable
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline import at_rest
@@ -59,7 +59,7 @@ N_NEIGHBORS = 20
 def find_encoder(found: Found) -> Encoder:
     """Open the encoder, which may mean to train it."""
     if found.config.joint.train_encoder:
-        check_trainable(found.dataset, found.config.encoder)
+        check_trainable(found.config.encoder, found.dataset.kind)
     run = replace(found.encoder_run, work_dir=found.folder("encoder"))
     return open_encoder(found.dataset, run)
 
