@@ -142,7 +142,7 @@ class ClassifierConfig(LabelsConfig):
         if (self.threshold is not None) != (self.inference == "threshold"):
             raise ValueError("expected a threshold together with the inference threshold")
         if self.device == "cuda" and not self.joint.train_encoder:
-            raise ValueError("expected the device cuda together with joint.train_encoder alone")
+            raise ValueError("expected joint.train_encoder with the device cuda, found cuda alone")
         given = [one for one in (self.texts, self.text_encoder) if one is not None]
         if len(given) != (self.loss == "hccf"):
             raise ValueError(
