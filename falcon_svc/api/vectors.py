@@ -1,12 +1,17 @@
-"""Bodies that hold vectors: JSON with what else is said about them, or the bytes of a npy file."""
+"""Bodies that hold vectors: JSON with what else is said about them, or the bytes of a npy file.
+
+And the answers to them, and to files and texts: a record per sample, written without a model.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from falcon_svc.api.strict_route import JSON
 
@@ -22,6 +27,11 @@ def body_of(model: str) -> dict[str, Any]:
         NPY: {"schema": vectors, "example": "bytes of a npy file"},
     }
     return {"requestBody": {"required": True, "content": content}}
+
+
+def as_json(found: Mapping[str, Any]) -> Response:
+    """Return a document as it is: one record per sample is too much to check again."""
+    return Response(to_json(found), media_type=JSON)
 
 
 def read_json(model: type[Asked], body: bytes) -> Asked:

@@ -15,7 +15,7 @@ import typer
 
 from falcon_svc.cli import options
 from falcon_svc.cli.page_file import Report, write_page
-from falcon_svc.cli.path_labels import Labels, Result, read_paths
+from falcon_svc.cli.path_labels import Labels, Levels, Result, read_paths
 from falcon_svc.cli.runs import told_how_to_go_on
 from falcon_svc.cli.show import shown_progress, warn
 from falcon_svc.cli.table_file import TableFile, check_name, write_table
@@ -104,6 +104,8 @@ def train_classifier(
     out: ModelFile,
     labels: Labels = None,
     result: Result = None,
+    level: Levels = None,
+    coarse_column: options.CoarseColumn = None,
     loss: LossFlag = Loss.hace,
     hidden: Hidden = 0,
     texts: Texts = None,
@@ -136,12 +138,13 @@ def train_classifier(
         encoder=encoder,
         allow_download=allow_download,
         train_encoder=train_encoder,
+        coarse_column=coarse_column or (level[0] if level else None),
         seed=seed,
         device=device.value if device else None,
     )
     settings = discovery_config(flags)
     dataset = as_stored(load_dataset(source, settings.reading), source.name)
-    paths = read_paths(dataset, source, labels, result, settings.reading)
+    paths = read_paths(dataset, source, labels, result, settings.reading, level or ())
     run = EncoderRun(settings.encoder, settings.seed, choose_device(settings.device))
     names = None if texts is None else class_texts(texts, paths, run)
     model = HierarchicalClassifier(

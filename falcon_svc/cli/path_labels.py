@@ -5,6 +5,7 @@ Place: under `falcon train-classifier` and `falcon advise`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,15 @@ Result = Annotated[
     Path | None,
     typer.Option("--result", metavar="DIR", help="A discovery in INPUT: its classes are labels."),
 ]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--level",
+        metavar="NAME",
+        help="Label column of INPUT, top level first; may be repeated. The first is the coarse "
+        "column unless another is named.",
+    ),
+]
 
 
 def read_paths(
@@ -38,6 +48,7 @@ def read_paths(
     labels: Path | None,
     result: Path | None,
     config: DataConfig,
+    levels: Sequence[str] = (),
 ) -> list[Path_]:
     """Return the path of every sample, () where it has no label.
 
@@ -45,25 +56,30 @@ def read_paths(
     ----------
     dataset, source
         The data set and where it was read from.
-    labels, result
-        At most one of the two; with neither the coarse and fine labels of the data set itself.
+    labels, result, levels
+        At most one of them: a file, a discovery, columns of the data set; with none of them its
+        coarse and fine labels.
     config
         How the data set was read.
 
     Raises
     ------
     ConfigError
-        Both were given.
+        More than one was given.
     InputError
         Another number of labels than samples, or a discovery in another data set.
     """
     from falcon_svc.supervised.labels import paths_of
 
-    if labels is not None and result is not None:
-        raise ConfigError("Expected one of --labels and --result, found both; give one.")
+    given = {"--labels": labels, "--result": result, "--level": levels or None}
+    found = [flag for flag, value in given.items() if value is not None]
+    if len(found) > 1:
+        raise ConfigError(
+            f"Expected one of {', '.join(given)}, found {' and '.join(found)}; give one."
+        )
     if labels is not None:
         return _from_file(dataset, labels)
-    return paths_of(dataset, source, config, result=result)
+    return paths_of(dataset, source, config, levels=levels, result=result)
 
 
 def _from_file(dataset: CoarseDataset, labels: Path) -> list[Path_]:

@@ -17,6 +17,8 @@ from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import IntArray
 
 CHUNK_VALUES = 2**22
+ROUNDING = 1e-5
+"""How far outside [0, 1] a sum of probabilities may lie."""
 Scores = NDArray[np.floating[Any]]
 
 
@@ -146,3 +148,36 @@ def _without_nan(block: Scores, start: int) -> Scores:
             f"{column}; train the classifier again, or leave the row out."
         )
     return block
+
+
+def check_probabilities(block: Scores, start: int = 0) -> None:
+    """Refuse scores that are no probabilities, such as logits.
+
+    Raises
+    ------
+    InputError
+        A NaN, or a score outside [0, 1] by more than rounding.
+    """
+    low, high = block.min(axis=1, initial=0.0), block.max(axis=1, initial=0.0)
+    wrong = np.flatnonzero(~((low >= -ROUNDING) & (high <= 1 + ROUNDING)))  # NaN is never inside
+    if wrong.size:
+        row = block[wrong[0]]
+        column = int(np.flatnonzero(~((row >= -ROUNDING) & (row <= 1 + ROUNDING)))[0])
+        raise InputError(
+            f"Expected probabilities from 0 to 1, found {row[column]:g} at row "
+            f"{start + wrong[0]} in column {column}; make probabilities of logits first, and leave "
+            "rows without any out."
+        )
+
+
+def probability_chunks(scores: RowScores) -> Iterator[tuple[slice, Scores]]:
+    """Yield slices of rows and their scores, which are probabilities; see `chunks`.
+
+    Raises
+    ------
+    InputError
+        As `check_probabilities`.
+    """
+    for rows, block in chunks(scores):
+        check_probabilities(block, rows.start)
+        yield rows, block

@@ -27,6 +27,7 @@ from falcon_svc.discovery.training.classes import describe_classes
 from falcon_svc.discovery.training.feature_space import FeatureSpace
 from falcon_svc.encoder import Encoder, encode, open_encoder
 from falcon_svc.encoder.features import check_differ
+from falcon_svc.joint.config import check_trainable
 from falcon_svc.naming import name_classes
 from falcon_svc.neighbors import search_neighbors
 from falcon_svc.pipeline import at_rest
@@ -55,9 +56,7 @@ N_NEIGHBORS = 20
 def find_encoder(found: Found) -> Encoder:
     """Open the encoder, which may mean to train it."""
     if found.config.joint.train_encoder:
-        from falcon_svc.joint.trainable import check_trainable
-
-        check_trainable(found.dataset, found.config.encoder)
+        check_trainable(found.config.encoder, found.dataset.kind)
     run = replace(found.encoder_run, work_dir=found.folder("encoder"))
     return open_encoder(found.dataset, run)
 

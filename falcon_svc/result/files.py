@@ -312,7 +312,8 @@ def _read_document(directory: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(
             f"A result directory with the file {MARKER} was expected, but {directory} has none; "
-            "give the directory that `falcon discover --out` wrote."
+            "give the directory that `falcon discover --out` wrote; a classifier's file is for "
+            "`falcon classify`."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(directory, MARKER) from error

@@ -13,7 +13,6 @@ from typing import Any
 
 from falcon_svc.config import make_config
 from falcon_svc.discovery.counts.config import CountConfig
-from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.encoder_files import resolve
 from falcon_svc.errors import ConfigError
 from falcon_svc.pipeline.wishes import check_counts
@@ -29,7 +28,7 @@ from falcon_svc.storage.tables import Dataset, Job
 from falcon_svc.supervised.config import (
     AdviceConfig,
     ClassifierConfig,
-    check_reusable,
+    check_encoder,
     make,
 )
 from falcon_svc.supervised.measure_config import MetricsConfig
@@ -120,12 +119,12 @@ def _check_classifier(context: Context, config: Config) -> None:
     """Raise for settings that are wrong, or encoders that are none of the operator's."""
     made = make(ClassifierConfig, resolve(config, context.settings))
     resolve({"encoder": {"name": made.text_encoder}}, context.settings)
+    context.devices.check(made.device)
 
 
 def _check_trainable(session: Session, config: Config, dataset: Dataset) -> None:
-    """Refuse images whose encoder could not be applied to new ones, and as `_check_labels`."""
-    encoder = EncoderConfig.model_validate(config.get("encoder", {}))
-    check_reusable(encoder, _kind_of(dataset))
+    """Refuse encoders that cannot be kept, or not be trained, and as `_check_labels`."""
+    check_encoder(make(ClassifierConfig, config), _kind_of(dataset))
     _check_labels(session, config, dataset)
 
 

@@ -26,5 +26,6 @@ def named_job(config: dict[str, Any]) -> str | None:
 
 
 def device_of(job: Job) -> str:
-    """Return where a job is to run: heads are small, so that only a discovery may want a GPU."""
-    return str(job.config.get("device", "auto")) if job.kind == DISCOVERY else "cpu"
+    """Return where a job is to run: heads are small, so that a GPU is for what trains a network."""
+    trains = job.kind == DISCOVERY or job.config.get("joint", {}).get("train_encoder", False)
+    return str(job.config.get("device", "auto")) if trains else "cpu"

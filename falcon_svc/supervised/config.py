@@ -23,6 +23,7 @@ from falcon_svc.config import checked
 from falcon_svc.data.config import DataConfig, ReadingOptions
 from falcon_svc.encoder.config import EncoderConfig
 from falcon_svc.errors import ConfigError
+from falcon_svc.joint.config import EncoderTraining, check_trainable
 
 LossName = Literal[
     "flat_softmax",
@@ -125,6 +126,14 @@ class ClassifierConfig(LabelsConfig):
         lt=1,
         description="Part that a first training leaves out to measure on; 0 = measure nothing.",
     )
+    joint: EncoderTraining = Field(
+        default_factory=EncoderTraining,
+        description="Whether and how the encoder of images is trained too, after the head alone.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where an encoder is trained; all else is done on the CPU.",
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -132,6 +141,8 @@ class ClassifierConfig(LabelsConfig):
             raise ValueError("expected one of levels and classes_of, found both")
         if (self.threshold is not None) != (self.inference == "threshold"):
             raise ValueError("expected a threshold together with the inference threshold")
+        if self.device == "cuda" and not self.joint.train_encoder:
+            raise ValueError("expected joint.train_encoder with the device cuda, found cuda alone")
         given = [one for one in (self.texts, self.text_encoder) if one is not None]
         if len(given) != (self.loss == "hccf"):
             raise ValueError(
@@ -213,3 +224,21 @@ def check_reusable(encoder: EncoderConfig, kind: str | None) -> None:
             "of a job.",
             code="bad_encoder",
         )
+
+
+def check_encoder(config: ClassifierConfig, kind: str | None) -> None:
+    """Raise for an encoder that a classifier cannot keep, or not train where it is to.
+
+    Parameters
+    ----------
+    config, kind
+        The settings, and what the samples are: vectors, images or texts; None = not known yet.
+
+    Raises
+    ------
+    ConfigError
+        As `check_reusable` and `check_trainable`.
+    """
+    if config.joint.train_encoder:
+        check_trainable(config.encoder, kind)
+    check_reusable(config.encoder, kind)

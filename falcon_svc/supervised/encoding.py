@@ -64,13 +64,6 @@ class Encoded:
         record = {**(self.record or {}), "spec": encoder.spec}
         return replace(self, record=record, files=encoder.files(), encoder=encoder)
 
-    def called(self, name: str) -> Encoded:
-        """Return the same with the encoder's name as a client knows it, in place of a file's."""
-        if self.record is None:
-            return self
-        config = {**self.record["config"], "name": name}
-        return replace(self, record={**self.record, "config": config})
-
     def keep_in(self, model: HierarchicalClassifier) -> None:
         """Put the encoder into a trained classifier, which saves it in its file."""
         if self.record is not None:

@@ -22,8 +22,8 @@ from falcon_svc.encoder.views.training_views import training_views
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.hierarchy.classifier.further import train_further
 from falcon_svc.hierarchy.classifier.train import Training
-from falcon_svc.joint import JointConfig
 from falcon_svc.joint.classifier import Classifier
+from falcon_svc.joint.config import EncoderTraining
 from falcon_svc.joint.image_samples import ImageRows, ImageSamples, load_or_make_pixels
 from falcon_svc.joint.trainable import seen_by
 from falcon_svc.progress import Progress
@@ -48,12 +48,12 @@ class TrainingImages:
 
     encoder: NetworkEncoder
     samples: ImageSamples
-    config: JointConfig
+    config: EncoderTraining
     seed: int
 
     @classmethod
     def of(
-        cls, dataset: CoarseDataset, encoder: Encoder, run: EncoderRun, config: JointConfig
+        cls, dataset: CoarseDataset, encoder: Encoder, run: EncoderRun, config: EncoderTraining
     ) -> TrainingImages:
         """Read all images of a data set as a trainable encoder sees them."""
         assert isinstance(encoder, NetworkEncoder), "checked by check_trainable"
@@ -123,12 +123,12 @@ def train_encoder_too(
 
 
 def _student(
-    network: nn.Module, space: nn.Module, head: nn.Module, config: JointConfig
+    network: nn.Module, space: nn.Module, head: nn.Module, config: EncoderTraining
 ) -> Classifier:
     return Classifier(network, space, head, bf16=config.precision == "bf16")
 
 
-def _training(model: HierarchicalClassifier, config: JointConfig) -> Training:
+def _training(model: HierarchicalClassifier, config: EncoderTraining) -> Training:
     return Training(
         config.epochs,
         config.batch_size,

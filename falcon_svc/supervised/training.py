@@ -22,8 +22,7 @@ from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.hierarchy.diagrams import Diagrams, diagrams
 from falcon_svc.hierarchy.evaluation import evaluate_scores
-from falcon_svc.joint import JointConfig
-from falcon_svc.joint.trainable import check_trainable
+from falcon_svc.joint.config import EncoderTraining, check_trainable
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.supervised.encoding import encode_samples, reading_of
 from falcon_svc.supervised.joint import TrainingImages, train_encoder_too
@@ -71,7 +70,7 @@ def train_classifier(
     paths: Sequence[Path_],
     run: EncoderRun | None = None,
     *,
-    joint: JointConfig | None = None,
+    joint: EncoderTraining | None = None,
     test_share: float = 0.2,
     name: str = "memory",
 ) -> Trained:
@@ -90,7 +89,8 @@ def train_classifier(
         None = the defaults.
     joint
         Settings of training the encoder too, where its `train_encoder` is set: after the head, at
-        a lower rate, on weak views of the images. None = the encoder stays as it is.
+        a lower rate, on weak views of the images. None = the encoder stays as it is. Those of
+        a discovery, `falcon_svc.joint.JointConfig`, will do.
     test_share
         Part in [0, 1) that a first training leaves out to measure on; 0 = measure nothing.
     name
@@ -124,9 +124,9 @@ def train_classifier(
     >>> trained.model.card_["metrics"]["held_out"]["leaf_top1"]
     1.0
     """
-    run, joint = run or EncoderRun(), joint or JointConfig()
+    run, joint = run or EncoderRun(), joint or EncoderTraining()
     if joint.train_encoder:
-        check_trainable(dataset, run.config)
+        check_trainable(run.config, dataset.kind)
     encoded, images = encode_samples(dataset, run), None
     if joint.train_encoder:
         images = TrainingImages.of(dataset, encoded.encoder, run, joint)

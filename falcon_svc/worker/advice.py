@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from falcon_svc.worker.encoding import encoder_run
+from falcon_svc.worker.encoding import encoder_run, place_of
 from falcon_svc.worker.kinds import Made, Order
 from falcon_svc.worker.stage_times import StageTimes
 
@@ -39,7 +39,7 @@ def make(order: Order) -> Made:
         n_folds=config.folds,
         seed=config.seed,
         progress=times,
-        checkpoints=CheckpointStore(folder / "checkpoints"),
+        checkpoints=CheckpointStore(place_of(order, folder) / "advice"),
     )
     result = folder / "result"
     _write(found, result)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_svc.encoder_files import resolve
 from falcon_svc.worker.encoding import encoder_run
+from falcon_svc.worker.failures import OUT_OF_MEMORY, halved
 from falcon_svc.worker.kinds import Made, Order
 from falcon_svc.worker.stage_times import StageTimes
 
@@ -26,9 +27,8 @@ def make(order: Order) -> Made:
     """Train, or go on with what an earlier attempt left."""
     from falcon_svc.data import load_dataset
     from falcon_svc.supervised.config import ClassifierConfig, make, reading
-    from falcon_svc.supervised.encoding import encode_samples
     from falcon_svc.supervised.labels import as_stored, paths_of
-    from falcon_svc.supervised.training import identity, train_on
+    from falcon_svc.supervised.training import train_classifier
 
     config = make(ClassifierConfig, order.config)
     given = order.options, order.source_options, order.config.get("data", {})
@@ -36,20 +36,31 @@ def make(order: Order) -> Made:
     dataset = as_stored(load_dataset(order.data, how), order.name)
     paths = paths_of(dataset, order.data, how, levels=config.levels, result=order.source)
     folder, times = order.begin(), StageTimes(order.progress)
-    encoded = encode_samples(dataset, encoder_run(order, config, folder, times))
-    trained = train_on(
+    trained = train_classifier(
         _untrained(config, _texts(config, paths, order.settings)),
-        encoded.vectors,
-        paths,
+        *(dataset, paths, encoder_run(order, config, folder, times, _device(config))),
+        joint=halved(config.joint, order.earlier.count(OUT_OF_MEMORY)),
         test_share=config.test_share,
-        folder=folder / "checkpoints",
-        progress=times,
+        name=order.name,
     )
-    model = trained.model
-    encoded.called(config.encoder.name).keep_in(model)
-    model.card_["data_set"] = {**identity(dataset, order.name), "classes_of": config.classes_of}
+    _tell_the_card(trained.model, config)
     _write(trained, folder / "result")
-    return Made(folder / "result", CARD, {**_summary(model), **times.summary()}, times.measured())
+    summary = {**_summary(trained.model), **times.summary()}
+    return Made(folder / "result", CARD, summary, times.measured())
+
+
+def _device(config: ClassifierConfig) -> str:
+    """Return where the encoder is trained, if it is: a head is small, and stays on the CPU."""
+    from falcon_svc.pipeline.device import choose_device
+
+    return choose_device(config.device) if config.joint.train_encoder else "cpu"
+
+
+def _tell_the_card(model: HierarchicalClassifier, config: ClassifierConfig) -> None:
+    """Name the discovery whose classes these are, and the encoder as its client knows it."""
+    model.card_["data_set"]["classes_of"] = config.classes_of
+    if "encoder" in model.card_:
+        model.card_["encoder"]["config"]["name"] = config.encoder.name
 
 
 def _texts(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from falcon_svc.supervised.config import LabelsConfig
 
 
-def encoder_run(order: Order, config: LabelsConfig, folder: Path, told: Progress) -> EncoderRun:
+def encoder_run(
+    order: Order, config: LabelsConfig, folder: Path, told: Progress, device: str = "cpu"
+) -> EncoderRun:
     """Return what an encoder is opened with.
 
     Parameters
@@ -28,13 +30,21 @@ def encoder_run(order: Order, config: LabelsConfig, folder: Path, told: Progress
         Of the job: vectors, pixels and checkpoints of a training are kept below it.
     told
         Told of the encoder's stages.
+    device
+        Where a network works.
     """
     from falcon_svc.encoder import EncoderConfig, EncoderRun
 
     tables = resolve({"encoder": config.encoder.model_dump(exclude_unset=True)}, order.settings)
     encoder = EncoderConfig.model_validate(tables["encoder"])
     smaller = smaller_batches(encoder, order.earlier.count(OUT_OF_MEMORY))
-    return EncoderRun(smaller, config.seed, work_dir=folder / "encoder", progress=told)
+    place = place_of(order, folder) / "encoder"
+    return EncoderRun(smaller, config.seed, device, work_dir=place, progress=told)
+
+
+def place_of(order: Order, folder: Path) -> Path:
+    """Return where an attempt keeps checkpoints: smaller batches are another training."""
+    return folder / f"halved-{order.earlier.count(OUT_OF_MEMORY)}"
 
 
 def find_encoder(model: HierarchicalClassifier, settings: Settings) -> None:

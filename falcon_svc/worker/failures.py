@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from falcon_svc.discovery.training.config import TrainConfig
     from falcon_svc.encoder.config import EncoderConfig
     from falcon_svc.encoder.moco.config import MocoConfig
-    from falcon_svc.joint.config import JointConfig
+    from falcon_svc.joint.config import EncoderTraining
 
-    Trained = TypeVar("Trained", TrainConfig, MocoConfig, JointConfig)
+    Trained = TypeVar("Trained", TrainConfig, MocoConfig, EncoderTraining)
 
 OUT_OF_MEMORY, MEMORY_TRIES = "out_of_memory", 2
 _DISK = {
@@ -74,18 +74,19 @@ def with_smaller_batches(config: DiscoveryConfig, times: int) -> DiscoveryConfig
     return config.model_copy(
         update={
             "encoder": smaller_batches(config.encoder, times),
-            "train": _halved(config.train, times),
-            "joint": _halved(config.joint, times),
+            "train": halved(config.train, times),
+            "joint": halved(config.joint, times),
         }
     )
 
 
 def smaller_batches(encoder: EncoderConfig, times: int) -> EncoderConfig:
     """Return the settings of an encoder with the batch size of its training halved so often."""
-    return encoder.model_copy(update={"moco": _halved(encoder.moco, times)})
+    return encoder.model_copy(update={"moco": halved(encoder.moco, times)})
 
 
-def _halved(section: Trained, times: int) -> Trained:
+def halved(section: Trained, times: int) -> Trained:
+    """Return the settings of a training with its batch size halved so often."""
     size = max(1, section.batch_size >> times)
     return section.model_copy(update={"batch_size": size})
 

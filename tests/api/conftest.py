@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.api.labelled import done, labelled_npz
 from tests.api.refusing import left_in
 from tests.api.running import Running, npz_bytes
 
@@ -44,6 +45,24 @@ def dataset(falcon, data_file):
 @pytest.fixture(scope="session")
 def job(falcon, dataset):
     return falcon.wait(falcon.submit(dataset["id"], QUICK, metadata={"who": "tests"})["id"])
+
+
+@pytest.fixture(scope="session")
+def labelled(falcon, tmp_path_factory):
+    """A data set with coarse and fine labels."""
+    path = tmp_path_factory.mktemp("labelled") / "birds.npz"
+    path.write_bytes(labelled_npz())
+    return falcon.upload(path)
+
+
+@pytest.fixture(scope="session")
+def trained(falcon, labelled):
+    return done(falcon, labelled, "classifier", seed=3)
+
+
+@pytest.fixture(scope="session")
+def advised(falcon, labelled):
+    return done(falcon, labelled, "advice", hidden=[0], folds=2)
 
 
 @pytest.fixture(scope="session")

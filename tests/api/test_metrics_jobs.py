@@ -9,13 +9,12 @@ from falcon_svc.client import ServiceError
 from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.hierarchy.evaluation import evaluate_predictions, evaluate_scores
+from tests.api.labelled import COARSE, FINE, PATHS, done, labelled_npz, npz_of
 from tests.api.running import planted, wait_until
-from tests.api.test_classifiers import FINE, PATHS, done, npz_of
 from tests.cli.conftest import falcon as falcon_command
 
 TREE = Tree.from_paths(PATHS)
 CLASSES = [list(path) for path in TREE.to_paths()]
-X, COARSE = planted()
 LABELS = {"samples": "labels"}
 
 
@@ -36,8 +35,7 @@ def table(paths, ids=None):
 @pytest.fixture(scope="module")
 def labelled(falcon, tmp_path_factory):
     path = tmp_path_factory.mktemp("measured") / "birds.npz"
-    content = npz_of(x=X, coarse=np.array(["land", "water"])[COARSE], fine=FINE)
-    return sent(falcon, path, content)
+    return sent(falcon, path, labelled_npz())
 
 
 @pytest.fixture(scope="module")

@@ -67,11 +67,30 @@ def test_paths_of_a_file_and_their_tree(folder):
     assert set(paths) == {("banking",), ("travel",), ("office", "work")}
 
 
+def test_columns_of_the_set_are_levels(folder):
+    names = [("bird", "owl", "barn owl"), ("bird", "jay", ""), ("fish", "cod", "")]
+    draw = np.random.default_rng(0)
+    with (folder / "levels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["order", "family", "species", "wing", "beak"])
+        for i in range(60):
+            writer.writerow([*names[i % 3], *(draw.normal(size=2) + 3 * (i % 3)).tolist()])
+    levels = ("--level", "order", "--level", "family", "--level", "species")
+    done = falcon("train-classifier", folder / "levels.csv", "--out", folder / "deep", *levels)
+    assert done.code == 0 and "3 leaves in 3 levels" in done.out, done.err
+    card = HierarchicalClassifier.load(folder / "deep").card_
+    assert card["trained_on"]["rows_by_label_depth"] == [0, 0, 40, 20]
+    assert card["data_set"]["features"] == ["wing", "beak"]
+    wrong = falcon("train-classifier", folder / "levels.csv", "--out", "none", "--level", "kind")
+    assert wrong.code == 2 and "'kind'" in wrong.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("--labels", "short.csv", "--level", "coarse"), "found --labels and --level"),
         (("--labels", "short.csv"), "180 rows of labels in short.csv"),
-        (("--labels", "short.csv", "--result", "nowhere"), "found both"),
+        (("--labels", "short.csv", "--result", "nowhere"), "found --labels and --result"),
         (("--test-share", "1"), "--test-share in"),
         (("--loss", "hccf"), "text embeddings"),
     ],

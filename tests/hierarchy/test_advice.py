@@ -42,24 +42,26 @@ def comparison(mean, half, n_train, hidden=0, share=1.0, coarse=0.8):
 
 def test_the_interval_is_students_with_overlap():
     values = [0.01, 0.03, 0.02, 0.04, 0.0]
-    found = paired_difference(values, test_per_train=0.25)
+    found = paired_difference(values, test_per_train=0.25, n_rows=10_000)
     half = stats.t.ppf(0.975, 4) * np.std(values, ddof=1) * np.sqrt(1 / 5 + 0.25)
     assert found.mean == pytest.approx(0.02)
     assert found.half_width == pytest.approx(half)
     plain = stats.ttest_1samp(values, 0).confidence_interval()
-    without = paired_difference(values, test_per_train=0.0)
+    without = paired_difference(values, test_per_train=0.0, n_rows=10_000)
     assert (without.low, without.high) == pytest.approx((plain.low, plain.high))
 
 
 def test_the_best_of_several_has_wider_intervals():
-    one, five = (paired_difference([0.1, 0.2, 0.3], test_per_train=0.5, n_tried=k) for k in (1, 5))
+    settings = {"test_per_train": 0.5, "n_rows": 10_000}
+    one, five = (paired_difference([0.1, 0.2, 0.3], n_tried=k, **settings) for k in (1, 5))
     assert five.low < one.low and five.high > one.high
 
 
 def test_folds_that_say_nothing_are_left_out():
-    found = paired_difference([0.1, np.nan, 0.3], test_per_train=0.1)
-    assert found == paired_difference([0.1, 0.3], test_per_train=0.1)
-    assert paired_difference([np.nan, 0.3], test_per_train=0.1) == Difference(0.3, -1.0, 1.0)
+    settings = {"test_per_train": 0.1, "n_rows": 10_000}
+    found = paired_difference([0.1, np.nan, 0.3], **settings)
+    assert found == paired_difference([0.1, 0.3], **settings)
+    assert paired_difference([np.nan, 0.3], **settings) == Difference(0.3, -1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,18 @@ def test_the_same_labels_again_change_nothing():
     x, names, _ = ring(40)
     trial = Trial(x.astype(np.float32), (names == "odd").astype(np.int64), ("even", "odd"), 2)
     found = trial.compare("none", given(np.full(40, "")), hidden=0, share=1.0)
-    assert found.overall == Difference(0.0, 0.0, 0.0)
+    assert (found.coarse_accuracy, found.overall.mean) == (found.fine_accuracy, 0.0)
+    assert found.overall.high == -found.overall.low == pytest.approx(-np.log(0.05) / 40)
+    assert found.per_class["odd"].high == pytest.approx(-np.log(0.05) / 20)
+
+
+def test_rows_that_all_agree_are_as_sure_as_their_number():
+    """None of n rows differs: with 0.95 probability fewer than 3 / n of all do."""
+    few, many = (paired_difference([0.0] * 5, test_per_train=0.25, n_rows=n) for n in (100, 2000))
+    assert word_of(few) == "cannot tell" and word_of(many) == "does not"
+    assert (1 - few.high) ** 100 == pytest.approx(0.05, rel=0.05)
+    tried = paired_difference([0.0] * 5, test_per_train=0.25, n_rows=100, n_tried=4)
+    assert tried.high == pytest.approx(-np.log(0.05 / 4) / 100)
 
 
 def test_advice_is_json_ready_and_speaks():

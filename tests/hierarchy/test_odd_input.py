@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from falcon_svc.errors import InputError
 from falcon_svc.hierarchy import HierarchicalClassifier, Tree
 from falcon_svc.hierarchy.diagrams import diagrams
 from falcon_svc.hierarchy.evaluation import evaluate_scores
-from falcon_svc.hierarchy.inference import bottom_up
+from falcon_svc.hierarchy.inference import (
+    Diffusion,
+    LevelTemperatures,
+    bottom_up,
+    hierarchical_ensemble,
+    top_down,
+)
 from falcon_svc.hierarchy.losses import LOSSES
 from falcon_svc.supervised.training import train_on
 
@@ -52,6 +59,28 @@ def test_probabilities_that_contradict_the_tree_are_judged_as_they_are():
     found = evaluate_scores(tree.encode([("a", "x")]), scores, tree=tree)
     assert found["level_violation"] == 1 and found["soft_violation"] > 0
     assert found["leaf_top1"] == 1
+
+
+RULES = {
+    "sums": lambda scores, tree: bottom_up(scores[:, tree.leaves], tree=tree),
+    "products": lambda scores, tree: top_down(scores, tree=tree),
+    "ensemble": lambda scores, tree: hierarchical_ensemble(scores, tree=tree),
+    "diffusion": lambda scores, tree: Diffusion(tree, 0.5).apply(scores),
+    "temperatures": lambda scores, tree: LevelTemperatures.fit([3] * 2, scores, tree=tree),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("wrong", "found"), [(np.nan, "NaN|nan"), (np.inf, "inf"), (-3.0, "-3")])
+def test_rules_of_probabilities_refuse_what_is_none(rule, wrong, found):
+    """Infinite or negative scores gave NaN, or shares below 0, without a word."""
+    tree = Tree.from_paths(PATHS)
+    scores = np.tile([1.0, 0.6, 0.4, 0.3, 0.3, 0.2, 0.2], (2, 1))
+    RULES[rule](scores, tree)
+    RULES[rule](scores + 1e-9, tree)  # rounding is none of it
+    scores[1, 4] = wrong
+    with pytest.raises(InputError, match=f"found ({found}) at row 1"):
+        RULES[rule](scores, tree)
 
 
 def test_a_class_of_one_sample_may_fall_into_the_held_out_part():

@@ -120,8 +120,42 @@ def test_what_another_tenant_has_cannot_be_measured(context, ann, bob):
     assert jobs.submit(context, bob, theirs, config, {}, kind=METRICS, key=None)[1]
 
 
-def test_a_classifier_never_asks_for_a_gpu(context, ann):
-    dataset = add_dataset(context.database, ann.tenant)
-    for kind, device in ((CLASSIFIER, "cpu"), (ADVICE, "cpu"), (DISCOVERY, "auto")):
-        made, _ = jobs.submit(context, ann, dataset.id, {}, {}, kind=kind, key=None)
+TRAINED = {"encoder": {"name": "moco"}, "joint": {"train_encoder": True}}
+
+
+def test_a_gpu_is_for_what_trains_a_network(context, ann):
+    images = of_kind(context, ann, "images")
+    moco = {"encoder": TRAINED["encoder"]}
+    for kind, config, device in (
+        *((CLASSIFIER, moco, "cpu"), (ADVICE, {}, "cpu"), (DISCOVERY, {}, "auto")),
+        *((CLASSIFIER, TRAINED, "auto"), (CLASSIFIER, {**TRAINED, "device": "cpu"}, "cpu")),
+    ):
+        made, _ = jobs.submit(context, ann, images, config, {}, kind=kind, key=None)
         assert (made.kind, device_of(made)) == (kind, device)
+
+
+@pytest.mark.parametrize(
+    ("samples", "config", "words"),
+    [
+        ("vectors", TRAINED, "found 'moco' on vectors"),
+        ("texts", {**TRAINED, "encoder": {"name": "text"}}, "found 'text' on texts"),
+        ("images", {"joint": {"train_encoder": True}}, "found 'auto' on images"),
+        (None, {"joint": {"train_encoder": True}}, "found 'auto';"),
+    ],
+)
+def test_an_encoder_that_cannot_be_trained_is_refused_at_once(samples, config, words, context, ann):
+    dataset = of_kind(context, ann, samples)
+    with pytest.raises(ConfigError, match=words) as refused:
+        jobs.submit(context, ann, dataset, config, {}, kind=CLASSIFIER, key=None)
+    assert refused.value.code == "bad_encoder"
+
+
+def test_a_device_that_no_job_gets_is_refused(context, ann):
+    images = of_kind(context, ann, "images")
+    context.devices.known = frozenset({"auto", "cpu"})
+    config = {**TRAINED, "device": "cuda"}
+    with pytest.raises(RequestError, match="found 'cuda'") as refused:
+        jobs.submit(context, ann, images, config, {}, kind=CLASSIFIER, key=None)
+    assert refused.value.code == "no_such_device"
+    with pytest.raises(ConfigError, match=r"joint\.train_encoder with the device cuda"):
+        jobs.submit(context, ann, images, {"device": "cuda"}, {}, kind=CLASSIFIER, key=None)

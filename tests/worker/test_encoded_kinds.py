@@ -102,9 +102,49 @@ def test_advice_of_images_takes_pixels_and_a_classifier_does_not(images, tmp_pat
     assert refused.value.code == "bad_encoder"
 
 
+MOCO = {"name": "moco", "side": 8, "moco": {"epochs": 1, "batch_size": 30}}
+TRAINED = {
+    **{**QUICK[CLASSIFIER], "encoder": MOCO, "test_share": 0.2, "device": "cpu"},
+    "joint": {"train_encoder": True, "epochs": 3, "batch_size": 20, "encoder_rate": 1.0},
+}
+
+
+@pytest.mark.parametrize("stop_at", [("measure encoder", 2), ("train encoder", 1)])
+def test_an_encoder_that_is_trained_too_goes_on_and_is_kept(stop_at, images, tmp_path):
+    stopped, again = Told(stop_at), Told()
+    whole = make(CLASSIFIER, order(images, tmp_path / "whole", TRAINED, Told()))
+    with pytest.raises(Stop):
+        make(CLASSIFIER, order(images, tmp_path / "cut", TRAINED, stopped))
+    made = make(CLASSIFIER, order(images, tmp_path / "cut", TRAINED, again))
+    assert again.steps[0] == (stop_at[0], stop_at[1] + 1)
+    stages = [one["name"] for one in whole.summary["stages"]]
+    assert stages[-4:] == ["measure", "measure encoder", "train", "train encoder"]
+    files = [one.folder / "classifier.safetensors" for one in (whole, made)]
+    models = [HierarchicalClassifier.load(file) for file in files]
+    assert models[0].card_ == models[1].card_
+    assert models[0].card_["training"]["encoder"]["epochs"] == 3
+
+
+def test_after_an_attempt_that_lacked_memory_batches_are_halved_anew(images, tmp_path):
+    """Checkpoints of the larger batches belong to another training."""
+    with pytest.raises(Stop):
+        make(CLASSIFIER, order(images, tmp_path / "c", TRAINED, Told(("train encoder", 1))))
+    asked = order(images, tmp_path / "c", TRAINED, Told())
+    made = make(CLASSIFIER, replace(asked, earlier=["out_of_memory", "worker_lost"]))
+    card = json.loads((made.folder / made.last).read_text())
+    assert card["training"]["encoder"]["batch_size"] == 10
+    assert card["encoder"]["config"]["moco"]["batch_size"] == 15
+
+
+def test_only_images_have_an_encoder_to_train(texts, tmp_path):
+    given = {"encoder": {"name": "moco"}, "joint": {"train_encoder": True}}
+    with pytest.raises(ConfigError, match="found 'moco' on texts") as refused:
+        make(CLASSIFIER, order(texts, tmp_path / "c", given, Told()))
+    assert refused.value.code == "bad_encoder"
+
+
 def test_a_network_of_the_settings_is_trained_and_kept_in_the_file(images, tmp_path):
-    moco = {"name": "moco", "side": 8, "moco": {"epochs": 1, "batch_size": 30}}
-    stopped, again, given = Told(("train", 1)), Told(), {**QUICK[CLASSIFIER], "encoder": moco}
+    stopped, again, given = Told(("train", 1)), Told(), {**QUICK[CLASSIFIER], "encoder": MOCO}
     with pytest.raises(Stop):
         make(CLASSIFIER, order(images, tmp_path / "c", given, stopped))
     made = make(CLASSIFIER, order(images, tmp_path / "c", given, again))

@@ -8,7 +8,6 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import Field
-from pydantic_core import to_json
 
 from falcon_svc.api.classifier_schemas import (
     LEAST,
@@ -28,7 +27,7 @@ from falcon_svc.api.forms import arrived, json_object
 from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options
 from falcon_svc.api.routes.models import BUSY
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
-from falcon_svc.api.vectors import NPY, body_of, read_json
+from falcon_svc.api.vectors import NPY, as_json, body_of, read_json
 from falcon_svc.service import classifiers, classify_files, figures, predictions, results
 from falcon_svc.service.context import Context
 from falcon_svc.service.keys import Caller
@@ -106,8 +105,7 @@ def _classify(
         body, inference, threshold = asked
         vectors = predictions.read_vectors(io.BytesIO(body))
         wish = classifiers.Wish(vectors, None, inference, threshold)
-    found = classifiers.classify(context, caller, job_id, wish)
-    return Response(to_json(found), media_type=JSON)
+    return as_json(classifiers.classify(context, caller, job_id, wish))
 
 
 @router.post(
@@ -119,7 +117,7 @@ def classify_texts(context: Ctx, caller: Reader, job_id: JobId, body: ClassifyTe
     asked = classify_files.Asked(
         texts=body.texts, inference=body.inference, threshold=body.threshold
     )
-    return _answered(context, caller, job_id, asked)
+    return as_json(classify_files.classify(context, caller, job_id, asked))
 
 
 @router.post(
@@ -143,14 +141,7 @@ def classify_file(
     asked = classify_files.Asked(
         arrived(file), beside, options=given, inference=inference, threshold=threshold
     )
-    return _answered(context, caller, job_id, asked)
-
-
-def _answered(
-    context: Context, caller: Caller, job_id: str, asked: classify_files.Asked
-) -> Response:
-    found = classify_files.classify(context, caller, job_id, asked)
-    return Response(to_json(found), media_type=JSON)
+    return as_json(classify_files.classify(context, caller, job_id, asked))
 
 
 @router.post("/metrics", operation_id="measure")

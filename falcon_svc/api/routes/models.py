@@ -8,7 +8,6 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import Field
-from pydantic_core import to_json
 
 from falcon_svc.api.dependencies import Ctx, JobId, Left, Reader
 from falcon_svc.api.documents import GATED, refused
@@ -16,7 +15,7 @@ from falcon_svc.api.forms import arrived, json_object
 from falcon_svc.api.result_schemas import LEAST, PRECISION, PredictIn, PredictOut, PredictTextsIn
 from falcon_svc.api.routes.datasets import DataFile, LabelFile, Options
 from falcon_svc.api.strict_route import JSON, StrictRoute, check_media_type
-from falcon_svc.api.vectors import NPY, body_of, read_json
+from falcon_svc.api.vectors import NPY, as_json, body_of, read_json
 from falcon_svc.result.surety import Demand
 from falcon_svc.service import predict_files, predictions, results
 from falcon_svc.service.context import Context
@@ -67,8 +66,7 @@ def _predict(
         )
     else:
         wish = predictions.Wish(predictions.read_vectors(io.BytesIO(asked[0])), demand=asked[1])
-    found = predictions.predict(context, caller, job_id, wish)
-    return Response(to_json(found), media_type=JSON)
+    return as_json(predictions.predict(context, caller, job_id, wish))
 
 
 @router.post(
@@ -78,7 +76,7 @@ def _predict(
 def predict_texts(context: Ctx, caller: Reader, job_id: JobId, body: PredictTextsIn) -> Response:
     """Assign texts, for a job whose samples were texts."""
     asked = predict_files.Asked(texts=body.texts, coarse=body.coarse, demand=body.demand)
-    return _answered(context, caller, job_id, asked)
+    return as_json(predict_files.predict(context, caller, job_id, asked))
 
 
 @router.post(
@@ -101,11 +99,4 @@ def predict_file(
     beside = None if labels is None else arrived(labels)
     demand = Demand(least_confidence, precision)
     asked = predict_files.Asked(arrived(file), beside, options=given, demand=demand)
-    return _answered(context, caller, job_id, asked)
-
-
-def _answered(
-    context: Context, caller: Caller, job_id: str, asked: predict_files.Asked
-) -> Response:
-    found = predict_files.predict(context, caller, job_id, asked)
-    return Response(to_json(found), media_type=JSON)
+    return as_json(predict_files.predict(context, caller, job_id, asked))

@@ -2,7 +2,9 @@
 
 Source: Nadeau and Bengio, "Inference for the generalization error" (Machine Learning 52, 2003):
 the variance of the mean over J folds is taken as (1/J + n_test / n_train) times that of a fold.
-The plain 1/J would be too sure, because training sets overlap.
+The plain 1/J would be too sure, because training sets overlap. Where hardly a row is told otherwise
+by the two heads, folds hardly differ and would be sure of anything: no interval is narrower than
+what so many rows can tell (the "rule of three", Hanley and Lippman-Hand, JAMA 249, 1983).
 """
 
 from __future__ import annotations
@@ -45,10 +47,15 @@ class Difference:
         return (self.high - self.low) / 2
 
 
-def paired_difference(values: ArrayLike, *, test_per_train: float, n_tried: int = 1) -> Difference:
+def paired_difference(
+    values: ArrayLike, *, test_per_train: float, n_rows: int, n_tried: int = 1
+) -> Difference:
     r"""Return mean and interval of differences that were measured on J folds.
 
-    .. math:: \bar d \pm t_{J-1}\, s \sqrt{1/J + n_{test} / n_{train}}
+    .. math:: \bar d \pm \max\left(t_{J-1}\, s \sqrt{1/J + n_{test} / n_{train}},\;
+        \frac{-\ln 0.05}{n_{rows}}\right)
+
+    The second is the largest share of rows that may differ where none of n_rows did.
 
     Parameters
     ----------
@@ -56,6 +63,8 @@ def paired_difference(values: ArrayLike, *, test_per_train: float, n_tried: int 
         (J,) differences, at least 2; NaN where a fold says nothing.
     test_per_train
         Test rows over training rows of a fold.
+    n_rows
+        Rows that were judged, in all folds together, >= 1.
     n_tried
         Kinds of labels among which the best will be taken: each interval is as much wider.
 
@@ -72,4 +81,5 @@ def paired_difference(values: ArrayLike, *, test_per_train: float, n_tried: int 
     mean, spread = float(known.mean()), float(known.std(ddof=1))
     factor = float(stats.t.isf((1 - CONFIDENCE) / (2 * n_tried), n - 1))
     half = factor * spread * float(np.sqrt(1 / n + test_per_train))
+    half = max(half, -float(np.log((1 - CONFIDENCE) / n_tried)) / n_rows)
     return Difference(mean, max(-1.0, mean - half), min(1.0, mean + half))

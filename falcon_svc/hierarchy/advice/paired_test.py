@@ -191,8 +191,12 @@ class Trial:
         gains = [a.astype(float) - b for a, b in zip(after, before, strict=True)]
         of_class = [self.coarse[test] for _, test in folds]
         interval = partial(paired_difference, test_per_train=ratio, n_tried=self.n_tried)
+        sizes = np.bincount(self.coarse, minlength=len(self.names)).tolist()
         per_class = {
-            name: interval([_mean(gain[c == k]) for gain, c in zip(gains, of_class, strict=True)])
+            name: interval(
+                [_mean(gain[c == k]) for gain, c in zip(gains, of_class, strict=True)],
+                n_rows=sizes[k],
+            )
             for k, name in enumerate(self.names)
         }
         return Comparison(
@@ -201,7 +205,7 @@ class Trial:
             n_train,
             float(np.mean([b.mean() for b in before])),
             float(np.mean([a.mean() for a in after])),
-            interval([gain.mean() for gain in gains]),
+            interval([gain.mean() for gain in gains], n_rows=len(self.coarse)),
             per_class,
         )
 

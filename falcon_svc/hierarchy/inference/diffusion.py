@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import ConfigError
-from falcon_svc.hierarchy.inputs import chunks, row_scores
+from falcon_svc.hierarchy.inputs import probability_chunks, row_scores
 from falcon_svc.hierarchy.metrics.curves import average_precision_score
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import IntArray
@@ -85,7 +85,7 @@ class Diffusion:
             (n, n_nodes) float64, not negative where `scores` are not.
         """
         parts = [np.zeros((0, self.tree.n_nodes))]
-        for _, block in chunks(row_scores(scores, self.tree)):
+        for _, block in probability_chunks(row_scores(scores, self.tree)):
             spread = self.solve(block.T.astype(np.float64)).T
             parts.append(keep_level_mass(spread, block, self.tree) if keep_mass else spread)
         return np.concatenate(parts)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy.inference.diffusion import Diffusion, keep_level_mass
-from falcon_svc.hierarchy.inputs import as_nodes, check_rows, chunks, row_scores
+from falcon_svc.hierarchy.inputs import as_nodes, check_rows, probability_chunks, row_scores
 from falcon_svc.hierarchy.tree import Tree
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class LearnedDiffusion:
         true, rows = as_nodes(y_true, tree), row_scores(scores, tree)
         check_rows(len(true), rows.shape[0])
         start = Diffusion(tree, alpha).solve(np.eye(tree.n_nodes))
-        before = np.concatenate([block for _, block in chunks(rows)]).astype(np.float64)
+        before = np.concatenate([block for _, block in probability_chunks(rows)]).astype(np.float64)
         return cls(tree, _learned(start, before, tree.ancestor_at[true], tree, epochs, price, seed))
 
     def apply(self, scores: ArrayLike) -> Floats:
@@ -107,7 +107,7 @@ class LearnedDiffusion:
             (n, n_nodes).
         """
         parts = [np.zeros((0, self.tree.n_nodes))]
-        for _, block in chunks(row_scores(scores, self.tree)):
+        for _, block in probability_chunks(row_scores(scores, self.tree)):
             parts.append(keep_level_mass(block @ self.matrix.T, block, self.tree))
         return np.concatenate(parts)
 

@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.inputs import Scores, as_floats, chunks, row_scores
+from falcon_svc.hierarchy.inputs import (
+    Scores,
+    as_floats,
+    check_probabilities,
+    probability_chunks,
+    row_scores,
+)
 from falcon_svc.hierarchy.tree import Tree
 
 
@@ -35,7 +41,7 @@ def bottom_up(leaf_scores: ArrayLike, *, tree: Tree) -> Scores:
     Raises
     ------
     InputError
-        Another number of columns than the tree has leaves.
+        Another number of columns than the tree has leaves, or scores that are no probabilities.
 
     Examples
     --------
@@ -49,6 +55,7 @@ def bottom_up(leaf_scores: ArrayLike, *, tree: Tree) -> Scores:
             f"Expected scores of shape (n, {tree.n_leaves}), a column for every leaf, found "
             f"{values.shape}; sort the columns as Tree.leaves."
         )
+    check_probabilities(values)
     below = tree.ancestors_sparse[tree.leaves].astype(values.dtype)
     return np.asarray((below.T @ values.T).T)
 
@@ -124,6 +131,6 @@ def hierarchical_ensemble(scores: ArrayLike, *, tree: Tree) -> Scores:
 
 
 def _copy(scores: ArrayLike, tree: Tree) -> NDArray[np.floating[Any]]:
-    """Return checked scores as an array of their own."""
-    blocks = [block for _, block in chunks(row_scores(scores, tree))]
+    """Return probabilities, checked, as an array of their own."""
+    blocks = [block for _, block in probability_chunks(row_scores(scores, tree))]
     return np.concatenate(blocks) if blocks else np.zeros((0, tree.n_nodes))

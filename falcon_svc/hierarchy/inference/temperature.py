@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from falcon_svc.errors import InputError
-from falcon_svc.hierarchy.inputs import as_nodes, check_rows, chunks, row_scores
+from falcon_svc.hierarchy.inputs import as_nodes, check_rows, probability_chunks, row_scores
 from falcon_svc.hierarchy.tree import Tree
 from falcon_svc.types import IntArray
 
@@ -64,7 +63,7 @@ class LevelTemperatures:
         tree.require_tree("A temperature per level")
         true, rows = as_nodes(y_true, tree), row_scores(scores, tree)
         check_rows(len(true), rows.shape[0])
-        logs = np.concatenate([_logs(block) for _, block in chunks(rows)])
+        logs = np.concatenate([_logs(block) for _, block in probability_chunks(rows)])
         cuts = [level_cut(tree, depth) for depth in range(1, tree.height + 1)]
         return cls(tree, np.array([_temperature(logs, true, tree, cut) for cut in cuts]))
 
@@ -85,7 +84,7 @@ class LevelTemperatures:
             (n, n_nodes) in [0, 1].
         """
         parts = [np.zeros((0, self.tree.n_nodes))]
-        for _, block in chunks(row_scores(scores, self.tree)):
+        for _, block in probability_chunks(row_scores(scores, self.tree)):
             logs = _logs(block)
             scaled = np.ones_like(logs)
             for depth, value in enumerate(self.values, 1):
@@ -121,13 +120,7 @@ def _temperature(logs: Floats, true: IntArray, tree: Tree, cut: IntArray) -> flo
 
 
 def _logs(block: ArrayLike) -> Floats:
-    values = np.asarray(block, np.float64)
-    if (values < 0).any():
-        raise InputError(
-            "Expected probabilities, found a negative score; temperatures per level take "
-            "probabilities of all nodes, not logits."
-        )
-    return np.log(np.maximum(values, FLOOR))
+    return np.log(np.maximum(np.asarray(block, np.float64), FLOOR))
 
 
 def _log_softmax(logs: Floats) -> Floats:

@@ -11,14 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from falcon_svc.errors import InputError
 from falcon_svc.hierarchy.inputs import (
     RowScores,
-    Scores,
     as_nodes,
     check_rows,
-    chunks,
     columns,
+    probability_chunks,
     row_scores,
 )
 from falcon_svc.hierarchy.tree import Tree
@@ -98,8 +96,7 @@ def level_reliability(
     rows, true = row_scores(scores, tree), as_nodes(y_true, tree)
     check_rows(len(true), rows.shape[0])
     sums = np.zeros((3, tree.height, n_bins))
-    for where, block in chunks(rows):
-        _check_probabilities(block, where.start)
+    for where, block in probability_chunks(rows):
         for level, nodes in enumerate(tree.levels[1:]):
             label = tree.ancestor_at[true[where], level + 1]
             known, best = np.flatnonzero(label >= 0), columns(block, nodes).argmax(axis=1)
@@ -110,15 +107,6 @@ def level_reliability(
                 total[level] += np.bincount(cell, weight, n_bins)
     means = sums[1:] / np.where(sums[0] == 0, np.nan, sums[0])
     return Reliability(sums[0], *means)
-
-
-def _check_probabilities(block: Scores, start: int) -> None:
-    outside = (block < 0).any(axis=1) | (block > 1 + 1e-5).any(axis=1)
-    if outside.any():
-        raise InputError(
-            f"Expected probabilities from 0 to 1, found another score at row "
-            f"{start + int(outside.argmax())}; calibration needs probabilities, not logits."
-        )
 
 
 def level_calibration_error(

@@ -66,7 +66,7 @@ def test_an_ensemble_by_hand():
 @given(trees(), seeds)
 def test_an_ensemble_of_heads_that_agree_sharpens(tree, seed):
     rng = np.random.default_rng(seed)
-    scores = rng.random((5, tree.n_nodes)) + 0.01
+    scores = rng.uniform(0.01, 1, (5, tree.n_nodes))
     found = hierarchical_ensemble(scores, tree=tree)
     assert np.allclose(found[:, 0], 1) and (found >= 0).all()
     uniform = np.ones((1, tree.n_nodes))

@@ -66,5 +66,5 @@ def test_a_level_without_labels_keeps_one():
 
 
 def test_logits_are_refused():
-    with pytest.raises(InputError, match="not logits"):
+    with pytest.raises(InputError, match="make probabilities of logits"):
         LevelTemperatures.fit([3], [[-1.0] * 8], tree=BIRDS)

@@ -57,5 +57,5 @@ def test_bins_by_hand():
 
 
 def test_logits_are_refused():
-    with pytest.raises(InputError, match="from 0 to 1, found another score at row 1"):
+    with pytest.raises(InputError, match="from 0 to 1, found 3 at row 1"):
         level_calibration_error([3, 3], [[1.0] * 8, [3.0] * 8], tree=BIRDS)
