@@ -16,7 +16,6 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 
 from falcon_svc.review.acceptance import acceptance_of
 from falcon_svc.review.asking import Asking
@@ -25,7 +24,7 @@ from falcon_svc.review.cards import Cards
 from falcon_svc.review.content import Content
 from falcon_svc.review.differing import ancestry_bytes, placed
 from falcon_svc.review.gallery import Look
-from falcon_svc.review.overview import overview
+from falcon_svc.review.overview import Overview
 from falcon_svc.review.plane import map_bytes
 from falcon_svc.review.selection import packed, with_ids
 from falcon_svc.review.solving import Solver
@@ -77,7 +76,7 @@ class Desk:
         self.solver = Solver(self.session.directory, self.session.folder, self._solved)
         self._content = content
         self._made_cards: Cards | None = None
-        self._atlas = Atlas(self.session)
+        self._overview, self._atlas = Overview(self.session), Atlas(self.session)
         self._asking = Asking(self.session)
         self._kept: dict[str, tuple[str, Any]] = {}
 
@@ -104,7 +103,7 @@ class Desk:
 
     def state(self) -> bytes:
         """Return the overview in JSON."""
-        return self._once("state", lambda: to_json(overview(self.session)))
+        return self._once("state", self._overview.json)
 
     def samples(self, class_id: str, look: Look) -> Document:
         """Return samples of a class with what is shown of each."""
