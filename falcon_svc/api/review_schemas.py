@@ -229,7 +229,7 @@ class QuestionsOut(BaseModel):
     questions: list[dict[str, Any]]
     fresh: bool = Field(
         description="Whether they were ranked at the head; else they are those of before that no "
-        "correction since is about, and the new ranking is being made: ask again."
+        "correction since is about (none at first), and the new ranking is being made: ask again."
     )
 
 

@@ -71,7 +71,7 @@ class Desk:
         folder: Path | None = None,
         content: Callable[[Session], Content] = lambda s: Content.kept(s.directory, s.discovery),
     ) -> None:
-        self._lock, self._neighbors_lock = threading.RLock(), threading.Lock()
+        self._lock = threading.RLock()
         self.session = Session(directory, folder=folder)
         self.solver = Solver(self.session.directory, self.session.folder, self._solved)
         self._content = content
@@ -209,11 +209,10 @@ class Desk:
 
     def proposed_split(self, class_id: str, k: int | None) -> Document:
         """Return the correction that splits a class into k, or automatically, and what it does."""
-        self._find_neighbors()
         with self._lock:
             session = self.session
             split = propose_split(
-                session.review, class_id, session.inputs, session.neighbors(), k=k
+                session.review, class_id, session.inputs, session.neighbors_of, k=k
             )
             sizes = [len(part) for part in split.parts]
             held = session.review.find(class_id)
@@ -227,7 +226,6 @@ class Desk:
 
     def questions(self, most: int) -> Document:
         """Return the questions worth most now, best first; see `Asking`."""
-        self._find_neighbors()
         with self._lock:
             self.session.refresh()
             return self._asking.questions(most)
@@ -342,11 +340,6 @@ class Desk:
                 return made.name, place.read_bytes()
             packed_up = shutil.make_archive(str(Path(folder) / "packed"), "zip", place)
             return f"{made.name}.zip", Path(packed_up).read_bytes()
-
-    def _find_neighbors(self) -> None:
-        """Look for neighbors, which takes half a minute of a million samples, beside all others."""
-        with self._neighbors_lock:
-            self.session.neighbors(self.snapshot()[0])
 
     def _submitted(
         self, wanted: list[Correction], *, author: str, expected: str, reason: str

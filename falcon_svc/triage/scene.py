@@ -146,7 +146,7 @@ class Scene:
         rows = np.sort(self.members(number))
         key = rows.tobytes()
         if key not in self.cuts:
-            self.cuts[key] = cut_class(rows, self.inputs, self.neighbors, 2)
+            self.cuts[key] = cut_class(rows, self.inputs, self.neighbors[rows], 2)
         return self.cuts[key]
 
     def pairs(self) -> list[Pair]:

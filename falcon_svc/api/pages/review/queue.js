@@ -16,7 +16,7 @@ export class Queue {
   async #load() {
     if (this.given) { this.questions = [this.given.question]; this.total = 1; } else {
       const found = await this.session.review.get("/questions", { limit: 50 });
-      Object.assign(this, { questions: found.questions, total: found.total });
+      Object.assign(this, { questions: found.questions, total: found.total, fresh: found.fresh });
       clearTimeout(this.timer);
       if (!found.fresh) this.timer = setTimeout(() => this.#again(), 1000);
     }
@@ -33,7 +33,7 @@ export class Queue {
     if (!found.fresh) { this.timer = setTimeout(() => this.#again(), 1000); return; }
     const same = (one) => JSON.stringify({ ...one, gain: 0 }) === JSON.stringify({ ...now, gain: 0 });
     this.questions = now ? [now, ...found.questions.filter((one) => !same(one))] : found.questions;
-    Object.assign(this, { total: found.total, at: 0 });
+    Object.assign(this, { total: found.total, fresh: true, at: 0 });
     if (!now) await this.#draw();
   }
 
@@ -43,7 +43,11 @@ export class Queue {
     this.marked.clear();
     this.moved = {};
     const asked = this.questions[this.at];
-    if (!asked) { fill(this.root, h("p.empty", {}, "Nothing is in doubt: accept the classes, then export.")); return; }
+    if (!asked) {
+      fill(this.root, h("p.empty", {}, this.fresh ? "Nothing is in doubt: accept the classes, then export."
+        : "Looking for the questions that are worth most; of many samples that takes up to a minute. They come here by themselves."));
+      return;
+    }
     const groups = this.#groups(asked);
     const ids = [...new Set(groups.flatMap((group) => group.ids))].slice(0, 500);
     const found = await this.session.review.post("/samples", { ids });
@@ -135,7 +139,7 @@ export class Queue {
     this.marked.clear();
   }
 
-  skip() { this.at = (this.at + 1) % this.questions.length; this.#draw(); }
+  skip() { if (!this.questions.length) return; this.at = (this.at + 1) % this.questions.length; this.#draw(); }
 
   keys() {
     const press = (i) => () => this.root.querySelectorAll(".answers button")[i]?.click();
