@@ -31,7 +31,7 @@ def test_from_a_file_to_a_correction(tmp_path):
         browser.until_view("overview")
         job = browser.js("return location.hash").split("/")[1]
         browser.go(f"#/{job}/class/c0", "class")
-        browser.until("document.querySelectorAll('.tile .strip span').length > 0")
+        browser.until("document.querySelectorAll('.tile .strip').length > 0")
         browser.keys("r")
         browser.write("wren")
         browser.press("Rename", "dialog")
