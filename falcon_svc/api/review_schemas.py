@@ -94,6 +94,9 @@ class SampleIds(Request):
     """Which samples to show."""
 
     ids: list[str] = Field(max_length=500)
+    class_id: str | None = Field(
+        None, pattern=r"^c\d{1,9}$", description="Class whose columns `values` are of; null = none."
+    )
 
 
 class Selected(BaseModel):

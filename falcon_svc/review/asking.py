@@ -29,7 +29,7 @@ MOST_QUESTIONS = 200
 QUICK_S = 0.08
 """Rankings that took longer are made beside."""
 
-PATIENCE_S = 0.5
+PATIENCE_S = 0.8
 """How long the first ranking is waited for."""
 
 Document = dict[str, Any]

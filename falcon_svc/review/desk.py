@@ -111,7 +111,7 @@ class Desk:
             number = self.session.review.find(class_id).number
             rows = self._looked(class_id, look)
             shown = rows[look.start : look.start + look.most]
-            columns = [int(mark["column"]) for mark in self.evidence(class_id)["marks"]]
+            columns = self._columns(class_id)
             return {
                 "total": len(rows),
                 "class_id": f"c{number}",
@@ -126,10 +126,11 @@ class Desk:
             mask[rows] = True
             return {"count": len(rows), "rows": packed(mask)}
 
-    def shown(self, ids: list[str]) -> Document:
-        """Return samples by id, for questions and selections."""
+    def shown(self, ids: list[str], class_id: str | None = None) -> Document:
+        """Return samples by id, with the values of the columns that set a class apart."""
         with self._lock:
-            return {"samples": self.cards.samples(ids)}
+            columns = [] if class_id is None else self._columns(class_id)
+            return {"samples": self.cards.samples(ids, columns)}
 
     def evidence(self, class_id: str) -> Document:
         """Return what speaks for a class: marks, words, parents' regret, plan for accepting it."""
@@ -217,7 +218,8 @@ class Desk:
             sizes = [len(part) for part in split.parts]
             held = session.review.find(class_id)
             rest = int((session.review.fine == held.number).sum()) - sum(sizes)
-            shown = [self.cards.samples(list(part[:9])) for part in split.parts]
+            columns = self._columns(class_id)
+            shown = [self.cards.samples(list(part[:9]), columns) for part in split.parts]
             return {
                 "correction": split.model_dump(mode="json"),
                 "sizes": [rest, *sizes],
@@ -340,6 +342,10 @@ class Desk:
                 return made.name, place.read_bytes()
             packed_up = shutil.make_archive(str(Path(folder) / "packed"), "zip", place)
             return f"{made.name}.zip", Path(packed_up).read_bytes()
+
+    def _columns(self, class_id: str) -> list[int]:
+        """Columns of the features that set a class apart."""
+        return [int(mark["column"]) for mark in self.evidence(class_id)["marks"]]
 
     def _submitted(
         self, wanted: list[Correction], *, author: str, expected: str, reason: str

@@ -50,9 +50,10 @@ export class Queue {
     }
     const groups = this.#groups(asked);
     const ids = [...new Set(groups.flatMap((group) => group.ids))].slice(0, 500);
-    const found = await this.session.review.post("/samples", { ids });
+    const held = asked.first ?? asked.rest ?? asked.to ?? asked.shown ?? asked.candidates?.[0];
+    const evidence = held ? await this.session.review.get(`/classes/${held.class_id}/evidence`) : { marks: [], words: [] };
+    const found = await this.session.review.post("/samples", { ids, class_id: held?.class_id ?? null });
     const shown = new Map(found.samples.map((one) => [one.id, one]));
-    const evidence = await this.#evidence(asked);
     fill(this.root, h("article.question", {},
       h("p.quiet", {}, this.given ? "Acceptance by sampling" : `Question ${this.at + 1} of ${count(this.total)} · worth about ${many(Math.max(1, Math.round(asked.gain)), "sample")}`),
       h("h1", { dir: "auto" }, asked.text.replaceAll(/'([^']+)'/g, "“$1”")),
@@ -62,20 +63,13 @@ export class Queue {
         label, h("kbd", { "aria-hidden": "true" }, String(i + 1)))), this.given ? null : h("button.plain", { type: "button", onclick: () => this.skip() }, "Skip", h("kbd", { "aria-hidden": "true" }, "n")))));
   }
 
-  async #evidence(asked) {
-    const held = asked.first ?? asked.rest ?? asked.to ?? asked.shown ?? asked.candidates?.[0];
-    if (!held) return { marks: [], words: [] };
-    const found = await this.session.review.get(`/classes/${held.class_id}/evidence`);
-    return { ...found, marks: [] };
-  }
-
   #tile(sample, group, evidence) {
     const choose = group.markable ? (one, event) => {
       const on = !this.marked.has(one.id);
       if (on) this.marked.add(one.id); else this.marked.delete(one.id);
       event.currentTarget.setAttribute("aria-pressed", String(on));
     } : null;
-    return tile(this.session, sample, { words: evidence.words, choose });
+    return tile(this.session, sample, { ...evidence, choose });
   }
 
   #groups(asked) {
