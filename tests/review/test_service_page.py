@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, needs_browser]
 
 def test_from_a_file_to_a_correction(tmp_path):
     (tmp_path / "birds.npz").write_bytes(npz_bytes(200))
-    rows = "".join(f"s{i},{'ab'[i % 2]},{i},{i * i % 7}\n" for i in range(20))
+    rows = "".join(f"s{i},{'ab'[i % 2]},{i * i % 11},{i * i % 7}\n" for i in range(20))
     (tmp_path / "table.csv").write_text("id,place,u,v\n" + rows)
     np.savez(tmp_path / "broken.npz", x=np.full((4, 2), np.nan), coarse=np.array(list("aabb")))
     service = Running(tmp_path / "service", slots=1, worker_nice=0)

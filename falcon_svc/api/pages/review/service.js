@@ -40,7 +40,7 @@ export class Datasets {
       summary ? h("p", {}, `${many(summary.n_samples, "sample")}, ${Object.values(summary.classes).map((classes) => many(Object.keys(classes).length, "coarse class", "coarse classes")).join(", ")}`) : null,
       summary ? summary.notes.map((note) => h("p.note", {}, note.text)) : null,
       one.error ? [h("p.bad", {}, one.error.detail), one.error.errors?.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Row", "What is wrong"].map((name) => h("th", { scope: "col" }, name)))),
-        h("tbody", {}, one.error.errors.slice(0, 50).map((row) => h("tr", {}, h("td", {}, row.row ?? row.pointer ?? ""), h("td", {}, row.detail ?? row.reason ?? JSON.stringify(row)))))) : null] : null,
+        h("tbody", {}, one.error.errors.slice(0, 50).map((row) => h("tr", {}, h("td", {}, row.row ?? row.pointer ?? ""), h("td", {}, row.detail ?? row.what ?? row.reason ?? JSON.stringify(row)))))) : null] : null,
       one.state === "ready" && summary?.kind !== "labels" ? h("button.strong", { type: "button", onclick: () => this.#discover(one) }, "Discover classes") : null);
   }
 
