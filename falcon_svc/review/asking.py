@@ -78,7 +78,7 @@ class Asking:
         """Return the questions worth most, best first, and whether they are ranked at this head."""
         ranked, head = self._ranked, self._session.head
         if ranked is None:
-            begins = self._thread is None
+            begins = self._thread is None or not self._thread.is_alive()
             self._rank_beside()
             self.wait(PATIENCE_S if begins else 0)
         elif ranked.head != head and ranked.seconds <= QUICK_S:
