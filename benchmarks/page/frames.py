@@ -2,7 +2,7 @@
 
 A frame's time is the gap between two animation frames, as the page itself sees them. On a machine
 without a GPU most of it is the drawing of points by the processor, and on a busy one waiting; so
-the longest task of the page's thread is told too, in processor time, from Chromium's own trace.
+the longest task of the page's thread (script, layout and paint) is told too, in processor time.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from pathlib import Path
 
 from benchmarks.page.made import made_result
 from benchmarks.page.running import RunningReview
+from benchmarks.page.trace import Trace
 from falcon_svc.bench.table import markdown, write_json
 from falcon_svc.pipeline.record import versions
 from tests.review.chromium import Browser
 
 FIRST_VIEW_S, FRAME_MS = 1.0, 50.0
-TASK, PAGES_THREAD = "ThreadControllerImpl::RunTask", "CrRendererMain"
 VIEW = (10_000, 600)
 MOVED = (100_000, 600)
 """Samples and classes of the first view, and of what is scrolled and moved."""
 
+MAP_CAME = """
+const all = performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/map"));
+return all.length ? all[all.length - 1].responseEnd : 0;
+"""
 PLACE = Path(__file__).parent
 WATCH = (PLACE / "watch.js").read_text()
 SCROLL = (PLACE / "scroll.js").read_text()
@@ -78,7 +82,7 @@ def frames(folder: Path, json_path: Path | None) -> str:
 def _watched(folder: Path, n_samples: int, n_classes: int, *, moves: bool = True) -> list[Watched]:
     made_result(folder / "result", n_samples, n_classes)
     review = RunningReview(folder / "result")
-    browser = Browser(folder / "browser", trace=True)
+    browser = Browser(folder / "browser")
     try:
         sizes = n_samples, n_classes
         browser.open(review.address, "overview")
@@ -96,29 +100,20 @@ def _watched(folder: Path, n_samples: int, n_classes: int, *, moves: bool = True
 
 def _first_view(browser: Browser, sizes: tuple[int, int]) -> Watched:
     """Open the page again, as the address was good once, until its map is drawn."""
-    browser.driver.refresh()
-    browser.until("document.querySelector('main')?.dataset.view === 'overview'")
-    shown = "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/map'))"
-    script = f"const all = {shown}; return all.length ? all[all.length - 1].responseEnd : 0"
-    ms = 0.0
-    while not ms:
-        ms = float(browser.js(script))
-    return Watched("first view", *sizes, ms, ms, _longest_task(browser), ms < 1000 * FIRST_VIEW_S)
+    with Trace(browser.debugged) as trace:
+        browser.driver.refresh()
+        browser.until("document.querySelector('main')?.dataset.view === 'overview'")
+        ms = 0.0
+        while not ms:
+            ms = float(browser.js(MAP_CAME))
+    return Watched("first view", *sizes, ms, ms, trace.longest_task_ms(), ms < 1000 * FIRST_VIEW_S)
 
 
 def _moved(browser: Browser, what: str, script: str, sizes: tuple[int, int]) -> Watched:
-    browser.js("seen.frames = []")
-    _longest_task(browser)  # what came before does not count
     browser.driver.set_script_timeout(60)
-    browser.driver.execute_async_script(script)
-    gaps = sorted(browser.js("return seen.frames")[1:]) or [0.0]
+    with Trace(browser.debugged) as trace:
+        browser.js("seen.frames = []")
+        browser.driver.execute_async_script(script)
+        gaps = sorted(browser.js("return seen.frames")[1:]) or [0.0]
     p95, longest = gaps[int(0.95 * (len(gaps) - 1))], gaps[-1]
-    return Watched(what, *sizes, p95, longest, _longest_task(browser), longest <= FRAME_MS)
-
-
-def _longest_task(browser: Browser) -> float:
-    """Return the processor milliseconds of the page's longest task since last asked."""
-    events = browser.traced()
-    names = {(e["pid"], e["tid"]) for e in events if e.get("args", {}).get("name") == PAGES_THREAD}
-    tasks = (e for e in events if e["name"] == TASK and (e["pid"], e["tid"]) in names)
-    return max((e.get("tdur", 0) / 1000 for e in tasks), default=0.0)
+    return Watched(what, *sizes, p95, longest, trace.longest_task_ms(), longest <= FRAME_MS)

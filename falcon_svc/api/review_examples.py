@@ -87,8 +87,8 @@ REVIEWS: dict[str, Example] = {
         "class_id": "c3",
         "marks": [{"column": 12, "name": None, "effect": 1.9, "mean": 0.1, "spread": 0.8}],
         "words": ["barn"],
-        "parents": "It hangs clearly under 'owls': under 'gulls', the next best, the whole "
-        "would be worse by 0.71.",
+        "parents": "It hangs clearly under 'owls': under 'gulls', the next best, as much "
+        "would be lost as 0.71 classes of average weight bring.",
         "values": [
             {
                 "column": "site",
@@ -103,8 +103,8 @@ REVIEWS: dict[str, Example] = {
             {
                 "source": "habitat",
                 "parents": ["wood"],
-                "words": "It hangs clearly under 'wood': under 'field', the next best, the whole "
-                "would be worse by 0.42.",
+                "words": "It hangs clearly under 'wood': under 'field', the next best, as much "
+                "would be lost as 0.42 classes of average weight bring.",
                 "labels": [{"name": "wood", "count": 29}, {"name": "field", "count": 2}],
                 "n_unlabelled": 0,
             }

@@ -94,6 +94,9 @@ class SampleIds(Request):
     """Which samples to show."""
 
     ids: list[str] = Field(max_length=500)
+    class_id: str | None = Field(
+        None, pattern=r"^c\d{1,9}$", description="Class whose columns `values` are of; null = none."
+    )
 
 
 class Selected(BaseModel):
@@ -229,7 +232,7 @@ class QuestionsOut(BaseModel):
     questions: list[dict[str, Any]]
     fresh: bool = Field(
         description="Whether they were ranked at the head; else they are those of before that no "
-        "correction since is about, and the new ranking is being made: ask again."
+        "correction since is about (none at first), and the new ranking is being made: ask again."
     )
 
 

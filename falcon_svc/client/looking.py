@@ -99,20 +99,25 @@ class Looking(ReviewCalls):
         """
         return self._post(f"/classes/{class_id}:propose-split", {"k": k})
 
-    def shown(self, ids: Sequence[str]) -> list[Document]:
+    def shown(self, ids: Sequence[str], class_id: str | None = None) -> list[Document]:
         """Return samples by id.
 
         Parameters
         ----------
         ids
             Ids of samples, as the data set has them.
+        class_id
+            Class whose columns their `values` are of; None = none.
 
         Returns
         -------
         list of dict
             One per id, in their order.
         """
-        return cast(list[Document], self._post("/samples", {"ids": list(ids)})["samples"])
+        return cast(
+            list[Document],
+            self._post("/samples", {"ids": list(ids), "class_id": class_id})["samples"],
+        )
 
     def picture(self, row: int) -> bytes:
         """Return a sample's image.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,9 @@ import httpx
 from falcon_svc.client.asking import Document
 from falcon_svc.client.looking import Looking
 from falcon_svc.client.transport import checked, save, unreachable
+
+ASK_AGAIN_S = 0.3
+"""Between two looks whether the questions are ranked."""
 
 
 class Review(Looking):
@@ -37,7 +41,7 @@ class Review(Looking):
     """
 
     def questions(self, limit: int = 20) -> list[Document]:
-        """Return the questions whose answers are worth most now.
+        """Return the questions whose answers are worth most now; waits for the first ranking.
 
         Parameters
         ----------
@@ -49,7 +53,11 @@ class Review(Looking):
         list of dict
             The most valuable first.
         """
-        return cast(list[Document], self._get("/questions", limit=limit)["questions"])
+        found = self._get("/questions", limit=limit)
+        while not found["questions"] and not found["fresh"]:
+            time.sleep(ASK_AGAIN_S)
+            found = self._get("/questions", limit=limit)
+        return cast(list[Document], found["questions"])
 
     def correct(self, *corrections: Document, reason: str = "") -> list[str]:
         """Make corrections, all or none, and return their revisions.

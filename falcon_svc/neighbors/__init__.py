@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from falcon_svc.neighbors.search import nearest_inside, nearest_rows, search_neighbors
+from falcon_svc.neighbors.search import nearest_inside, nearest_rows, neighbors_of, search_neighbors
 
-__all__ = ["nearest_inside", "nearest_rows", "search_neighbors"]
+__all__ = ["nearest_inside", "nearest_rows", "neighbors_of", "search_neighbors"]

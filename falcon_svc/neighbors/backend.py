@@ -59,7 +59,7 @@ def top_k(
         (n, k) int64 and the recall, 1.0 for exact search.
     """
     if backend == "torch" or len(rows) <= exact_limit:
-        return _exact(rows, rows, k, backend), 1.0
+        return exact(rows, rows, k, backend), 1.0
     return _approximate(rows, k, backend, seed)
 
 
@@ -78,7 +78,7 @@ def nearest(rows: FloatArray, k: int, *, backend: str) -> IntArray:
     return found
 
 
-def _exact(queries: FloatArray, rows: FloatArray, k: int, backend: str) -> IntArray:
+def exact(queries: FloatArray, rows: FloatArray, k: int, backend: str) -> IntArray:
     """Return the (q, k) rows of largest inner product; nothing is copied or indexed."""
     if backend == "torch":
         return _torch_exact(queries, rows, k)
@@ -104,7 +104,7 @@ def _approximate(rows: FloatArray, k: int, backend: str, seed: int) -> tuple[Int
     """Search an inverted file with as few lists as the wanted recall allows."""
     random = np.random.default_rng(seed)
     queries = rows[random.choice(len(rows), min(_RECALL_QUERIES, len(rows)), replace=False)]
-    truth = _exact(queries, rows, k, backend)
+    truth = exact(queries, rows, k, backend)
     index, most_lists = _inverted_file(rows, backend, random)
     index.nprobe = min(8, most_lists)
     recall = _recall(truth, index.search(queries, k)[1])
@@ -119,7 +119,7 @@ def _complete(found: IntArray, rows: FloatArray, backend: str) -> IntArray:
     """Search exactly for the rows whose visited lists held fewer than k others."""
     short = (found < 0).any(axis=1)
     if short.any():
-        found[short] = _exact(rows[short], rows, found.shape[1], backend)
+        found[short] = exact(rows[short], rows, found.shape[1], backend)
     return found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from falcon_svc.neighbors.backend import choose_backend, nearest, top_k
+from falcon_svc.neighbors.backend import choose_backend, exact, nearest, top_k
 from falcon_svc.threads import in_threads
 from falcon_svc.types import FloatArray, IntArray, LabelSource, Neighbors
 
@@ -81,6 +81,54 @@ def search_neighbors(
         if progress is not None:
             progress(done, len(features))
     return Neighbors(index=index, backend=backend, recall=recall)
+
+
+def neighbors_of(
+    features: FloatArray, labels: LabelSource, rows: IntArray, k: int, *, device: str = "auto"
+) -> IntArray:
+    """Find the k nearest neighbors of some samples inside their coarse class, exactly.
+
+    Up to the order of ties these are the rows of `search_neighbors`, where that searches exactly.
+
+    Parameters
+    ----------
+    features
+        (N, D) float32; rows are scaled to unit length here.
+    labels
+        One source of coarse labels.
+    rows
+        (n,) int64, the samples.
+    k
+        K >= 1 neighbors per sample.
+    device
+        ``"auto"``, ``"cpu"`` or a CUDA device.
+
+    Returns
+    -------
+    NDArray[int64]
+        (n, k) row numbers, the nearest first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_svc.data import load_dataset
+    >>> from falcon_svc.neighbors import neighbors_of
+    >>> x = np.array([[0.0, 1.0], [0.1, 1.0], [1.0, 0.1], [9.0, 1.0], [9.0, 2.0]])
+    >>> data = load_dataset(x, labels={"coarse": ["cat", "cat", "dog", "dog", "dog"]})
+    >>> neighbors_of(x.astype(np.float32), data.coarse, np.array([3]), 2).tolist()
+    [[2, 4]]
+    """
+    backend, own = choose_backend(device), labels.labels[rows]
+    index: IntArray = np.repeat(rows, k).reshape(-1, k)
+    for label in np.unique(own[own >= 0]).tolist():
+        members = np.flatnonzero(labels.labels == label)
+        wanted = min(k, len(members) - 1)
+        if wanted:
+            asked, unit = np.flatnonzero(own == label), _unit_rows(features, members)
+            place = np.searchsorted(members, rows[asked])
+            others = _without(exact(unit[place], unit, wanted + 1, backend), place)
+            index[asked] = members[others[:, np.arange(k) % wanted]]
+    return index
 
 
 def nearest_inside(vectors: FloatArray, labels: LabelSource, k: int) -> IntArray:
@@ -178,8 +226,13 @@ def _inside_class(
 
 
 def _without_self(found: IntArray) -> IntArray:
+    """Drop each row's own number, of rows that were searched in order."""
+    return _without(found, np.arange(len(found)))
+
+
+def _without(found: IntArray, own: IntArray) -> IntArray:
     """Drop each row's own number, or the last where it is missing: ties with duplicates."""
-    is_self = found == np.arange(len(found))[:, None]
+    is_self = found == own[:, None]
     is_self[~is_self.any(axis=1), -1] = True
     others: IntArray = found[~is_self].reshape(len(found), -1)
     return others

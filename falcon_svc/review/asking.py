@@ -1,8 +1,9 @@
 """The queue of a desk: ranked anew after every correction, without keeping anybody waiting.
 
-Where ranking is quick it is done at once. On large results it takes seconds: then the questions of
-before are given, less those that the corrections since are about, and the new ranking is made by a
-thread from a copy of the review. `fresh` says which of the two came.
+Where ranking is quick it is done at once. On large results it takes seconds, the first time half a
+minute of a million samples: then the questions of before are given, less those that the
+corrections since are about (none at first), and the new ranking is made by a thread from a copy of
+the review. `fresh` says which of the two came.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from falcon_svc.triage.state import Review
 MOST_QUESTIONS = 200
 QUICK_S = 0.08
 """Rankings that took longer are made beside."""
+
+PATIENCE_S = 0.8
+"""How long the first ranking is waited for."""
 
 Document = dict[str, Any]
 
@@ -64,6 +68,7 @@ class Asking:
         self._cuts: dict[bytes, Cut] = {}
         self._ranked: Ranked | None = None
         self._thread: threading.Thread | None = None
+        self._failed: Exception | None = None
 
     def learn(self, question: Question, reply: Reply) -> None:
         """Take in how an answer came out."""
@@ -71,26 +76,40 @@ class Asking:
 
     def questions(self, most: int) -> Document:
         """Return the questions worth most, best first, and whether they are ranked at this head."""
-        ranked = self._ranked
-        if ranked is None or (ranked.head != self._session.head and ranked.seconds <= QUICK_S):
-            self._rank(self._work())
-        elif ranked.head != self._session.head:
+        ranked, head = self._ranked, self._session.head
+        if ranked is None:
+            begins = self._thread is None or not self._thread.is_alive()
             self._rank_beside()
-        assert self._ranked is not None
-        found, fresh = self._ranked, self._ranked.head == self._session.head
-        left = found.questions if fresh else self._left(found)
+            self.wait(PATIENCE_S if begins else 0)
+        elif ranked.head != head and ranked.seconds <= QUICK_S:
+            self._rank(self._work())
+        elif ranked.head != head:
+            self._rank_beside()
+        found = self._ranked or Ranked("", [], 0.0)
+        fresh = found.head == head
+        left = found.questions if fresh or not found.questions else self._left(found)
         return {"total": len(left), "questions": left[:most], "fresh": fresh}
 
-    def wait(self) -> None:
-        """Wait for a ranking that is being made, for tests."""
+    def wait(self, most_s: float | None = None) -> None:
+        """Wait for a ranking that is being made; what went wrong with it is raised here."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(most_s)
+        if self._failed is not None:
+            error, self._failed = self._failed, None
+            raise error
 
     def _rank_beside(self) -> None:
+        self.wait(0)
         if self._thread is not None and self._thread.is_alive():
             return  # it is ranking an earlier head; whoever asks next starts the next one
-        self._thread = threading.Thread(target=self._rank, args=(self._work(),), daemon=True)
+        self._thread = threading.Thread(target=self._try, args=(self._work(),), daemon=True)
         self._thread.start()
+
+    def _try(self, work: Work) -> None:
+        try:
+            self._rank(work)
+        except Exception as error:  # for whoever asks
+            self._failed = error
 
     def _work(self) -> Work:
         """Return what is to be ranked, in copies that later corrections do not change."""

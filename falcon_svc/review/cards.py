@@ -51,8 +51,8 @@ class Cards:
             "values": [round(float(self._session.features[row, j]), 4) for j in columns],
         }
 
-    def samples(self, ids: list[str]) -> list[Document]:
-        """Return samples by id.
+    def samples(self, ids: list[str], columns: list[int]) -> list[Document]:
+        """Return samples by id; `columns` of their features make the heat strips.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Cards:
             raise CorrectionError(
                 f"Samples of this data set were expected, but it has no {missing[:60]!r}."
             )
-        return [self.sample(known[name], []) for name in ids]
+        return [self.sample(known[name], columns) for name in ids]
 
     def evidence(self, number: int) -> Document:
         """Return what speaks for a class: marks, words, the price of other parents."""

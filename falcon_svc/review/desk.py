@@ -16,7 +16,6 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 
 from falcon_svc.review.acceptance import acceptance_of
 from falcon_svc.review.asking import Asking
@@ -25,7 +24,7 @@ from falcon_svc.review.cards import Cards
 from falcon_svc.review.content import Content
 from falcon_svc.review.differing import ancestry_bytes, placed
 from falcon_svc.review.gallery import Look
-from falcon_svc.review.overview import overview
+from falcon_svc.review.overview import Overview
 from falcon_svc.review.plane import map_bytes
 from falcon_svc.review.selection import packed, with_ids
 from falcon_svc.review.solving import Solver
@@ -72,12 +71,12 @@ class Desk:
         folder: Path | None = None,
         content: Callable[[Session], Content] = lambda s: Content.kept(s.directory, s.discovery),
     ) -> None:
-        self._lock, self._neighbors_lock = threading.RLock(), threading.Lock()
+        self._lock = threading.RLock()
         self.session = Session(directory, folder=folder)
         self.solver = Solver(self.session.directory, self.session.folder, self._solved)
         self._content = content
         self._made_cards: Cards | None = None
-        self._atlas = Atlas(self.session)
+        self._overview, self._atlas = Overview(self.session), Atlas(self.session)
         self._asking = Asking(self.session)
         self._kept: dict[str, tuple[str, Any]] = {}
 
@@ -104,7 +103,7 @@ class Desk:
 
     def state(self) -> bytes:
         """Return the overview in JSON."""
-        return self._once("state", lambda: to_json(overview(self.session)))
+        return self._once("state", self._overview.json)
 
     def samples(self, class_id: str, look: Look) -> Document:
         """Return samples of a class with what is shown of each."""
@@ -112,7 +111,7 @@ class Desk:
             number = self.session.review.find(class_id).number
             rows = self._looked(class_id, look)
             shown = rows[look.start : look.start + look.most]
-            columns = [int(mark["column"]) for mark in self.evidence(class_id)["marks"]]
+            columns = self._columns(class_id)
             return {
                 "total": len(rows),
                 "class_id": f"c{number}",
@@ -127,10 +126,11 @@ class Desk:
             mask[rows] = True
             return {"count": len(rows), "rows": packed(mask)}
 
-    def shown(self, ids: list[str]) -> Document:
-        """Return samples by id, for questions and selections."""
+    def shown(self, ids: list[str], class_id: str | None = None) -> Document:
+        """Return samples by id, with the values of the columns that set a class apart."""
         with self._lock:
-            return {"samples": self.cards.samples(ids)}
+            columns = [] if class_id is None else self._columns(class_id)
+            return {"samples": self.cards.samples(ids, columns)}
 
     def evidence(self, class_id: str) -> Document:
         """Return what speaks for a class: marks, words, parents' regret, plan for accepting it."""
@@ -210,16 +210,16 @@ class Desk:
 
     def proposed_split(self, class_id: str, k: int | None) -> Document:
         """Return the correction that splits a class into k, or automatically, and what it does."""
-        self._find_neighbors()
         with self._lock:
             session = self.session
             split = propose_split(
-                session.review, class_id, session.inputs, session.neighbors(), k=k
+                session.review, class_id, session.inputs, session.neighbors_of, k=k
             )
             sizes = [len(part) for part in split.parts]
             held = session.review.find(class_id)
             rest = int((session.review.fine == held.number).sum()) - sum(sizes)
-            shown = [self.cards.samples(list(part[:9])) for part in split.parts]
+            columns = self._columns(class_id)
+            shown = [self.cards.samples(list(part[:9]), columns) for part in split.parts]
             return {
                 "correction": split.model_dump(mode="json"),
                 "sizes": [rest, *sizes],
@@ -228,7 +228,6 @@ class Desk:
 
     def questions(self, most: int) -> Document:
         """Return the questions worth most now, best first; see `Asking`."""
-        self._find_neighbors()
         with self._lock:
             self.session.refresh()
             return self._asking.questions(most)
@@ -344,10 +343,9 @@ class Desk:
             packed_up = shutil.make_archive(str(Path(folder) / "packed"), "zip", place)
             return f"{made.name}.zip", Path(packed_up).read_bytes()
 
-    def _find_neighbors(self) -> None:
-        """Look for neighbors, which takes half a minute of a million samples, beside all others."""
-        with self._neighbors_lock:
-            self.session.neighbors(self.snapshot()[0])
+    def _columns(self, class_id: str) -> list[int]:
+        """Columns of the features that set a class apart."""
+        return [int(mark["column"]) for mark in self.evidence(class_id)["marks"]]
 
     def _submitted(
         self, wanted: list[Correction], *, author: str, expected: str, reason: str

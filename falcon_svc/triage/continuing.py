@@ -27,9 +27,10 @@ from falcon_svc.triage.corrections import Continued, CorrectionError
 from falcon_svc.triage.folding import first_placement
 from falcon_svc.triage.identity import free_name, lineage_of, matched, overlaps
 from falcon_svc.triage.intake import drift_of, take_in
+from falcon_svc.triage.near import near_rows
 from falcon_svc.triage.resolve import looked_at
 from falcon_svc.triage.revisions import ROOT, Revision, RevisionLog
-from falcon_svc.triage.session import REVISIONS, SOLUTIONS, Session, near_rows
+from falcon_svc.triage.session import REVISIONS, SOLUTIONS, Session
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.starts import Start, save_start
 from falcon_svc.triage.state import Review

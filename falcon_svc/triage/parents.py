@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from falcon_svc.result.record import SourceRelation
-from falcon_svc.result.words import number as shown_number
 from falcon_svc.triage.session import Session
 
 MOST_LABELS = 6
@@ -89,5 +88,5 @@ def _price_words(relation: SourceRelation, found: int, parents: Sequence[int]) -
     how = "clearly" if share > 0.5 else "narrowly" if share < 0.1 else "fairly clearly"
     return (
         f"It hangs {how} under {home}: under {names[other]!r}, the next best, the whole would be "
-        f"worse by {shown_number(float(price[other]))}."
+        f"worse by the weight of {share:.2g} classes."
     )

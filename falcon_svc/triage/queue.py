@@ -11,8 +11,9 @@ queue is made again from it; each class is asked about in turn where worths are 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -38,9 +39,10 @@ from falcon_svc.triage.questions import (
     SameClass,
     Shown,
 )
-from falcon_svc.triage.scene import Scene
+from falcon_svc.triage.scene import Pair, Scene
 from falcon_svc.triage.split import LEAST_ROWS, Cut
 from falcon_svc.triage.stop_rule import rows_to_look_at, sampling_plan
+from falcon_svc.types import IntArray
 
 KINDS = ("same", "one", "belong", "place", "coarse", "accept")
 
@@ -81,6 +83,15 @@ TYPICAL = {"same": 0.1, "one": 0.1}
 
 PART_MOVED = 0.2
 """Worth of moving a part to another class, relative to finding a class of its own."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A question with its gain and the ids of the classes it is about; written if it is asked."""
+
+    gain: float
+    class_ids: tuple[str, ...]
+    write: Callable[[], Question]
 
 
 @dataclass
@@ -129,7 +140,7 @@ class Queue:
 
     def questions(self, scene: Scene, most: int = 20) -> list[Question]:
         """Return the questions worth most, best first; none where nothing is in doubt."""
-        made: list[Question] = [
+        found = [
             *self._same(scene),
             *self._one(scene),
             *self._belong(scene),
@@ -137,9 +148,9 @@ class Queue:
             *_coarse(scene),
             *_accept(scene),
         ]
-        worth = [question.gain * COVERAGE ** self._times(question) for question in made]
+        worth = [one.gain * COVERAGE ** self._times(one.class_ids) for one in found]
         order = np.argsort(-np.array(worth), kind="stable")[:most]
-        return [made[i] for i in order.tolist()]
+        return [found[i].write() for i in order.tolist()]
 
     def learn(self, question: Question, reply: Reply) -> None:
         """Take note of how an answer came out."""
@@ -156,40 +167,34 @@ class Queue:
             case _:
                 track.observed += question.expected
 
-    def _times(self, question: Question) -> int:
-        return max((self.asked[class_id] for class_id in _classes(question)), default=0)
+    def _times(self, class_ids: tuple[str, ...]) -> int:
+        return max((self.asked[class_id] for class_id in class_ids), default=0)
 
     def _chance(self, kind: str, odds: float) -> float:
         """Probability that an answer changes something, as corrected by earlier answers."""
         return min(1.0, USEFUL[kind] * float(expit(odds)) * self.tracks[kind].factor)
 
-    def _same(self, scene: Scene) -> list[Question]:
+    def _same(self, scene: Scene) -> list[Draft]:
         constant, per_link, per_confusion = SAME_PRIOR
-        found: list[Question] = []
+        found: list[Draft] = []
         for pair in scene.pairs()[:MOST_ASKED]:
             odds = constant + per_link * np.log(pair.link) + per_confusion * np.log(pair.confusion)
             chance = self._chance("same", odds)
-            a, b = scene.shown(pair.first), scene.shown(pair.second)
-            found.append(
-                SameClass(
-                    text=f"Are {a.name!r} and {b.name!r} one class?",
-                    gain=chance * min(scene.size(pair.first), scene.size(pair.second)),
-                    expected=chance,
-                    first=a,
-                    second=b,
-                )
-            )
+            gain = chance * min(scene.size(pair.first), scene.size(pair.second))
+            ids = (f"c{pair.first}", f"c{pair.second}")
+            found.append(Draft(gain, ids, partial(_same_question, scene, pair, chance, gain)))
         return found
 
-    def _one(self, scene: Scene) -> list[Question]:
+    def _one(self, scene: Scene) -> list[Draft]:
         constant, per_crossing, per_stability = TWO_PRIOR
-        found: list[Question] = []
+        found: list[Draft] = []
         for number in self._worth_cutting(scene):
             cut = scene.cut(number)
             odds = constant + per_crossing * np.log(cut.crossing)
             odds += per_stability * scene.stability(number)
             chance = self._chance("one", odds)
-            found.append(_one_question(scene, number, cut, chance))
+            write = partial(_one_question, scene, number, cut, chance)
+            found.append(Draft(chance * len(cut.parts[1]), (f"c{number}",), write))
         return found
 
     def _worth_cutting(self, scene: Scene) -> list[int]:
@@ -209,51 +214,30 @@ class Queue:
 
         return sorted(open_to, key=worth, reverse=True)[:MOST_ASKED]
 
-    def _belong(self, scene: Scene) -> list[Question]:
+    def _belong(self, scene: Scene) -> list[Draft]:
         """Per class: members in doubt and strangers that may belong, and members all over it."""
-        found: list[Question] = []
+        found: list[Draft] = []
         asked = sorted(scene.numbers, key=scene.teachable, reverse=True)[:MOST_ASKED]
         for number in asked:
             rows, worth = scene.doubtful(number)
             rows, worth = rows[:N_DOUBTFUL], worth[:N_DOUBTFUL]
-            spread = scene.spread(number, N_SHOWN - len(rows), leave_out=rows)
-            samples = np.concatenate([rows, spread])
-            if len(samples):
-                shown = scene.shown(number)
+            if len(rows) or scene.unsettled(number):
                 doubt = float(worth.sum()) + TEACHING * scene.teachable(number)
                 gain = doubt * self.tracks["belong"].factor
-                found.append(
-                    Belong(
-                        text=f"Which of these {len(samples)} do not belong to {shown.name!r}?",
-                        gain=gain,
-                        expected=gain,
-                        to=shown,
-                        samples=scene.names(samples),
-                        candidates=self._targets(scene, number),
-                    )
-                )
+                write = partial(_belong_question, scene, number, rows, gain)
+                found.append(Draft(gain, (f"c{number}",), write))
         return found
 
-    def _targets(self, scene: Scene, number: int) -> tuple[Shown, ...]:
-        """Other classes that a sample may be dragged onto, nearest first."""
-        near = scene.candidates(scene.members(number), MOST_TARGETS + 1)
-        return tuple(scene.shown(other) for other in near if other != number)
-
-    def _place(self, scene: Scene) -> list[Question]:
+    def _place(self, scene: Scene) -> list[Draft]:
         """Groups of samples that were taken out of the same class and look alike."""
-        found: list[Question] = []
+        found: list[Draft] = []
         for group in scene.homeless():
             for rows in _alike(scene, group):
                 candidates = scene.candidates(rows, MOST_CANDIDATES)
                 if candidates:
-                    found.append(
-                        Place(
-                            text=f"Where do these {len(rows)} samples belong?",
-                            gain=len(rows) * 0.5,
-                            samples=scene.names(rows),
-                            candidates=tuple(scene.shown(number) for number in candidates),
-                        )
-                    )
+                    gain = len(rows) * 0.5
+                    write = partial(_place_question, scene, rows, candidates, gain)
+                    found.append(Draft(gain, (), write))
         return found
 
 
@@ -277,6 +261,40 @@ def _outcome(  # noqa: PLR0911 - one case a kind
     return None, 0.0, ()
 
 
+def _same_question(scene: Scene, pair: Pair, chance: float, gain: float) -> SameClass:
+    a, b = scene.shown(pair.first), scene.shown(pair.second)
+    text = f"Are {a.name!r} and {b.name!r} one class?"
+    return SameClass(text=text, gain=gain, expected=chance, first=a, second=b)
+
+
+def _belong_question(scene: Scene, number: int, rows: IntArray, gain: float) -> Belong:
+    spread = scene.spread(number, N_SHOWN - len(rows), leave_out=rows)
+    samples, shown = np.concatenate([rows, spread]), scene.shown(number)
+    return Belong(
+        text=f"Which of these {len(samples)} do not belong to {shown.name!r}?",
+        gain=gain,
+        expected=gain,
+        to=shown,
+        samples=scene.names(samples),
+        candidates=_targets(scene, number),
+    )
+
+
+def _targets(scene: Scene, number: int) -> tuple[Shown, ...]:
+    """Other classes that a sample may be dragged onto, nearest first."""
+    near = scene.candidates(scene.members(number), MOST_TARGETS + 1)
+    return tuple(scene.shown(other) for other in near if other != number)
+
+
+def _place_question(scene: Scene, rows: IntArray, candidates: list[int], gain: float) -> Place:
+    return Place(
+        text=f"Where do these {len(rows)} samples belong?",
+        gain=gain,
+        samples=scene.names(rows),
+        candidates=tuple(scene.shown(number) for number in candidates),
+    )
+
+
 def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClass:
     shown = scene.shown(number)
     rest, part = cut.parts[0], cut.parts[1]
@@ -295,39 +313,46 @@ def _one_question(scene: Scene, number: int, cut: Cut, chance: float) -> OneClas
     )
 
 
-def _coarse(scene: Scene) -> list[Question]:
+def _coarse(scene: Scene) -> list[Draft]:
     """Suspected coarse labels that nobody has looked at; an answer is worth one sample."""
-    review, names = scene.review, scene.review.coarse_names
+    review = scene.review
     return [
-        CoarseRight(
-            text=f"Is the coarse label {names[review.coarse[row]]!r} right?",
-            gain=doubt,
-            sample=review.ids[row],
-            given=names[review.coarse[row]],
-            proposed=names[likely],
-        )
+        Draft(doubt, (), partial(_coarse_question, scene, row, likely, doubt))
         for row, (likely, doubt) in scene.suspects.items()
         if not review.fixed[row] and review.coarse[row] == review.given_coarse[row] >= 0
     ]
 
 
-def _accept(scene: Scene) -> list[Question]:
+def _coarse_question(scene: Scene, row: int, likely: int, doubt: float) -> CoarseRight:
+    review, names = scene.review, scene.review.coarse_names
+    return CoarseRight(
+        text=f"Is the coarse label {names[review.coarse[row]]!r} right?",
+        gain=doubt,
+        sample=review.ids[row],
+        given=names[review.coarse[row]],
+        proposed=names[likely],
+    )
+
+
+def _accept(scene: Scene) -> list[Draft]:
     """Classes that nobody has accepted, with the samples that the stop rule asks to look at."""
-    found: list[Question] = []
     done = (n for n in scene.numbers if scene.review.classes[n].status != "accepted")
-    for number in sorted(done, key=scene.size, reverse=True)[:MOST_ASKED]:
-        plan = sampling_plan(scene.size(number), most_wrong=MOST_WRONG)
-        shown = scene.shown(number)
-        found.append(
-            AcceptClass(
-                text=f"Is {shown.name!r} done? {plan.sentence()}",
-                gain=ACCEPTING * scene.size(number),
-                shown=shown,
-                look_at=scene.names(rows_to_look_at(scene.members(number), plan, seed=number)),
-                most_wrong=plan.most_wrong,
-            )
-        )
-    return found
+    asked = sorted(done, key=scene.size, reverse=True)[:MOST_ASKED]
+    return [
+        Draft(ACCEPTING * scene.size(n), (f"c{n}",), partial(_accept_question, scene, n))
+        for n in asked
+    ]
+
+
+def _accept_question(scene: Scene, number: int) -> AcceptClass:
+    plan, shown = sampling_plan(scene.size(number), most_wrong=MOST_WRONG), scene.shown(number)
+    return AcceptClass(
+        text=f"Is {shown.name!r} done? {plan.sentence()}",
+        gain=ACCEPTING * scene.size(number),
+        shown=shown,
+        look_at=scene.names(rows_to_look_at(scene.members(number), plan, seed=number)),
+        most_wrong=plan.most_wrong,
+    )
 
 
 def _alike(scene: Scene, rows: np.ndarray) -> list[np.ndarray]:

@@ -86,6 +86,7 @@ class Scene:
         self.inputs, self.neighbors = inputs, neighbors
         self._stability = stability
         self._shown: dict[int, Shown] = {}
+        self._under: dict[int, IntArray] = {}
         self.cuts = {} if cuts is None else cuts
         self.numbers = [n for n in numbers(review) if self.size(n)]
 
@@ -145,7 +146,7 @@ class Scene:
         rows = np.sort(self.members(number))
         key = rows.tobytes()
         if key not in self.cuts:
-            self.cuts[key] = cut_class(rows, self.inputs, self.neighbors, 2)
+            self.cuts[key] = cut_class(rows, self.inputs, self.neighbors[rows], 2)
         return self.cuts[key]
 
     def pairs(self) -> list[Pair]:
@@ -214,9 +215,9 @@ class Scene:
         inherits = np.isin(self.review.coarse[outside], self.review.classes[number].parents)
         rows = np.concatenate([inside, outside[inherits]])
         worth = np.concatenate([doubt, chance[inherits]])
-        excluded = self.review.excluded
-        free = np.array([number not in excluded.get(r, _NONE) for r in rows.tolist()], np.bool_)
-        rows, worth = rows[free], worth[free]
+        if excluded := self.review.excluded:
+            free = np.array([number not in excluded.get(r, _NONE) for r in rows.tolist()], np.bool_)
+            rows, worth = rows[free], worth[free]
         order = np.lexsort((rows, -worth))
         return rows[order], worth[order]
 
@@ -253,6 +254,10 @@ class Scene:
         places = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round())
         return rows[places.astype(np.int64)]
 
+    def unsettled(self, number: int) -> bool:
+        """Return whether a class has members that nobody settled."""
+        return not bool(self.review.fixed[self.members(number)].all())
+
     def teachable(self, number: int) -> float:
         """Return the expected number of wrong samples of a class, less the more it was shown."""
         return float(self._teachable[number])
@@ -277,14 +282,21 @@ class Scene:
     def candidates(self, rows: IntArray, most: int) -> list[int]:
         """Return the classes that samples may belong to, most likely first."""
         coarse, excluded = int(self.review.coarse[rows[0]]), self.review.excluded
-        barred = frozenset.intersection(*(excluded.get(r, _NONE) for r in rows.tolist()))
-        kept = np.array(
-            [
-                n
-                for n in self.numbers
-                if (coarse < 0 or coarse in self.review.classes[n].parents) and n not in barred
-            ],
-            np.int64,
+        barred = (
+            frozenset.intersection(*(excluded.get(r, _NONE) for r in rows.tolist()))
+            if excluded
+            else _NONE
         )
+        kept = self._open_to(coarse)
+        if barred:
+            kept = kept[~np.isin(kept, list(barred))]
         gap = ((self._means[kept] - self.inputs[rows].mean(axis=0)) ** 2).sum(axis=1)
         return [int(n) for n in kept[np.argsort(gap, kind="stable")[:most]]]
+
+    def _open_to(self, coarse: int) -> IntArray:
+        """Numbers of the classes under a coarse class; -1 = of all."""
+        if coarse not in self._under:
+            held = self.review.classes
+            numbers = [n for n in self.numbers if coarse < 0 or coarse in held[n].parents]
+            self._under[coarse] = np.array(numbers, np.int64)
+        return self._under[coarse]

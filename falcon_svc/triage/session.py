@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.discovery.partition.shared_metric import centred
-from falcon_svc.neighbors import search_neighbors
 from falcon_svc.progress import Progress
 from falcon_svc.result.files import REVIEW, read_discovery, read_features
 from falcon_svc.result.predictor import Predictor
@@ -27,15 +25,15 @@ from falcon_svc.triage.diff import Diff, compare
 from falcon_svc.triage.edits import apply
 from falcon_svc.triage.folding import Folded, Folds
 from falcon_svc.triage.head import EPOCHS
+from falcon_svc.triage.near import Near
 from falcon_svc.triage.resolve import Resolution, resolve
 from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_force
 from falcon_svc.triage.solutions import Placement, save_placement
 from falcon_svc.triage.state import Review
 from falcon_svc.triage.words import sentence_of, stability_verdict
-from falcon_svc.types import AboutColumn, FloatArray, IntArray, LabelSource
+from falcon_svc.types import AboutColumn, FloatArray, IntArray
 
 REVISIONS, SOLUTIONS = "revisions.jsonl", "solutions"
-N_NEIGHBORS = 20
 STEPS = (Undo, Redo, Resolved, Continued)
 """Corrections after which the state is built again from its files."""
 
@@ -82,7 +80,7 @@ class Session:
         self.discovery: Discovery = read_discovery(self.directory)
         self.log = RevisionLog(self.folder / REVISIONS)
         self._folds = Folds(self.discovery, self.folder / SOLUTIONS)
-        self._neighbors: tuple[IntArray, IntArray] | None = None
+        self._near = Near()
         self._fold()
 
     @property
@@ -249,11 +247,11 @@ class Session:
 
         `review` is a copy of the present one, for threads.
         """
-        review = review or self.review
-        kept = self._neighbors
-        if kept is None or not np.array_equal(kept[0], review.coarse):
-            kept = self._neighbors = review.coarse.copy(), near_rows(self.inputs, review)
-        return kept[1]
+        return self._near.all(self.inputs, review or self.review)
+
+    def neighbors_of(self, rows: IntArray) -> IntArray:
+        """(n, K) nearest samples of some rows, without a search for those of all."""
+        return self._near.of(rows, self.inputs, self.review)
 
     def change_log(self) -> list[LogEntry]:
         """Return every revision in words, oldest first."""
@@ -305,11 +303,3 @@ class Session:
         """Build the state again from the result and all corrections in force."""
         now = self.at(len(self.log.revisions))
         self.review, self._placement, self.ancestry = now.review, now.placement, now.ancestry
-
-
-def near_rows(inputs: FloatArray, review: Review, *, seed: int = 0) -> IntArray:
-    """Return (N, K) rows of the nearest samples by direction from the mean of the coarse class."""
-    source = LabelSource("review", review.coarse, review.coarse_names)
-    return search_neighbors(
-        centred(inputs, review.coarse + 1), source, N_NEIGHBORS, seed=seed
-    ).index

@@ -7,6 +7,7 @@ neighbors across the cut, relative to what a random cut of the same sizes would 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,18 +43,19 @@ class Cut:
     crossing: float
 
 
-def cut_class(rows: IntArray, inputs: FloatArray, neighbors: IntArray, k: int) -> Cut:
+def cut_class(rows: IntArray, inputs: FloatArray, near: IntArray, k: int) -> Cut:
     """Cut the rows of a class into k parts.
 
     Parameters
     ----------
     rows : int64 (n,)
     inputs : float32 (N, D)
-    neighbors : int64 (N, K)
+    near : int64 (n, K)
+        Neighbors of these rows.
     k : int >= 2
         At most n.
     """
-    near = neighbors[rows][:, :N_LINKS]
+    near = near[:, :N_LINKS]
     place = np.full(len(inputs), -1, np.int64)
     place[rows] = np.arange(len(rows))
     label = _ward_labels(_averaged(rows, inputs, near, place), k)
@@ -66,7 +68,7 @@ def propose_split(
     review: Review,
     class_id: str,
     inputs: FloatArray,
-    neighbors: IntArray,
+    neighbors_of: Callable[[IntArray], IntArray],
     *,
     k: int | None = None,
 ) -> Split:
@@ -76,8 +78,9 @@ def propose_split(
     ----------
     review : Review
     class_id : str
-    inputs, neighbors
-        As in `cut_class`.
+    inputs : float32 (N, D)
+    neighbors_of : callable
+        Rows (n,) -> their neighbors, int64 (n, K).
     k : int >= 2, optional
         None = go on cutting while the cuts are clear, up to 8 parts; at least two.
 
@@ -94,24 +97,26 @@ def propose_split(
             f"{held.name!r} ({held.id}) holds {len(rows):,} samples and can be split into 2 to "
             f"{len(rows):,} classes, but {wanted:,} were asked for; choose a number in that range."
         )
-    parts = (
-        _automatic(rows, inputs, neighbors)
-        if k is None
-        else (cut_class(rows, inputs, neighbors, k).parts)
-    )
+    near = neighbors_of(rows)
+    parts = _automatic(rows, inputs, near) if k is None else cut_class(rows, inputs, near, k).parts
     leaving = tuple(tuple(review.ids[row] for row in part.tolist()) for part in parts[1:])
     return Split(class_id=class_id, parts=leaving, how="automatic" if k is None else "into_k")
 
 
-def _automatic(rows: IntArray, inputs: FloatArray, neighbors: IntArray) -> list[IntArray]:
+def _automatic(rows: IntArray, inputs: FloatArray, near: IntArray) -> list[IntArray]:
     """Cut in two, then the part with the clearest cut, while there is a clear one."""
-    parts = list(cut_class(rows, inputs, neighbors, 2).parts)
+
+    def cut(part: IntArray) -> Cut | None:
+        own = near[np.searchsorted(rows, part)]
+        return cut_class(part, inputs, own, 2) if len(part) >= LEAST_ROWS else None
+
+    parts = list(cut_class(rows, inputs, near, 2).parts)
     while len(parts) < MOST_AUTOMATIC:
-        cuts = [cut_class(p, inputs, neighbors, 2) if len(p) >= LEAST_ROWS else None for p in parts]
+        cuts = [cut(part) for part in parts]
         clear = [
-            (cut.crossing, i)
-            for i, cut in enumerate(cuts)
-            if cut is not None and cut.crossing < CLEAR_CROSSING
+            (one.crossing, i)
+            for i, one in enumerate(cuts)
+            if one is not None and one.crossing < CLEAR_CROSSING
         ]
         if not clear:
             break

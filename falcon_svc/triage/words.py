@@ -33,7 +33,7 @@ from falcon_svc.triage.state import Review
 ARTEFACT = 0.4
 """Stability under which a class is called an artefact of its run."""
 
-HOW = {"selection": "by selection", "into_k": "into a given number", "automatic": "automatically"}
+HOW = {"selection": "by selection", "into_k": "as many as asked for", "automatic": "automatically"}
 
 
 def stability_verdict(stability: float | None) -> str:
@@ -68,7 +68,7 @@ def _clause(correction: Correction, review: Review) -> str:  # noqa: PLR0911, PL
         case Split():
             parts = len(correction.parts)
             how = HOW[correction.how]
-            return f"Split {name(correction.class_id)} {how}: {parts + 1} classes of one"
+            return f"Split {name(correction.class_id)} into {parts + 1} classes, {how}"
         case Move():
             return f"Moved {_samples(correction.samples)} to {name(correction.class_id)}"
         case Label():

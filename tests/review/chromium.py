@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -39,9 +38,7 @@ needs_browser = pytest.mark.skipif(missing() is not None, reason=missing() or ""
 class Browser:
     """A fresh browser; `files` is where downloads go."""
 
-    def __init__(
-        self, folder: Path, *, width=1440, height=950, dark=False, webgl=True, trace=False
-    ) -> None:
+    def __init__(self, folder: Path, *, width=1440, height=950, dark=False, webgl=True) -> None:
         from selenium.webdriver import Chrome, ChromeOptions
         from selenium.webdriver.chrome.service import Service
 
@@ -54,10 +51,7 @@ class Browser:
             options.add_argument("--disable-gpu")
             options.add_argument("--disable-3d-apis")
         options.add_argument(f"--user-data-dir={folder / 'profile'}")
-        logs = {"browser": "ALL", **({"performance": "ALL"} if trace else {})}
-        options.set_capability("goog:loggingPrefs", logs)
-        if trace:
-            options.add_experimental_option("perfLoggingPrefs", {"traceCategories": "toplevel"})
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         options.add_experimental_option("prefs", {"download.default_directory": str(self.files)})
         service = Service(shutil.which("chromedriver"))
         self.driver = Chrome(options=options, service=service)
@@ -141,10 +135,10 @@ class Browser:
             place = {"x": box[0] + x * box[2], "y": box[1] + y * box[3]}
             self.cdp("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
 
-    def traced(self) -> list[dict]:
-        """The events of Chromium's trace since the last call; of a browser with `trace`."""
-        told = (json.loads(one["message"])["message"] for one in self.driver.get_log("performance"))
-        return [one["params"] for one in told if one["method"] == "Tracing.dataCollected"]
+    @property
+    def debugged(self) -> str:
+        """Host and port of the debugging port."""
+        return self.driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
 
     def logged(self) -> list[str]:
         return [one["message"] for one in self.driver.get_log("browser")]

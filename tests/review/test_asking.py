@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from falcon_svc.review import asking
@@ -63,3 +65,25 @@ def test_a_ranking_of_an_older_head_is_followed_by_the_next(session, monkeypatch
         if queue.questions(1)["fresh"]:
             break
     assert queue.questions(1)["fresh"]
+
+
+def test_nobody_waits_long_for_the_first_ranking(session, monkeypatch):
+    monkeypatch.setattr(asking, "PATIENCE_S", 0.0)
+    go, rank = threading.Event(), Asking._rank
+    monkeypatch.setattr(Asking, "_rank", lambda self, work: go.wait() and rank(self, work))
+    queue = Asking(session)
+    assert queue.questions(20) == {"total": 0, "questions": [], "fresh": False}
+    go.set()
+    queue.wait()
+    assert queue.questions(20)["fresh"] and queue.questions(20)["total"] > 0
+
+
+def test_a_ranking_that_failed_says_so_to_whoever_asks(session, monkeypatch):
+    def broken(self, scene, most):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(asking.Queue, "questions", broken)
+    queue = Asking(session)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            queue.questions(20)

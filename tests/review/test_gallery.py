@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 
 from falcon_svc.errors import InputError
-from falcon_svc.review import overview
 from falcon_svc.review.content import Content
 from falcon_svc.review.gallery import marks, ordered_rows
-from falcon_svc.review.overview import rivals
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.state import Review
 from tests.discoveries import StoredImages, blobs, pretend_blobs, pretend_dataset
-from tests.triage.reviews import blob_review
 
 JPEG = b"\xff\xd8\xff"
 
@@ -67,20 +64,6 @@ def test_suspects_keep_their_order_and_their_class(made):
     ]  # fmt: skip
 
 
-def test_the_rival_is_the_class_with_the_largest_summed_probability(made):
-    review, placement, _ = made
-    rival, mass = rivals(review, placement)
-    for number in review.classes:
-        rows = review.members(number)
-        sums = {
-            int(k): placement.rival[rows][placement.runner_up[rows] == k].sum()
-            for k in set(placement.runner_up[rows].tolist()) - {-1}
-        }
-        best = max(sums, key=sums.get)
-        assert rival[number] == best
-        assert mass[number] == pytest.approx(sums[best] / len(rows), rel=1e-5)
-
-
 def test_a_mark_is_cohens_d():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 4)).astype(np.float32)
@@ -120,20 +103,3 @@ def test_another_data_set_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.eye(4), coarse=np.array(["a", "a", "b", "b"]))
     with pytest.raises(InputError, match="has other samples"):
         Content.read(tmp_path / "other.npz", discovery)
-
-
-def test_rivals_by_the_table_are_those_by_sorting(monkeypatch):
-    review = blob_review(n_coarse=3, n_fine=11, per_fine=30)
-    rng = np.random.default_rng(3)
-    n = len(review.ids)
-    other = (review.fine + 3 * rng.integers(0, 3, n)) % 11
-    other = np.where((other % 3 == review.fine % 3) & (rng.random(n) > 0.1), other, -1)
-    unknown = np.ones(n, np.float32)
-    placement = Placement(
-        *(review.fine, other, unknown, rng.random(n).astype(np.float32)),
-        *(tuple(review.classes.values()), review.next_number),
-    )
-    table = rivals(review, placement)
-    monkeypatch.setattr(overview, "MOST_CELLS", 0)
-    for mine, sorted_out in zip(table, rivals(review, placement), strict=True):
-        np.testing.assert_allclose(mine, sorted_out)

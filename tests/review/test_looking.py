@@ -64,8 +64,21 @@ def test_questions_are_asked_and_answers_are_corrections(http):
     assert refused.status_code == 422
 
 
+def test_samples_by_id_show_the_columns_that_set_a_class_apart(http):
+    tiles = http.get(f"{BASE}/classes/c0/samples", params={"limit": 3}).json()["samples"]
+    asked = {"ids": [one["id"] for one in tiles]}
+    shown = http.post(f"{BASE}/samples", json={**asked, "class_id": "c0"}).json()["samples"]
+    assert shown == tiles and shown[0]["values"]
+    plain = http.post(f"{BASE}/samples", json=asked).json()["samples"]
+    assert [one["values"] for one in plain] == [[], [], []]
+    for class_id in ("c99", "x"):
+        refused = http.post(f"{BASE}/samples", json={**asked, "class_id": class_id})
+        assert refused.status_code in (404, 422)
+
+
 def test_a_split_is_shown_before_it_is_made(http):
     found = http.post(f"{BASE}/classes/c0:propose-split", json={"k": 3}).json()
+    assert all(one["values"] for part in found["shown"] for one in part)
     assert sum(found["sizes"]) == 20 and len(found["sizes"]) == 3 and head(http) == ROOT
     assert correct(http, found["correction"]).status_code == 201
     assert len(classes(http)) == 11

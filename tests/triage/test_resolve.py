@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from falcon_svc.errors import StorageError
 from falcon_svc.triage import corrections as c
 from falcon_svc.triage.edits import apply
+from falcon_svc.triage.near import near_rows
 from falcon_svc.triage.relation import ContradictionError
 from falcon_svc.triage.resolve import CancelledError, resolve
 from falcon_svc.triage.revisions import StaleRevisionError
-from falcon_svc.triage.session import Session, near_rows
+from falcon_svc.triage.session import Session
 from tests.discoveries import blobs
 from tests.triage.reviews import blob_review, write_result
 from tests.triage.test_edits import edits, ids

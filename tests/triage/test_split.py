@@ -50,9 +50,9 @@ def test_large_classes_are_cut_by_a_sample(monkeypatch):
 def test_a_proposal_is_a_correction_that_can_be_made():
     review = blob_review(n_coarse=1, n_fine=1, per_fine=60)
     x, near = groups(3)
-    automatic = propose_split(review, "c0", x, near)
+    automatic = propose_split(review, "c0", x, near.__getitem__)
     assert len(automatic.parts) == 2  # three groups: two leave
-    apply(review, propose_split(review, "c0", x, near, k=4))
+    apply(review, propose_split(review, "c0", x, near.__getitem__, k=4))
     assert len(review.classes) == 4
     with pytest.raises(CorrectionError, match="can be split into 2 to"):
-        propose_split(review, "c0", x, near, k=1000)
+        propose_split(review, "c0", x, near.__getitem__, k=1000)

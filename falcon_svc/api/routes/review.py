@@ -166,8 +166,8 @@ def propose_split(seat: Reading, class_id: ClassId, body: SplitIn) -> SplitOut:
 
 @router.post("/samples", operation_id="show_samples")
 def show_samples(seat: Reading, body: SampleIds) -> ShownSamples:
-    """Return samples by id."""
-    return ShownSamples.model_validate(seat.desk.shown(body.ids))
+    """Return samples by id; with a class, the values of the columns that set it apart."""
+    return ShownSamples.model_validate(seat.desk.shown(body.ids, body.class_id))
 
 
 @router.get(

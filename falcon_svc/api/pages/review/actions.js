@@ -25,7 +25,16 @@ export async function pick(session, title, classes, verb, note = null) {
     fill(list, options.length ? options : h("p.quiet", {}, "No class has that in its name."));
   };
   const field = h("input", { type: "search", "aria-label": "Find a class by a part of its name", placeholder: "a part of its name",
-    oninput: () => show(field.value) });
+    oninput: () => show(field.value),
+    onkeydown: (event) => {  // the arrows move the choice while the field keeps the focus
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const options = [...list.querySelectorAll(".option")];
+      const next = step && options[options.findIndex((one) => one.getAttribute("aria-selected") === "true") + step];
+      if (!next) return;
+      event.preventDefault();
+      next.click();
+      next.scrollIntoView({ block: "nearest" });
+    } });
   show("");
   return ask(title, [note, field, list], [[verb, () => chosen, "strong"]]);
 }
@@ -58,9 +67,10 @@ export async function split(session, held) {
   let found;
   try {
     found = await session.review.post(`/classes/${held.id}:propose-split`, { k: how === "auto" ? null : how });
+    found.evidence = await session.review.get(`/classes/${held.id}/evidence`);
   } catch (error) { say(error.message, "bad"); return; }
   const parts = found.shown.map((samples, i) => h("section", {},
-    h("h3", {}, `Part ${i + 2}: ${many(found.sizes[i + 1], "sample")} leave`), row(session, samples)));
+    h("h3", {}, `Part ${i + 2}: ${many(found.sizes[i + 1], "sample")} leave`), row(session, samples, found.evidence)));
   const sure = await ask(`${quoted(held.name)} in ${found.sizes.length} classes`, [
     h("p", {}, `${many(found.sizes[0], "sample")} stay.`), h("div.scroll", {}, parts)],
   [[`Split into ${found.sizes.length}`, true, "strong"]]);

@@ -57,14 +57,14 @@ export function ask(title, body, buttons) {
       type: "button", onclick: () => end(typeof value === "function" ? value() : value),
     }, label));
     add(box, [h("h2", { id: "ask-title" }, title), body,
-      h("div.row.end", {}, h("button.plain", { type: "button", onclick: () => end(null) }, "Cancel"), row)]);
+      h("div.row.end", {}, h("button.plain", { type: "button", onclick: () => end(null) }, row.length ? "Cancel" : "Close"), row)]);
     box.addEventListener("cancel", (event) => { event.preventDefault(); end(null); });
     box.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target.tagName === "INPUT") { event.preventDefault(); row.at(-1).click(); }
+      if (event.key === "Enter" && event.target.tagName === "INPUT") { event.preventDefault(); row.at(-1)?.click(); }
       event.stopPropagation();
     });
     document.body.append(box);
     box.showModal();
-    (box.querySelector("input, select") || row.at(-1)).focus();
+    (box.querySelector("input, select") || [...box.querySelectorAll(".end button")].at(-1)).focus();
   });
 }

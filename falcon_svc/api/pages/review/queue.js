@@ -16,7 +16,7 @@ export class Queue {
   async #load() {
     if (this.given) { this.questions = [this.given.question]; this.total = 1; } else {
       const found = await this.session.review.get("/questions", { limit: 50 });
-      Object.assign(this, { questions: found.questions, total: found.total });
+      Object.assign(this, { questions: found.questions, total: found.total, fresh: found.fresh });
       clearTimeout(this.timer);
       if (!found.fresh) this.timer = setTimeout(() => this.#again(), 1000);
     }
@@ -33,7 +33,7 @@ export class Queue {
     if (!found.fresh) { this.timer = setTimeout(() => this.#again(), 1000); return; }
     const same = (one) => JSON.stringify({ ...one, gain: 0 }) === JSON.stringify({ ...now, gain: 0 });
     this.questions = now ? [now, ...found.questions.filter((one) => !same(one))] : found.questions;
-    Object.assign(this, { total: found.total, at: 0 });
+    Object.assign(this, { total: found.total, fresh: true, at: 0 });
     if (!now) await this.#draw();
   }
 
@@ -43,12 +43,17 @@ export class Queue {
     this.marked.clear();
     this.moved = {};
     const asked = this.questions[this.at];
-    if (!asked) { fill(this.root, h("p.empty", {}, "Nothing is in doubt: accept the classes, then export.")); return; }
+    if (!asked) {
+      fill(this.root, h("p.empty", {}, this.fresh ? "Nothing is in doubt: accept the classes, then export."
+        : "Looking for the questions that are worth most; of many samples that takes up to a minute. They come here by themselves."));
+      return;
+    }
     const groups = this.#groups(asked);
     const ids = [...new Set(groups.flatMap((group) => group.ids))].slice(0, 500);
-    const found = await this.session.review.post("/samples", { ids });
+    const held = asked.first ?? asked.rest ?? asked.to ?? asked.shown ?? asked.candidates?.[0];
+    const evidence = held ? await this.session.review.get(`/classes/${held.class_id}/evidence`) : { marks: [], words: [] };
+    const found = await this.session.review.post("/samples", { ids, class_id: held?.class_id ?? null });
     const shown = new Map(found.samples.map((one) => [one.id, one]));
-    const evidence = await this.#evidence(asked);
     fill(this.root, h("article.question", {},
       h("p.quiet", {}, this.given ? "Acceptance by sampling" : `Question ${this.at + 1} of ${count(this.total)} · worth about ${many(Math.max(1, Math.round(asked.gain)), "sample")}`),
       h("h1", { dir: "auto" }, asked.text.replaceAll(/'([^']+)'/g, "“$1”")),
@@ -58,20 +63,13 @@ export class Queue {
         label, h("kbd", { "aria-hidden": "true" }, String(i + 1)))), this.given ? null : h("button.plain", { type: "button", onclick: () => this.skip() }, "Skip", h("kbd", { "aria-hidden": "true" }, "n")))));
   }
 
-  async #evidence(asked) {
-    const held = asked.first ?? asked.rest ?? asked.to ?? asked.shown ?? asked.candidates?.[0];
-    if (!held) return { marks: [], words: [] };
-    const found = await this.session.review.get(`/classes/${held.class_id}/evidence`);
-    return { ...found, marks: [] };
-  }
-
   #tile(sample, group, evidence) {
     const choose = group.markable ? (one, event) => {
       const on = !this.marked.has(one.id);
       if (on) this.marked.add(one.id); else this.marked.delete(one.id);
       event.currentTarget.setAttribute("aria-pressed", String(on));
     } : null;
-    return tile(this.session, sample, { words: evidence.words, choose });
+    return tile(this.session, sample, { ...evidence, choose });
   }
 
   #groups(asked) {
@@ -135,7 +133,7 @@ export class Queue {
     this.marked.clear();
   }
 
-  skip() { this.at = (this.at + 1) % this.questions.length; this.#draw(); }
+  skip() { if (!this.questions.length) return; this.at = (this.at + 1) % this.questions.length; this.#draw(); }
 
   keys() {
     const press = (i) => () => this.root.querySelectorAll(".answers button")[i]?.click();

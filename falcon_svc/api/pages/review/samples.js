@@ -50,16 +50,22 @@ function marked(text, words) {
   return text.split(/([\p{L}]+)/u).map((part) => (known.has(part.toLowerCase()) ? h("mark", {}, part) : part));
 }
 
-/** A heat strip: each column that sets the class apart, in standard deviations from the mean. */
+/** A heat strip: each column that sets the class apart, in standard deviations from the mean. One
+ * element with a background of stripes: one for each cell would be most of what a page lays out. */
 export function strip(values, marks) {
-  const cells = marks.map((mark, i) => {
+  const stripes = marks.map((mark, i) => {
     const z = Math.max(-2.5, Math.min(2.5, (values[i] - mark.mean) / (mark.spread || 1)));
-    const alpha = Math.abs(z) / 2.5;
-    const ink = z > 0 ? `rgb(214 96 47 / ${alpha.toFixed(2)})` : `rgb(42 105 172 / ${alpha.toFixed(2)})`;
-    return h("span", { style: { background: ink }, title: `${mark.name ?? `column ${mark.column}`}: ${values[i]}` });
+    const ink = `rgb(${z > 0 ? "214 96 47" : "42 105 172"} / ${(Math.abs(z) / 2.5).toFixed(2)})`;
+    return `${ink} ${(100 * i) / marks.length}% ${(100 * (i + 1)) / marks.length}%`;
   });
+  const told = (event) => {
+    const at = Math.floor((marks.length * event.offsetX) / event.currentTarget.clientWidth);
+    const mark = marks[Math.max(0, Math.min(marks.length - 1, at))];
+    if (mark) event.currentTarget.title = `${mark.name ?? `column ${mark.column}`}: ${values[marks.indexOf(mark)]}`;
+  };
   const label = marks.length ? `values of ${marks.length} columns` : "no columns set this class apart";
-  return h("span.strip", { role: "img", "aria-label": label }, cells);
+  return h("span.strip", { role: "img", "aria-label": label, onpointermove: told,
+    style: { "background-image": `linear-gradient(to right, ${stripes.join(", ") || "transparent 0 100%"})` } });
 }
 
 /** A row of small tiles. */

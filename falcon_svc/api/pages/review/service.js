@@ -6,6 +6,9 @@ import { ask, count, fill, h, many, percent, say } from "./dom.js";
 const when = (text) => new Date(text).toLocaleString();
 const OPEN = new Set(["queued", "preparing", "running", "canceling"]);
 
+/** Reading options that a file with columns may need. */
+const COLUMNS = [["coarse_column", "Coarse labels"], ["text_column", "Texts"], ["id_column", "Ids of the samples"]];
+
 export class Datasets {
   async show(root) {
     this.list = h("ul.cards", { "aria-label": "Data sets" });
@@ -14,7 +17,11 @@ export class Datasets {
     zone.addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); });
     zone.addEventListener("dragleave", () => zone.classList.remove("over"));
     zone.addEventListener("drop", (event) => { event.preventDefault(); zone.classList.remove("over"); if (event.dataTransfer.files[0]) this.upload(event.dataTransfer.files[0]); });
-    fill(root, h("h1", {}, "Data sets"), zone, this.list);
+    Object.assign(this, { field, columns: COLUMNS.map(([key, label]) => h("input", { type: "text", id: key, name: key, placeholder: "found by its name", "aria-label": label, dir: "auto" })) });
+    const named = h("details.named", {}, h("summary.plain", {}, "The columns have other names"),
+      h("p.quiet", {}, "Coarse labels are looked for under names like coarse, label, class or category. Write the names here before you send the file."),
+      h("div.fields", {}, this.columns.map((one, i) => h("label", {}, COLUMNS[i][1], one))));
+    fill(root, h("h1", {}, "Data sets"), zone, named, this.list);
     await this.#load();
   }
 
@@ -33,13 +40,16 @@ export class Datasets {
       summary ? h("p", {}, `${many(summary.n_samples, "sample")}, ${Object.values(summary.classes).map((classes) => many(Object.keys(classes).length, "coarse class", "coarse classes")).join(", ")}`) : null,
       summary ? summary.notes.map((note) => h("p.note", {}, note.text)) : null,
       one.error ? [h("p.bad", {}, one.error.detail), one.error.errors?.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Row", "What is wrong"].map((name) => h("th", { scope: "col" }, name)))),
-        h("tbody", {}, one.error.errors.slice(0, 50).map((row) => h("tr", {}, h("td", {}, row.row ?? row.pointer ?? ""), h("td", {}, row.detail ?? row.reason ?? JSON.stringify(row)))))) : null] : null,
+        h("tbody", {}, one.error.errors.slice(0, 50).map((row) => h("tr", {}, h("td", {}, row.row ?? row.pointer ?? ""), h("td", {}, row.detail ?? row.what ?? row.reason ?? JSON.stringify(row)))))) : null] : null,
       one.state === "ready" && summary?.kind !== "labels" ? h("button.strong", { type: "button", onclick: () => this.#discover(one) }, "Discover classes") : null);
   }
 
   async upload(file) {
     const form = new FormData();
     form.append("file", file);
+    const options = Object.fromEntries(this.columns.filter((one) => one.value.trim()).map((one) => [one.name, one.value.trim()]));
+    if (Object.keys(options).length) form.append("options", JSON.stringify(options));
+    this.field.value = "";  // or the same file, mended, could not be chosen again
     say(`Sending ${file.name} …`);
     try { await call("POST", "v1/datasets", { form }); say(`${file.name} has arrived and is being checked.`); } catch (error) { say(error.message, "bad"); }
     await this.#load();
@@ -47,9 +57,10 @@ export class Datasets {
 
   async #discover(one) {
     const field = h("input", { type: "number", min: 2, placeholder: "estimated", "aria-label": "Number of classes in all" });
-    const go = await ask(`Discover classes in “${one.name}”`, h("label", {}, "Number of classes in all, if you know it ", field), [["Start", () => ({ n: field.value }), "strong"]]);
+    const go = await ask(`Discover classes in “${one.name}”`, [h("label", {}, "Number of classes in all, if you know it ", field),
+      h("p.quiet", {}, "All fine classes together, over all coarse ones. Leave it empty if you do not know it: it is estimated.")], [["Start", () => ({ n: field.value }), "strong"]]);
     if (!go) return;
-    const config = { counts: { n_fine: go.n ? Number(go.n) : "auto" } };
+    const config = go.n ? { counts: { n_fine: Number(go.n) } } : {};
     try { await call("POST", "v1/jobs", { body: { dataset_id: one.id, config } }); location.hash = "#/jobs"; } catch (error) { say(error.message, "bad"); }
   }
 }
@@ -86,7 +97,8 @@ export class Jobs {
     this.ending = new AbortController();
     this.list = h("ul.cards", { "aria-label": "Jobs" });
     fill(root, h("h1", {}, "Jobs"), this.list);
-    const page = await call("GET", "v1/jobs?page_size=50");
+    const [page, datasets] = await Promise.all([call("GET", "v1/jobs?page_size=50"), call("GET", "v1/datasets?page_size=200")]);
+    this.datasets = new Map(datasets.items.map((one) => [one.id, one.name]));
     fill(this.list, page.items.map((one) => this.#card(one)), page.items.length ? null : h("li.quiet", {}, "There is none yet: start one from a data set."));
   }
 
@@ -95,7 +107,7 @@ export class Jobs {
   #card(job) {
     const card = h("li.card");
     const draw = () => fill(card, h("h2", {}, KINDS[job.kind].title(job.summary)), h("span", { class: `badge ${job.state}` }, job.state),
-      h("p.quiet", {}, `${job.id}, ${when(job.created_at)}`),
+      h("p", { dir: "auto" }, this.datasets.get(job.dataset_id) ?? job.dataset_id), h("p.quiet", {}, `${job.id}, ${when(job.created_at)}`),
       OPEN.has(job.state) ? h("p", {}, h("progress", { max: job.progress?.total || 1, value: job.progress?.done || 0, "aria-label": "Progress" }), ` ${job.stage ?? ""}`) : null,
       job.error ? h("p.bad", {}, job.error.detail) : null,
       OPEN.has(job.state) ? h("button.plain", { type: "button", onclick: () => call("POST", `v1/jobs/${job.id}:cancel`).catch((error) => say(error.message, "bad")) }, "Cancel") : null,
