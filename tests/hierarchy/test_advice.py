@@ -166,7 +166,7 @@ def test_a_nan_is_one_sentence():
 def test_fine_training_wins_where_a_small_head_cannot_bend():
     """The study's finding: the gain is large for a linear head and gone with capacity."""
     x, coarse, fine = ring(400)
-    found = advise(x, coarse, fine, hidden=(0, 32), shares=(0.25, 1.0), n_folds=3)
+    found = advise(x, coarse, fine, hidden=(0, 32), shares=(0.25, 1.0))
     assert found.per_head[0].word == "helps"
     assert found.per_head[0].difference.mean > 0.2
     assert abs(found.per_head[32].difference.mean) < 0.02
