@@ -13,6 +13,7 @@ PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 # torch for CPUs, a few hundred MB; what PyPI has for Linux brings 4 GB of CUDA along. For a GPU, or
 # where this index cannot be reached: make TORCH_INDEX= ...
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# No other index is asked with it: that one's torch would be fetched, not fit, and be fetched again.
 TORCH := 'torch>=2.10' 'torchvision>=0.25'
 PIP := $(BIN)/python -m pip install --quiet
 INSTALL ?= $(PIP)  # of all but torch; CI takes uv, which needs half the time
@@ -78,7 +79,8 @@ clean:
 
 define install_torch
 	@test -z "$(TORCH_INDEX)" \
-	  || { $(PIP) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) \
+	  || { PIP_EXTRA_INDEX_URL=$(TORCH_INDEX) \
+	    $(PIP) --retries 0 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) \
 	    && $(BIN)/python -c 'import torchvision' 2>/dev/null; } \
 	  || { echo "$(TORCH_INDEX) gave no torch that works with its torchvision; both come from PyPI," \
 	    "with CUDA on Linux." >&2; \

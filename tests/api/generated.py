@@ -16,6 +16,8 @@ from falcon_svc.client import Falcon
 from tests.api.conftest import QUICK
 from tests.api.running import npz_bytes
 
+EVERY_KIND, DISCOVERIES = "openapi.json", "discoveries.json"
+"""The service's document, and what it says of jobs that are discoveries."""
 CONFIG = Template(Path(__file__).with_name("schemathesis.toml").read_text())
 
 
@@ -39,7 +41,8 @@ def prepare(folder: Path, falcon: Falcon, headers: str = "") -> None:
     batch = http.post("/v1/batches", json={"jobs": [order]}).json()["id"]
     upload = http.post("/v1/uploads", json={"name": "b.npz", "size_bytes": 9}).json()["id"]
     document = with_events(http.get("/v1/openapi.json").json())
-    (folder / "openapi.json").write_text(json.dumps(document))
+    for name, kinds in ((EVERY_KIND, None), (DISCOVERIES, ["discovery"])):
+        (folder / name).write_text(json.dumps(with_kinds(document, kinds)))
     there = {"DATASET": dataset, "JOB": job["id"], "BATCH": batch, "UPLOAD": upload}
     filled = CONFIG.substitute(there, URL=str(http.base_url).rstrip("/"), HEADERS=headers)
     (folder / "schemathesis.toml").write_text(filled)
@@ -81,10 +84,32 @@ def with_events(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def schemathesis(folder: Path, *flags: str) -> str:
+def with_kinds(document: dict[str, Any], kinds: list[str] | None = None) -> dict[str, Any]:
+    """Give jobs of each kind the settings of that kind alone; of all kinds, or of these.
+
+    The service's document says both apart, and then two of three settings are tried on jobs of
+    another kind, which are refused for that.
+    """
+    schemas = document["components"]["schemas"]
+    job = schemas["JobIn"]
+    parts = job["properties"]
+    each = dict(zip(parts["kind"]["enum"], parts["config"]["anyOf"], strict=True))
+    jobs = [
+        {
+            **{name: value for name, value in job.items() if name != "examples"},
+            "properties": {**parts, "kind": {"const": kind}, "config": each[kind]},
+            "required": [*job["required"], "kind"],
+        }
+        for kind in kinds or each
+    ]
+    whole = {**schemas, "JobIn": {"anyOf": jobs, "examples": job["examples"]}}
+    return {**document, "components": {**document["components"], "schemas": whole}}
+
+
+def schemathesis(folder: Path, *flags: str, document: str = EVERY_KIND) -> str:
     """Run it with all its checks and return what it prints; it must find nothing."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"]
-    command += ["run", "openapi.json", "--checks", "all", *flags]
+    command += ["run", document, "--checks", "all", *flags]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise AssertionError(f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}")

@@ -61,7 +61,14 @@ def test_a_size_runs_in_its_own_process(tmp_path):
 
 
 @pytest.mark.slow
-def test_coarse_classes_grow_in_number_with_nothing_given(tmp_path):
+def test_coarse_classes_grow_in_number_with_nothing_given(tmp_path, monkeypatch):
+    """In this process, as another test has a size in its own."""
+
+    def here(size, planted, *, total_given):
+        path = planted.write(tmp_path, size, seed=scale.SEED)
+        return measure(path, planted, total_given=total_given)
+
+    monkeypatch.setattr(scale, "_in_child", here)
     table = scale.run([], tmp_path / "s.json", coarse=[4, 2])
     runs = json.loads((tmp_path / "s.json").read_text("utf-8"))["runs"]
     assert [(run["n_samples"], run["n_coarse"]) for run in runs] == [(180, 2), (360, 4)]

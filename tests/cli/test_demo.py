@@ -12,14 +12,14 @@ from tests.cli.conftest import falcon
 PIXELS = 0.28
 """Accuracy by principal components of pixels, with all counts given."""
 
-FULL_EPOCHS, FEW_EPOCHS = 60, 15
+FULL_EPOCHS, FEW_EPOCHS = 60, 5
 
 
 @pytest.mark.timeout(1_800)  # four minutes of one free core
 @pytest.mark.parametrize(
     ("epochs", "least_acc"),
     [
-        pytest.param(FEW_EPOCHS, 0.45, marks=pytest.mark.slow),
+        pytest.param(FEW_EPOCHS, 0.33, marks=pytest.mark.slow),  # 0.36
         pytest.param(FULL_EPOCHS, 0.55, marks=pytest.mark.long),  # 0.68
     ],
 )

@@ -9,9 +9,10 @@ import pytest
 
 from tests.cli.conftest import falcon, start_falcon, subset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 CONFIG = "[train]\nepochs = 60\nbatch_size = 64\n"
-DEADLINE_S = 120
+DEADLINE_S = 900
+"""Patience on a machine that does much else."""
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +27,7 @@ def command(tmp_path_factory):
 @pytest.fixture(scope="module")
 def uninterrupted(command, tmp_path_factory) -> bytes:
     out = tmp_path_factory.mktemp("whole") / "out"
-    process = start_falcon(*command, "--out", out)
-    process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 0
+    assert falcon(*command, "--out", out).code == 0
     return (out / "assignments.parquet").read_bytes()
 
 

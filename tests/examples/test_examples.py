@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-import os
+import contextlib
+import io
 import re
-import subprocess
+import runpy
 import sys
+import warnings
 
 import pytest
 
@@ -18,13 +20,20 @@ SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
 
 
 def run(name: str, folder, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(FOLDER / name)],
-        cwd=folder, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Run a script as the main one, in this process, which has loaded what it imports."""
+    printed = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as here,
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(printed),
+    ):
+        here.chdir(folder)
+        for variable, value in environment.items():
+            here.setenv(variable, value)
+        here.setattr(sys, "argv", [str(FOLDER / name)])
+        warnings.simplefilter("ignore")
+        runpy.run_path(str(FOLDER / name), run_name="__main__")
+    return printed.getvalue()
 
 
 def test_every_example_is_listed_and_says_what_it_shows():

@@ -191,7 +191,7 @@ def test_fine_training_wins_where_a_small_head_cannot_bend():
 def test_fine_training_loses_where_fine_boundaries_take_the_capacity():
     """The other regime: two hidden units go to the nuisance, and come back with 32."""
     x, coarse, fine = nuisance(2000)
-    found = advise(x, coarse, fine, hidden=(2, 32), shares=(1.0,))
+    found = advise(x, coarse, fine, hidden=(2, 32), shares=(1.0,), n_folds=3)
     assert found.per_head[2].word == "does not"
     assert found.per_head[2].difference.mean < -0.05
     assert abs(found.per_head[32].difference.mean) < 0.02
