@@ -133,9 +133,10 @@ def excess_curve(
 
 
 def some_classes(
-    inside: FloatArray, source: LabelSource, rng: np.random.Generator, *, most: int = MOST_COARSE
+    inside: FloatArray, source: LabelSource, rng: np.random.Generator, *, most: int | None = None
 ) -> tuple[FloatArray, LabelSource, IntArray]:
-    """Return at most `most` coarse classes with all their rows, and which ones these are."""
+    """Return at most `most` coarse classes with all rows, and which; None = `MOST_COARSE`."""
+    most = most or MOST_COARSE
     kept = np.arange(source.n_coarse)
     if source.n_coarse <= most:
         return inside, source, kept

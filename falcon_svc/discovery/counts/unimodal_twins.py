@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from falcon_svc.discovery.counts.split_evidence import split_trees
 from falcon_svc.discovery.counts.split_model import scored, split_model
@@ -154,7 +154,7 @@ def chances_of_one(scores: Float, of_twins: Float) -> Float:
     if able.any():
         spread = np.sqrt(of_twins[:, able].var(axis=0, ddof=1).mean() * (1 + 1 / n_each)) + 1e-9
         above = (scores[able] - of_twins[:, able].mean(axis=0)) / spread
-        found[able] = student.sf(above, int(able.sum()) * (n_each - 1))
+        found[able] = stdtr(int(able.sum()) * (n_each - 1), -above)
     return found
 
 
