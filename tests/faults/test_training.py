@@ -61,14 +61,14 @@ def test_an_error_that_stays_fails_the_job_with_its_code(
 
 
 def test_the_try_after_one_without_memory_has_half_the_batch(desk, dataset, monkeypatch):
-    train = stages.train_head
+    train = trainer.train_head
 
     def greedy(*given, **named):
         if given[4].batch_size > 64:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return train(*given, **named)
 
-    monkeypatch.setattr(stages, "train_head", greedy)
+    monkeypatch.setattr(trainer, "train_head", greedy)
     config = {**TRAIN, "train": {"epochs": 3, "batch_size": 128}}
     job = desk.until_ended(desk.submit(dataset, config))
     assert (job.state, job.attempt) == ("succeeded", 2)
