@@ -36,7 +36,7 @@ CASES = {
     "metrics": ("many", "metrics", {}, "figures"),
 }
 """Name -> data set, kind, settings of a job that takes long, and the stage to stop it in."""
-MANY = 60_000
+MANY = 300_000
 
 
 @pytest.fixture(scope="module")
