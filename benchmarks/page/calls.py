@@ -70,6 +70,7 @@ class Page:
         self._client, self._random = client, np.random.default_rng(seed)
         self._state = self._get("").json()
         self._known: str = self._state["head"]
+        self.ranked_s = float("nan")
         self._ids = [one["id"] for one in self._state["classes"]]
         corners = np.frombuffer(self._get("/map").content, "<f4")[: self._state["n_samples"] * 2]
         x, y = np.split(corners, 2)
@@ -99,8 +100,16 @@ class Page:
         yield "GET map of a coarse class", CALL_S, self._coarse_map
         yield "POST lasso, half of all", LASSO_S, lambda: self._lasso(0.7, None)
         yield "POST lasso, one class", LASSO_S, lambda: self._lasso(0.7, self._any())
+        self.ranked_s = self._until_ranked()
         yield "GET questions, as they were", CALL_S, lambda: self._get("/questions?limit=20")
         yield "GET questions, after a correction", CALL_S, self._asked_again
+
+    def _until_ranked(self) -> float:
+        """Ask as the page does until the first questions are there; return the seconds."""
+        began = time.perf_counter()
+        while not self._get("/questions?limit=20").json()["fresh"]:
+            time.sleep(0.25)
+        return time.perf_counter() - began
 
     def _get(self, path: str) -> httpx.Response:
         return self._client.get(BASE + path).raise_for_status()
