@@ -126,9 +126,10 @@ def even_transition(n_coarse: int, rate: float) -> FloatArray:
 
 def log_class_prob(log_scales: FloatArray, evidence: LabelEvidence) -> FloatArray:
     """Return (n, C) log p(x)."""
-    a, b = np.exp(log_scales)
+    scales = np.exp(log_scales)  # an array each, so that every numpy computes in double precision
     linear = np.maximum(evidence.linear, _LEAST)
-    return np.asarray(log_softmax(a * linear + b * np.log(evidence.votes + FLOOR), axis=1))
+    votes = np.log(evidence.votes + FLOOR)
+    return np.asarray(log_softmax(scales[:1] * linear + scales[1:] * votes, axis=1))
 
 
 def _posterior(prob: FloatArray, transition: FloatArray, labels: IntArray) -> FloatArray:

@@ -167,7 +167,8 @@ def common_cost(costs: Sequence[FloatArray], n_fine: int) -> float:
     """Return the cost at which one cut of all trees leaves `n_fine` clusters."""
     every, n_splits = np.concatenate(costs), n_fine - len(costs)
     if n_splits <= 0 or not len(every):
-        return float(np.nextafter(every.max(initial=1.0), np.inf))
+        largest = every.max(initial=1.0)
+        return float(np.nextafter(largest, largest.dtype.type(np.inf)))
     return float(np.sort(every)[::-1][min(n_splits, len(every)) - 1])
 
 
