@@ -17,6 +17,7 @@ from falcon_svc.client import ServiceError
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from tests.api.labelled import LONG, done, labelled_npz, locally, npz_of, weights
 from tests.api.running import wait_until
+from tests.faults.history import worker_of
 from tests.supervised import marks
 
 CASES = {
@@ -81,17 +82,6 @@ def told(job, stage):
     if job["state"] not in ("queued", "preparing", "running"):
         return job
     return job["stage"] == stage and job["progress"]["done"] > 0 and job
-
-
-def worker_of(service, job_id):
-    """Process id of the worker that has a job, if there is one."""
-    for pid in service.descendants():
-        try:
-            if job_id in " ".join(psutil.Process(pid).cmdline()):
-                return pid
-        except psutil.Error:
-            continue
-    return None
 
 
 def left_of(service, job_id):
