@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.labelled import done, labelled_npz
+from tests.api.labelled import checked, done, labelled_npz
 from tests.api.refusing import left_in
 from tests.api.running import Running, npz_bytes
 
@@ -39,7 +39,7 @@ def data_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def dataset(falcon, data_file):
-    return falcon.upload(data_file)
+    return checked(falcon, falcon.upload(data_file))
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def labelled(falcon, tmp_path_factory):
     """A data set with coarse and fine labels."""
     path = tmp_path_factory.mktemp("labelled") / "birds.npz"
     path.write_bytes(labelled_npz())
-    return falcon.upload(path)
+    return checked(falcon, falcon.upload(path))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
-from tests.api.running import planted
+from tests.api.running import planted, wait_until
 
 NAMES = np.array(["jay", "wren", "owl", "cod", "eel", "ray"])
 X, COARSE = planted()
@@ -27,6 +27,11 @@ def labelled_npz() -> bytes:
 
 LONG = {"levels": ["coarse"], "epochs": 100_000, "test_share": 0.0}
 """A classifier that nobody waits for."""
+
+
+def checked(falcon, uploaded):
+    """The data set as the service has it once its file was read."""
+    return wait_until(lambda: (d := falcon.dataset(uploaded["id"]))["state"] != "validating" and d)
 
 
 def done(falcon, dataset, kind, **config):

@@ -54,7 +54,7 @@ def test_a_running_job_is_gone_soon_after_its_cancel(falcon, dataset, service):
     assert all(_is_confined(pid) for pid in workers)
     assert falcon.cancel(job["id"])["state"] == "canceling"
     wait_until(lambda: not any(_alive(pid) for pid in workers))
-    ended = wait_until(lambda: (j := falcon.job(job["id"]))["state"] == "canceled" and j, seconds=5)
+    ended = wait_until(lambda: (j := falcon.job(job["id"]))["state"] == "canceled" and j)
     assert ended["cancel_requested_at"] <= ended["ended_at"]
     assert falcon.cancel(job["id"])["state"] == "canceled"
 

@@ -9,8 +9,8 @@ from falcon_svc.client import ServiceError
 from falcon_svc.hierarchy import Tree
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.hierarchy.evaluation import evaluate_predictions, evaluate_scores
-from tests.api.labelled import COARSE, FINE, PATHS, done, labelled_npz, npz_of
-from tests.api.running import planted, wait_until
+from tests.api.labelled import COARSE, FINE, PATHS, checked, done, labelled_npz, npz_of
+from tests.api.running import planted
 from tests.cli.conftest import falcon as falcon_command
 
 TREE = Tree.from_paths(PATHS)
@@ -21,8 +21,7 @@ LABELS = {"samples": "labels"}
 def sent(falcon, path, content, **options):
     """A data set that was checked."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    one = falcon.upload(path, options=options)
-    return wait_until(lambda: (d := falcon.dataset(one["id"]))["state"] != "validating" and d)
+    return checked(falcon, falcon.upload(path, options=options))
 
 
 def table(paths, ids=None):

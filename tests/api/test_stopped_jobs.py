@@ -93,7 +93,7 @@ def test_a_cancelled_job_ends_and_leaves_nothing(begun, falcon, service, http):
     job_id, pid = begun["id"], worker_of(service, begun["id"])
     assert begun["progress"]["total"] > begun["progress"]["done"]
     falcon.cancel(job_id)
-    wait_until(lambda: falcon.job(job_id)["state"] == "canceled", seconds=20)
+    wait_until(lambda: falcon.job(job_id)["state"] == "canceled")
     wait_until(lambda: not psutil.pid_exists(pid) or worker_of(service, job_id) != pid)
     assert not left_of(service, job_id)
     with pytest.raises(ServiceError) as refused:

@@ -12,7 +12,7 @@ from PIL import Image
 from falcon_svc.client import ServiceError
 from falcon_svc.hierarchy.classifier import HierarchicalClassifier
 from falcon_svc.supervised import encode_like, new_samples
-from tests.api.labelled import done, npz_of
+from tests.api.labelled import checked, done, npz_of
 from tests.supervised import marks
 
 CONFIG = {
@@ -26,7 +26,7 @@ def images(falcon, tmp_path_factory):
     top, fine = np.array(marks.paths(320)).T
     path = tmp_path_factory.mktemp("images") / "marks.npz"
     path.write_bytes(npz_of(x=marks.pixels(320), coarse=top, fine=fine))
-    return falcon.upload(path)
+    return checked(falcon, falcon.upload(path))
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def dribblers(narrow):
     yield sockets
     for one in sockets:
         one.close()
-    wait_until(lambda: announce(narrow).status_code == 201, seconds=5)
+    wait_until(lambda: announce(narrow).status_code == 201)
 
 
 def announce(running):
@@ -129,7 +129,7 @@ def test_a_tenant_sends_so_many_bodies_at_once_and_again_once_some_have_ended(na
     assert int(refused.headers["Retry-After"]) > 0
     for one in dribblers:
         one.close()
-    wait_until(lambda: announce(narrow).status_code == 201, seconds=5)
+    wait_until(lambda: announce(narrow).status_code == 201)
 
 
 def test_more_than_are_worked_on_are_answered_or_refused_with_a_time(narrow):

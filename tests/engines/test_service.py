@@ -143,9 +143,9 @@ def test_a_canceled_job_leaves_the_cluster(service, dataset, cluster):
     until_stage(service, job_id)
     pid = worker_of(job_id)
     service.http.post(f"/v1/jobs/{job_id}:cancel")
-    wait_until(lambda: not alive(pid), seconds=10)
-    until(service, job_id, lambda job: job["state"] == "canceled", seconds=20)
-    wait_until(lambda: f"{job_id}-1" not in cluster.submissions(), seconds=10)
+    wait_until(lambda: not alive(pid))
+    until(service, job_id, lambda job: job["state"] == "canceled")
+    wait_until(lambda: f"{job_id}-1" not in cluster.submissions())
     assert check_history(service, [job_id]) == {job_id: "canceled"}
     check_nothing_left(service)
 
