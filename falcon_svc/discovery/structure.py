@@ -65,6 +65,10 @@ EXPONENT_OF_COUNTS, EXPONENT_OF_TOTAL = 0.25, 0.0
 """Taste of the trees for equal sizes. Where counts are given no cluster is one too many; where
 they are not, a surplus cluster should fall on a few outliers, not halve a large class."""
 
+EXPONENT_OF_SMALL_SPLITS = -0.25
+"""Of a split's smaller side in its cost, where a given total and the coarse sizes show that some fine
+classes are far smaller than others (`TotalChoice.small_splits`)."""
+
 FOREST = {"trees": 2 * N_VIEWS, "draft": 1}
 BALANCED = {"contrast": 1, "balanced": N_VIEWS * (METRIC_ROUNDS + 1)}
 """Pieces by kind, each a pass over all rows: of the votes of trees, and of balanced k-means."""
@@ -226,11 +230,12 @@ class StructureWork:
     ) -> Structure:
         """Return the structure that votes and a log prior (C, K) of the counts speak for."""
         parts = forest_votes(forest, self.groups, choice.n_fine)
-        trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0)
+        usual = len(self.raw) / choice.n_fine if choice.small_splits else None
+        trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0, usual)
         total = self._possible(trees, choice)
         votes = split_evidence(trees, total, prior.shape[1])
         counts = shared_by_votes(votes, prior, total, self.bounds)
-        return self._unequal(with_intervals(counts, self.sizes, choice, found), parts)
+        return self._unequal(with_intervals(counts, self.sizes, choice, found), parts, usual)
 
     def forest(self, n_fine: int, size_exponent: float, *, most_fine: int | None = None) -> Forest:
         """Return the trees of all views, from which the votes of any total are cut."""
@@ -243,13 +248,20 @@ class StructureWork:
             pieces=self.pieces,
         )
 
-    def _trees(self, parts: Sequence[IntArray], most: int, number: int) -> list[MergeTree]:
-        """Return the trees of a vote, for up to `most` clusters; `number` tells votes apart."""
+    def _trees(
+        self, parts: Sequence[IntArray], most: int, number: int, usual: float | None
+    ) -> list[MergeTree]:
+        """Return the trees of a vote, for up to `most` clusters; `number` tells votes apart.
+
+        Splits of few samples come early where `usual`, the rows of a usual class, is given.
+        """
 
         def make(on_rows: Told) -> list[MergeTree]:
             return vote_trees(parts, self.groups, most, on_rows=on_rows)
 
         trees = kept_trees(self.pieces, "votes", number, len(self.raw), make)
+        if usual is not None:
+            trees = [tree.weighed_by_size(usual, EXPONENT_OF_SMALL_SPLITS) for tree in trees]
         return trees if self.least <= 1 else [tree.pruned(self.least) for tree in trees]
 
     def _possible(self, trees: Sequence[MergeTree], choice: TotalChoice) -> int:
@@ -277,8 +289,10 @@ class StructureWork:
                 code=INFEASIBLE,
             )
 
-    def _unequal(self, counts: Counts, parts: list[IntArray]) -> Structure:
-        trees = self._trees(parts, int(counts.n_fine.max()), 1)
+    def _unequal(
+        self, counts: Counts, parts: list[IntArray], usual: float | None = None
+    ) -> Structure:
+        trees = self._trees(parts, int(counts.n_fine.max()), 1, usual)
         self._demand_leaves(np.array([1 + len(tree.costs) for tree in trees]), counts.n_fine)
         fine = cut_at_counts(trees, self.groups, counts.n_fine)
         return self._structure(fine, counts, parts)

@@ -242,6 +242,47 @@ def test_a_pruned_tree_has_no_small_clusters_and_otherwise_the_same_splits(max_g
     assert len(np.unique(pruned.cut(99))) == len(pruned.costs) + 1
 
 
+def test_where_small_splits_come_early_few_samples_leave_before_a_large_class_is_halved():
+    """By hand: twice 40 samples 4 apart; far from them 40 and 3 samples, 3.6 apart."""
+    rng = np.random.default_rng(0)
+    places = np.repeat([0.0, 4.0, 50.0, 53.6], [40, 40, 40, 3])[:, None]
+    x = (places + 0.01 * rng.normal(size=places.shape)).astype(np.float32)
+    tree = merge_tree(x, size_exponent=0.0)
+    early = tree.weighed_by_size(20.0, -0.25)
+    assert sorted(np.bincount(tree.cut(3))) == [40, 40, 43]
+    assert sorted(np.bincount(early.cut(3))) == [3, 40, 80]
+    assert sorted(np.bincount(early.cut(4))) == [3, 40, 40, 40]
+    weights = (np.array([40, 3, 43]) / 20) ** -0.25
+    by_hand = np.array([4.0, 3.6, 50.0 + 3.6 * 3 / 43 - 2]) ** 2 * weights
+    assert early.costs[-3:] == pytest.approx(by_hand, rel=0.01)
+
+
+@pytest.mark.parametrize("max_groups", [200, 25])
+@pytest.mark.parametrize("exponent", [-0.5, -0.25, 0.0, 0.5])
+def test_a_weighed_tree_nests_and_its_costs_fall(max_groups, exponent):
+    rng = np.random.default_rng(5)
+    x = np.r_[rng.normal(size=(60, 3)), rng.normal(size=(15, 3)) + 4].astype(np.float32)
+    tree = merge_tree(x, size_exponent=0.0, max_groups=max_groups)
+    weighed = tree.weighed_by_size(10.0, exponent)
+    small = weighed.pruned(2)
+    assert len(small.costs) == len(tree.pruned(2).costs)
+    assert np.bincount(small.cut(len(small.costs) + 1)).min() >= 2
+    assert len(weighed.costs) == len(tree.costs)
+    assert (np.diff(weighed.costs) >= 0).all()
+    if exponent == 0:
+        assert weighed.costs == pytest.approx(tree.costs)
+        assert all((weighed.cut(k) == tree.cut(k)).all() for k in range(1, 9))
+    for k in range(1, len(weighed.costs) + 1):
+        coarse, fine = weighed.cut(k), weighed.cut(k + 1)
+        assert len(np.unique(fine)) == k + 1
+        assert len(np.unique(coarse * (k + 1) + fine)) == k + 1
+
+
+def test_one_sample_has_a_weighed_tree():
+    alone = merge_tree(np.zeros((1, 2), np.float32), size_exponent=0.0)
+    assert alone.weighed_by_size(1.0, -0.25).cut(1).tolist() == [0]
+
+
 def test_a_common_cut_gives_each_tree_the_clusters_that_cost_most():
     x, source, fine = planted([3, 1, 2], spread=8.0)
     groups = source.rows_by_class()

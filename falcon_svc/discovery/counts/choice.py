@@ -27,6 +27,7 @@ from falcon_svc.discovery.counts.posterior import (
 from falcon_svc.discovery.counts.size_prior import (
     LOG_CHANCE_GIVEN,
     LONG_TAIL,
+    MIXED,
     NATURAL,
     estimate_dispersion,
     log_chance_of_whole_shares,
@@ -94,12 +95,15 @@ class TotalChoice:
         Whether sizes count as equal.
     estimated
         Whether nobody gave it.
+    small_splits
+        Whether some fine classes are likely so small that splits of few samples come early.
     """
 
     n_fine: int
     dispersion: float
     equal: bool
     estimated: bool
+    small_splits: bool = False
 
 
 def choose_total(
@@ -130,7 +134,8 @@ def choose_total(
     if bounds.sizes != "auto":
         equal = bounds.sizes == "equal"
     dispersion = told_dispersion(estimate, bounds.sizes)
-    return TotalChoice(total, dispersion, equal, bounds.total is None)
+    tiny = bounds.total is not None and (estimate >= MIXED or bounds.sizes == "long tail")
+    return TotalChoice(total, dispersion, equal, bounds.total is None, tiny)
 
 
 def _estimated(

@@ -91,7 +91,8 @@ EQUAL_GIVEN_COUNTS = 0.35
 """Largest dispersion of sizes that count as equal where the counts are given."""
 
 MIXED = 0.6
-"""Up to here given counts leave open whether sizes are equal: both kinds of votes are asked."""
+"""Up to here given counts leave open whether sizes are equal: both kinds of votes are asked. From
+here on the coarse sizes and a given total show that some fine classes are far smaller than others."""
 
 NATURAL, LONG_TAIL = 0.8, 1.3
 

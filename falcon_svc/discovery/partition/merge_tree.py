@@ -12,6 +12,7 @@ exact. A data set has one tree per coarse class; `cut_at_counts` and `cut_at_com
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -70,16 +71,67 @@ class MergeTree:
 
     def pruned(self, least: int) -> MergeTree:
         """Return the tree without the splits that leave fewer than `least` samples on a side."""
+        real = self.smaller_sides() >= least
+        real[: len(real) - len(self.costs)] = False
+        order = np.argsort(real, kind="stable")  # what no cut may undo comes first
+        own = real[len(real) - len(self.costs) :]
+        return MergeTree(self.group, self.merges[order], self.costs[own])
+
+    def smaller_sides(self) -> IntArray:
+        """Return (G - 1,) the samples on the smaller side of each merge; not of a pruned tree."""
         size = np.bincount(self.group, minlength=len(self.merges) + 1)
         smaller = np.empty(len(self.merges), np.int64)
         for t, (kept, joined) in enumerate(self.merges):
             smaller[t] = min(size[kept], size[joined])
             size[kept] += size[joined]
-        real = smaller >= least
-        real[: len(real) - len(self.costs)] = False
-        order = np.argsort(real, kind="stable")  # what no cut may undo comes first
-        own = real[len(real) - len(self.costs) :]
-        return MergeTree(self.group, self.merges[order], self.costs[own])
+        return smaller
+
+    def weighed_by_size(self, usual: float, exponent: float) -> MergeTree:
+        """Return the tree whose splits cost (smaller side / usual) ** exponent times as much.
+
+        To be asked before small splits are taken out (`pruned`).
+
+        Parameters
+        ----------
+        usual
+            Samples of a cluster of usual size, > 0.
+        exponent
+            Below 0 splits that part a few samples from many come earlier, above 0 later.
+
+        Returns
+        -------
+        MergeTree
+            The same clusters; a split costs at most what the one above it does, and comes after it.
+        """
+        n_fixed = len(self.merges) - len(self.costs)
+        cost = np.zeros(len(self.merges))
+        cost[n_fixed:] = self.costs * (self.smaller_sides()[n_fixed:] / usual) ** exponent
+        order, costs = _costliest_first(cost, self._below())
+        return MergeTree(
+            self.group, self.merges[order[::-1]], costs[::-1][n_fixed:].astype(np.float32)
+        )
+
+    def _below(self) -> list[list[int]]:
+        """Merges that made up the two sides of each merge."""
+        last: dict[int, int] = {}
+        below = []
+        for t, pair in enumerate(self.merges.tolist()):
+            below.append([last[group] for group in pair if group in last])
+            last[pair[0]] = t
+        return below
+
+
+def _costliest_first(cost: FloatArray, below: list[list[int]]) -> tuple[IntArray, FloatArray]:
+    """Walk merges from the top, each after the one above it; at most that one's cost."""
+    waiting = [(-cost[-1], len(cost) - 1)] if len(cost) else []
+    order, costs = [], []
+    while waiting:
+        rank, merge = heapq.heappop(waiting)
+        order.append(merge)
+        costs.append(min(-rank, costs[-1]) if costs else -rank)
+        for t in below[merge]:
+            heapq.heappush(waiting, (-cost[t], t))
+    return np.array(order, np.int64), np.array(costs)
 
 
 def merge_tree(

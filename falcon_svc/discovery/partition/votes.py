@@ -31,7 +31,7 @@ from falcon_svc.discovery.partition.views import View, smoothing_steps
 from falcon_svc.discovery.pieces import Pieces, Told
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
-GRANULARITIES = (1.0, 1.4, 2.0)
+GRANULARITIES = (0.7, 1.0, 1.4, 2.0, 2.8)
 LEAST_ROWS_PER_CLUSTER = 3
 METRIC_ROUNDS = 3
 KMEANS_STARTS = 8
