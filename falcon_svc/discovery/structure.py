@@ -66,8 +66,8 @@ EXPONENT_OF_COUNTS, EXPONENT_OF_TOTAL = 0.25, 0.0
 they are not, a surplus cluster should fall on a few outliers, not halve a large class."""
 
 EXPONENT_OF_SMALL_SPLITS = -0.25
-"""Of a split's smaller side in its cost, where a given total and the coarse sizes show that some fine
-classes are far smaller than others (`TotalChoice.small_splits`)."""
+"""Of a split's smaller side in its cost, where a given total and the coarse sizes show that some
+fine classes are far smaller than others (`TotalChoice.small_splits`)."""
 
 FOREST = {"trees": 2 * N_VIEWS, "draft": 1}
 BALANCED = {"contrast": 1, "balanced": N_VIEWS * (METRIC_ROUNDS + 1)}

@@ -92,7 +92,7 @@ EQUAL_GIVEN_COUNTS = 0.35
 
 MIXED = 0.6
 """Up to here given counts leave open whether sizes are equal: both kinds of votes are asked. From
-here on the coarse sizes and a given total show that some fine classes are far smaller than others."""
+here on coarse sizes and a given total show that some fine classes are far smaller than others."""
 
 NATURAL, LONG_TAIL = 0.8, 1.3
 

@@ -106,7 +106,7 @@ class MergeTree:
         n_fixed = len(self.merges) - len(self.costs)
         cost = np.zeros(len(self.merges))
         cost[n_fixed:] = self.costs * (self.smaller_sides()[n_fixed:] / usual) ** exponent
-        order, costs = _costliest_first(cost, self._below())
+        order, costs = _costliest_first(cost.tolist(), self._below())
         return MergeTree(
             self.group, self.merges[order[::-1]], costs[::-1][n_fixed:].astype(np.float32)
         )
@@ -121,10 +121,12 @@ class MergeTree:
         return below
 
 
-def _costliest_first(cost: FloatArray, below: list[list[int]]) -> tuple[IntArray, FloatArray]:
+def _costliest_first(
+    cost: Sequence[float], below: Sequence[Sequence[int]]
+) -> tuple[IntArray, NDArray[np.float64]]:
     """Walk merges from the top, each after the one above it; at most that one's cost."""
-    waiting = [(-cost[-1], len(cost) - 1)] if len(cost) else []
-    order, costs = [], []
+    waiting = [(-cost[-1], len(cost) - 1)] if cost else []
+    order, costs = list[int](), list[float]()
     while waiting:
         rank, merge = heapq.heappop(waiting)
         order.append(merge)
