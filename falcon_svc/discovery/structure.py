@@ -46,7 +46,9 @@ from falcon_svc.discovery.partition.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition.tree_arrays import kept_trees
 from falcon_svc.discovery.partition.views import N_VIEWS, equal_views, reduced, unequal_views
 from falcon_svc.discovery.partition.votes import (
+    GRANULARITIES,
     METRIC_ROUNDS,
+    WIDE_GRANULARITIES,
     Forest,
     balanced_consensus,
     balanced_votes,
@@ -67,7 +69,7 @@ they are not, a surplus cluster should fall on a few outliers, not halve a large
 
 EXPONENT_OF_SMALL_SPLITS = -0.25
 """Of a split's smaller side in its cost, where a given total and the coarse sizes show that some
-fine classes are far smaller than others (`TotalChoice.small_splits`)."""
+fine classes are far smaller than others (`TotalChoice.very_unequal`)."""
 
 FOREST = {"trees": 2 * N_VIEWS, "draft": 1}
 BALANCED = {"contrast": 1, "balanced": N_VIEWS * (METRIC_ROUNDS + 1)}
@@ -164,7 +166,9 @@ class StructureWork:
             return self._equal(known)
         mixed, total = dispersion < MIXED or len(counts) == 1, int(counts.sum())
         self._plan(FOREST | {"votes": 1} | (BALANCED if mixed else {}))
-        parts = forest_votes(self.forest(total, EXPONENT_OF_COUNTS), self.groups, total)
+        granularities = GRANULARITIES if mixed else WIDE_GRANULARITIES
+        forest = self.forest(total, EXPONENT_OF_COUNTS)
+        parts = forest_votes(forest, self.groups, total, granularities)
         if mixed:
             parts += self._balanced_votes(counts)
         return self._unequal(known, parts)
@@ -229,8 +233,9 @@ class StructureWork:
         self, forest: Forest, choice: TotalChoice, prior: Float, found: CountPosterior
     ) -> Structure:
         """Return the structure that votes and a log prior (C, K) of the counts speak for."""
-        parts = forest_votes(forest, self.groups, choice.n_fine)
-        usual = len(self.raw) / choice.n_fine if choice.small_splits else None
+        granularities = WIDE_GRANULARITIES if choice.very_unequal else GRANULARITIES
+        parts = forest_votes(forest, self.groups, choice.n_fine, granularities)
+        usual = len(self.raw) / choice.n_fine if choice.very_unequal else None
         trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0, usual)
         total = self._possible(trees, choice)
         votes = split_evidence(trees, total, prior.shape[1])

@@ -95,15 +95,16 @@ class TotalChoice:
         Whether sizes count as equal.
     estimated
         Whether nobody gave it.
-    small_splits
-        Whether some fine classes are likely so small that splits of few samples come early.
+    very_unequal
+        Whether the coarse sizes and a total that was given, or the user, say that some fine classes
+        are far smaller than others.
     """
 
     n_fine: int
     dispersion: float
     equal: bool
     estimated: bool
-    small_splits: bool = False
+    very_unequal: bool = False
 
 
 def choose_total(
@@ -134,8 +135,9 @@ def choose_total(
     if bounds.sizes != "auto":
         equal = bounds.sizes == "equal"
     dispersion = told_dispersion(estimate, bounds.sizes)
-    tiny = bounds.total is not None and (estimate >= MIXED or bounds.sizes == "long tail")
-    return TotalChoice(total, dispersion, equal, bounds.total is None, tiny)
+    estimated = bounds.total is None
+    very_unequal = not estimated and (estimate >= MIXED or bounds.sizes == "long tail")
+    return TotalChoice(total, dispersion, equal, estimated, very_unequal)
 
 
 def _estimated(

@@ -2,7 +2,8 @@
 
 Where fine classes are of unequal size, every view is cut before and after one round of the shared
 metric, by average linkage, at one common cost for all coarse classes, and at several granularities
-(`GRANULARITIES`, in units of the wanted total). How often two samples fall together is then their
+(`GRANULARITIES`, in units of the wanted total; `WIDE_GRANULARITIES` where sizes are known to be
+very unequal). How often two samples fall together is then their
 similarity; average linkage of it gives one tree per coarse class whose costs mean the same in all
 of them (evidence accumulation, Fred and Jain 2005; the joint choice of counts and partition is
 ours). Where sizes are equal, balanced k-means of other views votes, and counts come first.
@@ -31,7 +32,7 @@ from falcon_svc.discovery.partition.views import View, smoothing_steps
 from falcon_svc.discovery.pieces import Pieces, Told
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
-GRANULARITIES = (0.7, 1.0, 1.4, 2.0, 2.8)
+GRANULARITIES, WIDE_GRANULARITIES = (1.0, 1.4, 2.0), (0.7, 1.0, 1.4, 2.0, 2.8)
 LEAST_ROWS_PER_CLUSTER = 3
 METRIC_ROUNDS = 3
 KMEANS_STARTS = 8
@@ -71,7 +72,7 @@ def view_forest(
     """
     groups, n_rows = source.rows_by_class(), len(source.labels)
     n_steps = smoothing_steps(n_rows / n_fine)
-    largest = _granular(max(n_fine, most_fine or 0), GRANULARITIES[-1], len(groups), n_rows)
+    largest = _granular(max(n_fine, most_fine or 0), WIDE_GRANULARITIES[-1], len(groups), n_rows)
     most = -(-largest // len(groups))
 
     def trees(view: View, draft: IntArray | None, on_rows: Told) -> list[MergeTree]:
@@ -99,10 +100,15 @@ def _draft(
     return {"fine": cut_at_common_cost(trees, groups, n_fine)}
 
 
-def forest_votes(forest: Forest, groups: list[IntArray], n_fine: int) -> list[IntArray]:
+def forest_votes(
+    forest: Forest,
+    groups: list[IntArray],
+    n_fine: int,
+    granularities: Sequence[float] = GRANULARITIES,
+) -> list[IntArray]:
     """Return a partition (n,) for every list of trees and granularity of the total `n_fine`."""
     n_rows = sum(map(len, groups))
-    totals = [_granular(n_fine, times, len(groups), n_rows) for times in GRANULARITIES]
+    totals = [_granular(n_fine, times, len(groups), n_rows) for times in granularities]
     return [cut_at_common_cost(trees, groups, total) for trees in forest for total in totals]
 
 
