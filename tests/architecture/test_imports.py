@@ -72,7 +72,7 @@ BELOW = {
         *("config", "data.config", "result.surety", "review", "service", "settings", "storage"),
         *("supervised.config", "supervised.measure_config"),
     ),
-    "keywords": ("config",),
+    "keywords": ("config", "data.spelling"),
     "front": ("config", "data", "keywords", "pipeline", "result", "triage"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (
