@@ -19,6 +19,7 @@ OPEN_TO_ALL = {
     "falcon_svc.encoder_names",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
+    "falcon_svc.late",
     "falcon_svc.progress",
     "falcon_svc.wrong_fields",
 }
