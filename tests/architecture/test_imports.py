@@ -37,7 +37,13 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("hierarchy", "result"),
-    "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
+    "hierarchy": (
+        "checkpoint",
+        "data.formats.npy_format",
+        "data.refusal",
+        "data.spelling",
+        "result.words",
+    ),
     "supervised": (
         *("checkpoint", "config", "data", "durable", "encoder", "hierarchy", "joint", "result"),
     ),
