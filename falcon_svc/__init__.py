@@ -6,8 +6,9 @@ The front door: everything in `__all__` is imported when it is first asked for, 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from falcon_svc.late import late
 
 if TYPE_CHECKING:
     from falcon_svc.config import DiscoveryConfig
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    **dict.fromkeys(__all__, "errors"),
     "DiscoveryConfig": "config",
     "FineClassDiscovery": "estimator",
     "Result": "result.result",
@@ -55,15 +57,10 @@ _HOMES = {
     "predict": "front",
     "read_result": "result.result",
 }
-"""Name -> the module that holds it; all others are errors."""
+"""Name -> the module that holds it."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
-    found = globals()[name] = getattr(home, name)
-    return found
+__getattr__ = late(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

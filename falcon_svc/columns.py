@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from falcon_svc.errors import InputError
 from falcon_svc.types import IntArray, Note
 
 SHOWN = 5
+NAMED = ("columns", "column_names", "obs")
+"""What a DataFrame, a table or data set, and an AnnData have, and an array has not."""
 
 
 def places_of(wanted: Sequence[str], there: Sequence[str]) -> IntArray:
@@ -75,3 +78,20 @@ def unmasked(values: Any) -> Any:
     shown = values.data.astype(object)
     shown[np.ma.getmaskarray(values)] = None
     return shown
+
+
+def plain_rows(vectors: Any) -> NDArray[Any]:
+    """Return rows of numbers as an array: sparse ones dense, masked ones as missing.
+
+    Raises
+    ------
+    InputError
+        A table that names its columns: their order here need not be the model's.
+    """
+    if any(hasattr(vectors, name) for name in NAMED):
+        raise InputError(
+            f"Expected an array of numbers in the order of the discovery's features, found a "
+            f"{type(vectors).__name__}, whose columns have names; give it to "
+            "falcon_svc.predict(result, data), which takes them by name."
+        )
+    return np.asarray(unmasked(vectors.toarray() if hasattr(vectors, "toarray") else vectors))

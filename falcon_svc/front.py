@@ -235,6 +235,11 @@ def _beside(coarse: ArrayLike | Mapping[str, ArrayLike] | None) -> dict[str, Arr
         return {}
     if not isinstance(coarse, Mapping):
         return {GIVEN: coarse}
+    if not coarse:
+        raise ConfigError(
+            "Expected labels for at least one label source in coarse, found an empty mapping; give "
+            "{'kind': labels}, or None to take the data's own column."
+        )
     first, *others = coarse
     return {GIVEN: coarse[first], **{f"{GIVEN}_{name}": coarse[name] for name in others}}
 

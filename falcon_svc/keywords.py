@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcon_svc.config import DiscoveryConfig, make_config
+from falcon_svc.data.spelling import label_text
 from falcon_svc.errors import ConfigError
 from falcon_svc.setting_tables import put
 
@@ -69,4 +70,13 @@ def config_of(base: DiscoveryConfig | None, given: Mapping[str, Any]) -> Discove
 def _plain(name: str, value: Any) -> Any:
     if name == "n_fine" and value == AUTO:
         return None
+    if name == "n_fine_per_coarse" and hasattr(value, "items"):  # labels may be of any type
+        return {label_text(label): _count(count) for label, count in value.items()}
+    return _count(value)
+
+
+def _count(value: Any) -> Any:
+    """Return numbers of NumPy as those of Python, in ranges too."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_count, value))
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value

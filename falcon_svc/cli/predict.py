@@ -39,7 +39,8 @@ def predict(
     """Assign fine classes of the discovery in DIR to the samples of INPUT, labelled or not.
 
     Columns, embedding and counts of genes are taken as the discovery read them; INPUT may be one
-    sample, without labels, or with labels that the discovery did not know.
+    sample, without labels, or with labels that the discovery did not know. The file of a
+    classifier is for falcon classify, whose --inference says how deep it answers.
     """
     _check_outputs(source, out, add_to, overwrite=overwrite)
     from falcon_svc.data.adding import add_columns

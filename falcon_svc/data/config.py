@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    field_validator,
+)
 
+from falcon_svc.data.refusal import listed
 from falcon_svc.types import Scale
 
 PILLOW_PIXEL_LIMIT = 89_000_000  # above this Pillow warns of a decompression bomb by itself
@@ -88,6 +97,14 @@ class ReadingOptions(BaseModel):
     bad_image_fraction: StrictFloat = Field(
         0.01, ge=0, lt=1, description="Share of unreadable images that are skipped, 0 to < 1."
     )
+
+    @field_validator("feature_columns")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"expected every column once, found {listed(repeated)} again")
+        return names
 
 
 class DataConfig(ReadingOptions):

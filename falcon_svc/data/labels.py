@@ -18,13 +18,11 @@ from falcon_svc.data.config import DataConfig
 from falcon_svc.data.label_notes import label_notes
 from falcon_svc.data.refusal import Finding, findings, listed, quoted, refusal
 from falcon_svc.data.source import Column
-from falcon_svc.data.spelling import one_form
+from falcon_svc.data.spelling import MISSING, MISSING_TEXT, one_form
 from falcon_svc.errors import InputError
 from falcon_svc.types import SEVERAL, UNLABELLED, IntArray, LabelSource, Note
 
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-MISSING = {"", "-1"}
-MISSING_TEXT = {"nan", "NaN", "NAN", "<NA>", "NaT"}  # what astype(str) makes of a missing value
 SEVERAL_MARKS = re.compile("[|;]")
 LIST_VALUE = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 LIST = re.compile(r"""\[\s*('[^']*'|"[^"]*")?(\s*,\s*('[^']*'|"[^"]*"))*\s*\]""")

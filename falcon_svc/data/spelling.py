@@ -9,6 +9,10 @@ from __future__ import annotations
 import html
 import unicodedata
 
+import numpy as np
+
+MISSING = {"", "-1"}
+MISSING_TEXT = {"nan", "NaN", "NAN", "<NA>", "NaT"}  # what astype(str) makes of a missing value
 UNSEEN = "\u200b\u200e\u200f\u2060\u00ad\ufeff"
 """Spaces of no width, marks of direction, soft hyphens."""
 
@@ -29,6 +33,26 @@ def one_form(text: str) -> str:
     if text.isascii():
         return text.strip()
     return unicodedata.normalize("NFC", text).strip().strip(UNSEEN).strip()
+
+
+def label_text(value: object) -> str:
+    """Return one label as text in `one_form`: whole floats as integers, missing ones as "".
+
+    Missing are None, NaN, NaT, NA, the number -1, and what writing them as text makes of the
+    first four; a whole column is read by `falcon_svc.data.labels`, by the same rules.
+
+    Examples
+    --------
+    >>> label_text(" air "), label_text(2.0), label_text(float("nan")), label_text(-1)
+    ('air', '2', '', '')
+    """
+    if isinstance(value, str):
+        text = one_form(value)
+        return "" if text in MISSING_TEXT else text
+    if isinstance(value, float | np.floating) and value.is_integer():
+        value = int(value)
+    text = "" if value is None else one_form(str(value))
+    return "" if text in MISSING | MISSING_TEXT else text
 
 
 def look(text: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from falcon_svc.data.refusal import listed, quoted
+from falcon_svc.data.spelling import label_text
 from falcon_svc.errors import InputError
 from falcon_svc.types import IntArray
 
@@ -50,8 +51,11 @@ def from_paths(rows: Iterable[Sequence[str]]) -> Layout:
 
 
 def as_path(row: Sequence[str] | str, *, where: str) -> Path:
-    """Return a row without its empty end ("", None, NaN); a gap before a name is refused."""
-    path = tuple(_name(value) for value in ([row] if isinstance(row, str) else list(row)))
+    """Return a row's names as `label_text` reads them, without its empty end ("", None, NaN, -1).
+
+    A gap before a name is refused.
+    """
+    path = tuple(map(label_text, [row] if isinstance(row, str) else row))
     while path and not path[-1]:
         path = path[:-1]
     check_depth(len(path) - 1)
@@ -73,11 +77,6 @@ def check_depth(depth: int) -> None:
         )
 
 
-def _name(value: object) -> str:
-    missing = value is None or (isinstance(value, float) and np.isnan(value))
-    return "" if missing else str(value)
-
-
 def from_edges(
     names: Sequence[str], edges: Sequence[tuple[int, int]], *, several: bool = False
 ) -> Layout:
@@ -85,6 +84,7 @@ def from_edges(
 
     The first stated parent of a child is its line in the tree, all others are extra parents.
     """
+    names = [label_text(name) for name in names]
     if not names:
         raise InputError("Expected a hierarchy of at least one node, found none; name its classes.")
     _check_ends(len(names), edges)

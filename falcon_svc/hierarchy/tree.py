@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from falcon_svc.data.refusal import listed, quoted
+from falcon_svc.data.spelling import one_form
 from falcon_svc.errors import InputError
 from falcon_svc.hierarchy import files, layout
 from falcon_svc.hierarchy.structure import Structure
@@ -211,7 +212,7 @@ class Tree(Structure):
 
     @cached_property
     def _number_of(self) -> dict[layout.Path, int]:
-        return {path: number for number, path in enumerate(self.paths)}
+        return {tuple(map(one_form, path)): number for number, path in enumerate(self.paths)}
 
     def node(self, name: str | Sequence[str]) -> int:
         """Return the number of a class, by its name or, where names repeat, by its path.
@@ -233,7 +234,7 @@ class Tree(Structure):
         """
         if not isinstance(name, str):
             return int(self.encode([name])[0])
-        found = [number for number, one in enumerate(self.names) if one == name]
+        found = [number for number, one in enumerate(self.names) if one_form(one) == one_form(name)]
         if len(found) == 1:
             return found[0]
         where = f"the paths {listed(' > '.join(self.paths[i]) for i in found)}" if found else "none"

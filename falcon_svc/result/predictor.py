@@ -247,6 +247,12 @@ class Predictor:
                 f"Expected vectors of {self.n_dims} numbers, as the model was trained on, but "
                 f"found an array of shape {rows.shape}; use the same encoder as the discovery."
             )
+        if rows.dtype.kind not in "biuf":
+            raise InputError(
+                f"Expected numbers, found an array of type {rows.dtype}; give the features of the "
+                "discovery. Files, data frames and texts are for falcon_svc.predict.",
+                code="bad_dtype",
+            )
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             raise InputError(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_svc.columns import unmasked
+from falcon_svc.columns import plain_rows
 from falcon_svc.durable.atomic_directory import MARKER, replace_directory
 from falcon_svc.errors import InputError, MissingExtraError
 from falcon_svc.result.files import read_discovery
@@ -139,7 +139,8 @@ class Result:
         Parameters
         ----------
         vectors
-            (N, D) finite numbers: the features of the discovery.
+            (N, D) finite numbers, sparse ones too: the features of the discovery. What names its
+            columns itself, as a DataFrame does, is for `falcon_svc.predict`.
         coarse
             (N,) names of the first label source, or such names per label source; None where
             unknown.
@@ -154,8 +155,7 @@ class Result:
             (N,) fine class, confidence, margin, runner-up, coarse class, distance, abstained.
         """
         demand = Demand(least_confidence, precision)
-        rows = np.asarray(unmasked(vectors))
-        return self.predictor.predict(rows, coarse, columns=columns, demand=demand)
+        return self.predictor.predict(plain_rows(vectors), coarse, columns=columns, demand=demand)
 
     def to_arrow(self) -> pa.Table:
         """Return a row per sample: id, coarse labels, fine class, confidence, margin.

@@ -6,8 +6,9 @@ database.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from falcon_svc.late import late
 
 if TYPE_CHECKING:
     from falcon_svc.storage.artifacts import ArtifactStore
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ArtifactStore", "Conflict", "Database", "DatabaseError", "Session", "is_full"]
 
+_HOMES = {**dict.fromkeys(__all__, "database"), "ArtifactStore": "artifacts"}
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "artifacts" if name == "ArtifactStore" else "database"
-    found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
-    return found
+__getattr__ = late(__name__, _HOMES)

@@ -6,8 +6,9 @@ through it. What trains loads torch and is imported when it is first asked for.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from falcon_svc.late import late
 
 if TYPE_CHECKING:
     from falcon_svc.supervised.encoding import encode_like, new_samples
@@ -23,8 +24,4 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return found
+__getattr__ = late(__name__, _HOMES)

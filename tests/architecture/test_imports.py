@@ -19,6 +19,7 @@ OPEN_TO_ALL = {
     "falcon_svc.encoder_names",
     "falcon_svc.durable.files",
     "falcon_svc.errors",
+    "falcon_svc.late",
     "falcon_svc.progress",
     "falcon_svc.wrong_fields",
 }
@@ -36,7 +37,13 @@ BELOW = {
     "discovery": ("checkpoint", "core", "solver", "neighbors", "result.record", "threads"),
     "metrics": ("result",),
     "report": ("hierarchy", "result"),
-    "hierarchy": ("checkpoint", "data.formats.npy_format", "data.refusal", "result.words"),
+    "hierarchy": (
+        "checkpoint",
+        "data.formats.npy_format",
+        "data.refusal",
+        "data.spelling",
+        "result.words",
+    ),
     "supervised": (
         *("checkpoint", "config", "data", "durable", "encoder", "hierarchy", "joint", "result"),
     ),
@@ -72,7 +79,7 @@ BELOW = {
         *("config", "data.config", "result.surety", "review", "service", "settings", "storage"),
         *("supervised.config", "supervised.measure_config"),
     ),
-    "keywords": ("config",),
+    "keywords": ("config", "data.spelling"),
     "front": ("config", "data", "keywords", "pipeline", "result", "triage"),
     "estimator": ("config", "data", "keywords", "pipeline", "result"),
     "bench": (

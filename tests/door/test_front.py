@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 import falcon_svc as falcon
+from falcon_svc.keywords import config_of
 from tests.door.planted import COARSE, FINE, vectors
 
 X = vectors()
@@ -90,6 +91,27 @@ def test_a_result_is_saved_read_and_predicts(result, tmp_path):
         falcon.read_result(tmp_path)
 
 
+def test_a_result_takes_numbers_by_their_order_and_nothing_that_names_them(result):
+    """A frame whose columns stood in another order was taken as it stood."""
+    assert np.array_equal(result.predict(sparse.csr_matrix(X), COARSE).fine, result.labels)
+    for named in (table(), table().drop_columns("species").select(NAMES[::-1]).to_pandas()):
+        with pytest.raises(falcon.InputError, match=r"falcon_svc\.predict"):
+            result.predict(named)
+    with pytest.raises(falcon.InputError, match="found an array of type <U"):
+        result.predict(X.astype(str))
+
+
+def test_counts_are_told_by_labels_of_any_type():
+    numbers = np.where(COARSE == "bird", 1, 2)
+    for counts in ({1: 2, np.float64(2.0): (1, np.int64(3))}, {"1": 2, " 2": (1, 3)}):
+        config = config_of(None, {"n_fine_per_coarse": counts})
+        assert config.counts.n_fine_per_coarse == {"1": 2, "2": (1, 3)}
+    found = falcon.discover(X, numbers, n_fine_per_coarse={1: 2, 2: 2}, epochs=1)
+    assert found.n_fine == 4
+    config = config_of(None, {"n_fine_per_coarse": {True: 2, None: 1}})
+    assert config.counts.n_fine_per_coarse == {"True": 2, "": 1}  # "" is no class of any data
+
+
 def test_graph_and_pictures(result, tmp_path):
     pytest.importorskip("matplotlib").use("agg")
     from matplotlib import pyplot
@@ -111,6 +133,12 @@ def test_graph_and_pictures(result, tmp_path):
         (lambda: falcon.discover(X, COARSE, n_fine=0), falcon.ConfigError, "counts.n_fine"),
         (lambda: falcon.discover(object(), COARSE), falcon.InputError, "DataFrame"),
         (lambda: falcon.discover(table(), "kind"), falcon.InputError, "kind"),
+        (lambda: falcon.discover(X, {}), falcon.ConfigError, "at least one label source"),
+        (
+            lambda: falcon.discover(table(), "species", feature_columns=["f0", "f0", "f1"]),
+            falcon.ConfigError,
+            "every column once, found 'f0' again",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(call, error, words):

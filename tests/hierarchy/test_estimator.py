@@ -266,6 +266,8 @@ def test_saving_is_reproducible_and_a_damaged_file_is_refused(tmp_path):
             HierarchicalClassifier.load(damaged)
     with pytest.raises(StorageError, match="could not be read"):
         HierarchicalClassifier.load(tmp_path / "none")
+    with pytest.raises(StorageError, match=r"found the folder .* is for falcon predict"):
+        HierarchicalClassifier.load(tmp_path)
 
 
 def test_a_record_that_does_not_fit_its_tensors_is_refused(tmp_path):

@@ -93,3 +93,36 @@ def test_a_class_of_one_sample_may_fall_into_the_held_out_part():
         trained = train_on(model, x, paths, test_share=0.5)
         assert trained.model.tree_.n_leaves == 4
         assert trained.model.card_["metrics"]["held_out"]["leaf_top1"] > 0.8
+
+
+def test_names_that_look_the_same_are_one_class():
+    """As labels of a discovery are; blanks, letters in two parts and 2.0 made further classes."""
+    rows = [
+        ("a ", "x"),
+        ("a", "y\u0301"),
+        ("a", 2.0),
+        ("b", np.nan),
+        ("b", -1),
+        ("b", np.float32("nan")),
+    ]
+    tree = Tree.from_paths(rows)
+    assert tree.paths == ((), ("a",), ("b",), ("a", "x"), ("a", "\u00fd"), ("a", "2"))
+    assert tree.encode([(" a", "2"), ("a", "\u00fd"), ("b", None)]).tolist() == [5, 4, 2]
+    assert Tree.from_levels(np.array([["a", "b"], ["a", np.nan]])).n_nodes == 2  # the text "nan"
+    assert tree.node("y\u0301 ") == 4
+    with pytest.raises(InputError, match="'x' twice"):
+        Tree.from_parents(["r", "x", "x "], [-1, 0, 0])
+
+
+def test_a_classifier_reads_names_as_a_discovery_does():
+    x = np.random.default_rng(0).normal(size=(40, 3)) + 9 * np.eye(3)[np.arange(40) % 2]
+    clean = [("a", "xy"[i % 2]) for i in range(40)]
+    odd = [(top, low + " " * (i % 3)) for i, (top, low) in enumerate(clean)]
+    model = HierarchicalClassifier(random_state=0).fit(x, odd)
+    assert model.predict(x).tolist() == [list(path) for path in clean]
+    tree = Tree.from_paths(clean)
+    names = [np.nan, " x", *(low for _, low in clean[2:])]
+    assert (
+        HierarchicalClassifier(tree=tree).fit(x, names).card_["trained_on"]["rows_without_label"]
+        == 1
+    )

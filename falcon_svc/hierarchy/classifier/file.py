@@ -95,6 +95,11 @@ def read(path: Path) -> bytes:
         It is missing, too large or cannot be read.
     """
     with storage_errors(f"The classifier {path} could not be read", remedy="name another file"):
+        if path.is_dir():
+            raise StorageError(
+                f"Expected the file of a classifier, found the folder {quoted(path)}; the result "
+                "of a discovery is for falcon predict, or for falcon train-classifier --result."
+            )
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise StorageError(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.data.refusal import quoted
+from falcon_svc.data.spelling import label_text
 from falcon_svc.errors import ConfigError, InputError
 from falcon_svc.hierarchy.layout import ROOT_NAME
 from falcon_svc.hierarchy.tree import Tree
@@ -20,7 +21,6 @@ from falcon_svc.types import IntArray
 
 Form = Literal["classes", "names", "paths", "sets"]
 FORMS: tuple[str, ...] = get_args(Form)
-_EMPTY = ("", None)
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,9 @@ def _classes(values: NDArray[Any]) -> Labels:
 
 
 def _names(values: NDArray[Any], tree: Tree) -> Labels:
-    node = {name: tree.node(name) for name in set(values.tolist()) if name not in _EMPTY}
-    nodes = np.array([0 if name in _EMPTY else node[name] for name in values.tolist()], np.int64)
+    names = [label_text(value) for value in values.tolist()]
+    node = {"": 0, **{name: tree.node(name) for name in set(names) if name}}
+    nodes = np.array([node[name] for name in names], np.int64)
     return Labels("names", tree, nodes, columns("names", tree))
 
 
