@@ -10,7 +10,6 @@ docs/decisions/0003-structure.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -29,16 +28,14 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
 def class_means(vectors: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
     """Return (n_classes, D) means of the rows of each label; zero for a class without rows.
 
-    Rows of label -1 belong to none. Sums are in double precision, some classes at a time.
+    Rows of label -1 belong to none. Sums are in double precision, a class at a time.
     """
     sums = np.zeros((n_classes, vectors.shape[1]), np.float64)
     order = np.argsort(labels, kind="stable")[np.count_nonzero(labels < 0) :]
     present, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
-    borders = np.flatnonzero(np.diff(first // CHUNK_ROWS, prepend=-1))
-    for a, b in pairwise([*borders, len(present)]):
-        begin, end = first[a], first[b - 1] + sizes[b - 1]
-        rows = vectors[order[begin:end]].astype(np.float64)
-        sums[present[a:b]] = np.add.reduceat(rows, first[a:b] - begin, axis=0)
+    for label, start, size in zip(present, first, sizes, strict=True):
+        rows = vectors[order[start : start + size]].astype(np.float64)
+        sums[label] = rows.sum(axis=0)  # in cache: `np.add.reduceat` of all takes four times this
     sums[present] /= sizes[:, None]
     return np.asarray(sums, dtype=np.float32)
 
