@@ -68,8 +68,8 @@ EXPONENT_OF_COUNTS, EXPONENT_OF_TOTAL = 0.25, 0.0
 they are not, a surplus cluster should fall on a few outliers, not halve a large class."""
 
 EXPONENT_OF_SMALL_SPLITS = -0.25
-"""Of a split's smaller side in its cost, where a given total and the coarse sizes show that some
-fine classes are far smaller than others (`TotalChoice.very_unequal`)."""
+"""Of a split's smaller side in its cost when the counts found are cut, where a given total and the
+coarse sizes show that some fine classes are far smaller than others (`TotalChoice`)."""
 
 FOREST = {"trees": 2 * N_VIEWS, "draft": 1}
 BALANCED = {"contrast": 1, "balanced": N_VIEWS * (METRIC_ROUNDS + 1)}
@@ -235,11 +235,11 @@ class StructureWork:
         """Return the structure that votes and a log prior (C, K) of the counts speak for."""
         granularities = WIDE_GRANULARITIES if choice.very_unequal else GRANULARITIES
         parts = forest_votes(forest, self.groups, choice.n_fine, granularities)
-        usual = len(self.raw) / choice.n_fine if choice.very_unequal else None
-        trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0, usual)
+        trees = self._pruned(self._trees(parts, -(-choice.n_fine // len(self.groups)), 0))
         total = self._possible(trees, choice)
         votes = split_evidence(trees, total, prior.shape[1])
         counts = shared_by_votes(votes, prior, total, self.bounds)
+        usual = len(self.raw) / choice.n_fine if choice.very_unequal else None
         return self._unequal(with_intervals(counts, self.sizes, choice, found), parts, usual)
 
     def forest(self, n_fine: int, size_exponent: float, *, most_fine: int | None = None) -> Forest:
@@ -253,20 +253,16 @@ class StructureWork:
             pieces=self.pieces,
         )
 
-    def _trees(
-        self, parts: Sequence[IntArray], most: int, number: int, usual: float | None
-    ) -> list[MergeTree]:
-        """Return the trees of a vote, for up to `most` clusters; `number` tells votes apart.
-
-        Splits of few samples come early where `usual`, the rows of a usual class, is given.
-        """
+    def _trees(self, parts: Sequence[IntArray], most: int, number: int) -> list[MergeTree]:
+        """Return the trees of a vote, for up to `most` clusters; `number` tells votes apart."""
 
         def make(on_rows: Told) -> list[MergeTree]:
             return vote_trees(parts, self.groups, most, on_rows=on_rows)
 
-        trees = kept_trees(self.pieces, "votes", number, len(self.raw), make)
-        if usual is not None:
-            trees = [tree.weighed_by_size(usual, EXPONENT_OF_SMALL_SPLITS) for tree in trees]
+        return kept_trees(self.pieces, "votes", number, len(self.raw), make)
+
+    def _pruned(self, trees: list[MergeTree]) -> list[MergeTree]:
+        """Return the trees without splits that leave fewer than the least samples on a side."""
         return trees if self.least <= 1 else [tree.pruned(self.least) for tree in trees]
 
     def _possible(self, trees: Sequence[MergeTree], choice: TotalChoice) -> int:
@@ -297,7 +293,11 @@ class StructureWork:
     def _unequal(
         self, counts: Counts, parts: list[IntArray], usual: float | None = None
     ) -> Structure:
-        trees = self._trees(parts, int(counts.n_fine.max()), 1, usual)
+        """Cut the votes' trees; splits of few samples first if `usual`, a usual size, is given."""
+        trees = self._trees(parts, int(counts.n_fine.max()), 1)
+        if usual is not None:
+            trees = [tree.weighed_by_size(usual, EXPONENT_OF_SMALL_SPLITS) for tree in trees]
+        trees = self._pruned(trees)
         self._demand_leaves(np.array([1 + len(tree.costs) for tree in trees]), counts.n_fine)
         fine = cut_at_counts(trees, self.groups, counts.n_fine)
         return self._structure(fine, counts, parts)
