@@ -27,9 +27,9 @@ def size_notes(
     notes = []
     if used != full:
         text = (
-            f"With {n_fine:,} fine classes the head was trained for {used.epochs} epochs instead "
-            f"of {full.epochs}, and the relation solved every {used.solve_every} steps; set "
-            "train.most_sample_steps to none for all epochs."
+            f"With {n_fine:,} fine classes the head was trained for {_epochs(used.epochs)}, "
+            f"where few would get {full.epochs}, and the relation solved every "
+            f"{used.solve_every} steps; set train.most_sample_steps to none for all epochs."
         )
         notes.append(Note(CODE, text))
     if counted and n_coarse > MOST_COARSE:
@@ -39,3 +39,7 @@ def size_notes(
         )
         notes.append(Note(CODE, text))
     return tuple(notes)
+
+
+def _epochs(number: int) -> str:
+    return "1 epoch" if number == 1 else f"{number} epochs"

@@ -176,10 +176,11 @@ def test_some_coarse_classes_stand_for_all(monkeypatch):
 
 def test_training_is_shortened_for_thousands_of_classes_only():
     config = TrainConfig()
-    assert config.for_data(20_000, 1_000, 100) == config
-    many = config.for_data(180_000, 6_000, 2_000)
-    assert (many.epochs, many.solve_every) == (2, 120)
-    assert config.for_data(180_000, 900, 300).epochs == 11
+    assert config.for_data(10_000, 1_000, 100) == config
+    assert config.for_data(20_000, 1_000, 100).epochs == 10
+    many = config.for_data(18_000, 6_000, 2_000)
+    assert (many.epochs, many.solve_every) == (1, 120)
+    assert config.for_data(18_000, 900, 300).epochs == 11
     free = config.model_copy(update={"most_sample_steps": None})
     assert free.for_data(180_000, 6_000, 2_000).epochs == 20
 
@@ -187,8 +188,9 @@ def test_training_is_shortened_for_thousands_of_classes_only():
 def test_what_was_shortened_is_told():
     config = TrainConfig()
     assert not size_notes(config, 20_000, 1_000, 100, counted=True)
-    assert not size_notes(config, 180_000, 900, 300, counted=True)
-    notes = size_notes(config, 180_000, 6_000, 2_000, counted=True)
+    assert not size_notes(config, 18_000, 900, 300, counted=True)
+    notes = size_notes(config, 18_000, 6_000, 2_000, counted=True)
     assert {note.code for note in notes} == {"thousands_of_classes"}
-    assert "2 epochs instead of 11" in notes[0].text and "300 of the 2,000" in notes[1].text
-    assert len(size_notes(config, 180_000, 6_000, 2_000, counted=False)) == 1
+    assert "1 epoch, where few would get 11" in notes[0].text
+    assert "300 of the 2,000" in notes[1].text
+    assert len(size_notes(config, 18_000, 6_000, 2_000, counted=False)) == 1

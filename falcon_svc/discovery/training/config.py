@@ -37,9 +37,9 @@ class TrainConfig(BaseModel):
 
     epochs: StrictInt = Field(20, ge=0, le=10_000, description="Passes over the data. Paper: 100.")
     most_sample_steps: StrictInt | None = Field(
-        2_000_000,
+        200_000,
         ge=1,
-        description="Most samples seen in all; epochs are dropped, down to two, to keep to this. "
+        description="Most samples seen in all; epochs are dropped, down to one, to keep to this. "
         "Beyond 1,000 fine classes fewer, in proportion.",
     )
     batch_size: StrictInt = Field(
@@ -122,7 +122,7 @@ class TrainConfig(BaseModel):
         """Return the same settings for data of a size.
 
         A step costs samples times fine classes, a solve fine times coarse classes. Up to
-        `FULL_FINE` fine classes only samples count; beyond, epochs fall with 1 / F, down to two,
+        `FULL_FINE` fine classes only samples count; beyond, epochs fall with 1 / F, down to one,
         and beyond `FULL_RELATION` pairs of a fine and a coarse class solves become rarer.
 
         Parameters
@@ -134,7 +134,7 @@ class TrainConfig(BaseModel):
         changed: dict[str, int] = {"solve_every": self.solve_every * pairs}
         if self.most_sample_steps is not None:
             steps = self.most_sample_steps * FULL_FINE // max(FULL_FINE, n_fine)
-            changed["epochs"] = min(self.epochs, max(2, steps // max(1, n_samples)))
+            changed["epochs"] = min(self.epochs, max(1, steps // max(1, n_samples)))
         return self.model_copy(update=changed)
 
     def balance_at(self, epoch: int) -> float:
