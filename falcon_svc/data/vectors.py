@@ -36,11 +36,12 @@ def to_vectors(values: NDArray[Any], *, where: str, config: DataConfig) -> Float
             code="bad_dtype",
         )
     if values.ndim != 2 or not 2 <= values.shape[1] <= config.max_dimensions:
+        wide = values.ndim == 2 and values.shape[1] > config.max_dimensions
         raise refusal(
             f"one row per sample with 2 to {config.max_dimensions:,} columns",
             f"shape {values.shape}",
             where=where,
-            remedy="save x with shape (N, D), or raise max_dimensions",
+            remedy="save x with shape (N, D)" + (", or raise max_dimensions" if wide else ""),
             code="bad_shape",
         )
     with np.errstate(over="ignore", invalid="ignore"):
