@@ -19,11 +19,20 @@ PAIRS = {
         lambda groups: Adam(groups, 0.1, weight_decay=0.2),
         lambda groups: torch.optim.AdamW(groups, lr=0.1, weight_decay=0.2, fused=True),
     ),
+    "groups": (
+        lambda groups: Adam(_decaying(groups), 0.1, betas=(0.9, 0.99)),
+        lambda groups: torch.optim.AdamW(_decaying(groups), 0.1, betas=(0.9, 0.99), fused=True),
+    ),
     "sgd": (
         lambda groups: SGD(groups, 0.1),
         lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9, fused=True),
     ),
 }
+
+
+def _decaying(groups: list[dict[str, object]]) -> list[dict[str, object]]:
+    own = zip(groups, (0.2, 0.0), strict=True)
+    return [{**group, "weight_decay": decay} for group, decay in own]
 
 
 def weights() -> list[torch.Tensor]:
