@@ -119,6 +119,9 @@ class Adam(Optimizer):
         >= 0, of the weights themselves, in groups that name none; 0 is plain Adam.
     betas
         In [0, 1): how much of the mean gradient and of its mean square a step keeps.
+    fused
+        False takes the kernels of a step one by one, as torch does where nothing is said: other
+        last bits.
 
     Examples
     --------
@@ -141,16 +144,18 @@ class Adam(Optimizer):
         *,
         weight_decay: float = 0.0,
         betas: tuple[float, float] = BETAS,
+        fused: bool = True,
     ) -> None:
         super().__init__([{"weight_decay": weight_decay, **group} for group in groups], rate)
-        self._betas = betas
+        self._betas, self._fused = betas, fused
 
     def _move(
         self, weights: Tensors, grads: Tensors, own: dict[str, Tensors], group: Group
     ) -> None:
         adam(
             *(weights, grads, own["exp_avg"], own["exp_avg_sq"], [], own["step"]),
-            fused=True,
+            fused=self._fused,
+            foreach=False,
             decoupled_weight_decay=group["weight_decay"] > 0,
             amsgrad=False,
             beta1=self._betas[0],
