@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -183,27 +182,3 @@ def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors whose names begin with `prefix.`, without it."""
     start = f"{prefix}."
     return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return an optimiser's moments as ``NUMBER.NAME``."""
-    found: dict[str, Tensor] = {}
-    for number, moments in optimizer.state_dict()["state"].items():
-        found |= prefixed(str(number), moments)
-    return found
-
-
-def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give an optimiser the moments that `optimizer_tensors` returned.
-
-    They are laid out as their weights are: fused steps walk through memory.
-    """
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        number, key = name.split(".", 1)
-        like = weights[int(number)]
-        alike = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-        moments.setdefault(int(number), {})[key] = alike.clone()
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})

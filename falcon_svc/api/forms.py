@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -133,6 +134,8 @@ async def read_form(
         form = await parser.parse()
     except MultiPartException as error:
         raise _broken(error.message.rstrip(".")) from None
+    except FormParserError:  # starlette 1.5 lets it through
+        raise _broken("Invalid multipart data") from None
     names = [name for name, _ in form.multi_items()]
     wrong = next((n for n in names if n not in known or names.count(n) > 1), None)
     if parser.ended and wrong is None:

@@ -18,7 +18,8 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 Group = dict[str, Any]
-"""``params``, the weights; ``lr``, their learning rate; and what else the owner puts there."""
+"""``params``, the weights; ``lr``, their learning rate; ``weight_decay``, where it is their own;
+and what else the owner puts there."""
 
 Tensors = list[Tensor]
 
@@ -70,9 +71,11 @@ class Optimizer:
             moved = [j for j, weight in enumerate(group["params"]) if weight.grad is not None]
             weights = [group["params"][j] for j in moved]
             own = {name: [every[j] for j in moved] for name, every in moments.items()}
-            self._move(weights, [weight.grad for weight in weights], own, group["lr"])
+            self._move(weights, [weight.grad for weight in weights], own, group)
 
-    def _move(self, weights: Tensors, grads: Tensors, own: dict[str, Tensors], rate: float) -> None:
+    def _move(
+        self, weights: Tensors, grads: Tensors, own: dict[str, Tensors], group: Group
+    ) -> None:
         raise NotImplementedError
 
     def tensors(self) -> dict[str, Tensor]:
@@ -113,7 +116,12 @@ class Adam(Optimizer):
     rate
         Learning rate > 0 of groups that name none.
     weight_decay
-        >= 0, of the weights themselves; 0 is plain Adam.
+        >= 0, of the weights themselves, in groups that name none; 0 is plain Adam.
+    betas
+        In [0, 1): how much of the mean gradient and of its mean square a step keeps.
+    fused
+        False takes the kernels of a step one by one, as torch does where nothing is said: other
+        last bits.
 
     Examples
     --------
@@ -129,20 +137,31 @@ class Adam(Optimizer):
 
     MOMENTS: Mapping[str, bool] = {"exp_avg": False, "exp_avg_sq": False, "step": True}
 
-    def __init__(self, groups: Sequence[Group], rate: float, *, weight_decay: float = 0.0) -> None:
-        super().__init__(groups, rate)
-        self._weight_decay = weight_decay
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        rate: float,
+        *,
+        weight_decay: float = 0.0,
+        betas: tuple[float, float] = BETAS,
+        fused: bool = True,
+    ) -> None:
+        super().__init__([{"weight_decay": weight_decay, **group} for group in groups], rate)
+        self._betas, self._fused = betas, fused
 
-    def _move(self, weights: Tensors, grads: Tensors, own: dict[str, Tensors], rate: float) -> None:
+    def _move(
+        self, weights: Tensors, grads: Tensors, own: dict[str, Tensors], group: Group
+    ) -> None:
         adam(
             *(weights, grads, own["exp_avg"], own["exp_avg_sq"], [], own["step"]),
-            fused=True,
-            decoupled_weight_decay=self._weight_decay > 0,
+            fused=self._fused,
+            foreach=False,
+            decoupled_weight_decay=group["weight_decay"] > 0,
             amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            lr=rate,
-            weight_decay=self._weight_decay,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
             eps=EPSILON,
             maximize=False,
         )
@@ -165,13 +184,15 @@ class SGD(Optimizer):
 
     MOMENTS: Mapping[str, bool] = {"momentum_buffer": False}
 
-    def _move(self, weights: Tensors, grads: Tensors, own: dict[str, Tensors], rate: float) -> None:
+    def _move(
+        self, weights: Tensors, grads: Tensors, own: dict[str, Tensors], group: Group
+    ) -> None:
         sgd(
             *(weights, grads, list[Tensor | None](own["momentum_buffer"])),
             fused=True,
-            weight_decay=0.0,
+            weight_decay=group.get("weight_decay", 0.0),
             momentum=MOMENTUM,
-            lr=rate,
+            lr=group["lr"],
             dampening=0.0,
             nesterov=False,
             maximize=False,

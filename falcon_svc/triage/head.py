@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from falcon_svc.core import (
+    Adam,
     children_of,
     confidence_loss,
     confidence_target,
@@ -228,7 +229,8 @@ class _Loop:
         held = task.fixed & (task.coarse >= 0)
         self.fixed = torch.from_numpy(held)
         self.fixed_rows = np.flatnonzero(held)
-        self.optimizer = torch.optim.Adam([head.weight, head.bias], lr=LEARNING_RATE)
+        own = [{"params": [head.weight, head.bias]}]
+        self.optimizer = Adam(own, LEARNING_RATE, fused=False)
         self.generator = torch.Generator().manual_seed(head.seed)
 
     def affordable(self, epochs: int) -> int:

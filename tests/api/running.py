@@ -19,7 +19,7 @@ import psutil
 
 from falcon_svc.client import Falcon
 
-READY_S = 120.0
+READY_S = STOP_S = 120.0
 
 
 class Running:
@@ -77,7 +77,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(20)
+            return self.process.wait(STOP_S)
         finally:
             self.process.kill()
 

@@ -16,7 +16,7 @@ from tests.api.test_access import make_key
 
 pytestmark = [pytest.mark.timeout(900)]
 PHASES = "examples,coverage,fuzzing"
-SHORT, LONG = "4", "12"
+SHORT, LONG = "2", "12"
 """Random requests of each kind; the short form covers the settings of discoveries only."""
 
 short_and_long = pytest.mark.parametrize(

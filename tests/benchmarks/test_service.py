@@ -26,6 +26,7 @@ TINY = Sizes(
     dim=8,
     job_samples=200,
     jobs=1,
+    small_jobs=1,
     seconds=0.5,
     connections=4,
     kills=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from falcon_svc.core import SGD, Adam
+from tests.architecture.sources import within
 
 PAIRS = {
     "adam": (
@@ -19,11 +21,24 @@ PAIRS = {
         lambda groups: Adam(groups, 0.1, weight_decay=0.2),
         lambda groups: torch.optim.AdamW(groups, lr=0.1, weight_decay=0.2, fused=True),
     ),
+    "one by one": (
+        lambda groups: Adam(groups, 0.1, fused=False),
+        lambda groups: torch.optim.Adam(groups, lr=0.1),
+    ),
+    "groups": (
+        lambda groups: Adam(_decaying(groups), 0.1, betas=(0.9, 0.99)),
+        lambda groups: torch.optim.AdamW(_decaying(groups), 0.1, betas=(0.9, 0.99), fused=True),
+    ),
     "sgd": (
         lambda groups: SGD(groups, 0.1),
         lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9, fused=True),
     ),
 }
+
+
+def _decaying(groups: list[dict[str, object]]) -> list[dict[str, object]]:
+    own = zip(groups, (0.2, 0.0), strict=True)
+    return [{**group, "weight_decay": decay} for group, decay in own]
 
 
 def weights() -> list[torch.Tensor]:
@@ -94,3 +109,10 @@ optimizer.step()
 sys.exit("torch._dynamo" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_nothing_trains_by_the_classes_that_load_the_compiler() -> None:
+    """But for benchmarks of other programs."""
+    classes = re.compile(r"\btorch\.optim\.[A-Z]\w*\(")
+    using = [m.path for m in within("falcon_svc") if classes.search(m.text)]
+    assert {path.parent.name for path in using} == {"bench"}

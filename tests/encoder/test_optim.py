@@ -46,7 +46,7 @@ def test_lars_by_hand() -> None:
     # |w| = 5, g = (3, 4) * 2: |g| = 10, decay 0.1: trusted share 0.02 * 5 / (0.1 * (10 + 0.5)).
     weight = nn.Parameter(torch.tensor([[3.0, 4.0]]))
     weight.grad = torch.tensor([[6.0, 8.0]])
-    Lars([weight], lr=0.1, weight_decay=0.1).step()
+    Lars([{"params": [weight], "weight_decay": 0.1}], 0.1).step()
     share = TRUST * 5 / (0.1 * 10.5)
     expected = [[3 - 0.1 * share * 6.3, 4 - 0.1 * share * 8.4]]
     torch.testing.assert_close(weight.detach(), torch.tensor(expected))
@@ -58,7 +58,7 @@ def test_lars_moves_a_weight_by_its_share_whatever_the_gradient_s_size() -> None
         weight = nn.Parameter(torch.full((4, 4), 2.0))
         weight.grad = torch.full((4, 4), size)
         before = weight.detach().clone()
-        Lars([weight], lr=0.5).step()
+        Lars([{"params": [weight]}], 0.5).step()
         moves.append((weight - before).norm() / before.norm())
     assert torch.stack(moves).tolist() == pytest.approx([TRUST, TRUST], rel=1e-5)
 
@@ -67,7 +67,7 @@ def test_lars_is_sgd_for_vectors_and_for_small_gradients() -> None:
     generator = torch.Generator().manual_seed(0)
     start = [torch.randn(3, generator=generator), torch.randn(4, 3, generator=generator) * 100]
     ours, theirs = ([nn.Parameter(t.clone()) for t in start] for _ in range(2))
-    lars = Lars(ours, lr=0.01, momentum=0.9)
+    lars = Lars([{"params": ours}], 0.01)
     sgd = torch.optim.SGD(theirs, lr=0.01, momentum=0.9)
     for _ in range(3):
         for a, b in zip(ours, theirs, strict=True):
@@ -83,7 +83,7 @@ def test_lars_is_sgd_for_vectors_and_for_small_gradients() -> None:
 def test_lars_stands_zero_weights_and_zero_gradients(size: float) -> None:
     weight = nn.Parameter(torch.zeros(2, 2))
     weight.grad = torch.full((2, 2), size)
-    Lars([weight], lr=0.1).step()
+    Lars([{"params": [weight]}], 0.1).step()
     torch.testing.assert_close(weight.detach(), torch.full((2, 2), -0.1 * size))
 
 

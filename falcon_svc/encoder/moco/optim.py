@@ -8,11 +8,14 @@ and no adaptation for biases and norms); LARS (You, Gitman & Ginsburg, 2017).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from falcon_svc.core import SGD, Adam, Optimizer
+from falcon_svc.core.optimizers import MOMENTUM, Group
 from falcon_svc.encoder.moco.config import MocoConfig
 
 TRUST = 0.02
@@ -42,7 +45,7 @@ def key_momentum(step: int, *, steps: int, start: float) -> float:
     return 1 - (1 - start) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def make_optimizer(model: nn.Module, config: MocoConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, config: MocoConfig) -> Optimizer:
     """Return the optimiser named by the settings; decay and adaptation are for matrices only."""
     trained = [p for p in model.parameters() if p.requires_grad]
     matrices = [p for p in trained if p.ndim > 1]
@@ -52,19 +55,19 @@ def make_optimizer(model: nn.Module, config: MocoConfig) -> torch.optim.Optimize
         {"params": vectors, "weight_decay": 0.0},
     ]
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        return Adam(groups, config.learning_rate)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, fused=True)
-    return Lars(groups, lr=config.learning_rate, momentum=0.9)
+        return SGD(groups, config.learning_rate)
+    return Lars(groups, config.learning_rate)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Set the rate of every group."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
-class Lars(torch.optim.Optimizer):
+class Lars(Optimizer):
     r"""SGD with momentum whose gradients are scaled to each weight's length, and clipped.
 
     .. math::
@@ -75,40 +78,26 @@ class Lars(torch.optim.Optimizer):
 
     Parameters
     ----------
-    params
-        Parameters or groups of them.
-    lr, momentum, weight_decay
-        r, m and beta.
+    groups, rate
+        As of `Optimizer`: ``weight_decay`` of a group is beta, m is 0.9.
     """
 
-    def __init__(
-        self, params: Any, *, lr: float, momentum: float = 0.9, weight_decay: float = 0.0
+    MOMENTS: Mapping[str, bool] = {"velocity": False}
+
+    def _move(
+        self, weights: list[Tensor], grads: list[Any], own: dict[str, list[Tensor]], group: Group
     ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(params, defaults)
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._move(weight, group)
-
-    def _move(self, weight: Tensor, group: dict[str, Any]) -> None:
-        rate, decay = group["lr"], group["weight_decay"]
-        change = weight.grad.add(weight, alpha=decay)  # type: ignore[union-attr]
-        if weight.ndim > 1:
-            change *= _scale(weight, rate=rate, decay=decay)
-        state = self.state[weight]
-        if "velocity" not in state:
-            state["velocity"] = torch.zeros_like(weight)
-        state["velocity"].mul_(group["momentum"]).add_(change)
-        weight.add_(state["velocity"], alpha=-rate)
+        rate, decay = group["lr"], group.get("weight_decay", 0.0)
+        for weight, grad, velocity in zip(weights, grads, own["velocity"], strict=True):
+            change = grad.add(weight, alpha=decay)
+            if weight.ndim > 1:
+                change *= _scale(weight, grad, rate=rate, decay=decay)
+            velocity.mul_(MOMENTUM).add_(change)
+            weight.add_(velocity, alpha=-rate)
 
 
-def _scale(weight: Tensor, *, rate: float, decay: float) -> Tensor:
+def _scale(weight: Tensor, grad: Tensor, *, rate: float, decay: float) -> Tensor:
     """Return by how much LARS shortens a gradient; 1 where weight or gradient is 0."""
-    length, slope = weight.norm(), weight.grad.norm()  # type: ignore[union-attr]
+    length, slope = weight.norm(), grad.norm()
     trusted = TRUST * length / (rate * (slope + decay * length)).clamp_min(_TINY)
     return torch.where((length > 0) & (slope > 0), trusted.clamp_max(1.0), torch.ones_like(length))

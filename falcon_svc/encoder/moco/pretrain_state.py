@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from falcon_svc.checkpoint import Saved, load_optimizer, optimizer_tensors, prefixed, under
+from falcon_svc.checkpoint import Saved, prefixed, under
+from falcon_svc.core import Optimizer
 from falcon_svc.encoder.moco.collapse import coarse_purity
 from falcon_svc.encoder.moco.config import MocoConfig
 from falcon_svc.encoder.moco.loss import MoCo
@@ -51,7 +52,7 @@ class PretrainState:
     """Model, optimiser and counts; schedules, batches and views follow from the counts."""
 
     model: MoCo
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     epoch: int = 0
     step: int = 0
     history: list[PretrainReport] = field(default_factory=list)
@@ -70,14 +71,14 @@ class PretrainState:
     def save(self) -> Saved:
         """Return a copy; only meaningful at the boundary of an epoch."""
         tensors = prefixed("model", self.model.state_dict())
-        tensors |= prefixed("optimizer", optimizer_tensors(self.optimizer))
+        tensors |= prefixed("optimizer", self.optimizer.tensors())
         history = [asdict(report) for report in self.history]
         return Saved.copied(tensors, {"epoch": self.epoch, "step": self.step, "history": history})
 
     def load(self, saved: Saved) -> None:
         """Become the state that was saved."""
         self.model.load_state_dict(under("model", saved.tensors))
-        load_optimizer(self.optimizer, under("optimizer", saved.tensors))
+        self.optimizer.load(under("optimizer", saved.tensors))
         self.epoch, self.step = saved.numbers["epoch"], saved.numbers["step"]
         self.history = [PretrainReport(**report) for report in saved.numbers["history"]]
 
@@ -134,7 +135,7 @@ def run_digest(
     samples: NDArray[Any], coarse: IntArray, network: nn.Module, config: MocoConfig, seed: int
 ) -> str:
     """Return a sha256 over all that determines a training, as hex."""
-    digest = hashlib.sha256(f"moco/1 {seed} {config.model_dump_json()} {network}".encode())
+    digest = hashlib.sha256(f"moco/2 {seed} {config.model_dump_json()} {network}".encode())
     for array in (samples, coarse):
         digest.update(f"{array.shape}{array.dtype}".encode())
         step = max(1, PIECE_BYTES // max(1, array[:1].nbytes))

@@ -15,14 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from falcon_svc.checkpoint import (
-    CheckpointStore,
-    Saved,
-    load_optimizer,
-    optimizer_tensors,
-    prefixed,
-    under,
-)
+from falcon_svc.checkpoint import CheckpointStore, Saved, prefixed, under
+from falcon_svc.core import Optimizer
 from falcon_svc.hierarchy.classifier.samples import Samples, update_with
 from falcon_svc.hierarchy.losses.base import NodeLoss
 
@@ -44,7 +38,7 @@ class Resumable:
 
     def digest(self, student: nn.Module, samples: Samples, labels: Tensor) -> str:
         """Return the sha256 hex by which a training knows its own checkpoints."""
-        found = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode())
+        found = hashlib.sha256(f"training/2 {json.dumps(self.settings, sort_keys=True)}".encode())
         samples.update(found)
         for tensor in (labels, *student.state_dict().values()):
             update_with(found, tensor)
@@ -53,23 +47,34 @@ class Resumable:
 
 @dataclass
 class TrainState:
-    """Everything that moves; `means` holds the mean loss of each epoch that is done."""
+    """Everything that moves.
+
+    `steps_left` are those to the end, over which learning rates fall on a line to 0; `means` holds
+    the mean loss of each epoch that is done.
+    """
 
     student: nn.Module
     loss: NodeLoss
-    optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LinearLR
+    optimizer: Optimizer
     generator: torch.Generator
+    steps_left: int
     means: list[float] = field(default_factory=list)
+
+    def step(self) -> None:
+        """Move the weights by their gradients, next time by less."""
+        self.optimizer.step()
+        for group in self.optimizer.param_groups:
+            group["lr"] *= 1 - 1 / self.steps_left
+        self.steps_left -= 1
 
     def save(self) -> Saved:
         """Return a copy of the state; only meaningful at the boundary of an epoch."""
         tensors = {"generator": self.generator.get_state()}
         tensors |= prefixed("head", self.student.state_dict())
         tensors |= prefixed("loss", self.loss.state())
-        tensors |= prefixed("optimizer", optimizer_tensors(self.optimizer))
+        tensors |= prefixed("optimizer", self.optimizer.tensors())
         rates = [group["lr"] for group in self.optimizer.param_groups]
-        numbers = {"means": self.means, "rates": rates, "schedule": self.scheduler.state_dict()}
+        numbers = {"means": self.means, "rates": rates, "steps_left": self.steps_left}
         return Saved.copied(tensors, numbers)
 
     def load(self, saved: Saved) -> None:
@@ -78,8 +83,8 @@ class TrainState:
         self.generator.set_state(tensors["generator"])
         self.student.load_state_dict(under("head", tensors))
         self.loss.restore(under("loss", tensors))
-        load_optimizer(self.optimizer, under("optimizer", tensors))
-        self.scheduler.load_state_dict(numbers["schedule"])
+        self.optimizer.load(under("optimizer", tensors))
+        self.steps_left = numbers["steps_left"]
         for group, rate in zip(self.optimizer.param_groups, numbers["rates"], strict=True):
             group["lr"] = rate
         self.means = list(numbers["means"])

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from falcon_svc.core import Adam
 from falcon_svc.errors import ConfigError, DivergedError
 from falcon_svc.hierarchy.classifier.samples import Samples
 from falcon_svc.hierarchy.classifier.state import Resumable, TrainState
@@ -128,12 +130,9 @@ def train(
     told = progress or Silent()
     size, epochs = training.batch(len(samples)), training.passes(len(samples))
     told.stage("train", epochs)
-    optimizer = torch.optim.AdamW(
-        _groups(student, training), lr=training.learning_rate, betas=BETAS, fused=True
-    )
+    optimizer = Adam(_groups(student, training), training.learning_rate, betas=BETAS)
     steps = epochs * len(samples.batches(size, torch.Generator()))
-    scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
-    state = TrainState(student, loss, optimizer, scheduler, generator)
+    state = TrainState(student, loss, optimizer, generator, steps)
     digest = "" if resumable is None else resumable.digest(student, samples, labels)
     if resumable is not None and (saved := resumable.checkpoints.load(digest)) is not None:
         state.load(saved)
@@ -156,20 +155,19 @@ def _epoch(state: TrainState, samples: Samples, labels: Tensor, size: int) -> fl
         batch = state.loss.loss(scores, labels[rows], state.generator).mean()
         state.optimizer.zero_grad()
         batch.backward()  # type: ignore[no-untyped-call]
-        state.optimizer.step()
-        state.scheduler.step()
+        state.step()
         total += batch.item() * len(rows)
     state.loss.end_epoch()
     return total / len(samples)
 
 
-def _groups(student: nn.Module, training: Training) -> list[dict[str, object]]:
+def _groups(student: nn.Module, training: Training) -> list[dict[str, Any]]:
     """Matrices decay, biases and factors do not, nor does an encoder, which has its own rate."""
     encoder = getattr(student, "encoder", None)
     slow = [] if encoder is None else [p for p in encoder.parameters() if p.requires_grad]
     known = {id(weight) for weight in slow}
     fast = [p for p in student.parameters() if p.requires_grad and id(p) not in known]
-    groups: list[dict[str, object]] = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in fast if p.ndim >= 2], "weight_decay": training.weight_decay},
         {"params": [p for p in fast if p.ndim < 2], "weight_decay": 0.0},
     ]

@@ -131,11 +131,13 @@ def _learned(
 ) -> Floats:
     import torch
 
+    from falcon_svc.core import Adam
+
     generator = torch.Generator().manual_seed(seed)
     fixed, inputs = torch.from_numpy(start).float(), torch.from_numpy(before).float()
     truth, levels = torch.from_numpy(labels), [torch.from_numpy(v) for v in tree.levels]
     theta = torch.zeros_like(fixed, requires_grad=True)
-    optimiser = torch.optim.Adam([theta], lr=LEARNING_RATE)
+    optimiser = Adam([{"params": [theta]}], LEARNING_RATE, fused=False)
     for _ in range(epochs):
         for rows in torch.split(torch.randperm(len(inputs), generator=generator), BATCH):
             mapped = inputs[rows] @ (fixed * theta.exp()).T
