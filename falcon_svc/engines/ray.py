@@ -18,7 +18,7 @@ import logging
 import re
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from falcon_svc.engines.base import WORKER, Ended, Task, installation
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 POLL_S = 1.0
 STOP_AGAIN_S = 5.0
+REMEMBERED_S = 600.0  # that a submission was deleted
 TIMEOUT_S = 5.0
 LOGGED = 1_000  # characters of what Ray says; its end tells most
 NODE = "falcon_svc.engines.node"
@@ -87,6 +88,7 @@ class RayEngine:
         self._heard = False  # ever
         self._answers: bool | None = None  # the last time
         self._polled = -POLL_S
+        self._deleted: dict[str, float] = {}
 
     @property
     def name(self) -> str:
@@ -193,13 +195,14 @@ class RayEngine:
         if self._answers is False:
             _log.warning("Ray answers again")
         self._heard = self._answers = True
+        self._delete_again(found)
         return self._take_in({task: job for job in found if (task := self._task(job)) is not None})
 
     def _take_in(self, found: dict[Task, JobDetails]) -> list[Ended]:
         over = {task: job for task, job in found.items() if job.status.is_terminal()}
         ended = [_ended(task, job) for task, job in over.items() if task not in self._stopping]
         for task in over:
-            self._delete(task)
+            self._delete(_id(task))
         self._listed = {t: job.status != "PENDING" for t, job in found.items() if t not in over}
         self._unsent -= found.keys() | self._stopping.keys()
         self._stopping = {t: at for t, at in self._stopping.items() if t in self._listed}
@@ -220,11 +223,24 @@ class RayEngine:
         ours = (job.metadata or {}).get(OURS) == installation(self._settings)
         return Task("job", parts[1], int(parts[2])) if parts and ours else None
 
-    def _delete(self, task: Task) -> None:
+    def _delete(self, submission_id: str) -> None:
         try:
-            self._ask(lambda client: client.delete_job(_id(task)))
+            self._ask(lambda client: client.delete_job(submission_id))
         except NoAnswer as error:
-            _log.info("%s stays in Ray's list for now: %s", _id(task), error)
+            _log.info("%s stays in Ray's list for now: %s", submission_id, error)
+        else:
+            self._deleted[submission_id] = self._clock()
+
+    def _delete_again(self, listed: Sequence[JobDetails]) -> None:
+        """Delete what came back: Ray's watcher of a job may write its end after it was deleted.
+
+        Such a record has lost the metadata by which a submission is known as ours.
+        """
+        lately = self._clock() - REMEMBERED_S
+        self._deleted = {name: at for name, at in self._deleted.items() if at > lately}
+        for job in listed:
+            if job.submission_id in self._deleted and not job.metadata:
+                self._delete(job.submission_id)
 
     def _ask(self, question: Callable[[JobSubmissionClient], Answer]) -> Answer:
         """Return an answer of the cluster, or raise NoAnswer."""

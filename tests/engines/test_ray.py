@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,6 +153,24 @@ def test_what_has_ended_and_was_told_leaves_the_cluster_s_list(ray_settings, clu
     assert f"{task.id}-1" in cluster.submissions()
     bench.end_of(engine, task)
     assert f"{task.id}-1" not in cluster.submissions()
+
+
+def test_a_bare_record_that_comes_back_after_its_deletion_is_deleted_again(ray_settings):
+    """Ray's watcher of a job may write its end once more, without what the job was sent with."""
+    kept = {"job_gone-1": None, "job_other-1": None}
+
+    class Client:
+        def list_jobs(self):
+            return [SimpleNamespace(submission_id=name, metadata=None) for name in kept]
+
+        def delete_job(self, name):
+            del kept[name]
+
+    engine = bench_of(ray_settings).open()
+    engine._client, engine._polled = Client(), 0.0
+    engine._deleted["job_gone-1"] = engine._clock()
+    engine.ended()
+    assert list(kept) == ["job_other-1"]
 
 
 def listening(pid: int) -> set[str]:
