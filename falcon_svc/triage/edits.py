@@ -197,12 +197,18 @@ def _fresh(review: Review, held: ReviewClass, number: int) -> ReviewClass:
 
 
 def _move(review: Review, wish: Move | Label) -> None:
-    held, rows = review.find(wish.class_id), review.rows(wish.samples)
-    if held.status == "rejected":
-        raise CorrectionError(f"{_shown(held)} was rejected; choose another class.")
+    held, rows = _kept(review, wish.class_id), review.rows(wish.samples)
     _check_wall(review, rows, held)
     review.fine[rows] = held.number
     review.fixed[rows] = isinstance(wish, Label) or wish.firm
+
+
+def _kept(review: Review, class_id: str) -> ReviewClass:
+    """Return a class that may get samples."""
+    held = review.find(class_id)
+    if held.status == "rejected":
+        raise CorrectionError(f"{_shown(held)} was rejected; choose another class.")
+    return held
 
 
 def _exclude(review: Review, wish: Exclude) -> None:
@@ -234,7 +240,7 @@ def _check_wall(review: Review, rows: IntArray, held: ReviewClass) -> None:
 def _wrong_coarse(review: Review, wish: WrongCoarse) -> None:
     rows = review.rows(wish.samples)
     coarse = UNLABELLED if wish.coarse is None else review.coarse_number(wish.coarse)
-    target = None if wish.class_id is None else review.find(wish.class_id)
+    target = None if wish.class_id is None else _kept(review, wish.class_id)
     if target is not None and coarse != UNLABELLED and coarse not in target.parents:
         raise CorrectionError(
             f"{_shown(target)} hangs under {_names(review, target)}, not under {wish.coarse!r}; "

@@ -111,6 +111,8 @@ def test_a_coarse_class_keeps_a_class(review):
     apply(review, c.Reject(class_id="c1"))
     refused(review, c.Reject(class_id="c4"), "only class left")
     refused(review, c.Move(samples=ids(review, 4)[:1], class_id="c1"), "was rejected")
+    wrong = c.WrongCoarse(samples=ids(review, 4)[:1], coarse=None, class_id="c1")
+    refused(review, wrong, "was rejected")
 
 
 def test_a_sample_keeps_a_class_it_may_be_in(review):
