@@ -18,7 +18,7 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 Group = dict[str, Any]
-"""``params``, the weights; ``lr``, their learning rate; ``weight_decay``, where it is their own;
+"""``params``, the weights; ``lr``, their learning rate; ``weight_decay``, 0 where none is named;
 and what else the owner puts there."""
 
 Tensors = list[Tensor]
@@ -49,7 +49,8 @@ class Optimizer:
     """Name of a moment -> whether it is a single number, the count of steps."""
 
     def __init__(self, groups: Sequence[Group], rate: float) -> None:
-        self.param_groups: list[Group] = [{"lr": rate, **group} for group in groups]
+        usual = {"lr": rate, "weight_decay": 0.0}
+        self.param_groups: list[Group] = [{**usual, **group} for group in groups]
         self._moments = [
             {name: [_zero(w, single) for w in group["params"]] for name, single in self._names()}
             for group in self.param_groups
@@ -190,7 +191,7 @@ class SGD(Optimizer):
         sgd(
             *(weights, grads, list[Tensor | None](own["momentum_buffer"])),
             fused=True,
-            weight_decay=group.get("weight_decay", 0.0),
+            weight_decay=group["weight_decay"],
             momentum=MOMENTUM,
             lr=group["lr"],
             dampening=0.0,

@@ -87,7 +87,7 @@ class Lars(Optimizer):
     def _move(
         self, weights: list[Tensor], grads: list[Any], own: dict[str, list[Tensor]], group: Group
     ) -> None:
-        rate, decay = group["lr"], group.get("weight_decay", 0.0)
+        rate, decay = group["lr"], group["weight_decay"]
         for weight, grad, velocity in zip(weights, grads, own["velocity"], strict=True):
             change = grad.add(weight, alpha=decay)
             if weight.ndim > 1:
