@@ -12,10 +12,19 @@ from falcon_svc.late import late
 
 if TYPE_CHECKING:
     from falcon_svc.storage.artifacts import ArtifactStore
+    from falcon_svc.storage.changes import Changes
     from falcon_svc.storage.database import Conflict, Database, DatabaseError, Session, is_full
 
-__all__ = ["ArtifactStore", "Conflict", "Database", "DatabaseError", "Session", "is_full"]
+__all__ = [
+    "ArtifactStore",
+    "Changes",
+    "Conflict",
+    "Database",
+    "DatabaseError",
+    "Session",
+    "is_full",
+]
 
-_HOMES = {**dict.fromkeys(__all__, "database"), "ArtifactStore": "artifacts"}
+_HOMES = {**dict.fromkeys(__all__, "database"), "ArtifactStore": "artifacts", "Changes": "changes"}
 
 __getattr__ = late(__name__, _HOMES)

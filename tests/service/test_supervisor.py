@@ -327,3 +327,38 @@ def test_a_companion_is_at_work_from_the_first_step_of_its_own_supervisor(settin
     at = time.time() + 1
     os.utime(settings.data_dir / "supervisor.lock", (at, at))
     companion.check()
+
+
+def count_looks(supervisor, monkeypatch):
+    looks, read = [], supervisor.database.read
+    monkeypatch.setattr(supervisor.database, "read", lambda: looks.append(1) or read())
+    return looks
+
+
+def test_where_nothing_happens_the_record_is_asked_once_a_second(
+    supervisor, database, clock, monkeypatch
+):
+    steps(supervisor, clock, 3, each_s=0.1)
+    looks = count_looks(supervisor, monkeypatch)
+    steps(supervisor, clock, 6, each_s=0.1)
+    assert not looks
+    steps(supervisor, clock, 6, each_s=0.1)
+    assert looks
+
+
+def test_what_comes_in_is_started_at_the_next_step(supervisor, database, clock):
+    steps(supervisor, clock, 3, each_s=0.1)
+    job_id = add_job(database)
+    steps(supervisor, clock, 1, each_s=0.1)
+    assert Task("job", job_id, 1) in supervisor.engine.tasks
+
+
+def test_what_waits_for_room_is_started_at_the_first_step_that_has_some(
+    supervisor, database, clock, monkeypatch
+):
+    monkeypatch.setattr(supervisor.engine, "has_room", lambda device: False)
+    job_id = add_job(database)
+    steps(supervisor, clock, 3, each_s=0.1)
+    monkeypatch.undo()
+    steps(supervisor, clock, 1, each_s=0.1)
+    assert Task("job", job_id, 1) in supervisor.engine.tasks

@@ -28,7 +28,7 @@ from falcon_svc.errors import ConfigError
 from falcon_svc.service.busy import is_busy
 from falcon_svc.service.operations.vitals import Vitals
 from falcon_svc.settings import Settings
-from falcon_svc.storage import ArtifactStore, Database, DatabaseError
+from falcon_svc.storage import ArtifactStore, Changes, Database, DatabaseError
 from falcon_svc.storage.datasets import DatasetRepository
 from falcon_svc.storage.jobs import JobRepository, Problem, results_key
 from falcon_svc.storage.kinds import device_of
@@ -38,6 +38,8 @@ from falcon_svc.storage.tables import Attempt, Job
 from falcon_svc.worker.failures import MEMORY_TRIES, NO_MEMORY, OUT_OF_MEMORY
 
 POLL_S = 0.1
+QUIET_S = 1.0
+"""Longest pause between two looks at a record that tells of no change, where nothing is at work."""
 SWEEP_S = 60.0
 LOCK = "supervisor.lock"
 AT_WORK_ALREADY = "taken"
@@ -80,9 +82,13 @@ class Supervisor:
         self._tries: dict[str, int] = {}
         self._looked, self._swept = clock(), -SWEEP_S
         self._devices = engine.devices()
+        self._changes = Changes(database)
+        self._unchecked, self._unstarted = False, False
 
     def step(self) -> None:
-        """Do whatever is due now; takes milliseconds."""
+        """Do whatever is due now; takes milliseconds, and microseconds where nothing can be."""
+        if self._is_quiet():
+            return
         self.engine.make_way(needed=is_busy(self.settings))
         self._check()
         for ended in self.engine.ended():
@@ -95,6 +101,13 @@ class Supervisor:
             self._devices = self.engine.devices()
             self._sweep()
 
+    def _is_quiet(self) -> bool:
+        """Whether nothing was at work or waiting at the last look, and nothing has come since."""
+        changed = self._changes.seen()
+        waiting = self._unchecked or self._unstarted
+        at_work = self._seen or self.engine.tasks or self.checks.tasks
+        return not (changed or waiting or at_work) and self.clock() - self._looked < QUIET_S
+
     def _apart(self, about: str) -> AbstractContextManager[None]:
         """What happens here to one job or data set is no other's trouble."""
         return self.vitals.turn("supervisor", about, but=(DatabaseError,))
@@ -106,6 +119,7 @@ class Supervisor:
                 self._checked(ended)
         with self.database.read() as session:
             waiting = [found.id for found in DatasetRepository(session).to_validate()]
+        self._unchecked = bool(waiting)
         for task in (Task("check", dataset_id) for dataset_id in waiting):
             if self.checks.has_room(task.device) and self.checks.is_gone(task):
                 with self._apart(task.id):
@@ -206,6 +220,7 @@ class Supervisor:
     def close(self) -> None:
         """Stop what ends with this process and queue it again; no job is charged for it."""
         mine = self.engine.tasks
+        self._changes.close()
         self.engine.close()
         self.checks.close()
         with self.database.write() as session:
@@ -226,10 +241,12 @@ class Supervisor:
         while self.engine.has_room("auto"):
             with self.database.write() as session:
                 job = JobRepository(session).claim(self.owner, cuda=self.engine.has_room("cuda"))
+            self._unstarted = job is not None
             if job is None:
                 return
             with self._apart(job.id):  # what did not start is gone, and tried again
                 self.engine.start(Task("job", job.id, job.attempt, device_of(job)))
+        self._unstarted = True
 
     def _sweep(self) -> None:
         """Delete results of expired jobs, and the work of jobs that ended without being seen."""
