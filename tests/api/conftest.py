@@ -75,6 +75,7 @@ def small(tmp_path_factory):
         max_dataset_bytes=400_000,
         max_datasets=8,
         max_queued_jobs=3,
+        warm_worker="false",  # it has checks of few bytes to do
     )
     yield running
     running.stop()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -64,6 +64,11 @@ class Running:
         self.kill()
         raise AssertionError(f"the service did not start:\n{self.log.read_text()[-3000:]}")
 
+    def until_stands_by(self) -> None:
+        """Wait for the process whose copies do checks and jobs; before, checks load all anew."""
+        served = psutil.Process(self.process.pid)
+        wait_until(lambda: any("stands by" in _title(p) for p in served.children(recursive=True)))
+
     def client(self, key: str | None = None) -> Falcon:
         return Falcon(self.url, key)
 
@@ -94,6 +99,12 @@ class Running:
                 except psutil.Error:
                     continue
         return found
+
+
+def _title(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def free_port() -> int:

@@ -27,6 +27,7 @@ QUOTA = 80 * 2**20
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile") / "data"
     running = Running(folder, slots=2, worker_nice=0, max_dataset_bytes=QUOTA)
+    running.until_stands_by()
     yield running
     running.stop()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -40,8 +40,18 @@ class Module:
 
     def imports(self, *, at_import_time: bool = False) -> set[str]:
         """Absolute names of imported modules, and of what is imported from them."""
-        nodes = _top_level(self.tree) if at_import_time else ast.walk(self.tree)
-        return {name for node in nodes for name in _imported(node, self.folder)}
+        return set(self._at_import_time if at_import_time else self._anywhere)
+
+    @cached_property
+    def _anywhere(self) -> frozenset[str]:
+        return self._names(ast.walk(self.tree))
+
+    @cached_property
+    def _at_import_time(self) -> frozenset[str]:
+        return self._names(_top_level(self.tree))
+
+    def _names(self, nodes: Iterable[ast.AST]) -> frozenset[str]:
+        return frozenset(name for node in nodes for name in _imported(node, self.folder))
 
 
 @cache
