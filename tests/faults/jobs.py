@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.api.running import Running, npz_bytes, wait_until
 
 TRAIN = {"counts": {"n_fine": 6}, "train": {"epochs": 30}}
+SLOW = {"counts": {"n_fine": 6}, "train": {"epochs": 100}}
+"""It can be met while it trains, and ends."""
 LONG = {"counts": {"n_fine": 6}, "train": {"epochs": 10_000}}
 LONGEST_S = 600.0  # on a machine that does much else
 ENDED = ("succeeded", "failed", "canceled")
@@ -35,7 +37,7 @@ def until_state(service: Running, job_id: str, *states: str, every: float = 0.05
 
 
 def until_stage(service: Running, job_id: str, stage: str) -> None:
-    wait_until(lambda: job_of(service, job_id)["stage"] == stage, LONGEST_S, every=0.02)
+    wait_until(lambda: job_of(service, job_id)["stage"] == stage, LONGEST_S, every=0.05)
 
 
 def until_ended(service: Running, job_id: str) -> dict:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.history import check_history, check_nothing_left
-from tests.faults.jobs import add_dataset, events_of, submit, until_ended, until_stage
+from tests.faults.jobs import SLOW, add_dataset, events_of, submit, until_ended, until_stage
 
 pytestmark = pytest.mark.faults
 HOUR_S = 3600.0
-SLOW = {"counts": {"n_fine": 6}, "train": {"epochs": 300}}
 
 
 def test_an_hour_forth_and_two_back_harm_no_job(start, tmp_path, monkeypatch):

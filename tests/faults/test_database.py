@@ -15,13 +15,12 @@ import pytest
 
 from tests.api.running import Running
 from tests.faults.history import check_history, check_nothing_left
-from tests.faults.jobs import add_dataset, job_of, submit, until_ended, until_stage
+from tests.faults.jobs import SLOW, add_dataset, job_of, submit, until_ended, until_stage
 from tests.faults.test_storage import doctor
 from tests.storage.records import add_job
 
 pytestmark = pytest.mark.faults
 FULL = pytest.mark.long
-SLOW = {"counts": {"n_fine": 6}, "train": {"epochs": 300}}
 ROOT = Path(__file__).parents[2]
 
 

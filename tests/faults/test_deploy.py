@@ -12,10 +12,9 @@ from falcon_svc.settings import Settings
 from falcon_svc.storage import Database
 from tests.api.running import wait_until
 from tests.faults.history import check_history, check_nothing_left
-from tests.faults.jobs import add_dataset, job_of, submit, until_ended, until_stage
+from tests.faults.jobs import SLOW, add_dataset, job_of, submit, until_ended, until_stage
 
 pytestmark = pytest.mark.faults
-SLOW = {"counts": {"n_fine": 6}, "train": {"epochs": 300}}
 TOO_MANY = {"counts": {"n_fine": 500}}
 
 
