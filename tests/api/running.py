@@ -142,7 +142,7 @@ def cheap(service: Running, most_s: float = 1.0) -> Iterator[None]:
     assert spent() - before < most_s
 
 
-def wait_until(condition, seconds: float = 60.0, every: float = 0.05):
+def wait_until(condition, seconds: float = 60.0, every: float = 0.1):
     """Return what `condition` gives once it is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -71,7 +71,7 @@ def begun(falcon, sets, measured, request):
     data, kind, config, stage = CASES[request.param]
     config = {**config, "classifier": measured["id"]} if kind == "metrics" else config
     job = falcon.submit(sets[data]["id"], config, kind=kind)
-    found = wait_until(lambda: told(falcon.job(job["id"]), stage), every=0.01)
+    found = wait_until(lambda: told(falcon.job(job["id"]), stage))
     assert found["state"] == "running", found
     yield found
     falcon.delete_job(job["id"])

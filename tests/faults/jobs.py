@@ -30,14 +30,14 @@ def job_of(service: Running, job_id: str) -> dict:
     return service.http.get(f"/v1/jobs/{job_id}").json()
 
 
-def until_state(service: Running, job_id: str, *states: str, every: float = 0.05) -> dict:
+def until_state(service: Running, job_id: str, *states: str, every: float = 0.1) -> dict:
     return wait_until(
         lambda: (job := job_of(service, job_id))["state"] in states and job, LONGEST_S, every
     )
 
 
 def until_stage(service: Running, job_id: str, stage: str) -> None:
-    wait_until(lambda: job_of(service, job_id)["stage"] == stage, LONGEST_S, every=0.05)
+    wait_until(lambda: job_of(service, job_id)["stage"] == stage, LONGEST_S)
 
 
 def until_ended(service: Running, job_id: str) -> dict:
