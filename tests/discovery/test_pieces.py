@@ -10,6 +10,7 @@ from time import sleep
 import numpy as np
 import pytest
 
+from falcon_svc.discovery.counts import unimodal_twins
 from falcon_svc.discovery.counts.bounds import count_bounds
 from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.partition import contrast, votes
@@ -38,6 +39,7 @@ def short(monkeypatch):
     """Most of the time goes into these, and their length is all the same here."""
     monkeypatch.setattr(contrast, "N_STEPS", 20)
     monkeypatch.setattr(votes, "KMEANS_STARTS", 2)
+    monkeypatch.setattr(unimodal_twins, "N_TWINS", 9)
 
 
 class Killed(BaseException):

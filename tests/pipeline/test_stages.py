@@ -12,6 +12,7 @@ import pytest
 
 from falcon_svc.config import DiscoveryConfig, make_config
 from falcon_svc.data import load_dataset
+from falcon_svc.discovery.counts import unimodal_twins
 from falcon_svc.discovery.partition import contrast
 from falcon_svc.discovery.training.warm_start import WarmStart
 from falcon_svc.durable.shelf import Kept, Shelf
@@ -55,9 +56,13 @@ class Listener:
             raise KeyboardInterrupt
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr(contrast, "N_STEPS", 20)
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """Most of the time goes into these, and their length is all the same here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contrast, "N_STEPS", 20)
+        patch.setattr(unimodal_twins, "N_TWINS", 9)
+        yield
 
 
 @pytest.fixture(scope="module")
