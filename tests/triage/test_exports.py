@@ -89,6 +89,21 @@ def test_a_csv_becomes_corrections_and_tells_every_row_that_failed(session):
     assert session.review.fine[session.review.row_of[a]] == 6
 
 
+@pytest.mark.parametrize(
+    ("read", "text", "told"),
+    [
+        (read_csv, "id,class\n" + "a" * 200_000 + ",c1\n", "line 1 is none"),
+        (read_csv, "id,class,class\ns00000,c1,c2\n", "Every column once"),
+        (read_csv, "id;class\ns00000;c1\n", "found id;class"),
+        (read_label_studio, "[" * 100_000, "it is none"),
+        (read_label_studio, "{}", "A list of Label Studio's tasks"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(session, read, text, told):
+    with pytest.raises(InputError, match=told):
+        read(session.review, text.encode())
+
+
 def test_label_studio_round_trip(session, tmp_path):
     folder = written(session, "label-studio", tmp_path)
     tasks = json.loads((folder / "tasks.json").read_text("utf-8"))
