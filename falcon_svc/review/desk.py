@@ -37,7 +37,7 @@ from falcon_svc.triage.diff import compare
 from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.imports import IMPORTS, Imported
 from falcon_svc.triage.questions import Question, Reply, corrections_of
-from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError
+from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError, plain_text
 from falcon_svc.triage.session import Session
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.split import propose_split
@@ -262,10 +262,11 @@ class Desk:
 
         Raises
         ------
-        StaleRevisionError, BusyError
+        InputError, StaleRevisionError, BusyError
         """
         with self._lock:
             self.session.refresh()
+            plain_text(author, reason)
             if revision != self.session.head:
                 raise StaleRevisionError(revision, self.session.log.since(revision))
             self.solver.start(head=revision, author=author, reason=reason, seed=seed)

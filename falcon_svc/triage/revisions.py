@@ -269,7 +269,7 @@ def drafts(
     InputError
         Author or reason is no plain text.
     """
-    author, reason = _text(clean_name, author), _text(clean_reason, reason)
+    author, reason = plain_text(author, reason)
     moment = time.astimezone(UTC).replace(microsecond=0).isoformat()
     fresh: list[Revision] = []
     for correction in corrections:
@@ -277,6 +277,14 @@ def drafts(
         parent = _digest(_content(draft))
         fresh.append(replace(draft, id=parent))
     return tuple(fresh)
+
+
+def plain_text(author: str, reason: str) -> tuple[str, str]:
+    """Return both in normal form; InputError where one is no plain text."""
+    try:
+        return clean_name(author), clean_reason(reason)
+    except ValueError as error:
+        raise InputError(f"Author and reason are plain text: {error}.") from error
 
 
 def _content(revision: Revision) -> dict[str, Any]:
@@ -305,10 +313,3 @@ def _line(revision: Revision) -> bytes:
 
 def _canonical(document: dict[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _text(clean: Callable[[str], str], text: str) -> str:
-    try:
-        return clean(text)
-    except ValueError as error:
-        raise InputError(f"Author and reason are plain text: {error}.") from error

@@ -109,6 +109,15 @@ class Session:
         """The present classes with confidence: of the last re-solve, or the result's own."""
         return self._placement
 
+    def confidence(self) -> FloatArray:
+        """Return how sure the class of every sample (N,) is: 1 where a person placed it.
+
+        NaN where a correction since the last re-solve put the sample where it is, or nowhere.
+        """
+        judged = self.review.fine == self.placement.fine
+        known = np.where(judged, self.placement.confidence, np.nan)
+        return np.where(self.review.fixed, 1.0, known).astype(np.float32)
+
     def found_as(self, number: int) -> FineClass | None:
         """Return the class of the run that a class of the review was found as; None = none."""
         found = self.review.classes[number].found
