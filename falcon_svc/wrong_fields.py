@@ -46,7 +46,8 @@ def wrong_fields(
     [{'pointer': '/n', 'detail': "expected a valid integer, found 'x'"}]
     """
     found: dict[str, list[str]] = {}
-    for error in errors:
+    every = list(errors)
+    for error in [one for one in every if one["type"] != "none_required"] or every:
         place = _place(error["loc"], given, missing=error["type"] == "missing")
         pointer = prefix + "".join(f"/{_escaped(part)}" for part in place)
         found.setdefault(pointer, []).append(_detail(error))

@@ -61,6 +61,8 @@ class Draft:
     config: DataConfig
     like: Reading | None = None
     recipe: CountRecipe | None = None
+    table: tuple[str, ...] = ()
+    """Every column of the file."""
 
     @property
     def origin(self) -> list[int]:
@@ -161,6 +163,7 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         config,
         like,
         recipe,
+        tuple(source.columns()),
     )
 
 

@@ -362,7 +362,7 @@ def test_features_are_read_with_one_look_at_the_document(tmp_path, discovery, mo
     x = np.arange(2.0 * discovery.n_samples, dtype=np.float32).reshape(-1, 2)
     kept = {**MODEL, FEATURES: features_file(x)}
     write_discovery(tmp_path / "out", discovery, model_files=kept, report_html="<p>")
-    read, looks = files._read_document, []
-    monkeypatch.setattr(files, "_read_document", lambda at: looks.append(at) or read(at))
+    read, looks = files.read_document, []
+    monkeypatch.setattr(files, "read_document", lambda at: looks.append(at) or read(at))
     assert np.array_equal(read_features(tmp_path / "out"), x)
     assert looks == [tmp_path / "out"]
