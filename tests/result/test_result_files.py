@@ -174,6 +174,16 @@ def test_file_in_place_of_the_directory_is_refused(tmp_path: Path, discovery) ->
         write(tmp_path / "out", discovery)
 
 
+def test_a_home_that_takes_no_files_is_refused_early(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="file is a file"):
+        check_replaceable(tmp_path / "file" / "deeper" / "out")
+    check_replaceable(tmp_path / "new" / "deeper" / "out")
+    monkeypatch.setattr(os, "access", lambda place, mode: place != tmp_path)
+    with pytest.raises(StorageError, match="takes no files of yours"):
+        check_replaceable(tmp_path / "new" / "out")
+
+
 def fail_at(monkeypatch, function: str, n: int) -> list[int]:
     """Let the n-th call of an `os` function fail as on a full disk; return the calls so far."""
     real, calls = getattr(os, function), []
