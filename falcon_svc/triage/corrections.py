@@ -314,6 +314,13 @@ SAID: dict[str, type[Record]] = {
 """Kind -> record, of the corrections that a person may send; the others are made by triage."""
 
 
+MADE = {
+    "resolved": "a re-solve is started by :resolve, or falcon resolve",
+    "continued": "a review goes on from another by /continuations, or --continue-from",
+}
+"""Kind that triage alone makes -> what makes it."""
+
+
 def read_corrections(documents: Iterable[Any]) -> list[Correction]:
     """Read corrections from JSON documents, as a person sends them.
 
@@ -331,11 +338,13 @@ def read_corrections(documents: Iterable[Any]) -> list[Correction]:
 
 
 def _read(document: Any, number: int) -> Correction:
-    record = SAID.get(_kind_of(document, number))
+    kind = _kind_of(document, number)
+    record = SAID.get(kind)
     if record is None:
+        remedy = MADE.get(kind, "docs/triage.md says what each means")
         raise CorrectionError(
-            f"Correction {number + 1} is of the kind {document['kind']!r}, but one of "
-            f"{', '.join(SAID)} was expected; docs/triage.md says what each means."
+            f"Correction {number + 1} is of the kind {kind!r}, but one of {', '.join(SAID)} was "
+            f"expected; {remedy}."
         )
     try:
         return cast(Correction, record.model_validate(document))
