@@ -15,6 +15,12 @@ _WORDS = {
     "missing": "it is required, and missing",
     "json_invalid": "this is no JSON",
 }
+_PLAINLY = {
+    "Input should be ": "expected ",
+    "valid tuple": "list",
+    "Tuple should": "List should",
+    " after validation": "",
+}
 WrongField = dict[str, str]
 """`pointer` and `detail` of one thing that is wrong."""
 
@@ -40,7 +46,8 @@ def wrong_fields(
     [{'pointer': '/n', 'detail': "expected a valid integer, found 'x'"}]
     """
     found: dict[str, list[str]] = {}
-    for error in errors:
+    every = list(errors)
+    for error in [one for one in every if one["type"] != "none_required"] or every:
         place = _place(error["loc"], given, missing=error["type"] == "missing")
         pointer = prefix + "".join(f"/{_escaped(part)}" for part in place)
         found.setdefault(pointer, []).append(_detail(error))
@@ -77,10 +84,12 @@ def _detail(error: Mapping[str, Any]) -> str:
     if error["type"] in _WORDS:
         return _WORDS[error["type"]]
     words = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
-    words = words.replace("Input should be ", "expected ")
+    for pydantics, plain in _PLAINLY.items():
+        words = words.replace(pydantics, plain)
     words = words[:1].lower() + words[1:] if words[1:2].islower() else words
     value = error.get("input")
-    return words if isinstance(value, dict | list) else f"{words}, found {_shown(value)}"
+    told = error["type"] == "value_error" or isinstance(value, dict | list)
+    return words if told else f"{words}, found {_shown(value)}"
 
 
 def _shown(value: Any) -> str:

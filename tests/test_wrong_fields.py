@@ -7,6 +7,7 @@ import pytest
 from falcon_svc.config import make_config
 from falcon_svc.errors import ConfigError, MissingExtraError
 from falcon_svc.settings import _check_names
+from falcon_svc.wrong_fields import wrong_fields
 
 BAD = {
     "counts": {"n_fine": "many", "n_fine_per_coarse": {"a/b": [3, 1], "c": "x"}},
@@ -67,3 +68,9 @@ def test_advice_to_install_works_from_the_clone():
     text = str(MissingExtraError("h5py", extra="singlecell", purpose="Reading .h5ad"))
     assert "pip install -e '.[singlecell]'" in text
     assert "install 'falcon-svc" not in text
+
+
+def test_none_is_no_way_out_that_a_sentence_names():
+    error = {"type": "none_required", "msg": "Input should be None", "input": "x", "loc": ("n",)}
+    (wrong,) = wrong_fields([{**error, "type": "int_type", "msg": "Input should be 1"}, error], {})
+    assert wrong["detail"] == "expected 1, found 'x'"

@@ -30,6 +30,7 @@ DATASET: Example = {
         "kind": "vectors",
         "classes": {"coarse": {"owls": 500, "gulls": 700}},
         "notes": [],
+        "columns": ["x", "order", "species"],
     },
     "error": None,
     "created_at": WHEN[0],

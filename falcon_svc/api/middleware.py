@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from falcon_svc.api import problems
 from falcon_svc.api.documents import is_open
@@ -59,7 +59,7 @@ class Observe:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         self.busy.count()
-        identity, began, status = new_id("req"), time.perf_counter(), 500
+        identity, began, status = new_id("req"), time.perf_counter(), 0
         mark = REQUEST_ID.set(identity)
         waited = 0.0
 
@@ -83,11 +83,15 @@ class Observe:
 
         try:
             await self.app(scope, take, tell)
+        except Exception as error:
+            if status:  # the answer has begun: all that is left is to end the connection
+                raise
+            await problems.bug(Request(scope), error)(scope, take, tell)
         finally:
             REQUEST_ID.reset(mark)
-            self.metrics.request(scope, status, time.perf_counter() - began)
+            self.metrics.request(scope, status or 500, time.perf_counter() - began)
             if scope["method"] not in SAFE or status in (401, 403):
-                _audit(scope, identity, status)
+                _audit(scope, identity, status or 500)
         return None
 
 

@@ -140,7 +140,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(DatabaseError, _database)
     app.add_exception_handler(OSError, _disk)
-    app.add_exception_handler(Exception, _bug)
+    app.add_exception_handler(Exception, bug)
 
 
 def _ours(_: Request, error: Exception) -> Response:
@@ -202,7 +202,7 @@ def _database(request: Request, error: Exception) -> Response:
 
 def _disk(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)
-    return _full(request) if error.errno in NO_SPACE else _bug(request, error)
+    return _full(request) if error.errno in NO_SPACE else bug(request, error)
 
 
 def _full(request: Request) -> Response:
@@ -210,6 +210,8 @@ def _full(request: Request) -> Response:
     return of(StorageError(_FULL, code=FULL))
 
 
-def _bug(request: Request, error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+def bug(request: Request, error: Exception) -> Response:
+    """Return what a mistake of ours is told as; the log has it with the id of the request."""
+    place = f"{request.method} {request.url.path}"
+    _log.error("%s failed (%s)", place, REQUEST_ID.get(), exc_info=error)
     return problem(500, "internal", "The service made a mistake; its log has the details.")

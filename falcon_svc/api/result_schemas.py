@@ -100,7 +100,7 @@ class VerificationOut(BaseModel):
 
     ok: bool = Field(description="Whether nothing is wrong anywhere.")
     checks: list[CheckOut] = Field(
-        description="Checks of the files, of each relation's proof, and of the assignments."
+        description="Checks of the files, each relation's proof, the assignments and all numbers."
     )
 
 

@@ -116,7 +116,9 @@ class Lasso(Request):
         None, description="Coarse class whose map the polygon lies on; null = the map of all."
     )
     class_id: str | None = Field(
-        None, description="Class whose samples alone are taken; null = all classes."
+        None,
+        pattern=r"^c\d{1,9}$",
+        description="Class whose samples alone are taken; null = all classes.",
     )
 
 

@@ -94,6 +94,9 @@ class DatasetSummary(BaseModel):
         default_factory=list,
         description="What to know before trusting a result: a stable code and a sentence each.",
     )
+    columns: list[str] | None = Field(
+        None, description="All columns of the file; null for labels alone and beyond 1,000."
+    )
 
 
 class DatasetOut(BaseModel):

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from falcon_svc.types import CoarseDataset
 
 INTERRUPTED = 130
-LISTED_SKIPPED = 5
 
 
 def run_discovery(
@@ -92,20 +91,11 @@ def opened(
     dataset = load_dataset(source, config.reading)
     if not quiet:
         warn([note.text for note in dataset.reading.notes])
-        _tell_skipped([f"{skip.id}: {skip.reason}" for skip in dataset.skipped])
     with (
         told_how_to_go_on(directory, resumable=resumable),
         shown_progress(len(dataset), quiet=quiet) as progress,
     ):
         yield dataset, progress
-
-
-def _tell_skipped(lines: list[str]) -> None:
-    for line in lines[:LISTED_SKIPPED]:
-        print(f"warning: skipped {line}", file=sys.stderr)
-    if len(lines) > LISTED_SKIPPED:
-        more = len(lines) - LISTED_SKIPPED
-        print(f"warning: skipped {more:,} more; falcon validate lists them", file=sys.stderr)
 
 
 @contextmanager

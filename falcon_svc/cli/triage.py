@@ -132,12 +132,12 @@ def _read(
     session: Session, corrections: Path | None, label_studio: Path | None, *, tell: bool
 ) -> list[Correction]:
     """Read corrections from files; rows that cannot be taken are told."""
-    from falcon_svc.triage.corrections import read_correction
+    from falcon_svc.triage.corrections import read_corrections
     from falcon_svc.triage.imports import read_csv, read_label_studio
 
     made: list[Correction] = []
     if corrections is not None and corrections.suffix == ".json":
-        made += [read_correction(document) for document in _json_list(corrections)]
+        made += read_corrections(_json_list(corrections))
     for path, read in ((corrections, read_csv), (label_studio, read_label_studio)):
         if path is None or (read is read_csv and path.suffix == ".json"):
             continue
@@ -153,7 +153,7 @@ def _read(
 def _json_list(path: Path) -> list[object]:
     try:
         documents = json.loads(_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"A JSON list of corrections was expected in {path}: {error}.") from error
     if not isinstance(documents, list):
         raise ConfigError(f"A JSON list of corrections was expected in {path}; put [ ] around it.")

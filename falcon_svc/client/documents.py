@@ -38,6 +38,7 @@ class DatasetSummary(TypedDict):
     kind: str
     classes: dict[str, dict[str, int]]
     notes: list[dict[str, str]]
+    columns: list[str] | None
 
 
 class Dataset(TypedDict):

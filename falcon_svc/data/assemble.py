@@ -20,6 +20,7 @@ from falcon_svc.data.column_names import COARSE_NAMES, Roles, other_labels
 from falcon_svc.data.column_notes import column_notes
 from falcon_svc.data.config import DataConfig
 from falcon_svc.data.conform import by_recipe, conformed
+from falcon_svc.data.files import skipped_notes
 from falcon_svc.data.identity import Ids, id_notes, read_ids
 from falcon_svc.data.images import ArrayImages
 from falcon_svc.data.labels import FRACTION, as_strings, encode, id_findings, to_source
@@ -60,6 +61,8 @@ class Draft:
     config: DataConfig
     like: Reading | None = None
     recipe: CountRecipe | None = None
+    table: tuple[str, ...] = ()
+    """Every column of the file."""
 
     @property
     def origin(self) -> list[int]:
@@ -83,7 +86,8 @@ class Draft:
     @cached_property
     def notes(self) -> tuple[Note, ...]:
         """Everything that a person should know."""
-        found = [*self.samples.notes, *self.label_notes, *id_notes(self.ids)]
+        left_out = skipped_notes(self.samples.skipped, len(self.ids.values))
+        found = [*self.samples.notes, *left_out, *self.label_notes, *id_notes(self.ids)]
         if self.like is None and self.figures is not None and self.vectors is not None:
             found += vector_notes(
                 self.vectors, self.figures, self.samples.names, self.sources, self.config.scale
@@ -159,6 +163,7 @@ def draft(source: Source, config: DataConfig, like: Reading | None = None) -> Dr
         config,
         like,
         recipe,
+        tuple(source.columns()),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from falcon_svc.data.formats.stores import FileStore
 from falcon_svc.data.refusal import quoted, refusal
 from falcon_svc.data.source import Samples
 from falcon_svc.errors import InputError
-from falcon_svc.types import BoolArray, ByteArray, Resample, SkippedRow
+from falcon_svc.types import BoolArray, ByteArray, Note, Resample, SkippedRow
 
 SURVEY_SIDE = 8  # JPEGs are decoded at 1/8 for the check: all bytes are read, few pixels made
 SHOWN_SKIPPED = 3
@@ -141,13 +142,28 @@ def _check_size(size: int | None, config: DataConfig) -> None:
         raise UnreadableImageError(f"{size:,} bytes, more than {config.max_image_bytes:,}")
 
 
+def skipped_notes(skipped: Sequence[SkippedRow], n_read: int) -> tuple[Note, ...]:
+    """Return the note on images that could not be read; none where all `n_read` could."""
+    if not skipped:
+        return ()
+    more = f"; and {len(skipped) - SHOWN_SKIPPED:,} more" if len(skipped) > SHOWN_SKIPPED else ""
+    text = (
+        f"{len(skipped):,} of {n_read + len(skipped):,} images cannot be read and are left out "
+        f"({_shown(skipped)}{more}); falcon validate lists them."
+    )
+    return (Note("skipped_images", text),)
+
+
+def _shown(skipped: Sequence[SkippedRow]) -> str:
+    return "; ".join(f"{quoted(skip.id)}: {skip.reason}" for skip in skipped[:SHOWN_SKIPPED])
+
+
 def _check_fraction(skipped: list[SkippedRow], total: int, where: str, config: DataConfig) -> None:
     if not skipped or len(skipped) < config.bad_image_fraction * total:
         return
-    shown = "; ".join(f"{quoted(skip.id)}: {skip.reason}" for skip in skipped[:SHOWN_SKIPPED])
     raise refusal(
         f"less than {config.bad_image_fraction:.3g} of the images unreadable",
-        f"{len(skipped):,} of {total:,} ({shown})",
+        f"{len(skipped):,} of {total:,} ({_shown(skipped)})",
         where=where,
         remedy="remove or replace these files, or raise bad_image_fraction",
         code="unreadable_images",

@@ -119,6 +119,8 @@ class Inspection:
         Names (D,) of the columns of numbers; None for a matrix, lists and images.
     left_out
         Pairs of a column that is not used, and why.
+    columns
+        Every column of the file by name, labels and ids included.
 
     Examples
     --------
@@ -146,6 +148,7 @@ class Inspection:
     id_column: str | None
     features: tuple[str, ...] | None
     left_out: tuple[tuple[str, str], ...]
+    columns: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
@@ -190,6 +193,7 @@ def inspect_draft(found: Draft) -> Inspection:
         id_column=reading.id_column,
         features=reading.features,
         left_out=reading.left_out,
+        columns=found.table,
     )
 
 

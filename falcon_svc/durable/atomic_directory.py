@@ -13,6 +13,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
 import secrets
 import shutil
 import time
@@ -78,6 +79,7 @@ def replace_directory(
 def check_replaceable(directory: Path, *, over: Sequence[str] = (MARKER, EXPLORED)) -> None:
     """Raise StorageError unless a result may be written to `directory`. Cheap: call it early."""
     directory = Path(directory)
+    _check_home(directory)
     if not directory.exists():
         return
     if not directory.is_dir():
@@ -89,6 +91,17 @@ def check_replaceable(directory: Path, *, over: Sequence[str] = (MARKER, EXPLORE
         raise StorageError(
             f"A result replaces only an earlier result or an empty directory, but {directory} "
             f"holds {foreign[0]!r}, which is no part of one; move it or name another directory."
+        )
+
+
+def _check_home(directory: Path) -> None:
+    """Raise StorageError unless files can be made beside `directory`, which is renamed there."""
+    home = next(folder for folder in directory.absolute().parents if os.path.exists(folder))
+    if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
+        what = "takes no files of yours" if home.is_dir() else "is a file"
+        raise StorageError(
+            f"The result needs a folder that it can be written into, but {home} {what}; name "
+            "another directory."
         )
 
 

@@ -115,7 +115,7 @@ def read_discovery(directory: Path) -> Discovery:
         A file is missing or not as it was written.
     """
     directory = Path(directory)
-    document = _read_document(directory)
+    document = read_document(directory)
     try:
         return _discovery(directory, document)
     except (KeyError, TypeError, ValueError) as error:
@@ -130,7 +130,7 @@ def read_settings(directory: Path) -> dict[str, Any]:
     InputError, StorageError
         As `read_discovery`.
     """
-    settings = _read_document(directory).get("config")
+    settings = read_document(directory).get("config")
     if not isinstance(settings, dict):
         raise _damaged(directory, MARKER)
     return settings
@@ -144,7 +144,7 @@ def read_fine_names(directory: Path) -> tuple[str, ...]:
     InputError, StorageError
         As `read_discovery`.
     """
-    classes = _read_document(directory).get("classes", [])
+    classes = read_document(directory).get("classes", [])
     return tuple(one.get("name", "") for one in classes)
 
 
@@ -168,7 +168,7 @@ def read_features(directory: Path) -> FloatArray:
     StorageError
         The file is not as it was written.
     """
-    document = _read_document(directory)
+    document = read_document(directory)
     path = _intact_path(directory, FEATURES, document)
     if path is None:
         raise InputError(
@@ -189,7 +189,7 @@ def intact_path(directory: Path, name: str) -> Path | None:
     InputError, StorageError
         As `read_discovery`; also where the file is not as it was written.
     """
-    return _intact_path(directory, name, _read_document(directory))
+    return _intact_path(directory, name, read_document(directory))
 
 
 def _intact_path(directory: Path, name: str, document: dict[str, Any]) -> Path | None:
@@ -210,7 +210,7 @@ def read_intact(directory: Path, names: Sequence[str]) -> list[bytes]:
     InputError, StorageError
         As `read_discovery`.
     """
-    document = _read_document(directory)
+    document = read_document(directory)
     try:
         return [_intact(directory, name, document) for name in names]
     except (KeyError, TypeError) as error:
@@ -230,7 +230,7 @@ def damaged_files(directory: Path) -> list[str]:
     InputError, StorageError
         As `read_discovery`.
     """
-    listed: dict[str, str] = _read_document(directory)["files"]
+    listed: dict[str, str] = read_document(directory)["files"]
     return [
         name
         for name, digest in listed.items()
@@ -305,7 +305,8 @@ def _write_document(path: Path, discovery: Discovery) -> None:
     path.write_bytes(json_bytes(discovery_document(discovery, digests)))
 
 
-def _read_document(directory: Path) -> dict[str, Any]:
+def read_document(directory: Path) -> dict[str, Any]:
+    """Return `discovery.json` as it is, of a version that this program reads."""
     try:
         document: dict[str, Any] = json.loads((directory / MARKER).read_bytes())
         version = document["schema_version"]

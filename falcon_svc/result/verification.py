@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from falcon_svc.result.files import damaged_files, proof_name, read_discovery
+from falcon_svc.result.files import damaged_files, proof_name, read_discovery, read_document
 from falcon_svc.result.record import Discovery, SourceRelation
 from solver import ProblemError, read_proof, verify_file
 
 REGRET_TOLERANCE = 1e-6  # arrays.safetensors holds float32
+CONFIDENCE_TOLERANCE = 1e-4  # a mean of float32
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def verify_result(directory: Path, *, time_limit_s: float = 60.0) -> tuple[Check
     -------
     tuple of Check
         The files, then per label source its proof and its agreement with the document, then the
-        assignments; files that are damaged end the list.
+        assignments and the document's numbers of them; files that are damaged end the list.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def verify_result(directory: Path, *, time_limit_s: float = 60.0) -> tuple[Check
         for i, relation in enumerate(found.relations)
         for check in _relation_checks(directory / proof_name(i), relation, time_limit_s)
     ]
-    return (files, *proofs, _assignments(found))
+    return (files, *proofs, _assignments(found), _numbers(directory, found))
 
 
 def _files_text(wrong: list[str]) -> str:
@@ -131,3 +132,31 @@ def _assignments(found: Discovery) -> Check:
     first = found.ids[int(strayed[0])]
     text = f"{len(strayed):,} samples lie outside their coarse class, the first is {first}."
     return Check("assignments", False, text)
+
+
+def _numbers(directory: Path, found: Discovery) -> Check:
+    """The document's totals, counts and classes are those of the assignments and relations."""
+    told = read_document(directory)
+    fine, n_fine = found.assignments.fine, found.n_fine
+    sizes = np.bincount(fine, minlength=n_fine)
+    sure = np.bincount(fine, found.assignments.confidence, n_fine) / np.maximum(sizes, 1)
+    relation = found.relations[0].relation
+    own = {source.source: source.relation for source in found.relations}
+    agree = {
+        "n_samples": told["n_samples"] == found.n_samples,
+        "n_fine": told["n_fine"] == n_fine == len(relation),
+        "ids of classes": [one.id for one in found.classes] == list(range(n_fine)),
+        "sizes": [one.size for one in found.classes] == sizes.tolist(),
+        "mean confidences": np.allclose(
+            [one.mean_confidence for one in found.classes], sure, atol=CONFIDENCE_TOLERANCE
+        ),
+        "coarse classes": all(
+            own[source][one.id, k] for one in found.classes for source, k in one.coarse.items()
+        ),
+        "counts": [count.n_fine for count in found.counts] == relation.sum(axis=0).tolist(),
+    }
+    wrong = [name for name, same in agree.items() if not same]
+    if not wrong:
+        return Check("numbers", True, "Totals, counts and classes are those of the assignments.")
+    text = f"discovery.json has other {' and '.join(wrong)} than the assignments and relations."
+    return Check("numbers", False, text)

@@ -35,15 +35,15 @@ class Cards:
     def sample(self, row: int, columns: list[int]) -> Document:
         """Return a sample; `columns` of its features make the heat strip."""
         review, placement = self._session.review, self._session.placement
-        coarse, other = int(review.coarse[row]), int(placement.runner_up[row])
-        number = int(review.fine[row])
+        coarse, number = int(review.coarse[row]), int(review.fine[row])
+        other = int(placement.runner_up[row])
         return {
             "row": row,
             "id": review.ids[row],
             "class_id": f"c{number}" if number >= 0 else None,
             "coarse": review.coarse_names[coarse] if coarse >= 0 else None,
             "confidence": round(float(placement.confidence[row]), 4),
-            "runner_up": f"c{other}" if other in review.classes else None,
+            "runner_up": f"c{other}" if other in review.classes and other != number else None,
             "rival": round(float(placement.rival[row]), 4),
             "settled": bool(review.fixed[row]),
             "text": self.content.text(row),

@@ -29,17 +29,15 @@ from falcon_svc.review.plane import map_bytes
 from falcon_svc.review.selection import packed, with_ids
 from falcon_svc.review.solving import Solver
 from falcon_svc.triage.corrections import (
-    Continued,
     Correction,
     CorrectionError,
-    Resolved,
-    read_correction,
+    read_corrections,
 )
 from falcon_svc.triage.diff import compare
 from falcon_svc.triage.exports import FORMATS, export
 from falcon_svc.triage.imports import IMPORTS, Imported
 from falcon_svc.triage.questions import Question, Reply, corrections_of
-from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError
+from falcon_svc.triage.revisions import ROOT, Revision, StaleRevisionError, plain_text
 from falcon_svc.triage.session import Session
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.split import propose_split
@@ -150,12 +148,7 @@ class Desk:
     ) -> list[Revision]:
         """Make corrections, all or none; see `Session.submit`."""
         with self._lock:
-            wanted = [read_correction(with_ids(one, self.session.review.ids)) for one in documents]
-            if any(isinstance(one, Resolved | Continued) for one in wanted):
-                raise CorrectionError(
-                    "Corrections were expected, but a re-solve is started by :resolve, and a "
-                    "review goes on from another by /continuations; neither can be sent."
-                )
+            wanted = read_corrections(with_ids(documents, self.session.review.ids))
             return self._submitted(wanted, author=author, expected=expected, reason=reason)
 
     def take_in(
@@ -269,10 +262,11 @@ class Desk:
 
         Raises
         ------
-        StaleRevisionError, BusyError
+        InputError, StaleRevisionError, BusyError
         """
         with self._lock:
             self.session.refresh()
+            plain_text(author, reason)
             if revision != self.session.head:
                 raise StaleRevisionError(revision, self.session.log.since(revision))
             self.solver.start(head=revision, author=author, reason=reason, seed=seed)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falcon_svc.config import make_config
+from falcon_svc.data.refusal import listed, quoted
 from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.encoder_files import resolve
 from falcon_svc.errors import ConfigError
@@ -126,6 +127,7 @@ def _check_trainable(session: Session, config: Config, dataset: Dataset) -> None
     """Refuse encoders that cannot be kept, or not be trained, and as `_check_labels`."""
     check_encoder(make(ClassifierConfig, config), _kind_of(dataset))
     _check_labels(session, config, dataset)
+    _check_levels(config, dataset)
 
 
 def _check_labels(session: Session, config: Config, dataset: Dataset) -> None:
@@ -140,6 +142,21 @@ def _check_labels(session: Session, config: Config, dataset: Dataset) -> None:
         raise ConfigError(
             f"Setting classes_of: {detail}; name the data set that it was made in.",
             errors=[{"pointer": "/classes_of", "detail": detail}],
+        )
+
+
+def _check_levels(config: Config, dataset: Dataset) -> None:
+    """Refuse label columns that a data set which was read does not have."""
+    columns: list[str] | None = (dataset.summary or {}).get("columns")
+    if columns is None:  # nobody has looked, or they are too many
+        return
+    strange = [name for name in config.get("levels", ()) if name not in columns]
+    if strange:
+        detail = f"expected columns among {listed(columns)}, found {quoted(strange[0])}"
+        raise ConfigError(
+            f"Setting levels: {detail}; name columns of {dataset.id}.",
+            code="no_such_column",
+            errors=[{"pointer": "/levels", "detail": detail}],
         )
 
 
@@ -179,6 +196,7 @@ def _check_metrics(context: Context, config: Config) -> None:
 
 def _check_measured(session: Session, config: Config, dataset: Dataset) -> None:
     """Refuse a classifier or predictions that are not there, and data sets of another kind."""
+    _check_levels(config, dataset)
     named, beside = config.get("classifier"), config.get(BESIDE)
     if named is not None:
         _check_samples(dataset)

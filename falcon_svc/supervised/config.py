@@ -47,7 +47,7 @@ RuleName = Literal[
 ]
 """How a node is chosen."""
 
-PAGE = "docs/hierarchical-classifiers.md"
+PAGE = "docs/api.md"
 MOST_NUMBERS = 250_000
 """Numbers in the text embeddings of a job: its settings are stored, and sent back with it."""
 Embedding = Annotated[list[FiniteFloat], Field(min_length=1, max_length=8192)]

@@ -8,12 +8,24 @@ would fool a reader (control and direction-changing characters) is refused.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from falcon_svc.errors import InputError
+from falcon_svc.wrong_fields import wrong_fields
 
 MOST_NAME_CHARACTERS = 120
 MOST_REASON_CHARACTERS = 2_000
@@ -73,7 +85,13 @@ def _hides(character: str) -> bool:
     return control or character in _DIRECTION_CHARACTERS
 
 
-ClassId = Annotated[str, Field(pattern=r"^c[0-9]{1,9}$")]
+def _class_id(text: str) -> str:
+    if not re.fullmatch("c[0-9]{1,9}", text):
+        raise ValueError(f"the id of a class, such as c12, was expected, found {text[:40]!r}")
+    return text
+
+
+ClassId = Annotated[str, AfterValidator(_class_id)]
 SampleIds = Annotated[tuple[str, ...], Field(min_length=1)]
 Name = Annotated[str, AfterValidator(clean_name)]
 
@@ -99,6 +117,14 @@ class Accept(Record):
     class_id: ClassId
     looked: int = Field(0, ge=0)
     wrong: int = Field(0, ge=0)
+
+    @field_validator("wrong")
+    @classmethod
+    def _among_those(cls, wrong: int, info: ValidationInfo) -> int:
+        looked = info.data.get("looked", wrong)
+        if wrong > looked:
+            raise ValueError(f"at most the {looked:,} that were looked at, found {wrong:,}")
+        return wrong
 
 
 class Reject(Record):
@@ -280,23 +306,67 @@ Correction = Annotated[
 CORRECTION: TypeAdapter[Correction] = TypeAdapter(Correction)
 
 
-def read_correction(document: Any) -> Correction:
-    """Read a correction from a JSON document.
+SAID: dict[str, type[Record]] = {
+    kind.model_fields["kind"].default: kind
+    for kind in get_args(get_args(Correction)[0])
+    if kind not in (Resolved, Continued)
+}
+"""Kind -> record, of the corrections that a person may send; the others are made by triage."""
+
+
+MADE = {
+    "resolved": "a re-solve is started by :resolve, or falcon resolve",
+    "continued": "a review goes on from another by /continuations, or --continue-from",
+}
+"""Kind that triage alone makes -> what makes it."""
+
+
+def read_corrections(documents: Iterable[Any]) -> list[Correction]:
+    """Read corrections from JSON documents, as a person sends them.
 
     Raises
     ------
     CorrectionError
-        It is none; the sentence names the field.
+        One of them is none; the sentence says which, names the field and tells its fields.
 
     Examples
     --------
-    >>> read_correction({"kind": "merge", "class_ids": ["c1", "c4"]})
-    Merge(kind='merge', class_ids=('c1', 'c4'))
+    >>> read_corrections([{"kind": "merge", "class_ids": ["c1", "c4"]}])
+    [Merge(kind='merge', class_ids=('c1', 'c4'))]
     """
+    return [_read(document, number) for number, document in enumerate(documents)]
+
+
+def _read(document: Any, number: int) -> Correction:
+    kind = _kind_of(document, number)
+    record = SAID.get(kind)
+    if record is None:
+        remedy = MADE.get(kind, "docs/triage.md says what each means")
+        raise CorrectionError(
+            f"Correction {number + 1} is of the kind {kind!r}, but one of {', '.join(SAID)} was "
+            f"expected; {remedy}."
+        )
     try:
-        return CORRECTION.validate_python(document)
+        return cast(Correction, record.model_validate(document))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        message = first["msg"].removeprefix("Value error, ")
-        raise CorrectionError(f"A correction was expected, but in {where}: {message}.") from error
+        found = wrong_fields(error.errors(), document, f"/corrections/{number}")
+        where = ".".join(found[0]["pointer"].split("/")[3:]) or "the whole"
+        raise CorrectionError(
+            f"Correction {number + 1} ({document['kind']}) is wrong at {where}: "
+            f"{found[0]['detail']}; its fields are {_listed(record)}.",
+            errors=found,
+        ) from error
+
+
+def _kind_of(document: Any, number: int) -> str:
+    if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
+        raise CorrectionError(
+            f"Correction {number + 1} names no kind, but an object with one was expected, such as "
+            '{"kind": "whole", "class_id": "c12"}; docs/triage.md lists the kinds.'
+        )
+    return str(document["kind"])
+
+
+def _listed(record: type[Record]) -> str:
+    names = list(record.model_fields)
+    return f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]

@@ -199,8 +199,14 @@ def _fresh(review: Review, held: ReviewClass, number: int) -> ReviewClass:
 def _move(review: Review, wish: Move | Label) -> None:
     held, rows = _kept(review, wish.class_id), review.rows(wish.samples)
     _check_wall(review, rows, held)
-    review.fine[rows] = held.number
-    review.fixed[rows] = isinstance(wish, Label) or wish.firm
+    _put(review, rows, held, firm=isinstance(wish, Label) or wish.firm)
+
+
+def _put(review: Review, rows: IntArray, held: ReviewClass, *, firm: bool) -> None:
+    """Put samples into a class, whatever was said before of their place."""
+    review.fine[rows], review.fixed[rows] = held.number, firm
+    taken_out = [row for row in rows.tolist() if row in review.excluded]
+    review.excluded |= {row: review.excluded[row] - {held.number} for row in taken_out}
 
 
 def _kept(review: Review, class_id: str) -> ReviewClass:
@@ -252,7 +258,7 @@ def _wrong_coarse(review: Review, wish: WrongCoarse) -> None:
         review.fine[rows] = np.where(stays, review.fine[rows], -1)
         review.fixed[rows] &= stays
     else:
-        review.fine[rows], review.fixed[rows] = target.number, True
+        _put(review, rows, target, firm=True)
     review.coarse[rows] = coarse
 
 
@@ -260,7 +266,8 @@ def _check_not_emptied(review: Review, rows: IntArray, coarse: int) -> None:
     left = np.bincount(review.coarse + 1, minlength=len(review.coarse_names) + 1)[1:]
     leaving = np.bincount(review.coarse[rows] + 1, minlength=len(review.coarse_names) + 1)[1:]
     empty = np.flatnonzero((leaving > 0) & (leaving == left))
-    if len(empty) and empty[0] != coarse:
+    empty = empty[empty != coarse]
+    if len(empty):
         raise CorrectionError(
             f"All {left[empty[0]]:,} samples of {review.coarse_names[empty[0]]!r} would leave "
             "it; a coarse class keeps at least one sample. Select fewer."

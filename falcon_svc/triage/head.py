@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from falcon_svc.core import (
@@ -195,24 +196,34 @@ class Head:
         found.runner_up[found.runner_up == found.fine] = -1
         return found
 
+    @torch.no_grad()
+    def log_prob(self, rows: IntArray) -> NDArray[np.float64]:
+        """Return the log-probability (S, F) of every class for rows, -inf where one may not be.
+
+        A sample that a person placed may be there alone.
+        """
+        inputs = torch.from_numpy(np.asarray(self.inputs)[rows])
+        masked = self._masked(inputs @ self.teacher[0].T + self.teacher[1], rows)
+        found: NDArray[np.float64] = torch.log_softmax(masked, dim=1).double().numpy()
+        held = self.task.fixed[rows]
+        found[held] = -np.inf
+        found[held, self.task.fine[rows[held]]] = 0.0
+        return found
+
     def _masked(self, scores: Tensor, rows: IntArray) -> Tensor:
-        """Scores of consecutive rows, -inf where the wall or a person keeps the sample out."""
-        relation, first = self.task.relation, int(rows[0])
+        """Scores of rows, ascending, -inf where the wall or a person keeps the sample out."""
+        relation = self.task.relation
         every = np.concatenate([relation.T, np.ones((1, len(relation)), np.bool_)])
         allowed = every[self.task.coarse[rows]]
-        for row in self._singled_out(first, first + len(rows)):
+        for place in np.flatnonzero(np.isin(rows, self._special)).tolist():
+            row = int(rows[place])
             coarse = self.task.barred.get(row)
             if coarse is not None:
-                allowed[row - first] &= ~relation[:, coarse] | (relation.sum(axis=1) > 1)
+                allowed[place] &= ~relation[:, coarse] | (relation.sum(axis=1) > 1)
             out = list(self.task.excluded.get(row, ()))
-            if allowed[row - first].sum() > allowed[row - first, out].sum():
-                allowed[row - first, out] = False
+            if allowed[place].sum() > allowed[place, out].sum():
+                allowed[place, out] = False
         return scores.masked_fill(~torch.from_numpy(allowed), -torch.inf)
-
-    def _singled_out(self, start: int, stop: int) -> list[int]:
-        """Rows in [start, stop) of which a person said where they do not belong."""
-        low, high = np.searchsorted(self._special, (start, stop))
-        return list(map(int, self._special[low:high]))
 
 
 class _Loop:

@@ -81,14 +81,30 @@ def read_csv(review: Review, data: bytes) -> Imported:
     InputError
         It is no CSV in UTF-8, or a column is missing.
     """
-    rows = csv.DictReader(io.StringIO(_text(data)))
-    columns = set(rows.fieldnames or ())
-    if "id" not in columns or not columns & {"class_id", "class"}:
+    columns, rows = _table(_text(data))
+    if len(set(columns)) < len(columns):
+        raise InputError(
+            f"Every column once was expected in the CSV, found {', '.join(columns)}; leave out "
+            "those that do not count."
+        )
+    if "id" not in columns or not {"class_id", "class"} & set(columns):
         raise InputError(
             f"A CSV with the columns id and class_id (or class) was expected, found "
             f"{', '.join(sorted(columns)) or 'none'}; export one with falcon export to see it."
         )
     return _imported(review, (_csv_row(i, row) for i, row in enumerate(rows, 1)))
+
+
+def _table(text: str) -> tuple[list[str], list[dict[str | None, Any]]]:
+    """Return the columns of a CSV and its rows by them."""
+    rows: csv.DictReader[Any] = csv.DictReader(io.StringIO(text))
+    try:
+        return list(rows.fieldnames or ()), list(rows)
+    except csv.Error as error:
+        raise InputError(
+            f"A CSV was expected, but line {rows.line_num:,} is none ({error}); look there for a "
+            "quote that is not closed, and save it as CSV again."
+        ) from error
 
 
 def read_label_studio(review: Review, data: bytes) -> Imported:
@@ -101,7 +117,7 @@ def read_label_studio(review: Review, data: bytes) -> Imported:
     """
     try:
         tasks = json.loads(_text(data))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"Label Studio's JSON was expected, but it is none: {error}.") from error
     if not isinstance(tasks, list):
         raise InputError("A list of Label Studio's tasks was expected; export it as JSON there.")
@@ -186,7 +202,7 @@ def _read(review: Review, said: _Said, seen: set[str]) -> tuple[str | None, str]
     if said.problem is not None:
         raise CorrectionError(f"The row was not taken: {said.problem}.")
     if said.id is None or said.id not in review.row_of:
-        raise CorrectionError(f"There is no sample {said.id!r} in this review.")
+        raise CorrectionError(f"There is no sample {(said.id or '')[:60]!r} in this review.")
     if said.id in seen:
         raise CorrectionError(f"The sample {said.id!r} occurs a second time; the first counts.")
     seen.add(said.id)
@@ -210,7 +226,7 @@ def _class_id(review: Review, chosen: str, coarse: int) -> str:
     inside = [held for held in found if coarse < 0 or coarse in held.parents]
     where = "any coarse class" if coarse < 0 else repr(review.coarse_names[coarse])
     if not found:
-        raise CorrectionError(f"There is no class {chosen!r} in this review.")
+        raise CorrectionError(f"There is no class {chosen[:60]!r} in this review.")
     if not inside:
         raise CorrectionError(
             f"The class {chosen!r} does not hang under {where}; a coarse label is only changed by "

@@ -16,8 +16,8 @@ from falcon_svc.errors import FalconError
 from falcon_svc.progress import Progress, Silent
 from falcon_svc.triage.classes import ReviewClass
 from falcon_svc.triage.head import EPOCHS, Head, HeadTask, Placed
-from falcon_svc.triage.links import check_links, keep_links
-from falcon_svc.triage.relation import solve_parents
+from falcon_svc.triage.links import check_links, keep_links, linked_rows
+from falcon_svc.triage.relation import ContradictionError, solve_parents
 from falcon_svc.triage.solutions import Placement
 from falcon_svc.triage.state import Review, numbers
 from falcon_svc.types import BoolArray, FloatArray, IntArray
@@ -84,6 +84,7 @@ def resolve(
     if not np.array_equal(solution.relation, task.relation):
         task = replace(task, relation=solution.relation)
         head = Head(task, seed=seed)
+    _check_homes(review, task)
     progress.advance(1, {"seconds": solution.seconds})
 
     def told(done: int, loss: float) -> None:
@@ -95,8 +96,9 @@ def resolve(
     if epochs:
         head.tune(epochs=epochs, on_epoch=told)
     placed = head.place()
-    fine = keep_links(placed, review.links, review.fixed)
-    placement = _placement(review, alive, solution.relation, placed, fine)
+    if review.links:
+        placed = keep_links(placed, review, head.log_prob(linked_rows(review.links)))
+    placement = _placement(review, alive, solution.relation, placed)
     return Resolution(placement, solution, head.inputs)
 
 
@@ -116,7 +118,7 @@ def looked_at(
     alive = _alive(review)
     task = _task(review, alive, features, neighbors)
     placed = Head(task, seed=seed).place()
-    return _placement(review, alive, task.relation, placed, placed.fine)
+    return _placement(review, alive, task.relation, placed)
 
 
 def _alive(review: Review) -> list[int]:
@@ -151,11 +153,24 @@ def _task(review: Review, alive: list[int], features: FloatArray, neighbors: Int
     )
 
 
-def _placement(
-    review: Review, alive: list[int], relation: BoolArray, placed: Placed, fine: IntArray
-) -> Placement:
+def _check_homes(review: Review, task: HeadTask) -> None:
+    """Raise ContradictionError where a sample was taken out of every class under its label."""
+    for row, out in task.excluded.items():
+        coarse = int(task.coarse[row])
+        homes = set(np.flatnonzero(task.relation[:, coarse]).tolist()) if coarse >= 0 else set()
+        if homes and homes <= out and not task.fixed[row]:
+            name = review.coarse_names[coarse]
+            raise ContradictionError(
+                [
+                    f"{review.ids[row]!r} has the coarse label {name!r}",
+                    f"it was taken out of every class that is left under {name!r}",
+                ]
+            )
+
+
+def _placement(review: Review, alive: list[int], relation: BoolArray, placed: Placed) -> Placement:
     number = np.array([*alive, -1], np.int64)
-    sizes = np.bincount(fine, minlength=len(alive))
+    sizes = np.bincount(placed.fine, minlength=len(alive))
     needed = relation & (relation[sizes > 0].sum(axis=0) == 0)  # nobody else hangs there
     classes = tuple(
         _kept(review.classes[alive[i]], relation[i])
@@ -163,7 +178,7 @@ def _placement(
         if sizes[i] or needed[i].any()
     )
     return Placement(
-        fine=number[fine],
+        fine=number[placed.fine],
         runner_up=number[placed.runner_up],
         confidence=placed.confidence,
         rival=placed.rival,

@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -76,10 +76,10 @@ class StaleRevisionError(FalconError):
         who = sorted({revision.author for revision in since})
         super().__init__(
             f"The review was changed by {', '.join(who) or 'nobody'} since revision "
-            f"{expected[:12]} ({len(since):,} revisions, the last {since[-1].id[:12]}); "
+            f"{expected[:12]} (the newest is {since[-1].id[:12]}, {len(since):,} later); "
             "look at them, then send the correction again with that head."
             if since
-            else f"Revision {expected[:12]} is not part of this review; read its head again."
+            else f"Revision {expected[:12]!r} is not part of this review; read its head again."
         )
 
 
@@ -138,7 +138,7 @@ class RevisionLog:
         author: str,
         expected: str,
         reason: str = "",
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[Sequence[Revision]], None] = lambda fresh: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> tuple[Revision, ...]:
         """Append corrections, all or none, and wait until they are on the disk.
@@ -152,7 +152,7 @@ class RevisionLog:
         expected : str
             The head that the writer knows.
         check : callable
-            Called under the lock, once the head is known to be right; may raise.
+            Told the revisions under the lock, before they are written; may raise.
         now : callable
             The clock.
 
@@ -163,17 +163,16 @@ class RevisionLog:
         StorageError
             The disk does not take it; nothing was appended.
         """
-        author, reason = _text(clean_name, author), _text(clean_reason, reason)
+        fresh = drafts(corrections, parent=expected, author=author, reason=reason, time=now())
         what = f"The corrections could not be written to {self.path}"
         with storage_errors(what, remedy="free space and send them again"), self._locked() as file:
             self.refresh()
             if self.head != expected:
                 raise StaleRevisionError(expected, self.since(expected))
-            check()
-            fresh = _chain(corrections, self.head, author, reason, now())
+            check(fresh)
             self._write(file, b"".join(_line(revision) for revision in fresh))
             self.revisions += fresh
-        return tuple(fresh)
+        return fresh
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
@@ -234,6 +233,11 @@ def in_force(revisions: Sequence[Revision]) -> list[Revision]:
 
     An undo takes back the last correction in force, a redo puts back the last one taken back; a
     new correction ends what can be redone.
+
+    Raises
+    ------
+    CorrectionError
+        An undo or redo finds nothing to take.
     """
     done: list[Revision] = []
     undone: list[Revision] = []
@@ -249,30 +253,38 @@ def in_force(revisions: Sequence[Revision]) -> list[Revision]:
     return done
 
 
-def check_steps(revisions: Sequence[Revision], corrections: Sequence[Correction]) -> None:
-    """Raise CorrectionError where an undo or redo among `corrections` finds nothing to take."""
-    if not any(isinstance(correction, Undo | Redo) for correction in corrections):
-        return
-    planned = [Revision("", "", "", "", "", correction) for correction in corrections]
-    in_force([*revisions, *planned])
-
-
 def _take_last(source: list[Revision], target: list[Revision], what: str) -> None:
     if not source:
         raise CorrectionError(f"There is nothing to {what}; no correction of that kind is left.")
     target.append(source.pop())
 
 
-def _chain(
-    corrections: Sequence[Correction], head: str, author: str, reason: str, time: datetime
-) -> list[Revision]:
-    fresh: list[Revision] = []
+def drafts(
+    corrections: Sequence[Correction], *, parent: str, author: str, time: datetime, reason: str = ""
+) -> tuple[Revision, ...]:
+    """Return corrections as revisions on top of `parent`, which are nowhere yet.
+
+    Raises
+    ------
+    InputError
+        Author or reason is no plain text.
+    """
+    author, reason = plain_text(author, reason)
     moment = time.astimezone(UTC).replace(microsecond=0).isoformat()
+    fresh: list[Revision] = []
     for correction in corrections:
-        parent = fresh[-1].id if fresh else head
         draft = Revision("", parent, author, moment, reason, correction)
-        fresh.append(Revision(_digest(_content(draft)), parent, author, moment, reason, correction))
-    return fresh
+        parent = _digest(_content(draft))
+        fresh.append(replace(draft, id=parent))
+    return tuple(fresh)
+
+
+def plain_text(author: str, reason: str) -> tuple[str, str]:
+    """Return both in normal form; InputError where one is no plain text."""
+    try:
+        return clean_name(author), clean_reason(reason)
+    except ValueError as error:
+        raise InputError(f"Author and reason are plain text: {error}.") from error
 
 
 def _content(revision: Revision) -> dict[str, Any]:
@@ -301,10 +313,3 @@ def _line(revision: Revision) -> bytes:
 
 def _canonical(document: dict[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _text(clean: Callable[[str], str], text: str) -> str:
-    try:
-        return clean(text)
-    except ValueError as error:
-        raise InputError(f"Author and reason are plain text: {error}.") from error

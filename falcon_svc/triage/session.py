@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from falcon_svc.triage.folding import Folded, Folds
 from falcon_svc.triage.head import EPOCHS
 from falcon_svc.triage.near import Near
 from falcon_svc.triage.resolve import Resolution, resolve
-from falcon_svc.triage.revisions import Revision, RevisionLog, check_steps, in_force
+from falcon_svc.triage.revisions import Revision, RevisionLog, drafts, in_force
 from falcon_svc.triage.solutions import Placement, save_placement
 from falcon_svc.triage.state import Review
 from falcon_svc.triage.words import sentence_of, stability_verdict
@@ -108,6 +109,15 @@ class Session:
         """The present classes with confidence: of the last re-solve, or the result's own."""
         return self._placement
 
+    def confidence(self) -> FloatArray:
+        """Return how sure the class of every sample (N,) is: 1 where a person placed it.
+
+        NaN where a correction since the last re-solve put the sample where it is, or nowhere.
+        """
+        judged = self.review.fine == self.placement.fine
+        known = np.where(judged, self.placement.confidence, np.nan)
+        return np.where(self.review.fixed, 1.0, known).astype(np.float32)
+
     def found_as(self, number: int) -> FineClass | None:
         """Return the class of the run that a class of the review was found as; None = none."""
         found = self.review.classes[number].found
@@ -165,19 +175,13 @@ class Session:
         """
         self.refresh()
 
-        def check() -> None:
-            self.plan(corrections)
-
         try:
-            fresh = self.log.append(
-                corrections, author=author, expected=expected, reason=reason, check=check
+            return self.log.append(
+                corrections, author=author, expected=expected, reason=reason, check=self._plan
             )
         except BaseException:
             self._fold()
             raise
-        if any(isinstance(c, STEPS) for c in corrections):
-            self._fold()
-        return fresh
 
     def plan(self, corrections: Sequence[Correction]) -> None:
         """Make corrections in memory only, to `preview` what they would change.
@@ -187,8 +191,7 @@ class Session:
         CorrectionError
             One of them cannot be made.
         """
-        check_steps(self.log.revisions, corrections)
-        self._try(corrections)
+        self._plan(drafts(corrections, parent=self.head, author="nobody", time=datetime.now(UTC)))
 
     def undo(self, *, author: str, expected: str, reason: str = "") -> Revision:
         """Take back the last correction in force; itself a revision."""
@@ -289,11 +292,13 @@ class Session:
             ],
         }
 
-    def _try(self, corrections: Sequence[Correction]) -> None:
-        """Apply corrections to the state; on an error `submit` folds it again."""
-        for correction in corrections:
-            if not isinstance(correction, STEPS):
-                apply(self.review, correction)
+    def _plan(self, fresh: Sequence[Revision]) -> None:
+        """Take drafts over in memory; on an error `submit` folds what is on the disk again."""
+        if any(isinstance(draft.correction, STEPS) for draft in fresh):
+            self._take(self._folds.after(in_force([*self.log.revisions, *fresh])))
+        else:
+            for draft in fresh:
+                apply(self.review, draft.correction)
 
     def at(self, count: int) -> Folded:
         """Return the review after the first `count` revisions."""
@@ -301,5 +306,7 @@ class Session:
 
     def _fold(self) -> None:
         """Build the state again from the result and all corrections in force."""
-        now = self.at(len(self.log.revisions))
+        self._take(self.at(len(self.log.revisions)))
+
+    def _take(self, now: Folded) -> None:
         self.review, self._placement, self.ancestry = now.review, now.placement, now.ancestry

@@ -24,6 +24,7 @@ from falcon_svc.worker.stored_files import artifacts_of, local_file
 from falcon_svc.worker.telling import Outcome, for_client, told
 
 LISTED_ROWS = 100
+MOST_COLUMNS, MOST_LETTERS = 1_000, 100_000  # of names that a summary keeps
 PATIENCE = 20  # times the processor time that is allowed: the machine may be busy
 KILLED = {
     "code": "unreadable",
@@ -97,7 +98,14 @@ def _inspect(path: Path, options: dict[str, Any]) -> Outcome:
     rows = [asdict(one) for one in found.problems if one.severity == "error"]
     error = None if found.ok else _row_errors(rows, found.n_errors)
     notes = [asdict(note) for note in found.notes]
-    return {"summary": {**summary, "classes": classes, "notes": notes}, "error": error}
+    more = {"classes": classes, "notes": notes, "columns": _kept(found.columns)}
+    return {"summary": {**summary, **more}, "error": error}
+
+
+def _kept(columns: tuple[str, ...]) -> list[str] | None:
+    """Return the names of a file's columns; None where they are too many to keep."""
+    few = len(columns) <= MOST_COLUMNS and sum(map(len, columns)) <= MOST_LETTERS
+    return list(columns) if few else None
 
 
 def _of_labels(path: Path, id_column: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from falcon_svc.client import ServiceError
 from tests.api.conftest import QUICK
 from tests.api.labelled import COARSE, LONG, X, done, npz_of
+from tests.api.refusing import refusal
 from tests.api.running import wait_until
 from tests.cli.conftest import falcon as falcon_command
 
@@ -83,6 +84,17 @@ def test_labels_that_are_not_there_are_a_failure_in_words(falcon, dataset):
     assert failed.value.code == "no_such_column"
     with pytest.raises(ServiceError, match="scale = none"):
         done(falcon, dataset, "classifier", levels=["coarse"], data={"scale": "standard"})
+
+
+@pytest.mark.parametrize("kind", ["classifier", "metrics"])
+def test_levels_that_are_not_there_are_refused_at_once(http, dataset, kind):
+    tree = {"tree": [["a"]]} if kind == "metrics" else {}
+    config = {"levels": ["coarse", "x9"], **tree}
+    body = {"dataset_id": dataset["id"], "kind": kind, "config": config}
+    refused = http.post("/v1/jobs", json=body)
+    assert refusal(refused) == (422, "no_such_column")
+    assert "'x9'" in refused.json()["detail"] and "'coarse'" in refused.json()["detail"]
+    assert refused.json()["errors"][0]["pointer"] == "/body/config/levels"
 
 
 def test_every_kind_has_a_report(falcon, trained, advised, job, tmp_path):

@@ -26,6 +26,7 @@ from falcon_svc.service.datasets import OPTIONS
 from falcon_svc.settings import Settings
 from falcon_svc.supervised.config import AdviceConfig, ClassifierConfig
 from falcon_svc.supervised.measure_config import MetricsConfig
+from tests.api.refusing import refusal
 
 OPERATORS = {"probe_hdf5", "ratio_free_bytes", "follow_links"}
 FORMS = {*("Body_create_dataset", "Body_discover"), *("Body_predict_file", "Body_classify_file")}
@@ -196,6 +197,18 @@ def browser(tmp_path_factory):
     settings = Settings(data_dir=tmp_path_factory.mktemp("open"), private_webhooks=False)
     with TestClient(create_app(settings), "http://127.0.0.1") as client:
         yield client
+
+
+def test_a_mistake_of_ours_has_the_id_that_the_log_has(browser, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr("falcon_svc.service.jobs.page", fail)
+    answer = browser.get("/v1/jobs")
+    assert refusal(answer) == (500, "internal")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.json()["request_id"] in caplog.text
+    assert "too deep" in caplog.text
 
 
 def test_other_methods_are_answered_with_those_there_are(browser, operations):

@@ -52,6 +52,12 @@ def test_an_address_of_another_machine_is_a_sentence():
         listen("192.0.2.1", 8000)
 
 
+def test_a_service_says_nothing_while_nothing_is_wrong(service):
+    first, *more = service.log.read_text().splitlines()
+    assert first.startswith(f"{service.url} serves ")
+    assert not [line for line in more if "alembic" in line]
+
+
 def test_a_service_is_ready_once_its_worker_is_and_tells_of_its_end(service):
     """A killed worker shows in readiness, is started again, and is counted."""
     assert "falcon_worker_restarts_total 0.0" in service.http.get("/metrics").text

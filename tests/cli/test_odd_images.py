@@ -86,7 +86,8 @@ def test_unusual_images_get_fine_classes_and_corrupt_ones_are_listed(tmp_path, d
     assert {p["code"] for p in checked.json["problems"]} == {"unreadable_image"}
     done = discover(folder)
     assert done.code == 0
-    assert all(f"warning: skipped {name}: " in done.err for name in corrupt)
+    assert "3 of 318 images cannot be read and are left out" in done.err
+    assert all(f"'{name}': " in done.err for name in corrupt)
     found = pq.read_table(tmp_path / "out" / "assignments.parquet").to_pydict()
     assert set(found["id"]) == set(plain) | set(odd)
     assert np.isfinite(found["confidence"]).all()

@@ -58,7 +58,7 @@ def test_a_contradiction_is_one_sentence(result, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("{", "JSON list"), ("{}", "put [ ]"), ('[{"kind": "x"}]', "A correction was expected")],
+    [("{", "JSON list"), ("{}", "put [ ]"), ('[{"kind": "x"}]', "Correction 1 is of the kind 'x'")],
 )
 def test_files_that_are_no_corrections(result, tmp_path, capsys, text, told):
     path = tmp_path / "x.json"

@@ -97,6 +97,8 @@ def test_a_few_unreadable_images_are_listed_and_skipped(tmp_path: Path) -> None:
     assert [skip.id for skip in data.skipped] == ["bird/bad.png"]
     assert data.skipped[0].row == sorted(files).index("bird/bad.png")
     assert "bird/bad.png" not in data.ids
+    (note,) = [note for note in data.reading.notes if note.code == "skipped_images"]
+    assert note.text.startswith("1 of 121 images cannot be read and are left out ('bird/bad.png': ")
     assert data.images.read(0, 120, side=4).shape[0] == 120
 
 

@@ -174,6 +174,16 @@ def test_file_in_place_of_the_directory_is_refused(tmp_path: Path, discovery) ->
         write(tmp_path / "out", discovery)
 
 
+def test_a_home_that_takes_no_files_is_refused_early(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="file is a file"):
+        check_replaceable(tmp_path / "file" / "deeper" / "out")
+    check_replaceable(tmp_path / "new" / "deeper" / "out")
+    monkeypatch.setattr(os, "access", lambda place, mode: place != tmp_path)
+    with pytest.raises(StorageError, match="takes no files of yours"):
+        check_replaceable(tmp_path / "new" / "out")
+
+
 def fail_at(monkeypatch, function: str, n: int) -> list[int]:
     """Let the n-th call of an `os` function fail as on a full disk; return the calls so far."""
     real, calls = getattr(os, function), []
@@ -362,7 +372,7 @@ def test_features_are_read_with_one_look_at_the_document(tmp_path, discovery, mo
     x = np.arange(2.0 * discovery.n_samples, dtype=np.float32).reshape(-1, 2)
     kept = {**MODEL, FEATURES: features_file(x)}
     write_discovery(tmp_path / "out", discovery, model_files=kept, report_html="<p>")
-    read, looks = files._read_document, []
-    monkeypatch.setattr(files, "_read_document", lambda at: looks.append(at) or read(at))
+    read, looks = files.read_document, []
+    monkeypatch.setattr(files, "read_document", lambda at: looks.append(at) or read(at))
     assert np.array_equal(read_features(tmp_path / "out"), x)
     assert looks == [tmp_path / "out"]

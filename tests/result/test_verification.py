@@ -35,7 +35,7 @@ def wrong(directory):
 def test_a_result_is_what_it_says(written):
     checks = verify_result(written)
     assert all(check.ok for check in checks), checks
-    assert [c.name for c in checks] == ["files", "relation of coarse", "assignments"]
+    assert [c.name for c in checks] == ["files", "relation of coarse", "assignments", "numbers"]
     assert "second solver" in checks[1].text
     assert falcon.read_result(written).verify() == checks
 
@@ -90,6 +90,24 @@ def test_a_relation_that_was_moved_is_found(result):
 def test_a_document_that_says_otherwise_than_the_proof_is_found(result, change, word):
     seal(result, change)
     assert any(word in check.text for check in wrong(result))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda d: d.update(n_fine=7), "n_fine"),
+        (lambda d: d.update(n_samples=7), "n_samples"),
+        (lambda d: d["classes"][0].update(size=1), "sizes"),
+        (lambda d: d["classes"][1].update(mean_confidence=0.1), "mean confidences"),
+        (lambda d: d["counts"][0].update(n_fine=d["counts"][0]["n_fine"] + 1), "counts"),
+        (lambda d: d["classes"].reverse(), "ids of classes"),
+        (lambda d: d["classes"][0].update(coarse=d["classes"][-1]["coarse"]), "coarse classes"),
+    ],
+)
+def test_numbers_that_are_not_those_of_the_assignments_are_found(result, change, word):
+    seal(result, change)
+    (check,) = wrong(result)
+    assert check.name == "numbers" and word in check.text
 
 
 def test_a_result_without_proof_says_so(result):

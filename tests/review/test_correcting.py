@@ -35,6 +35,13 @@ def test_rename_accept_merge_move_undo_redo(http):
     assert "both" in [entry["reason"] for entry in log["entries"]]
 
 
+def test_a_reason_that_is_no_text_does_not_begin_a_resolve(http):
+    place = f"{BASE}/revisions/{head(http)}:resolve"
+    refused = http.post(place, json={"reason": "a\u0001b"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_input")
+    assert http.get(f"{BASE}/resolve").json()["state"] == "none"
+
+
 def test_a_stale_correction_is_refused_with_what_changed_since(http):
     old = head(http)
     correct(http, {"kind": "rename", "class_id": "c0", "name": "jay"})

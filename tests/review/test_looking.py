@@ -37,6 +37,8 @@ def test_the_map_holds_every_sample_and_the_lasso_agrees_with_it(http):
     found = http.post(f"{BASE}/lasso", json={"polygon": square}).json()
     assert found["count"] == sum(value >= 0 for value in x)
     own = http.post(f"{BASE}/lasso", json={"polygon": square, "class_id": "c2"}).json()
+    strange = http.post(f"{BASE}/lasso", json={"polygon": square, "class_id": "x"})
+    assert strange.status_code == 422 and strange.json()["errors"][0]["pointer"] == "/body/class_id"
     assert own["count"] == sum(v >= 0 and c == 2 for v, c in zip(x, fine, strict=True))
     inner = np.frombuffer(http.get(f"{BASE}/map", params={"coarse": "coarse 1"}).content, "<f4")
     assert np.isfinite(inner[:n]).sum() == 60

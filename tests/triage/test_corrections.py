@@ -10,14 +10,14 @@ from falcon_svc.triage.corrections import (
     Merge,
     Rename,
     clean_name,
-    read_correction,
+    read_corrections,
 )
 
 
 def test_a_document_becomes_its_kind():
-    read = read_correction({"kind": "merge", "class_ids": ["c1", "c4"]})
+    (read,) = read_corrections([{"kind": "merge", "class_ids": ["c1", "c4"]}])
     assert read == Merge(class_ids=("c1", "c4"))
-    assert read_correction(read.model_dump(mode="json")) == read
+    assert read_corrections([read.model_dump(mode="json")]) == [read]
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,22 @@ def test_a_document_becomes_its_kind():
         ({"kind": "rename", "class_id": "../x", "name": "jay"}, "class_id"),
         ({"kind": "move", "class_id": "c1", "samples": []}, "samples"),
         ({"kind": "accept", "class_id": "c1", "more": 1}, "more"),
-        ("merge", "the document"),
+        ({"kind": "accept"}, "(accept) is wrong at class_id: it is required"),
+        ({"kind": "accept", "class_id": "c1", "looked": 1, "wrong": 3}, "the 1 that were"),
+        ({"kind": "move", "class_id": "c1", "samples": "a"}, "samples: expected a list, found 'a'"),
+        ({"kind": "merge", "class_ids": ["c1"]}, "class_ids: list should have at least 2 items"),
+        ({"kind": "resolved", "solution": "0" * 64, "summary": ""}, "of the kind 'resolved'"),
+        ({"class_id": "c1"}, "names no kind"),
+        ({"kind": ["merge"]}, "names no kind"),
+        ("merge", "names no kind"),
     ],
 )
 def test_what_is_no_correction_is_told_in_a_sentence(document, told):
     with pytest.raises(CorrectionError, match=r"\.$") as refused:
-        read_correction(document)
+        read_corrections([{"kind": "undo"}, document])
     assert told in str(refused.value)
+    assert str(refused.value).startswith("Correction 2 ")
+    assert all(one["pointer"].startswith("/corrections/1") for one in refused.value.errors)
 
 
 def test_names_of_every_script_are_kept_as_text():

@@ -107,6 +107,21 @@ def test_a_wrong_coarse_label_is_the_only_door(review):
     refused(review, c.WrongCoarse(samples=everything, coarse=None), "keeps at least one sample")
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_no_coarse_class_is_emptied_beside_the_one_that_is_joined(review, kept):
+    both = ids(review, 0) + ids(review, 3) + ids(review, 6) + ids(review, 1) + ids(review, 4)
+    wish = c.WrongCoarse(samples=both, coarse=f"coarse {kept}")
+    refused(review, wish, f"'coarse {1 - kept}' would leave it")
+
+
+def test_the_last_place_counts(review):
+    sample = ids(review, 0)[:1]
+    apply(review, c.Exclude(samples=sample, class_id="c0"))
+    apply(review, c.Exclude(samples=sample, class_id="c3"))
+    apply(review, c.Move(samples=sample, class_id="c0", firm=False))
+    assert set(review.excluded[review.row_of[sample[0]]]) == {3}
+
+
 def test_a_coarse_class_keeps_a_class(review):
     apply(review, c.Reject(class_id="c1"))
     refused(review, c.Reject(class_id="c4"), "only class left")
@@ -129,7 +144,8 @@ def test_links_between_coarse_classes_are_refused(review):
 
 
 classes = st.integers(0, 9).map(lambda n: f"c{n}")
-samples = st.lists(st.integers(0, 83).map(lambda i: f"s{i:05d}"), min_size=1, max_size=8).map(tuple)
+sample = st.integers(0, 83).map(lambda i: f"s{i:05d}")
+samples = st.lists(sample, min_size=1, max_size=8).map(tuple)
 coarse = st.sampled_from(["coarse 0", "coarse 1", "coarse 2"])
 edits = st.one_of(
     st.builds(c.Rename, class_id=classes, name=st.sampled_from(["jay", "wren"])),
@@ -149,6 +165,7 @@ edits = st.one_of(
     st.builds(c.Pin, class_id=classes, coarse=coarse),
     st.builds(c.MustLink, class_id=classes, other=classes),
     st.builds(c.KeepApart, class_id=classes, other=classes),
+    st.builds(c.LinkSamples, sample=sample, other=sample, together=st.booleans()),
 )
 
 

@@ -61,6 +61,23 @@ def test_parquet_csv_and_jsonl_hold_the_corrections(session, tmp_path):
     changed = parquet[parquet.coarse != parquet.coarse_given]
     assert list(changed.class_id) == ["c1"]
     assert parquet.by_hand.sum() == 3
+    assert (parquet.confidence[parquet.by_hand] == 1).all()
+
+
+def test_what_a_correction_put_elsewhere_has_no_confidence_yet(session, tmp_path):
+    moved = [session.review.ids[r] for r in session.review.members(6)[:2]]
+    wishes = [
+        c.Move(samples=moved[:1], class_id="c0", firm=False),
+        c.Exclude(samples=moved[1:], class_id="c6"),
+    ]
+    session.submit(wishes, author="Ada", expected=session.head)
+    table = pq.read_table(written(session, "parquet", tmp_path)).to_pandas().set_index("id")
+    assert table.loc[moved, ["confidence", "runner_up"]].isna().all(axis=None)
+    assert (table.runner_up != table.class_id).all()
+    assert table.drop(index=moved).confidence.notna().all()
+    tasks = json.loads((written(session, "label-studio", tmp_path) / "tasks.json").read_text())
+    (shown,) = next(t["predictions"] for t in tasks if t["data"]["id"] == moved[0])
+    assert "score" not in shown
 
 
 def test_a_csv_comes_back_as_the_same_review(session, tmp_path):
@@ -87,6 +104,21 @@ def test_a_csv_becomes_corrections_and_tells_every_row_that_failed(session):
     assert "no class 'c9'" in reasons[5]
     session.submit(list(found.corrections), author="file", expected=session.head)
     assert session.review.fine[session.review.row_of[a]] == 6
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "told"),
+    [
+        (read_csv, "id,class\n" + "a" * 200_000 + ",c1\n", "line 1 is none"),
+        (read_csv, "id,class,class\ns00000,c1,c2\n", "Every column once"),
+        (read_csv, "id;class\ns00000;c1\n", "found id;class"),
+        (read_label_studio, "[" * 100_000, "it is none"),
+        (read_label_studio, "{}", "A list of Label Studio's tasks"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(session, read, text, told):
+    with pytest.raises(InputError, match=told):
+        read(session.review, text.encode())
 
 
 def test_label_studio_round_trip(session, tmp_path):

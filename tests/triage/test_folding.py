@@ -5,9 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from falcon_svc.errors import FalconError
 from falcon_svc.triage import folding
-from falcon_svc.triage.corrections import CorrectionError, Label, Rename
+from falcon_svc.triage.corrections import (
+    Correction,
+    CorrectionError,
+    Label,
+    Merge,
+    Redo,
+    Rename,
+    Resolved,
+    Split,
+    Undo,
+)
 from falcon_svc.triage.session import Session
 from falcon_svc.triage.state import Review
 from tests.triage.reviews import write_result
@@ -18,7 +30,7 @@ def state(review: Review) -> tuple[object, ...]:
     return (*kept, tuple(review.classes.values()), review.next_number)
 
 
-def submit(session: Session, wish: Rename | Label) -> None:
+def submit(session: Session, wish: Correction) -> None:
     session.submit([wish], author="a", expected=session.head)
 
 
@@ -66,3 +78,34 @@ def test_an_undo_after_many_corrections_applies_only_the_last(tmp_path: Path, mo
     monkeypatch.setattr(folding, "apply", lambda review, wish: applied.append(wish))
     session.undo(author="a", expected=session.head)
     assert len(applied) == 3
+
+
+def test_what_follows_an_undo_in_one_request_is_checked_after_it(tmp_path: Path) -> None:
+    write_result(tmp_path / "result")
+    session = Session(tmp_path / "result")
+    submit(session, Merge(class_ids=("c0", "c3")))
+    steps = [Undo(), Rename(class_id="c3", name="wren")]
+    session.submit(steps, author="a", expected=session.head)
+    assert session.review.classes[3].name == "wren"
+    assert state(Session(tmp_path / "result").review) == state(session.review)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Undo(), Rename(class_id="c7", name="wren")),  # c7 is gone with its split
+        (Undo(), Redo(), Redo()),
+        (Resolved(solution="0" * 64, summary="of nowhere"),),
+    ],
+)
+def test_steps_that_cannot_be_folded_never_reach_the_disk(tmp_path: Path, steps) -> None:
+    write_result(tmp_path / "result")
+    session = Session(tmp_path / "result")
+    part = tuple(session.review.ids[row] for row in session.review.members(0)[:3])
+    submit(session, Split(class_id="c0", parts=(part,)))
+    before, head = state(session.review), session.head
+    with pytest.raises(FalconError):
+        session.submit(steps, author="a", expected=head)
+    assert state(session.review) == before
+    afresh = Session(tmp_path / "result")
+    assert (state(afresh.review), afresh.head) == (before, head)

@@ -93,7 +93,7 @@ def count_bounds(
     low = _with_others(low, high, given, source, others)
     total = int(low.sum()) if bool((low == high).all()) else config.n_fine
     wanted = total if config.n_fine is None else config.n_fine
-    _demand_possible(wanted, low, high)
+    _demand_possible(wanted, low, high, config.least_samples)
     demand_classes(wanted, others)
     least_total = max((other.n_coarse for other in others), default=0)
     return CountBounds(
@@ -110,16 +110,17 @@ def _with_others(
 ) -> IntArray:
     """Return the lower bounds with what the other sources need."""
     least = least_children(source, others)
-    short = np.flatnonzero(given & (high < least))
+    short = np.flatnonzero(high < least)
     if len(short):
         q = int(short[0])
+        setting = "n_fine_per_coarse" if given[q] else "least_samples"
         raise ConfigError(
-            f"n_fine_per_coarse allows {high[q]} fine classes in {source.names[q]!r}, but samples "
+            f"{setting} allows {high[q]} fine classes in {source.names[q]!r}, but samples "
             f"there have {least[q]} classes of another label source that lie in no other coarse "
             "class, and each needs a fine class of its own; allow more, or leave that source out.",
             code=INFEASIBLE,
         )
-    return np.maximum(low, np.minimum(least, high))
+    return np.maximum(low, least)
 
 
 def demand_classes(total: int | None, others: Sequence[LabelSource]) -> None:
@@ -147,19 +148,29 @@ def _class_index(name: str, source: LabelSource) -> int:
 def _demand_samples(name: str, most: int, size: int, least_samples: int) -> None:
     room = max(1, size // least_samples)
     if most > room:
-        each = f", at least {least_samples} to a fine class" if least_samples > 1 else ""
+        each, smaller = (
+            (f", and least_samples = {least_samples}", ", or a smaller least_samples")
+            if least_samples > 1
+            else ("", "")
+        )
         raise ConfigError(
             f"n_fine_per_coarse asks for up to {most} fine classes in {name!r}, which has "
-            f"{size} samples{each}; give at most {room}.",
+            f"{size} samples{each}; give at most {room}{smaller}.",
             code=INFEASIBLE,
         )
 
 
-def _demand_possible(total: int | None, low: IntArray, high: IntArray) -> None:
+def _demand_possible(
+    total: int | None, low: IntArray, high: IntArray, least_samples: int
+) -> None:
     if total is not None and not low.sum() <= total <= high.sum():
+        names = ["n_fine", "n_fine_per_coarse"]
+        of_size = ""
+        if total > high.sum() and least_samples > 1:
+            names, of_size = [*names, "least_samples"], f" of at least {least_samples} samples"
         raise ConfigError(
             f"n_fine = {total} cannot be shared out: the {len(low)} coarse classes need at least "
             f"{low.sum()} fine classes (one each, or the counts given) and hold at most "
-            f"{high.sum()}; change n_fine or n_fine_per_coarse.",
+            f"{high.sum()}{of_size}; change {' or '.join((', '.join(names[:-1]), names[-1]))}.",
             code=INFEASIBLE,
         )

@@ -225,7 +225,8 @@ class Companion:
 
 def main() -> int:
     """Run until told to stop; see this module's docstring."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("falcon_svc").setLevel(logging.INFO)  # of libraries, what is wrong
     parent = int(sys.argv[1]) if len(sys.argv) > 1 else None
     if parent is not None:
         die_with(parent)

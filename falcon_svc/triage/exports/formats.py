@@ -18,7 +18,8 @@ from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset
 
 NEEDS_DATA = (
-    "This format needs the data set itself; give the file that the result was made of with --data."
+    "This format needs the data set itself, which a result does not keep; give the file that the "
+    "result was made of: falcon export DIR --to FORMAT --data INPUT."
 )
 
 

@@ -73,7 +73,8 @@ def _card(session: Session, table: pa.Table) -> str:
         f"reviewed up to revision `{session.head[:12]}`.",
         "",
         "`label` is the class, `coarse_label` the coarse class as corrected (-1 = none), "
-        "`by_hand` says whether a person placed the sample, `confidence` is the model's.",
+        "`by_hand` says whether a person placed the sample, `confidence` is the model's "
+        "(none where a correction since then put the sample where it is).",
         "",
     ]
     return "\n".join(lines)

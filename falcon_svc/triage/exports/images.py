@@ -16,6 +16,7 @@ from PIL import Image
 
 from falcon_svc.errors import InputError
 from falcon_svc.result.samples import Thumbnails
+from falcon_svc.triage.exports.table import score_of
 from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset, Images
 
@@ -41,7 +42,7 @@ def coco_document(session: Session, dataset: CoarseDataset) -> dict[str, Any]:
     A category's `supercategory` is its coarse class; category ids are class numbers plus 1, as
     COCO counts from 1.
     """
-    review, images = session.review, _images(dataset)
+    review, images, confidence = session.review, _images(dataset), session.confidence()
     place = {name: row for row, name in enumerate(dataset.ids)}
     entries, annotations = [], []
     for row, name in enumerate(review.ids):
@@ -57,7 +58,7 @@ def coco_document(session: Session, dataset: CoarseDataset) -> dict[str, Any]:
                     "bbox": [0, 0, width, height],
                     "area": width * height,
                     "iscrowd": 0,
-                    "score": round(float(session.placement.confidence[row]), 6),
+                    **score_of(confidence[row]),
                 }
             )
     categories = [

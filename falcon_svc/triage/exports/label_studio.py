@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 from falcon_svc import __version__
 from falcon_svc.result.words import printable
+from falcon_svc.triage.exports.table import score_of
 from falcon_svc.triage.session import Session
 from falcon_svc.types import CoarseDataset
 
@@ -24,7 +25,7 @@ def label_studio_tasks(
     session: Session, dataset: CoarseDataset | None = None
 ) -> list[dict[str, Any]]:
     """Return one task per sample, with the present class as a prediction where it has one."""
-    review, placed = session.review, session.placement
+    review, confidence = session.review, session.confidence()
     texts = (
         {}
         if dataset is None or dataset.texts is None
@@ -44,7 +45,7 @@ def label_studio_tasks(
             else [
                 {
                     "model_version": version,
-                    "score": 1.0 if review.fixed[row] else round(float(placed.confidence[row]), 6),
+                    **score_of(confidence[row]),
                     "result": [_result(_path(session, row, held.name))],
                 }
             ]

@@ -2,12 +2,14 @@
 
 Columns: `id`, `coarse` (as corrected; null = none), `coarse_given`, `class_id`, `class` (its
 name), `status`, `confidence`, `by_hand`, `runner_up` (class id, null = none), `text` where the data
-set has texts.
+set has texts. `confidence` and `runner_up` are null where a correction since the last re-solve put
+the sample where it is.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ def review_table(session: Session, dataset: CoarseDataset | None = None) -> pa.T
     """Return the table of a review; `dataset` adds its texts."""
     review, placed = session.review, session.placement
     classes = review.classes
-    by_hand = review.fixed
+    by_hand, other = review.fixed, np.where(review.fine == placed.fine, placed.runner_up, -1)
     columns: dict[str, pa.Array] = {
         "id": pa.array(review.ids, pa.string()),
         "coarse": _names(review.coarse, review.coarse_names),
@@ -30,13 +32,18 @@ def review_table(session: Session, dataset: CoarseDataset | None = None) -> pa.T
         "class_id": _of_class(review.fine, {n: held.id for n, held in classes.items()}),
         "class": _of_class(review.fine, {n: held.name for n, held in classes.items()}),
         "status": _of_class(review.fine, {n: held.status for n, held in classes.items()}),
-        "confidence": pa.array(np.where(by_hand, 1.0, placed.confidence).astype(np.float32)),
+        "confidence": pa.array(session.confidence(), from_pandas=True),
         "by_hand": pa.array(by_hand),
-        "runner_up": _of_class(placed.runner_up, {n: held.id for n, held in classes.items()}),
+        "runner_up": _of_class(other, {n: held.id for n, held in classes.items()}),
     }
     if dataset is not None and dataset.texts is not None:
         columns["text"] = pa.array(_texts(session, dataset), pa.string())
     return pa.table(columns)
+
+
+def score_of(confidence: float) -> dict[str, float]:
+    """Return a confidence as other tools have it; none where it is not known (NaN)."""
+    return {} if math.isnan(confidence) else {"score": round(float(confidence), 6)}
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
