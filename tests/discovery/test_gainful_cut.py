@@ -1,4 +1,4 @@
-"""Cuts by expected gain against all cuts of small trees, and what they do where a total is too large."""
+"""Cuts by expected gain against all cuts of small trees, and where a total is too large."""
 
 from itertools import combinations
 
