@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from falcon_svc.discovery.counts.allocation import split_evidence
+from falcon_svc.discovery.counts.allocation import allocate, split_evidence
 from falcon_svc.discovery.counts.bounds import INFEASIBLE, CountBounds
 from falcon_svc.discovery.counts.choice import (
     Counts,
     TotalChoice,
     choose_total,
     counts_given,
+    equal_at_total,
     prior_at_total,
     prior_beside_votes,
     shared_by_sizes,
@@ -42,6 +43,7 @@ from falcon_svc.discovery.counts.split_evidence import MOST_ROWS, sample_for_evi
 from falcon_svc.discovery.counts.total_stability import N_REPEATS, StabilityCurve
 from falcon_svc.discovery.counts.unimodal_twins import n_rows_of_twins
 from falcon_svc.discovery.counts.whole_totals import WholeTotals, even_stability
+from falcon_svc.discovery.partition.gainful_cut import GainfulCuts, gain_table, gainful_cuts
 from falcon_svc.discovery.partition.merge_tree import MergeTree, cut_at_counts
 from falcon_svc.discovery.partition.tree_arrays import kept_trees
 from falcon_svc.discovery.partition.views import N_VIEWS, equal_views, reduced, unequal_views
@@ -198,7 +200,8 @@ class StructureWork:
         """Return what the data say of the counts."""
         seen = np.minimum(self.sizes, MOST_ROWS)
         asked = {"evidence": int(seen.sum())}
-        if self.bounds.total is None:
+        total = self.bounds.total
+        if total is None or not equal_at_total(self.sizes, total, self.bounds.sizes):
             asked |= {"stability": N_REPEATS * int(seen.sum()), "twins": n_rows_of_twins(seen)}
         self._plan(FOREST | {"votes": 2}, **asked)
         return count_posterior(
@@ -235,12 +238,28 @@ class StructureWork:
         """Return the structure that votes and a log prior (C, K) of the counts speak for."""
         granularities = WIDE_GRANULARITIES if choice.very_unequal else GRANULARITIES
         parts = forest_votes(forest, self.groups, choice.n_fine, granularities)
-        trees = self._pruned(self._trees(parts, -(-choice.n_fine // len(self.groups)), 0))
-        total = self._possible(trees, choice)
-        votes = split_evidence(trees, total, prior.shape[1])
-        counts = shared_by_votes(votes, prior, total, self.bounds)
-        usual = len(self.raw) / choice.n_fine if choice.very_unequal else None
-        return self._unequal(with_intervals(counts, self.sizes, choice, found), parts, usual)
+        trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0)
+        total = self._possible(self._pruned(trees), choice)
+        if choice.supported is None:
+            votes = split_evidence(self._pruned(trees), total, prior.shape[1])
+            counts = shared_by_votes(votes, prior, total, self.bounds)
+        else:
+            gains = gain_table(self._gainful(trees, choice))
+            high = np.minimum(self.bounds.high, gains.shape[1])
+            counts = allocate(gains, total, self.bounds.low, high)
+        known = with_intervals(counts, self.sizes, choice, found)
+        return self._unequal(known, parts, choice)
+
+    def _gainful(self, trees: Sequence[MergeTree], choice: TotalChoice) -> list[GainfulCuts]:
+        """Return the cuts that are expected to gain most where a total asks for more than shows."""
+        assert choice.supported is not None
+        return gainful_cuts(
+            trees,
+            choice.n_fine,
+            choice.supported,
+            most=min(MOST_COUNT, choice.n_fine),
+            least=self.least,
+        )
 
     def forest(self, n_fine: int, size_exponent: float, *, most_fine: int | None = None) -> Forest:
         """Return the trees of all views, from which the votes of any total are cut."""
@@ -291,16 +310,25 @@ class StructureWork:
             )
 
     def _unequal(
-        self, counts: Counts, parts: list[IntArray], usual: float | None = None
+        self, counts: Counts, parts: list[IntArray], choice: TotalChoice | None = None
     ) -> Structure:
-        """Cut the votes' trees; splits of few samples first if `usual`, a usual size, is given."""
+        """Cut the votes' trees; `choice` is None where the user gave the counts."""
         trees = self._trees(parts, int(counts.n_fine.max()), 1)
-        if usual is not None:
-            trees = [tree.weighed_by_size(usual, EXPONENT_OF_SMALL_SPLITS) for tree in trees]
-        trees = self._pruned(trees)
-        self._demand_leaves(np.array([1 + len(tree.costs) for tree in trees]), counts.n_fine)
-        fine = cut_at_counts(trees, self.groups, counts.n_fine)
+        leaves = np.array([1 + len(tree.costs) for tree in self._pruned(trees)])
+        self._demand_leaves(leaves, counts.n_fine)
+        fine = cut_at_counts(self._cuttable(trees, choice), self.groups, counts.n_fine)
         return self._structure(fine, counts, parts)
+
+    def _cuttable(
+        self, trees: list[MergeTree], choice: TotalChoice | None
+    ) -> Sequence[MergeTree | GainfulCuts]:
+        """Return the trees as they are to be cut; splits of few samples come first if they may."""
+        if choice is not None and choice.supported is not None:
+            return self._gainful(trees, choice)
+        if choice is not None and choice.very_unequal:
+            usual = len(self.raw) / choice.n_fine
+            trees = [tree.weighed_by_size(usual, EXPONENT_OF_SMALL_SPLITS) for tree in trees]
+        return self._pruned(trees)
 
     def _equal(self, counts: Counts) -> Structure:
         self._plan(BALANCED | {"consensus": 1})

@@ -334,3 +334,19 @@ def test_the_estimate_is_what_costs_least_where_a_class_too_few_costs_twice():
         cheapest = min(value, key=lambda guess, row=row: dearness(guess, row))
         wanted = 1 if row[0] >= 0.5 else max(cheapest, row.argmax() + 1)
         assert choose_total(np.array([100]), bounds, found, pytest.fail).n_fine == wanted
+
+
+def test_a_given_total_is_supported_up_to_half_way_from_the_estimate_on_a_scale_of_ratios():
+    counts = np.eye(12)[[3]]
+    shift = Shift(np.ones(1), StabilityCurve(np.array([1]), np.zeros(1, np.float32), 0.1))
+    source = LabelSource("coarse", np.zeros(100, int), ("bird",))
+
+    def supported(**told):
+        bounds = count_bounds(CountConfig.model_validate(told), source)
+        found = CountPosterior(counts[None], lambda: shift)
+        return choose_total(np.array([100]), bounds, found, pytest.fail).supported
+
+    assert supported(n_fine=9) == 6
+    assert supported(n_fine=5) == 4
+    assert supported(n_fine=4) is supported(n_fine=3) is supported() is None
+    assert supported(n_fine=9, sizes="equal") is None

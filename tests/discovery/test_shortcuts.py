@@ -101,14 +101,14 @@ def test_neighbors_are_the_same_whatever_the_number_of_threads(monkeypatch):
     np.testing.assert_array_equal(found[0], found[2])
 
 
-def test_a_given_total_asks_for_no_stability(monkeypatch):
+def test_a_given_total_of_equal_classes_asks_for_no_stability(monkeypatch):
     def nobody(*_: object, **__: object) -> StabilityCurve:
-        pytest.fail("a total that is given settles the shift")
+        pytest.fail("a total that is given settles the counts where sizes are equal")
 
     monkeypatch.setattr("falcon_svc.discovery.counts.posterior.stability_curve", nobody)
     labels = np.repeat([0, 1], [70, 50]).astype(np.int64)
     source = LabelSource("coarse", labels, ("a", "b"))
-    bounds = count_bounds(CountConfig(n_fine=5, sizes="natural"), source)
+    bounds = count_bounds(CountConfig(n_fine=5, sizes="equal"), source)
     assert find_structure(rows_of(120, 4), source, bounds, seed=0).counts.n_fine.sum() == 5
 
 

@@ -19,12 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falcon_svc.discovery.partition.merge_tree import MergeTree, common_cost
+from falcon_svc.discovery.partition.votes import SMALLEST_COST
 from falcon_svc.types import IntArray
 
 Float = NDArray[np.floating[Any]]
-
-SMALLEST_COST = 1e-3
-"""Costs are counts of votes: pairs that are never parted must not outweigh all others."""
 
 
 def split_evidence(trees: Sequence[MergeTree], n_fine: int, max_count: int) -> Float:

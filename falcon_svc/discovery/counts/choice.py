@@ -37,7 +37,7 @@ from falcon_svc.discovery.counts.size_prior import (
 from falcon_svc.discovery.counts.total_stability import StabilityCurve
 from falcon_svc.discovery.counts.whole_totals import WholeTotals, whole_totals
 from falcon_svc.result.record import LEAST_CHANCE, TotalEstimate
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import FloatArray, IntArray, Sizes
 
 Float = NDArray[np.floating[Any]]
 
@@ -98,6 +98,9 @@ class TotalChoice:
     very_unequal
         Whether the coarse sizes and a total that was given, or the user, say that some fine classes
         are far smaller than others.
+    supported
+        The total up to which splits are more likely right than wrong, where one was given that is
+        larger and sizes are not equal; else None.
     """
 
     n_fine: int
@@ -105,6 +108,7 @@ class TotalChoice:
     equal: bool
     estimated: bool
     very_unequal: bool = False
+    supported: int | None = None
 
 
 def choose_total(
@@ -127,17 +131,30 @@ def choose_total(
         Makes the stability of equal parts; called where several totals are whole.
     """
     if bounds.total is not None:
-        total = bounds.total
-        equal = log_chance_of_whole_shares(sizes, total) < LOG_CHANCE_GIVEN
-    else:
-        total, equal = _estimated(sizes, bounds, found, judge)
-    estimate = estimate_dispersion(sizes, total, _most(total))
+        return _given(sizes, bounds, bounds.total, found)
+    total, equal = _estimated(sizes, bounds, found, judge)
     if bounds.sizes != "auto":
         equal = bounds.sizes == "equal"
+    dispersion = told_dispersion(estimate_dispersion(sizes, total, _most(total)), bounds.sizes)
+    return TotalChoice(total, dispersion, equal, estimated=True)
+
+
+def equal_at_total(sizes: IntArray, total: int, told: Sizes) -> bool:
+    """Return whether sizes count as equal at a total that was given."""
+    if told != "auto":
+        return told == "equal"
+    return log_chance_of_whole_shares(sizes, total) < LOG_CHANCE_GIVEN
+
+
+def _given(sizes: IntArray, bounds: CountBounds, total: int, found: CountPosterior) -> TotalChoice:
+    estimate = estimate_dispersion(sizes, total, _most(total))
     dispersion = told_dispersion(estimate, bounds.sizes)
-    estimated = bounds.total is None
-    very_unequal = not estimated and (estimate >= MIXED or bounds.sizes == "long tail")
-    return TotalChoice(total, dispersion, equal, estimated, very_unequal)
+    if equal_at_total(sizes, total, bounds.sizes):
+        return TotalChoice(total, dispersion, equal=True, estimated=False)
+    very_unequal = estimate >= MIXED or bounds.sizes == "long tail"
+    likely = _likely_total(bounds, found)
+    supported = round((likely * total) ** 0.5) if likely < total else None
+    return TotalChoice(total, dispersion, False, False, very_unequal, supported)
 
 
 def _estimated(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from scipy.cluster.hierarchy import fcluster
 
 from falcon_svc.discovery.partition.agglomeration import Groups, agglomerated
 from falcon_svc.discovery.partition.distances import average_steps, ward_steps
-from falcon_svc.types import FloatArray, IntArray
+from falcon_svc.types import BoolArray, FloatArray, IntArray
 
 MAX_GROUPS = 200
 GROUPS_PER_CLUSTER = 2
@@ -55,19 +56,28 @@ class MergeTree:
 
     def cut(self, n_clusters: int) -> IntArray:
         """Return (n,) labels in ``[0, n_clusters)``; fewer where the tree has fewer splits."""
-        roots = self.roots(n_clusters)
-        number = np.cumsum(roots == np.arange(len(roots))) - 1
-        return np.asarray(number[roots][self.group], np.int64)
+        return self._numbered(self.roots(n_clusters))
+
+    def without(self, undone: BoolArray) -> IntArray:
+        """Return (n,) labels of the clusters where the merges `undone` (G - 1,) are not made."""
+        return self._numbered(self._roots(~undone))
 
     def roots(self, n_clusters: int) -> IntArray:
         """Return (G,) the group that each group's cluster goes by where `cut` leaves it."""
         n_undone = min(n_clusters - 1, len(self.costs))
+        return self._roots(np.arange(len(self.merges)) < len(self.merges) - n_undone)
+
+    def _roots(self, made: BoolArray) -> IntArray:
         parent = np.arange(len(self.merges) + 1)
-        kept, joined = self.merges[: len(self.merges) - n_undone].T
+        kept, joined = self.merges[made].T
         parent[joined] = kept
         while (parent[parent] != parent).any():
             parent = parent[parent]
         return parent
+
+    def _numbered(self, roots: IntArray) -> IntArray:
+        number = np.cumsum(roots == np.arange(len(roots))) - 1
+        return np.asarray(number[roots][self.group], np.int64)
 
     def pruned(self, least: int) -> MergeTree:
         """Return the tree without the splits that leave fewer than `least` samples on a side."""
@@ -79,12 +89,25 @@ class MergeTree:
 
     def smaller_sides(self) -> IntArray:
         """Return (G - 1,) the samples on the smaller side of each merge; not of a pruned tree."""
+        return np.asarray(self.side_sizes().min(axis=1), np.int64)
+
+    def side_sizes(self) -> IntArray:
+        """Return (G - 1, 2) the samples on both sides of each merge; not of a pruned tree."""
         size = np.bincount(self.group, minlength=len(self.merges) + 1)
-        smaller = np.empty(len(self.merges), np.int64)
+        sides = np.empty((len(self.merges), 2), np.int64)
         for t, (kept, joined) in enumerate(self.merges):
-            smaller[t] = min(size[kept], size[joined])
+            sides[t] = size[kept], size[joined]
             size[kept] += size[joined]
-        return smaller
+        return sides
+
+    def below(self) -> list[tuple[int | None, int | None]]:
+        """Return the merge that made up each side of each merge; None for a single group."""
+        last: dict[int, int] = {}
+        below = []
+        for t, (kept, joined) in enumerate(self.merges.tolist()):
+            below.append((last.get(kept), last.get(joined)))
+            last[kept] = t
+        return below
 
     def weighed_by_size(self, usual: float, exponent: float) -> MergeTree:
         """Return the tree whose splits cost (smaller side / usual) ** exponent times as much.
@@ -106,23 +129,14 @@ class MergeTree:
         n_fixed = len(self.merges) - len(self.costs)
         cost = np.zeros(len(self.merges))
         cost[n_fixed:] = self.costs * (self.smaller_sides()[n_fixed:] / usual) ** exponent
-        order, costs = _costliest_first(cost.tolist(), self._below())
+        order, costs = _costliest_first(cost.tolist(), self.below())
         return MergeTree(
             self.group, self.merges[order[::-1]], costs[::-1][n_fixed:].astype(np.float32)
         )
 
-    def _below(self) -> list[list[int]]:
-        """Merges that made up the two sides of each merge."""
-        last: dict[int, int] = {}
-        below = []
-        for t, pair in enumerate(self.merges.tolist()):
-            below.append([last[group] for group in pair if group in last])
-            last[pair[0]] = t
-        return below
-
 
 def _costliest_first(
-    cost: Sequence[float], below: Sequence[Sequence[int]]
+    cost: Sequence[float], below: Sequence[tuple[int | None, int | None]]
 ) -> tuple[IntArray, NDArray[np.float64]]:
     """Walk merges from the top, each after the one above it; at most that one's cost."""
     waiting = [(-cost[-1], len(cost) - 1)] if cost else []
@@ -132,7 +146,8 @@ def _costliest_first(
         order.append(merge)
         costs.append(min(-rank, costs[-1]) if costs else -rank)
         for t in below[merge]:
-            heapq.heappush(waiting, (-cost[t], t))
+            if t is not None:
+                heapq.heappush(waiting, (-cost[t], t))
     return np.array(order, np.int64), np.array(costs)
 
 
@@ -201,7 +216,15 @@ def trees_of(
     )
 
 
-def cut_at_counts(trees: Sequence[MergeTree], groups: list[IntArray], counts: IntArray) -> IntArray:
+class Cuttable(Protocol):
+    """What can be cut into a number of clusters."""
+
+    def cut(self, n_clusters: int) -> IntArray:
+        """Return (n,) labels in ``[0, n_clusters)``."""
+        ...
+
+
+def cut_at_counts(trees: Sequence[Cuttable], groups: list[IntArray], counts: IntArray) -> IntArray:
     """Return (N,) fine ids, consecutive over coarse classes: class q has counts[q] of them."""
     fine = np.zeros(sum(map(len, groups)), np.int64)
     first = np.concatenate([[0], np.cumsum(counts)])

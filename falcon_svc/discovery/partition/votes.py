@@ -33,6 +33,9 @@ from falcon_svc.discovery.pieces import Pieces, Told
 from falcon_svc.types import FloatArray, IntArray, LabelSource
 
 GRANULARITIES, WIDE_GRANULARITIES = (1.0, 1.4, 2.0), (0.7, 1.0, 1.4, 2.0, 2.8)
+SMALLEST_COST = 1e-3
+"""Costs are counts of votes: pairs that are never parted must not outweigh all others."""
+
 LEAST_ROWS_PER_CLUSTER = 3
 METRIC_ROUNDS = 3
 KMEANS_STARTS = 8
