@@ -68,7 +68,7 @@ lowest: $(VENV)/.installed-dev
 	$(PIP) uv
 	$(BIN)/uv venv --quiet --clear --python 3.11 $(VENV)-lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
-	  $(if $(TORCH_INDEX),--torch-backend cpu) --editable '.[cpu]' --group dev
+	  $(if $(TORCH_INDEX),--torch-backend cpu) --editable '.[cpu,map]' --group dev
 	$(VENV)-lowest/bin/python -m tests.packaging.floors
 	$(TEST_ENV) SCIPY_ARRAY_API=1 $(VENV)-lowest/bin/python -m pytest -n logical --dist loadfile \
 	  --no-loadscope-reorder -W default
