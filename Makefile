@@ -61,14 +61,17 @@ docs: $(VENV)/.installed-docs
 	@echo "the site: out/site/index.html; for its search: python -m http.server --directory out/site"
 
 # The fast tests with the lowest versions that pyproject.toml allows, of Python too: once a week, it
-# takes a virtual environment of its own (2 GB). Newer packages around older ones warn, which is fine;
-# the checks of scikit-learn before 1.7 want SCIPY_ARRAY_API.
+# takes a virtual environment of its own (2 GB). A floor that another package lifts is refused: nothing
+# would try it. Newer packages around older ones warn, which is fine; the checks of scikit-learn before
+# 1.7 want SCIPY_ARRAY_API.
 lowest: $(VENV)/.installed-dev
 	$(PIP) uv
 	$(BIN)/uv venv --quiet --clear --python 3.11 $(VENV)-lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
-	  $(if $(TORCH_INDEX),--torch-backend cpu) --editable '.[cpu]' --group dev
-	$(TEST_ENV) SCIPY_ARRAY_API=1 $(VENV)-lowest/bin/python -m pytest -n logical --dist loadfile -W default
+	  $(if $(TORCH_INDEX),--torch-backend cpu) --editable '.[cpu,map]' --group dev
+	$(VENV)-lowest/bin/python -m tests.packaging.floors
+	$(TEST_ENV) SCIPY_ARRAY_API=1 $(VENV)-lowest/bin/python -m pytest -n logical --dist loadfile \
+	  --no-loadscope-reorder -W default
 
 # Clients that others generate from /v1/openapi.json, compiled and driven; needs node, npm and PyPI.
 clients: $(VENV)/.installed-dev

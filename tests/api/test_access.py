@@ -105,7 +105,7 @@ def owned(guarded, keys):
 @pytest.fixture(scope="module")
 def operations(guarded, keys):
     """(method, path, operation id) of all that needs a key; what deletes comes last."""
-    document = httpx.get(f"{guarded.url}/v1/openapi.json", headers=bearer(keys["ann"])).json()
+    document = guarded.http.get("/v1/openapi.json", headers=bearer(keys["ann"])).json()
     found = [
         (method.upper(), path, operation["operationId"])
         for path, methods in document["paths"].items()

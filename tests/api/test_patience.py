@@ -72,7 +72,7 @@ def test_a_client_that_goes_on_slowly_is_waited_for(port):
 
 
 def test_connections_that_are_kept_are_used_again(port):
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
         for _ in range(3):
             assert http.get("/health/live").status_code == 200
             time.sleep(0.35)  # longer than a head may take
