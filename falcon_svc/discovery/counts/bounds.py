@@ -160,9 +160,7 @@ def _demand_samples(name: str, most: int, size: int, least_samples: int) -> None
         )
 
 
-def _demand_possible(
-    total: int | None, low: IntArray, high: IntArray, least_samples: int
-) -> None:
+def _demand_possible(total: int | None, low: IntArray, high: IntArray, least_samples: int) -> None:
     if total is not None and not low.sum() <= total <= high.sum():
         names = ["n_fine", "n_fine_per_coarse"]
         of_size = ""
