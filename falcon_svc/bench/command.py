@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from falcon_svc.discovery.counts.split_model import SHIPPED
 from falcon_svc.progress import Progress, Silent
 
 
@@ -34,6 +35,17 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     made.add_argument("--json", type=Path, metavar="FILE", help="file to write the figures to, too")
     made.add_argument("--quiet", action="store_true", help="show no progress on stderr")
     return made
+
+
+def add_split_model(flags: argparse.ArgumentParser) -> None:
+    """Add ``--split-model``, to leave the family of a set out of the constants."""
+    flags.add_argument(
+        "--split-model",
+        type=Path,
+        default=SHIPPED,
+        help="file with other constants of the count posterior, as "
+        "falcon_svc.bench.fit_splits writes it",
+    )
 
 
 def progress_of(arguments: argparse.Namespace) -> Progress:

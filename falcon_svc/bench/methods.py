@@ -47,12 +47,16 @@ class Answer:
     interval
         (C, 2) int64 least and most fine classes that the method finds plausible; None where it
         was told the number or says nothing.
+    verdicts
+        Per coarse class whether the data speak for finer ones (`CountEstimate.verdict`); empty
+        where the method says nothing.
     """
 
     fine: IntArray
     counts: IntArray
     unmasked: IntArray | None = None
     interval: IntArray | None = None
+    verdicts: tuple[str, ...] = ()
 
 
 Variant = Callable[[BenchSet, int], Answer]
@@ -126,6 +130,7 @@ def ours(counts_of: Callable[[BenchSet], CountConfig], data: BenchSet, seed: int
         np.array([count.n_fine for count in counts], np.int64),
         found.fine_unmasked,
         interval if estimated else None,
+        tuple(count.verdict for count in counts),
     )
 
 

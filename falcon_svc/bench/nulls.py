@@ -1,6 +1,7 @@
 """How often a discovery that is told nothing splits what is one class: its false positive rate.
 
-`falcon bench nulls [SET ...] [--kinds KIND,...] [--seeds 0] [--methods NAME,...] [--json FILE]`.
+`falcon bench nulls [SET ...] [--kinds KIND,...] [--seeds 0] [--methods NAME,...]
+[--split-model FILE] [--json FILE]`.
 Of every set nulls of every kind are made (`falcon_svc.bench.made_sets`), in which each coarse
 class holds one fine class; every coarse class with more than one found is a false positive.
 """
@@ -8,8 +9,9 @@ class holds one fine class; every coarse class with more than one found is a fal
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,18 +19,21 @@ from typing import Any
 import numpy as np
 
 from falcon_svc.bench.bench_set import BenchSet
-from falcon_svc.bench.command import parser, progress_of
+from falcon_svc.bench.command import add_split_model, parser, progress_of
 from falcon_svc.bench.made_sets import KINDS, Kind, Made
 from falcon_svc.bench.methods import METHODS, chosen_among
 from falcon_svc.bench.quality import reason
 from falcon_svc.bench.set_name import SHIPPED, parse_all
 from falcon_svc.bench.table import markdown, write_json
+from falcon_svc.discovery.counts.split_model import constants_from
 from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.record import versions
 from falcon_svc.progress import Progress, Silent
+from falcon_svc.result.record import VERDICTS
 
 ALL_SETS = "all sets"
 HEADER = ("set", "null", "method", "coarse classes", "split", "share split", "fine classes found")
+CALLED = tuple(f"called {verdict}" for verdict in reversed(VERDICTS))
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +51,8 @@ class Row:
         Coarse classes of which more than one fine class was found.
     n_fine
         Fine classes found.
+    verdicts
+        How many coarse classes each verdict was said of; empty where the method says none.
     failure
         Why there are no figures, None where there are.
     """
@@ -56,6 +63,7 @@ class Row:
     n_coarse: int = 0
     n_split: int = 0
     n_fine: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
     failure: str | None = None
 
     @property
@@ -67,9 +75,13 @@ class Row:
         """Return the cells of the Markdown table."""
         named = (self.set, self.kind, METHODS[self.method].title)
         if self.share_split is None:
-            return (*named, "", "", "", f"failed: {self.failure}")
+            return (*named, "", "", "", f"failed: {self.failure}", *[""] * len(VERDICTS))
         share = f"{100 * self.share_split:.1f} %"
-        return (*named, f"{self.n_coarse:,}", f"{self.n_split:,}", share, f"{self.n_fine:,}")
+        found = (f"{self.n_coarse:,}", f"{self.n_split:,}", share, f"{self.n_fine:,}")
+        return (*named, *found, *(self._called(verdict) for verdict in reversed(VERDICTS)))
+
+    def _called(self, verdict: str) -> str:
+        return f"{100 * self.verdicts[verdict] / self.n_coarse:.1f} %" if self.verdicts else ""
 
     def document(self) -> dict[str, Any]:
         """Return the row JSON-ready."""
@@ -121,7 +133,7 @@ def run(
             (progress or Silent()).stage(f"{data.name}: {kind}, {METHODS[method].title}", 1)
             rows.append(_measured(data, kind, method, seeds))
         write_json(json_path, _document(seeds, [*rows, *_together(rows)]))
-    return markdown(HEADER, (row.cells() for row in [*rows, *_together(rows)]))
+    return markdown((*HEADER, *CALLED), (row.cells() for row in [*rows, *_together(rows)]))
 
 
 def _measured(data: BenchSet, kind: Kind, method: str, seeds: Sequence[int]) -> Row:
@@ -129,12 +141,14 @@ def _measured(data: BenchSet, kind: Kind, method: str, seeds: Sequence[int]) -> 
     call = next(iter(METHODS[method].variants.values()))
     try:
         nulls = ((Made(null=kind, seed=seed).apply(data), seed) for seed in seeds)
-        found = np.concatenate([call(null, seed).counts for null, seed in nulls])
+        answers = [call(null, seed) for null, seed in nulls]
     except Exception as error:
         unexpected = not isinstance(error, FalconError)
         _log.warning("%s, %s, %s failed", data.name, kind, method, exc_info=unexpected)
         return Row(data.name, kind, method, failure=reason(error))
-    return Row(data.name, kind, method, len(found), int((found > 1).sum()), int(found.sum()))
+    found = np.concatenate([answer.counts for answer in answers])
+    said = Counter(word for answer in answers for word in answer.verdicts)
+    return Row(data.name, kind, method, len(found), int((found > 1).sum()), int(found.sum()), said)
 
 
 def _together(rows: Iterable[Row]) -> list[Row]:
@@ -149,6 +163,7 @@ def _together(rows: Iterable[Row]) -> list[Row]:
             n_coarse=sum(row.n_coarse for row in group),
             n_split=sum(row.n_split for row in group),
             n_fine=sum(row.n_fine for row in group),
+            verdicts=sum((row.verdicts for row in group), Counter()),
         )
         for (kind, method), group in groups.items()
     ]
@@ -173,15 +188,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags.add_argument("--kinds", help=f"some of {','.join(KINDS)}")
     flags.add_argument("--seeds", default="0", help="seeds, one null and one run each")
     flags.add_argument("--methods", default="auto", help=f"some of {','.join(METHODS)}")
+    add_split_model(flags)
     given = flags.parse_args(argv)
-    table = run(
-        given.sets,
-        kinds=given.kinds.split(",") if given.kinds else None,
-        seeds=[int(seed) for seed in given.seeds.split(",")],
-        methods=given.methods.split(","),
-        json_path=given.json,
-        progress=progress_of(given),
-    )
+    with constants_from(given.split_model):
+        table = run(
+            given.sets,
+            kinds=given.kinds.split(",") if given.kinds else None,
+            seeds=[int(seed) for seed in given.seeds.split(",")],
+            methods=given.methods.split(","),
+            json_path=given.json,
+            progress=progress_of(given),
+        )
     print(table)
     return 0
 

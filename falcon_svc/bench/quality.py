@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 
 from falcon_svc.bench.bench_set import BenchSet
-from falcon_svc.bench.command import parser, progress_of
+from falcon_svc.bench.command import add_split_model, parser, progress_of
 from falcon_svc.bench.methods import METHODS, Answer, Variant, chosen_among
 from falcon_svc.bench.scores import TITLES, agreement
 from falcon_svc.bench.set_name import SHIPPED, parse_all
 from falcon_svc.bench.table import Figure, markdown, write_json
-from falcon_svc.discovery.counts.split_model import SHIPPED as SHIPPED_CONSTANTS
 from falcon_svc.discovery.counts.split_model import constants_from
 from falcon_svc.errors import FalconError
 from falcon_svc.pipeline.record import versions
@@ -231,13 +230,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     flags.add_argument("--seeds", default="0,1,2", help="seeds, one run each")
     flags.add_argument("--methods", help=f"some of {','.join(METHODS)}")
-    flags.add_argument(
-        "--split-model",
-        type=Path,
-        default=SHIPPED_CONSTANTS,
-        help="file with other constants of the count posterior, as "
-        "falcon_svc.bench.fit_splits writes it",
-    )
+    add_split_model(flags)
     given = flags.parse_args(argv)
     with constants_from(given.split_model):
         table = run(

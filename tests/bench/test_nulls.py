@@ -19,7 +19,8 @@ def splits_the_first(data, seed):
     counts = data.true_counts.copy()
     counts[0] += 1
     counts[1] += 2 * seed
-    return Answer(data.dataset.coarse.labels, counts)
+    said = ("clear", *["weak"] * (len(counts) - 1))
+    return Answer(data.dataset.coarse.labels, counts, verdicts=said)
 
 
 def fails(data, seed):
@@ -43,10 +44,11 @@ def test_splits_are_counted_over_coarse_classes_seeds_and_sets(path, tmp_path):
     assert rows[0] | {"set": ""} == {
         **{"set": "", "kind": "gaussian", "method": "auto", "failure": None},
         **{"n_coarse": 6, "n_split": 3, "n_fine": 10, "share_split": 0.5},
+        **{"verdicts": {"clear": 2, "weak": 4}},
     }
     assert (rows[-1]["n_coarse"], rows[-1]["n_split"], rows[-1]["share_split"]) == (12, 6, 0.5)
     assert document["seeds"] == [0, 1] and "python" in document["versions"]
-    assert "| all sets | skewed | ours | 12 | 6 | 50.0 % | 20 |" in table
+    assert "| all sets | skewed | ours | 12 | 6 | 50.0 % | 20 | 33.3 % | 66.7 % | 0.0 % |" in table
 
 
 def test_all_kinds_run_unless_some_are_named(path):
@@ -56,7 +58,7 @@ def test_all_kinds_run_unless_some_are_named(path):
 
 def test_a_failure_is_stated_and_counts_for_nothing(path):
     table = nulls.run([path], kinds=["uniform"], methods=["auto", "bad"])
-    assert "| a | uniform | b |  |  |  | failed: ValueError: too tiny |" in table
+    assert "| a | uniform | b |  |  |  | failed: ValueError: too tiny |  |  |  |" in table
     assert "| all sets | uniform | ours | 3 | 1 | 33.3 % | 4 |" in table
     assert "| all sets | uniform | b |" not in table
 
@@ -81,7 +83,7 @@ def test_main_prints_the_table(path, capsys):
 def test_what_is_told_nothing_really_runs(tmp_path):
     path = str(save_separated(tmp_path / "a.npz"))
     table = nulls.run([path], kinds=["gaussian"], methods=["no-split", "auto"])
-    assert "| a | gaussian | no split | 3 | 0 | 0.0 % | 3 |" in table
+    assert "| a | gaussian | no split | 3 | 0 | 0.0 % | 3 |  |  |  |" in table
     assert "| a | gaussian | ours, auto | 3 |" in table
 
 
