@@ -73,6 +73,10 @@ EXPONENT_OF_SMALL_SPLITS = -0.25
 """Of a split's smaller side in its cost when the counts found are cut, where a given total and the
 coarse sizes show that some fine classes are far smaller than others (`TotalChoice`)."""
 
+CLEARLY_BETTER = 0.05
+"""By so much more of each class has to come back in the votes, on average over the samples, for
+the usual cut to stay where a total is larger than what the data speak for."""
+
 FOREST = {"trees": 2 * N_VIEWS, "draft": 1}
 BALANCED = {"contrast": 1, "balanced": N_VIEWS * (METRIC_ROUNDS + 1)}
 """Pieces by kind, each a pass over all rows: of the votes of trees, and of balanced k-means."""
@@ -95,6 +99,11 @@ class Structure:
     fine: IntArray
     counts: Counts
     stability: FloatArray
+
+    @property
+    def comes_back(self) -> float:
+        """Mean stability of the samples' classes."""
+        return float(self.stability[self.fine].mean())
 
 
 def find_structure(
@@ -201,8 +210,10 @@ class StructureWork:
         seen = np.minimum(self.sizes, MOST_ROWS)
         asked = {"evidence": int(seen.sum())}
         total = self.bounds.total
+        split = total is not None and total > len(self.sizes)
         if total is None or not equal_at_total(self.sizes, total, self.bounds.sizes):
-            asked |= {"stability": N_REPEATS * int(seen.sum()), "twins": n_rows_of_twins(seen)}
+            asked["stability"] = N_REPEATS * int(seen.sum())
+            asked["twins"] = 0 if split else n_rows_of_twins(seen)
         self._plan(FOREST | {"votes": 2}, **asked)
         return count_posterior(
             self.raw,
@@ -211,6 +222,7 @@ class StructureWork:
             self.bounds.high,
             least_samples=self.least,
             seed=self.seed,
+            surely_split=split,
             pieces=self.pieces,
         )
 
@@ -219,7 +231,7 @@ class StructureWork:
         if choice.equal:
             counts = shared_by_sizes(self.sizes, self.bounds, choice, found)
             return self._equal(with_intervals(counts, self.sizes, choice, found))
-        self._plan(FOREST | {"votes": 2})
+        self._plan(FOREST | {"votes": 2 if choice.supported is None else 3})
         forest = self.forest(choice.n_fine, EXPONENT_OF_TOTAL)
         prior = prior_beside_votes(self.sizes, choice, found, min(MOST_COUNT, choice.n_fine))
         return self._of_votes(forest, choice, prior, found)
@@ -240,15 +252,18 @@ class StructureWork:
         parts = forest_votes(forest, self.groups, choice.n_fine, granularities)
         trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0)
         total = self._possible(self._pruned(trees), choice)
-        if choice.supported is None:
-            votes = split_evidence(self._pruned(trees), total, prior.shape[1])
-            counts = shared_by_votes(votes, prior, total, self.bounds)
-        else:
-            gains = gain_table(self._gainful(trees, choice))
-            high = np.minimum(self.bounds.high, gains.shape[1])
-            counts = allocate(gains, total, self.bounds.low, high)
+        votes = split_evidence(self._pruned(trees), total, prior.shape[1])
+        counts = shared_by_votes(votes, prior, total, self.bounds)
         known = with_intervals(counts, self.sizes, choice, found)
-        return self._unequal(known, parts, choice)
+        usual = self._unequal(known, parts, replace(choice, supported=None))
+        if choice.supported is None:
+            return usual
+        gains = gain_table(self._gainful(trees, choice))
+        high = np.minimum(self.bounds.high, gains.shape[1])
+        counts = allocate(gains, total, self.bounds.low, high)
+        known = with_intervals(counts, self.sizes, choice, found)
+        gainful = self._unequal(known, parts, choice)
+        return usual if usual.comes_back - gainful.comes_back > CLEARLY_BETTER else gainful
 
     def _gainful(self, trees: Sequence[MergeTree], choice: TotalChoice) -> list[GainfulCuts]:
         """Return the cuts that are expected to gain most where a total asks for more than shows."""
@@ -313,7 +328,8 @@ class StructureWork:
         self, counts: Counts, parts: list[IntArray], choice: TotalChoice | None = None
     ) -> Structure:
         """Cut the votes' trees; `choice` is None where the user gave the counts."""
-        trees = self._trees(parts, int(counts.n_fine.max()), 1)
+        number = 1 if choice is None or choice.supported is None else 2
+        trees = self._trees(parts, int(counts.n_fine.max()), number)
         leaves = np.array([1 + len(tree.costs) for tree in self._pruned(trees)])
         self._demand_leaves(leaves, counts.n_fine)
         fine = cut_at_counts(self._cuttable(trees, choice), self.groups, counts.n_fine)

@@ -15,7 +15,7 @@ from tests.cli.conftest import ROOT, falcon
 KEYS = {
     "where", "kind", "n_samples", "n_dims", "sources", "duplicates", "constant_columns", "problems",
     "n_errors", "n_warnings", "ok", "estimate", "notes", "coarse_columns", "id_column", "features",
-    "left_out",
+    "left_out", "columns",
 }  # fmt: skip
 
 

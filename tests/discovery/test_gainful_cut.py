@@ -4,7 +4,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
+from falcon_svc.discovery.counts.bounds import count_bounds
+from falcon_svc.discovery.counts.config import CountConfig
 from falcon_svc.discovery.partition.gainful_cut import (
     CLASS_WEIGHT,
     GainfulCuts,
@@ -13,6 +16,8 @@ from falcon_svc.discovery.partition.gainful_cut import (
     split_gains,
 )
 from falcon_svc.discovery.partition.merge_tree import MergeTree, merge_tree
+from falcon_svc.discovery.structure import find_structure
+from falcon_svc.types import LabelSource
 
 
 def tree_of(seed: int, n_rows: int = 9) -> MergeTree:
@@ -88,3 +93,15 @@ def test_a_single_group_is_one_cluster():
     [cuts, other] = gainful_cuts([alone, tree_of(1)], n_fine=3, supported=2, most=3, least=1)
     assert cuts.cut(2).tolist() == [0, 0, 0]
     assert np.isneginf(gain_table([cuts, other])[0]).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("seed", [0, 5, 7])
+def test_a_total_of_clear_classes_is_cut_as_the_votes_say(seed):
+    """The evidence of small classes falls short of the total; each of them is plain to see."""
+    rng = np.random.default_rng(seed)
+    fine, coarse = np.repeat(np.arange(6), [40, 10, 25, 15, 15, 30]), [0, 0, 1, 2, 2, 2]
+    x = 5.0 * rng.normal(size=(6, 5))[fine] + rng.normal(size=(len(fine), 5))
+    source = LabelSource("coarse", np.array(coarse)[fine], ("a", "b", "c"))
+    bounds = count_bounds(CountConfig(n_fine=6), source)
+    found = find_structure(x.astype(np.float32), source, bounds, seed=0)
+    assert adjusted_rand_score(fine, found.fine) > 0.95

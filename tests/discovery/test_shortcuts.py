@@ -112,6 +112,17 @@ def test_a_given_total_of_equal_classes_asks_for_no_stability(monkeypatch):
     assert find_structure(rows_of(120, 4), source, bounds, seed=0).counts.n_fine.sum() == 5
 
 
+def test_a_given_total_says_itself_that_something_is_split(monkeypatch):
+    def nobody(*_: object, **__: object) -> float:
+        pytest.fail("data that are known to hold more classes were compared with twins")
+
+    monkeypatch.setattr("falcon_svc.discovery.counts.posterior.chance_of_twins", nobody)
+    labels = np.repeat([0, 1], [70, 50]).astype(np.int64)
+    source = LabelSource("coarse", labels, ("a", "b"))
+    bounds = count_bounds(CountConfig(n_fine=5, sizes="natural"), source)
+    assert find_structure(rows_of(120, 4), source, bounds, seed=0).counts.n_fine.sum() == 5
+
+
 def test_a_discovery_loads_neither_scikit_learn_nor_torchs_compiler():
     code = """
 import sys, falcon_svc.pipeline.discover

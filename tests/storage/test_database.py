@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from falcon_svc.errors import ConfigError, StorageError
 from falcon_svc.storage import ArtifactStore, Database, DatabaseError, is_full
@@ -37,6 +37,15 @@ def test_migrating_again_changes_nothing(database):
     job_id = add_job(database)
     database.migrate()
     assert job_of(database, job_id).state == "queued"
+
+
+def test_all_migrations_are_one_transaction(tmp_path):
+    """Else a process that comes in between sees some of them, and does the others again."""
+    database, commits = Database(f"sqlite:///{tmp_path}/new.db"), []
+    event.listen(database.engine, "commit", commits.append)
+    database.migrate()
+    assert len(commits) == 1 and database.is_current
+    database.close()
 
 
 def add_jobs(database, n):

@@ -133,6 +133,7 @@ def count_posterior(
     *,
     least_samples: int,
     seed: int,
+    surely_split: bool = False,
     pieces: Pieces | None = None,
 ) -> CountPosterior:
     """Return the posterior of the counts.
@@ -149,6 +150,9 @@ def count_posterior(
         No fine class has fewer samples of these n rows.
     seed
         Seed of the sample that is looked at, of twins, halves and noise.
+    surely_split
+        Whether something is known to be split, as a given total says: the data are then not
+        compared with twins.
     pieces
         The distributions are one of them, and where the shift is asked for each repeat of
         stability and each set of twins; None = nobody is told.
@@ -169,8 +173,10 @@ def count_posterior(
     def shift() -> Shift:
         curve = stability_curve(reduced(vectors, part), part, seed=seed, pieces=pieces)
         weight = shift_posterior(by_shift, curve, model.shift)
-        chance = chance_of_twins(vectors, part, least_rows=least, seed=seed, pieces=pieces)
-        twins = probability_of_twins(chance)
+        twins = 0.0
+        if not surely_split:
+            chance = chance_of_twins(vectors, part, least_rows=least, seed=seed, pieces=pieces)
+            twins = probability_of_twins(chance)
         return Shift(np.concatenate([[twins], (1 - twins) * weight]), curve)
 
     nothing_splits = _bounded(np.eye(1, by_shift.shape[2])[None].repeat(len(low), 1), low, high)

@@ -8,7 +8,11 @@ from falcon_svc.storage.tables import Base
 
 connection = context.config.attributes["connection"]
 context.configure(
-    connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_type=True
+    connection=connection,
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    compare_type=True,
+    transactional_ddl=True,  # SQLite can, too: processes that start together migrate in turn
 )
 with context.begin_transaction():
     context.run_migrations()
