@@ -67,7 +67,11 @@ class Running:
     def until_stands_by(self) -> None:
         """Wait for the process whose copies do checks and jobs; before, checks load all anew."""
         served = psutil.Process(self.process.pid)
-        wait_until(lambda: any("stands by" in _title(p) for p in served.children(recursive=True)))
+
+        def stands_by() -> bool:
+            return any("stands by" in _title(p) for p in served.children(recursive=True))
+
+        wait_until(stands_by, seconds=300)
 
     def client(self, key: str | None = None) -> Falcon:
         return Falcon(self.url, key)
