@@ -106,11 +106,27 @@ def linked_rows(links: Iterable[Link]) -> IntArray:
 def _best(score: Scores, apart: list[tuple[int, int]]) -> IntArray | None:
     """Return the class (G,) of each group, apart where told, of the largest sum of scores (G, F).
 
-    An integer program where the best of each alone are not apart; None if there is no choice.
+    Groups that hang together by links and whose best classes alone are not apart are chosen for by
+    an integer program; None if there is no choice.
     """
-    alone: IntArray = score.argmax(axis=1)
-    if all(alone[a] != alone[b] for a, b in apart):
-        return alone
+    best: IntArray = score.argmax(axis=1)
+    clash = [a for a, b in apart if best[a] == best[b]]
+    if not clash:
+        return best
+    links = coo_array((np.ones(len(apart)), tuple(np.transpose(apart))), shape=2 * (len(score),))
+    part = connected_components(links, directed=False)[1]
+    inside = np.flatnonzero(np.isin(part, part[clash]))
+    place = {group: i for i, group in enumerate(inside.tolist())}
+    pairs = [(place[a], place[b]) for a, b in apart if a in place]
+    chosen = _program(score[inside], pairs)
+    if chosen is None:
+        return None
+    best[inside] = chosen
+    return best
+
+
+def _program(score: Scores, apart: list[tuple[int, int]]) -> IntArray | None:
+    """Return what `_best` does, of all groups by one integer program."""
     group, column = np.nonzero(np.isfinite(score))
     every = np.arange(len(group))
     once = coo_array((np.ones(len(group)), (group, every)), shape=(len(score), len(group)))
