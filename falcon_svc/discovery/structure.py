@@ -251,18 +251,20 @@ class StructureWork:
         granularities = WIDE_GRANULARITIES if choice.very_unequal else GRANULARITIES
         parts = forest_votes(forest, self.groups, choice.n_fine, granularities)
         trees = self._trees(parts, -(-choice.n_fine // len(self.groups)), 0)
-        total = self._possible(self._pruned(trees), choice)
-        votes = split_evidence(self._pruned(trees), total, prior.shape[1])
+        pruned = self._pruned(trees)
+        total = self._possible(pruned, choice)
+
+        def cut(counts: IntArray, choice: TotalChoice) -> Structure:
+            return self._unequal(with_intervals(counts, self.sizes, choice, found), parts, choice)
+
+        votes = split_evidence(pruned, total, prior.shape[1])
         counts = shared_by_votes(votes, prior, total, self.bounds)
-        known = with_intervals(counts, self.sizes, choice, found)
-        usual = self._unequal(known, parts, replace(choice, supported=None))
+        usual = cut(counts, replace(choice, supported=None))
         if choice.supported is None:
             return usual
         gains = gain_table(self._gainful(trees, choice))
         high = np.minimum(self.bounds.high, gains.shape[1])
-        counts = allocate(gains, total, self.bounds.low, high)
-        known = with_intervals(counts, self.sizes, choice, found)
-        gainful = self._unequal(known, parts, choice)
+        gainful = cut(allocate(gains, total, self.bounds.low, high), choice)
         return usual if usual.comes_back - gainful.comes_back > CLEARLY_BETTER else gainful
 
     def _gainful(self, trees: Sequence[MergeTree], choice: TotalChoice) -> list[GainfulCuts]:
@@ -301,7 +303,7 @@ class StructureWork:
 
     def _possible(self, trees: Sequence[MergeTree], choice: TotalChoice) -> int:
         """Return the total, or as many classes as the trees hold where it was estimated."""
-        leaves = np.array([1 + len(tree.costs) for tree in trees])
+        leaves = _leaves(trees)
         self._demand_leaves(leaves, self.bounds.low)
         room = int(np.minimum(leaves, self.bounds.high).sum())
         if choice.n_fine > room and not choice.estimated:
@@ -330,8 +332,7 @@ class StructureWork:
         """Cut the votes' trees; `choice` is None where the user gave the counts."""
         number = 1 if choice is None or choice.supported is None else 2
         trees = self._trees(parts, int(counts.n_fine.max()), number)
-        leaves = np.array([1 + len(tree.costs) for tree in self._pruned(trees)])
-        self._demand_leaves(leaves, counts.n_fine)
+        self._demand_leaves(_leaves(self._pruned(trees)), counts.n_fine)
         fine = cut_at_counts(self._cuttable(trees, choice), self.groups, counts.n_fine)
         return self._structure(fine, counts, parts)
 
@@ -365,3 +366,8 @@ class StructureWork:
 
     def _structure(self, fine: IntArray, counts: Counts, parts: list[IntArray]) -> Structure:
         return Structure(fine, counts, class_stability(fine, parts, int(counts.n_fine.sum())))
+
+
+def _leaves(trees: Sequence[MergeTree]) -> IntArray:
+    """Return (C,) the clusters that each tree can be cut into."""
+    return np.array([1 + len(tree.costs) for tree in trees])

@@ -101,25 +101,21 @@ def test_neighbors_are_the_same_whatever_the_number_of_threads(monkeypatch):
     np.testing.assert_array_equal(found[0], found[2])
 
 
-def test_a_given_total_of_equal_classes_asks_for_no_stability(monkeypatch):
+@pytest.mark.parametrize(
+    ("sizes", "asked", "why"),
+    [
+        ("equal", "stability_curve", "a given total settles the counts where sizes are equal"),
+        ("natural", "chance_of_twins", "a given total says itself that something is split"),
+    ],
+)
+def test_a_given_total_is_not_asked_for_what_it_says(monkeypatch, sizes, asked, why):
     def nobody(*_: object, **__: object) -> StabilityCurve:
-        pytest.fail("a total that is given settles the counts where sizes are equal")
+        pytest.fail(why)
 
-    monkeypatch.setattr("falcon_svc.discovery.counts.posterior.stability_curve", nobody)
+    monkeypatch.setattr(f"falcon_svc.discovery.counts.posterior.{asked}", nobody)
     labels = np.repeat([0, 1], [70, 50]).astype(np.int64)
     source = LabelSource("coarse", labels, ("a", "b"))
-    bounds = count_bounds(CountConfig(n_fine=5, sizes="equal"), source)
-    assert find_structure(rows_of(120, 4), source, bounds, seed=0).counts.n_fine.sum() == 5
-
-
-def test_a_given_total_says_itself_that_something_is_split(monkeypatch):
-    def nobody(*_: object, **__: object) -> float:
-        pytest.fail("data that are known to hold more classes were compared with twins")
-
-    monkeypatch.setattr("falcon_svc.discovery.counts.posterior.chance_of_twins", nobody)
-    labels = np.repeat([0, 1], [70, 50]).astype(np.int64)
-    source = LabelSource("coarse", labels, ("a", "b"))
-    bounds = count_bounds(CountConfig(n_fine=5, sizes="natural"), source)
+    bounds = count_bounds(CountConfig(n_fine=5, sizes=sizes), source)
     assert find_structure(rows_of(120, 4), source, bounds, seed=0).counts.n_fine.sum() == 5
 
 

@@ -162,13 +162,13 @@ def _demand_samples(name: str, most: int, size: int, least_samples: int) -> None
 
 def _demand_possible(total: int | None, low: IntArray, high: IntArray, least_samples: int) -> None:
     if total is not None and not low.sum() <= total <= high.sum():
-        names = ["n_fine", "n_fine_per_coarse"]
-        of_size = ""
+        settings, of_size = "n_fine or n_fine_per_coarse", ""
         if total > high.sum() and least_samples > 1:
-            names, of_size = [*names, "least_samples"], f" of at least {least_samples} samples"
+            settings = "n_fine, n_fine_per_coarse or least_samples"
+            of_size = f" of at least {least_samples} samples"
         raise ConfigError(
             f"n_fine = {total} cannot be shared out: the {len(low)} coarse classes need at least "
             f"{low.sum()} fine classes (one each, or the counts given) and hold at most "
-            f"{high.sum()}{of_size}; change {' or '.join((', '.join(names[:-1]), names[-1]))}.",
+            f"{high.sum()}{of_size}; change {settings}.",
             code=INFEASIBLE,
         )
